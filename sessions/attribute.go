@@ -1,0 +1,127 @@
+package sessions
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Attributes holds the attributes of a user by name.
+type Attributes map[string]Attribute
+
+// Attribute is one thing that the application said of a user: nothing, one text, or a list of texts.
+// The zero value is nothing. An Attribute never changes.
+type Attribute struct {
+	texts []string
+	kind  attributeKind
+}
+
+type attributeKind uint8
+
+const (
+	absent attributeKind = iota
+	single
+	list
+)
+
+// ErrAttribute is returned where a JSON value is no attribute: an object, or a list that holds other than texts,
+// numbers and truth values.
+var ErrAttribute = errors.New("an attribute is null, a text, a number, true, false, or a list of these")
+
+// Text returns the attribute that is one text.
+func Text(text string) Attribute { return Attribute{texts: []string{text}, kind: single} }
+
+// List returns the attribute that is a list of texts; the list is copied.
+func List(texts ...string) Attribute { return Attribute{texts: slices.Clone(texts), kind: list} }
+
+// Present says whether there is a value.
+func (a Attribute) Present() bool { return a.kind != absent }
+
+// IsList says whether the value is a list.
+func (a Attribute) IsList() bool { return a.kind == list }
+
+// Texts returns the value as a list: empty where there is none, of one element where it is one text.
+func (a Attribute) Texts() []string { return slices.Clone(a.texts) }
+
+// Equal says whether both are the same value of the same kind.
+func (a Attribute) Equal(other Attribute) bool {
+	return a.kind == other.kind && slices.Equal(a.texts, other.texts)
+}
+
+// MarshalJSON writes null, a string or an array of strings.
+func (a Attribute) MarshalJSON() ([]byte, error) {
+	switch a.kind {
+	case single:
+		return marshal(a.texts[0])
+	case list:
+		if a.texts == nil {
+			return []byte("[]"), nil
+		}
+		return marshal(a.texts)
+	default:
+		return []byte("null"), nil
+	}
+}
+
+// marshal leaves <, > and & as they are: a token is no HTML, and every byte of it is sent with each request.
+func marshal(value any) ([]byte, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, and numbers and truth values as the text that they are written with.
+// Anything else is [ErrAttribute].
+func (a *Attribute) UnmarshalJSON(data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return err
+	}
+	attribute, err := attributeOf(value)
+	if err != nil {
+		return err
+	}
+	*a = attribute
+	return nil
+}
+
+func attributeOf(value any) (Attribute, error) {
+	elements, isList := value.([]any)
+	if !isList {
+		if value == nil {
+			return Attribute{}, nil
+		}
+		text, err := textOf(value)
+		return Text(text), err
+	}
+	texts := make([]string, len(elements))
+	for i, element := range elements {
+		text, err := textOf(element)
+		if err != nil {
+			return Attribute{}, err
+		}
+		texts[i] = text
+	}
+	return Attribute{texts: texts, kind: list}, nil
+}
+
+func textOf(value any) (string, error) {
+	switch value := value.(type) {
+	case string:
+		return value, nil
+	case json.Number:
+		return value.String(), nil
+	case bool:
+		return fmt.Sprint(value), nil
+	default:
+		return "", ErrAttribute
+	}
+}
