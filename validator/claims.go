@@ -1,0 +1,125 @@
+package validator
+
+import (
+	"maps"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// Claims is what a verified token says. A Claims value comes from verification alone and never changes; it is shared by
+// all requests that bring the same token.
+type Claims struct {
+	subject    string
+	realm      string
+	issuer     string
+	tokenID    string
+	issuedAt   int64
+	expires    int64
+	authTime   int64
+	session    sessions.Hash
+	attributes sessions.Attributes
+}
+
+// Subject returns the user id (sub).
+func (c *Claims) Subject() string { return c.subject }
+
+// Realm returns the realm that the token is for (aud).
+func (c *Claims) Realm() string { return c.realm }
+
+// TokenID returns the id of the token (jti).
+func (c *Claims) TokenID() string { return c.tokenID }
+
+// IssuedAt returns when the token was minted (iat), in seconds since 1970.
+func (c *Claims) IssuedAt() int64 { return c.issuedAt }
+
+// Expires returns the first second at which the token is not good any more (exp), in seconds since 1970.
+func (c *Claims) Expires() int64 { return c.expires }
+
+// AuthTime returns when the gateway first knew this user in this session (auth_time), in seconds since 1970.
+func (c *Claims) AuthTime() int64 { return c.authTime }
+
+// SessionKey names the session that the token is bound to.
+func (c *Claims) SessionKey() sessions.Key { return sessions.Key{Realm: c.realm, Hash: c.session} }
+
+// Attribute returns one attribute of the user and whether the token carries it, be it as null.
+func (c *Claims) Attribute(name string) (sessions.Attribute, bool) {
+	attribute, ok := c.attributes[name]
+	return attribute, ok
+}
+
+// Attributes returns a copy of all attributes.
+func (c *Claims) Attributes() sessions.Attributes { return maps.Clone(c.attributes) }
+
+// IsReservedClaim says whether a claim name has a meaning of its own in tokens, so that no attribute can bear it: the
+// registered ones (RFC 7519 section 4.1) and those that the gateway or OpenID Connect give a meaning to.
+func IsReservedClaim(name string) bool {
+	switch name {
+	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "auth_time", "cnf", "act", "may_act", "azp", "nonce",
+		"at_hash", "c_hash", "acr", "amr", "client_id", "events", "sub_id", "token_introspection", "typ":
+		return true
+	}
+	return false
+}
+
+// maxClaimText is the length of the longest text in a claim of ours, the sealed session id aside.
+const maxClaimText = 256
+
+// claimsReader collects the members of a payload. What is missing is still zero at the end.
+type claimsReader struct {
+	claims    Claims
+	sealed    string
+	notBefore int64
+}
+
+// readClaims reads a payload whose signature was verified. Claims that are not of the form that we mint are refused,
+// whoever signed them.
+func readClaims(key Key, payload []byte) (*Claims, int64, bool) {
+	reader := claimsReader{claims: Claims{attributes: sessions.Attributes{}}}
+	if err := readObject(payload, reader.member); err != nil || !reader.complete() {
+		return nil, 0, false
+	}
+	session, ok := openSessionID(key, reader.claims.tokenID, reader.sealed)
+	if !ok {
+		return nil, 0, false
+	}
+	claims := reader.claims
+	claims.session = session
+	return &claims, reader.notBefore, true
+}
+
+func (r *claimsReader) member(name string, decoder *jsontext.Decoder) error {
+	var err error
+	switch name {
+	case "sub":
+		r.claims.subject, err = readString(decoder)
+	case "aud":
+		r.claims.realm, err = readString(decoder)
+	case "iss":
+		r.claims.issuer, err = readString(decoder)
+	case "jti":
+		r.claims.tokenID, err = readString(decoder)
+	case "sid":
+		r.sealed, err = readString(decoder)
+	case "iat":
+		r.claims.issuedAt, err = readSeconds(decoder)
+	case "exp":
+		r.claims.expires, err = readSeconds(decoder)
+	case "nbf":
+		r.notBefore, err = readSeconds(decoder)
+	case "auth_time":
+		r.claims.authTime, err = readSeconds(decoder)
+	default:
+		if IsReservedClaim(name) {
+			return errStrictJSON
+		}
+		r.claims.attributes[name], err = readAttribute(decoder)
+	}
+	return err
+}
+
+func (r *claimsReader) complete() bool {
+	return isVisibleASCII(r.claims.subject, maxClaimText) && isVisibleASCII(r.claims.tokenID, maxClaimText) &&
+		r.claims.realm != "" && r.claims.issuedAt > 0 && r.claims.expires > r.claims.issuedAt && r.claims.authTime > 0
+}

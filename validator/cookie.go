@@ -1,0 +1,108 @@
+package validator
+
+import (
+	"errors"
+	"strings"
+)
+
+// The most that a request's Cookie lines may hold together. A browser keeps about 180 cookies for one site (RFC 6265
+// section 6.1 asks for at least 50), and Caddy's own limit for all headers is 16 KiB by default.
+const (
+	MaxCookieBytes = 16 << 10
+	MaxCookiePairs = 180
+)
+
+// ErrTooManyCookies is returned by [ScanCookies] where the limits are passed. Reading a part would be to choose what to
+// overlook.
+var ErrTooManyCookies = errors.New("reading cookies: more than 16 KiB or 180 pairs")
+
+// Cookie is one pair of a Cookie header. The value is as it stands in the line: quotes are a part of it, white space
+// around it is not, and nothing is decoded.
+type Cookie struct {
+	Name  string
+	Value string
+}
+
+// Cookies are the pairs of a request in the order in which they came.
+type Cookies []Cookie
+
+// ScanCookies reads all Cookie lines of a request. Unlike net/http it leaves out no pair for the bytes in its value,
+// since the application behind may read what we did not (RFC 6265 section 5.2 is as lenient). A segment without an
+// equals sign has no name and is passed over.
+func ScanCookies(lines []string) (Cookies, error) {
+	pairs, size := 0, 0
+	for _, line := range lines {
+		pairs += 1 + strings.Count(line, ";")
+		size += len(line)
+	}
+	if size > MaxCookieBytes || pairs > MaxCookiePairs {
+		return nil, ErrTooManyCookies
+	}
+	cookies := make(Cookies, 0, pairs)
+	for _, line := range lines {
+		for segment := range strings.SplitSeq(line, ";") {
+			if name, value, found := cutPair(segment); found {
+				cookies = append(cookies, Cookie{Name: name, Value: value})
+			}
+		}
+	}
+	return cookies, nil
+}
+
+// DropCookies returns the Cookie lines without the pairs whose name drop says yes to. All others stay byte for byte and
+// in their order, and so do the lines; a line that holds nothing any more is left out. The given lines are not changed,
+// and are returned themselves where there is nothing to drop.
+func DropCookies(lines []string, drop func(name string) bool) []string {
+	for i, line := range lines {
+		kept := dropFromLine(line, drop)
+		if len(kept) == len(line) {
+			continue
+		}
+		result := append(make([]string, 0, len(lines)), lines[:i]...)
+		for _, line := range lines[i:] {
+			if kept := dropFromLine(line, drop); kept != "" {
+				result = append(result, kept)
+			}
+		}
+		return result
+	}
+	return lines
+}
+
+func dropFromLine(line string, drop func(name string) bool) string {
+	var kept strings.Builder
+	changed := false
+	position := 0
+	for segment := range strings.SplitSeq(line, ";") {
+		start := position
+		position += len(segment) + 1
+		name, _, found := cutPair(segment)
+		switch {
+		case found && drop(name):
+			if !changed {
+				changed = true
+				kept.Grow(len(line))
+				kept.WriteString(strings.TrimSuffix(line[:start], ";"))
+			}
+		case changed:
+			if kept.Len() == 0 {
+				segment = strings.TrimLeft(segment, " \t")
+			} else {
+				kept.WriteByte(';')
+			}
+			kept.WriteString(segment)
+		}
+	}
+	if !changed {
+		return line
+	}
+	if strings.Trim(kept.String(), " \t;") == "" {
+		return ""
+	}
+	return kept.String()
+}
+
+func cutPair(segment string) (name, value string, found bool) {
+	name, value, found = strings.Cut(segment, "=")
+	return strings.Trim(name, " \t"), strings.Trim(value, " \t"), found
+}

@@ -1,0 +1,93 @@
+package validator
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxTokenBytes is the length of the longest token that is looked at.
+const MaxTokenBytes = 8 << 10
+
+// maxHeaderMember is the length of the longest header member.
+const maxHeaderMember = 128
+
+// joseHeader is what is read of a token before its signature is verified: enough to select a key.
+type joseHeader struct {
+	algorithm string
+	keyID     string
+}
+
+// compactToken is a token that passed the gate: the one spelling of a compact JWS (RFC 7515 section 7.1) that is
+// accepted here. Its header and payload are not to be believed before the signature is.
+type compactToken struct {
+	header    joseHeader
+	signed    string // the text that the signature is over
+	payload   string // base64url
+	signature []byte
+}
+
+// strictBase64 refuses padding and low bits that are not zero: two texts of one token would else be two tokens. Its
+// decoder still skips line breaks, which onlyBase64 refuses.
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// readCompact is the gate before the JOSE library, which is lenient by design. It reads the raw text and decides by it
+// alone.
+func readCompact(text string) (compactToken, Reason) {
+	if len(text) > MaxTokenBytes {
+		return compactToken{}, TokenTooLarge
+	}
+	header, rest, ok := strings.Cut(text, ".")
+	if !ok {
+		return compactToken{}, TokenMalformed
+	}
+	payload, signature, ok := strings.Cut(rest, ".")
+	if !ok || !onlyBase64(header) || !onlyBase64(payload) || !onlyBase64(signature) {
+		return compactToken{}, TokenMalformed
+	}
+	fields, ok := readHeader(header)
+	if !ok {
+		return compactToken{}, TokenMalformed
+	}
+	decoded, err := strictBase64.DecodeString(signature)
+	if err != nil {
+		return compactToken{}, TokenMalformed
+	}
+	signed := text[:len(header)+1+len(payload)]
+	return compactToken{header: fields, signed: signed, payload: payload, signature: decoded}, ""
+}
+
+// readHeader reads a JOSE header that has exactly the members alg, kid and typ, each a short string, typ being JWT.
+// That leaves no place for jku, jwk, x5u, crit, b64, zip and their like (RFC 7515 section 4.1, RFC 8725 section 3).
+func readHeader(encoded string) (joseHeader, bool) {
+	text, err := strictBase64.DecodeString(encoded)
+	if err != nil {
+		return joseHeader{}, false
+	}
+	members := make(map[string]string, 3)
+	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
+		value, err := readString(decoder)
+		if err != nil || len(value) > maxHeaderMember {
+			return errStrictJSON
+		}
+		members[name] = value
+		return nil
+	})
+	if err != nil || len(members) != 3 || members["alg"] == "" || members["kid"] == "" || members["typ"] != "JWT" {
+		return joseHeader{}, false
+	}
+	return joseHeader{algorithm: members["alg"], keyID: members["kid"]}, true
+}
+
+// onlyBase64 says whether the text is of the base64url alphabet alone (RFC 4648 section 5), and not empty.
+func onlyBase64(text string) bool {
+	for i := range len(text) {
+		char := text[i]
+		letter := 'A' <= char && char <= 'Z' || 'a' <= char && char <= 'z'
+		if !letter && (char < '0' || char > '9') && char != '-' && char != '_' {
+			return false
+		}
+	}
+	return text != ""
+}

@@ -1,0 +1,51 @@
+package validator
+
+// Reason says in one word why a request is not authenticated, or why a token was passed over. Reasons are for logs,
+// metrics and placeholders: a closed set, none of which holds anything that the client sent.
+type Reason string
+
+// The reasons that tokens are passed over for.
+const (
+	// TokenAmbiguous: two different tokens came with the request.
+	TokenAmbiguous Reason = "token_ambiguous"
+	// TokenTooLarge: longer than [MaxTokenBytes].
+	TokenTooLarge Reason = "token_too_large"
+	// TokenMalformed: not the one form of a JWT that is accepted here.
+	TokenMalformed Reason = "token_malformed"
+	// TokenUnknownKey: its kid names no key of ours, or one of another algorithm.
+	TokenUnknownKey Reason = "token_unknown_key"
+	// TokenBadSignature: the signature does not hold.
+	TokenBadSignature Reason = "token_bad_signature"
+	// TokenExpired: its time is over.
+	TokenExpired Reason = "token_expired"
+	// TokenNotYetValid: its time has not come; a clock is wrong.
+	TokenNotYetValid Reason = "token_not_yet_valid"
+	// TokenTooOld: it was issued longer ago than this route accepts.
+	TokenTooOld Reason = "token_too_old"
+	// TokenIncomplete: it lacks an attribute that this route needs.
+	TokenIncomplete Reason = "token_incomplete"
+	// TokenWrongIssuer: its issuer is not the one that this route mints with.
+	TokenWrongIssuer Reason = "token_wrong_issuer"
+	// TokenOtherRealm: it belongs to another realm.
+	TokenOtherRealm Reason = "token_other_realm"
+	// TokenEnded: its session has ended since.
+	TokenEnded Reason = "token_ended"
+	// TokenRevoked: the operator revoked it.
+	TokenRevoked Reason = "token_revoked"
+	// TokenOtherSession: it is bound to another session than the one that came with it.
+	TokenOtherSession Reason = "token_other_session"
+)
+
+// The reasons that a request is unauthenticated for.
+const (
+	// NoCredentials: neither token nor session cookies.
+	NoCredentials Reason = "no_credentials"
+	// SessionMissing: a usable token without the session cookies that it is bound to.
+	SessionMissing Reason = "session_missing"
+	// SessionIncomplete: a part of the set of session cookies.
+	SessionIncomplete Reason = "session_incomplete"
+	// SessionAmbiguous: a session cookie with two values, or two cookies for one pattern.
+	SessionAmbiguous Reason = "session_ambiguous"
+	// SessionUnknown: neither the store nor the application knows the session.
+	SessionUnknown Reason = "session_unknown"
+)

@@ -1,0 +1,79 @@
+package validator
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// errStrictJSON is all that is said of a text that is not the one object that is accepted.
+var errStrictJSON = errors.New("not one strict JSON object")
+
+// readObject reads a text that is exactly one JSON object and calls member for each of its members, in order. Member
+// must consume exactly one value. Refused are duplicate names, invalid UTF-8, and anything but white space behind the
+// object: two readers of one token must never see different claims (RFC 8259 section 4, RFC 7519 section 4).
+func readObject(text []byte, member func(name string, decoder *jsontext.Decoder) error) error {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
+	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {
+		return errStrictJSON
+	}
+	for decoder.PeekKind() != '}' {
+		name, err := decoder.ReadToken()
+		if err != nil {
+			return errStrictJSON
+		}
+		if err := member(name.String(), decoder); err != nil {
+			return err
+		}
+	}
+	if _, err := decoder.ReadToken(); err != nil {
+		return errStrictJSON
+	}
+	if _, err := decoder.ReadToken(); err != io.EOF {
+		return errStrictJSON
+	}
+	return nil
+}
+
+// readString reads a JSON string.
+func readString(decoder *jsontext.Decoder) (string, error) {
+	token, err := decoder.ReadToken()
+	if err != nil || token.Kind() != '"' {
+		return "", errStrictJSON
+	}
+	return token.String(), nil
+}
+
+// maxSeconds is the last second of the year 9999, beyond which dates have no common text form.
+const maxSeconds = 253402300799
+
+// readSeconds reads a NumericDate (RFC 7519 section 2) that is a whole number written without fraction or exponent.
+func readSeconds(decoder *jsontext.Decoder) (int64, error) {
+	value, err := decoder.ReadValue()
+	if err != nil || value.Kind() != '0' {
+		return 0, errStrictJSON
+	}
+	seconds, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil || seconds <= 0 || seconds > maxSeconds {
+		return 0, errStrictJSON
+	}
+	return seconds, nil
+}
+
+// readAttribute reads what [sessions.Attribute] can hold: nothing that nests deeper than a list.
+func readAttribute(decoder *jsontext.Decoder) (sessions.Attribute, error) {
+	value, err := decoder.ReadValue()
+	if err != nil {
+		return sessions.Attribute{}, errStrictJSON
+	}
+	var attribute sessions.Attribute
+	if err := attribute.UnmarshalJSON(value); err != nil {
+		return sessions.Attribute{}, errStrictJSON
+	}
+	return attribute, nil
+}

@@ -1,0 +1,148 @@
+package validator
+
+import (
+	"time"
+)
+
+// clockLeeway is how far ahead of ours the clock of another gateway may be when it mints. An end of life is exact.
+const clockLeeway = 5 * time.Second
+
+// TokenState says what a token is worth on this route. The zero value is worth nothing.
+type TokenState uint8
+
+const (
+	// TokenUnusable tokens authenticate nobody; the reason says why.
+	TokenUnusable TokenState = iota
+	// TokenAbsent: none came.
+	TokenAbsent
+	// TokenForeign tokens verify, but belong to another realm: they are not ours to judge, replace or clear here.
+	TokenForeign
+	// TokenUsable tokens say who the user is, if they are bound to the session that came with them.
+	TokenUsable
+)
+
+// Token is the outcome of [Verifier.Verify]. The zero value is an unusable token.
+type Token struct {
+	State TokenState
+	// Reason says why a token is not usable. Empty for absent and usable ones.
+	Reason Reason
+	// Claims is what the token says: set for usable and foreign tokens, and for nothing else.
+	Claims *Claims
+}
+
+// Route is what one route wants of a token, besides its signature.
+type Route struct {
+	// Realm must be the token's audience.
+	Realm string
+	// Issuer must be the token's iss, where not empty.
+	Issuer string
+	// Lifetime is how long ago a token may have been issued.
+	Lifetime time.Duration
+	// Longest is the longest lifetime that tokens of this configuration are minted with.
+	Longest time.Duration
+	// Attributes are those that a token must carry, be it as null.
+	Attributes []string
+	// Dead asks whether the token was revoked or its session ended, and why. It must not wait. Nil denies.
+	Dead func(*Claims) (Reason, bool)
+}
+
+// Verifier verifies tokens with one set of keys and remembers those whose signature held. It is safe for concurrent
+// use. The zero value accepts nothing.
+type Verifier struct {
+	keys  *KeySet
+	cache *Cache
+}
+
+// NewVerifier makes a Verifier. A nil cache remembers nothing. The cache must not have served other keys.
+func NewVerifier(keys *KeySet, cache *Cache) *Verifier { return &Verifier{keys: keys, cache: cache} }
+
+// Verify says what the token is worth at the given time. Only the check of the signature is remembered; realm, times,
+// attributes and revocation are asked every time.
+func (v *Verifier) Verify(credential TokenCredential, now time.Time, route Route) Token {
+	switch credential.Presence {
+	case Absent:
+		return Token{State: TokenAbsent}
+	case Present:
+	default:
+		return Token{Reason: TokenAmbiguous}
+	}
+	verified, reason := v.verified(credential.text)
+	if reason != "" {
+		return Token{Reason: reason}
+	}
+	claims := verified.claims
+	if claims.realm != route.Realm {
+		return Token{State: TokenForeign, Reason: TokenOtherRealm, Claims: claims}
+	}
+	if reason := route.check(verified, now); reason != "" {
+		return Token{Reason: reason}
+	}
+	return Token{State: TokenUsable, Claims: claims}
+}
+
+// verified is a token whose signature held, with what no rule of a route changes.
+type verified struct {
+	claims    *Claims
+	notBefore int64
+}
+
+// verified checks the signature, or remembers that it held.
+func (v *Verifier) verified(text string) (verified, Reason) {
+	if remembered, ok := v.cache.get(text); ok {
+		return remembered, ""
+	}
+	compact, reason := readCompact(text)
+	if reason != "" {
+		return verified{}, reason
+	}
+	key, ok := v.keys.find(compact.header)
+	if !ok {
+		return verified{}, TokenUnknownKey
+	}
+	if !key.signature.verify(compact.signed, compact.signature) {
+		return verified{}, TokenBadSignature
+	}
+	payload, err := strictBase64.DecodeString(compact.payload)
+	if err != nil {
+		return verified{}, TokenMalformed
+	}
+	claims, notBefore, ok := readClaims(key, payload)
+	if !ok {
+		return verified{}, TokenMalformed
+	}
+	result := verified{claims: claims, notBefore: notBefore}
+	v.cache.put(text, result)
+	return result, ""
+}
+
+// check is every rule but the signature and the realm. An empty reason means that the token is usable.
+func (r Route) check(token verified, now time.Time) Reason {
+	claims, seconds := token.claims, now.Unix()
+	ahead := now.Add(clockLeeway).Unix()
+	switch {
+	case seconds >= claims.expires:
+		return TokenExpired
+	case claims.issuedAt > ahead || token.notBefore > ahead:
+		return TokenNotYetValid
+	case claims.expires-claims.issuedAt > wholeSeconds(r.Longest):
+		return TokenMalformed
+	case seconds-claims.issuedAt >= wholeSeconds(r.Lifetime):
+		return TokenTooOld
+	case r.Issuer != "" && claims.issuer != r.Issuer:
+		return TokenWrongIssuer
+	}
+	for _, name := range r.Attributes {
+		if _, ok := claims.attributes[name]; !ok {
+			return TokenIncomplete
+		}
+	}
+	if r.Dead == nil {
+		return TokenRevoked
+	}
+	if reason, dead := r.Dead(claims); dead {
+		return reason
+	}
+	return ""
+}
+
+func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
