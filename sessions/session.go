@@ -86,3 +86,15 @@ func (s Session) Touched(now time.Time, idle time.Duration) Session {
 	}
 	return s
 }
+
+// String returns the source in a word.
+func (s Source) String() string {
+	switch s {
+	case Learned:
+		return "learned"
+	case Added:
+		return "added"
+	default:
+		return "unknown"
+	}
+}

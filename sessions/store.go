@@ -18,7 +18,9 @@ var ErrUnavailable = errors.New("session store unavailable")
 //
 // Methods are safe for concurrent use. Each is atomic for its one session, and a method that starts after another has
 // returned sees what that one did. Errors wrap [ErrUnavailable] and name no key, hash or user. A store keeps no reference
-// to what it is given and returns nothing that it will change.
+// to what it is given and returns nothing that it will change. Times come back as the same instants, in whatever zone;
+// attributes that are empty may come back as nil. A method whose ctx is done may give up, with an error that wraps that of
+// ctx as well; what it was to write has been written or not.
 type Store interface {
 	// Get returns the session and true, or false where it is absent.
 	Get(ctx context.Context, key Key, now time.Time) (Session, bool, error)
@@ -28,10 +30,12 @@ type Store interface {
 	Put(ctx context.Context, session Session, now time.Time) error
 
 	// Update writes the session only where one with its key and its AuthTime is present at now, and says whether it did.
-	// It is how a session is touched or confirmed: an end in between is never undone.
+	// It is how a session is touched or confirmed: an end in between is never undone. One that has expired at now is not
+	// written, as with Put.
 	Update(ctx context.Context, session Session, now time.Time) (bool, error)
 
-	// Delete removes the session and says whether one was there. Deleting an absent one is fine.
+	// Delete removes the session and says whether one was there; one that has expired may be there or not. Deleting an
+	// absent one is fine.
 	Delete(ctx context.Context, key Key) (bool, error)
 
 	// List returns one page of the realm's sessions, in the order of their hashes.

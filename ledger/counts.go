@@ -1,0 +1,42 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+)
+
+// Counts is what a ledger holds at one moment, more or less.
+type Counts struct {
+	// Sessions is how many records the store holds, expired ones that it has not dropped yet included.
+	Sessions int
+	// Entries is how many entries the blacklist holds: revocations and ends.
+	Entries int
+	// Pending is how many ends are in force that would not survive a crash.
+	Pending int
+	// Undeleted is how many records of ended sessions could not be deleted yet.
+	Undeleted int
+	// Questions is how many questions to the application are in flight.
+	Questions int
+}
+
+// Count counts. After an error all but Sessions is right.
+func (l *Ledger) Count(ctx context.Context) (Counts, error) {
+	counts := Counts{Entries: l.blacklist.Len(), Pending: l.blacklist.PendingLen()}
+	for i := range l.stripes {
+		counts.add(&l.stripes[i])
+	}
+	var err error
+	if counts.Sessions, err = l.store.Count(ctx); err != nil {
+		return counts, fmt.Errorf("counting sessions: %w", err)
+	}
+	return counts, nil
+}
+
+func (c *Counts) add(s *stripe) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.Undeleted += len(s.undeleted)
+	for _, questions := range s.questions {
+		c.Questions += len(questions)
+	}
+}

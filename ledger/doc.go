@@ -1,0 +1,16 @@
+// Package ledger is the one place where sessions are learned, ended and revoked and where minting is permitted, so that
+// whatever happens at the same time settles in one order.
+//
+// A [Ledger] stands over one open store and is shared by all sites, handlers and configurations of the process. All that
+// changes a session, or says something about it, goes through the ledger, under a lock of that session. These hold
+// throughout:
+//
+//   - An end at second T kills every token of the session with auth_time at or before T, whenever it was minted, from
+//     before [Ledger.End] returns until no such token can be alive.
+//   - A session that is learned or opened after an end has an AuthTime after the end's second.
+//   - An answer to a question that was asked before an end changes nothing: it is about a session that is no more.
+//   - Tokens of one user are dead once the session is another user's.
+//   - An end whose record could not be deleted, or that could not be made durable, is in force all the same; both are
+//     tried again until they succeed, and no token is minted for that session before it is durable.
+//   - Whether a token is dead is answered from memory.
+package ledger

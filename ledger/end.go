@@ -1,0 +1,107 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// End settles that the application or its user closed the session. provenAuthTime is the auth_time of a usable token of
+// the session that came with the request, 0 where none did.
+//
+// Questions in flight are overtaken and a remembered "nobody" is dropped. Where the session is active or proven, it ends
+// at the latest of now, its AuthTime and provenAuthTime, and End returns true: the end is in force at once, then the
+// record is deleted and the end made durable. Where it is neither, or has ended already, nothing is written. Where it
+// can't be found out whether there is a record, the end is written.
+//
+// With an error the end that true speaks of is in force all the same; what could not be written is tried again. The step
+// is finished though ctx is cancelled.
+func (l *Ledger) End(ctx context.Context, key sessions.Key, provenAuthTime int64) (bool, error) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	ended, err := l.endNow(ctx, key, provenAuthTime)
+	return ended, l.ended(ctx, key, ended, err)
+}
+
+func (l *Ledger) endNow(ctx context.Context, key sessions.Key, proven int64) (bool, error) {
+	s := l.settle(key)
+	defer s.mu.Unlock()
+	now := l.now()
+	found, err := l.find(ctx, key, now)
+	return l.end(ctx, s, found, err, proven, now)
+}
+
+// ended makes an end durable, which takes a while and is done without the lock, and joins what went wrong.
+func (l *Ledger) ended(ctx context.Context, key sessions.Key, ended bool, err error) error {
+	if ended {
+		err = errors.Join(err, l.blacklist.Persist(ctx, endOf(key)))
+	}
+	if err != nil {
+		return fmt.Errorf("ending session: %w", err)
+	}
+	return nil
+}
+
+// persist makes an end durable that came with something else, whose outcome does not depend on it.
+func (l *Ledger) persist(ctx context.Context, key sessions.Key) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	if err := l.blacklist.Persist(ctx, endOf(key)); err != nil {
+		l.report(fmt.Errorf("ending session of another user: %w", err))
+	}
+}
+
+// end ends the session in memory and deletes its record. lookUp is the error of finding the record.
+func (l *Ledger) end(
+	ctx context.Context, s *stripe, found finding, lookUp error, proven int64, now time.Time,
+) (bool, error) {
+	s.overtake(found.Key)
+	l.nobodies.drop(found.Key)
+	second, before := l.blacklist.Second(endOf(found.Key))
+	at := max(now.Unix(), proven)
+	switch {
+	case lookUp != nil && !s.isUndeleted(found.Key):
+		// A record that can't be seen may have been learned right after an end, in the second that follows it.
+		if before {
+			at = max(at, second+1)
+		}
+	case found.active, proven > 0 && (!before || proven > second):
+		at = max(at, found.AuthTime)
+	default:
+		return false, lookUp
+	}
+	l.enforce(found.Key, at, time.Time{})
+	if lookUp == nil && !found.present {
+		return true, nil
+	}
+	if _, err := l.store.Delete(ctx, found.Key); err != nil {
+		l.outlive(s, found, at, now)
+		return true, errors.Join(lookUp, err)
+	}
+	delete(s.undeleted, found.Key)
+	return true, lookUp
+}
+
+// enforce puts an end in force for the longest token life, and at least until the given time.
+func (l *Ledger) enforce(key sessions.Key, second int64, atLeast time.Time) {
+	expires := time.Unix(second, 0).Add(time.Duration(l.longest.Load()) + margin)
+	if atLeast.After(expires) {
+		expires = atLeast
+	}
+	l.blacklist.Enforce(blacklist.Entry{Subject: endOf(key), Second: second, Expires: expires})
+}
+
+// outlive keeps an end for longer than the record that could not be deleted, be it over a restart. One that could not be
+// looked at either may last for any time: its end is kept for hours, and for more of them with every further try.
+func (l *Ledger) outlive(s *stripe, found finding, second int64, now time.Time) {
+	switch {
+	case s.deleteLater(found.Key, second) && !found.present:
+		l.enforce(found.Key, second, nextHours(now))
+	case found.present:
+		l.enforce(found.Key, second, found.Expires)
+	}
+}

@@ -1,0 +1,106 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+const (
+	// margin is how much longer than the longest token life an end is kept, for clocks that differ and for a token that
+	// was being minted when its session ended.
+	margin = time.Minute
+	// settleTime bounds how long a step may take that is finished though its request is over.
+	settleTime = 5 * time.Second
+)
+
+// Options is what a [Ledger] is opened with. The zero value is fine.
+type Options struct {
+	// Now is the clock; nil means [time.Now].
+	Now func() time.Time
+	// Report is called with failures of work that no caller waits for, and by several goroutines; nil drops them. The
+	// errors hold no token, cookie, key or session id.
+	Report func(error)
+}
+
+// Ledger is where sessions are learned, ended and revoked and where minting is permitted. Its methods are safe for
+// concurrent use. Errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable] where the storage failed, and name
+// no key, hash or user.
+type Ledger struct {
+	storage   Storage
+	store     sessions.Store
+	blacklist *blacklist.List
+	now       func() time.Time
+	report    func(error)
+
+	longest  atomic.Int64 // longest token life in nanoseconds
+	stripes  [256]stripe
+	nobodies *nobodies
+	claims   *claims
+
+	stop      context.CancelFunc
+	stopped   chan struct{}
+	closing   sync.Once
+	closeFail error
+}
+
+// Open returns the ledger over an open storage, with the whole blacklist loaded, and starts its housekeeping. The ledger
+// closes the storage when it is closed; after an error the storage is still open, and the caller's.
+func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error) {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Report == nil {
+		options.Report = func(error) {}
+	}
+	list, err := blacklist.Open(ctx, storage.Journal(), options.Now)
+	if err != nil {
+		return nil, fmt.Errorf("opening ledger: %w", err)
+	}
+	background, stop := context.WithCancel(context.Background())
+	ledger := &Ledger{
+		storage: storage, store: storage.Sessions(), blacklist: list,
+		now: options.Now, report: options.Report,
+		nobodies: newNobodies(), claims: newClaims(),
+		stop: stop, stopped: make(chan struct{}),
+	}
+	go ledger.keepHouse(background)
+	return ledger, nil
+}
+
+// Close stops the housekeeping and waits for it, tries once more to make durable what is not, and closes the storage.
+// Closing again does nothing and returns what the first one did.
+func (l *Ledger) Close() error {
+	l.closing.Do(func() {
+		l.stop()
+		<-l.stopped
+		ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+		defer cancel()
+		l.retry(ctx)
+		l.closeFail = l.storage.Close()
+	})
+	return l.closeFail
+}
+
+// Retain says how long the tokens of a configuration live at most. Ends are kept that long, and a margin, for the longest
+// life ever said: it is raised and never lowered. Say it before the first token of such a life is minted.
+func (l *Ledger) Retain(longest time.Duration) {
+	for {
+		current := l.longest.Load()
+		if int64(longest) <= current || l.longest.CompareAndSwap(current, int64(longest)) {
+			return
+		}
+	}
+}
+
+// settling returns a context for a step that must not be given up because the visitor has left.
+func settling(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+}
+
+func endOf(key sessions.Key) blacklist.Subject { return blacklist.EndOf(key.Realm, key.Hash) }

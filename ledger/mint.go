@@ -1,0 +1,66 @@
+package ledger
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+const (
+	maxClaims = 65536
+	// claimTime is when a claim that was not released counts as abandoned.
+	claimTime = 10 * time.Second
+)
+
+// MayMint says whether a token with the given auth_time may be minted for the session now: it has not ended at or after
+// that second, and no end of it would be lost by a crash. Ask it last of all, when the token is about to be sent.
+func (l *Ledger) MayMint(key sessions.Key, authTime int64) bool {
+	subject := endOf(key)
+	second, ended := l.blacklist.Second(subject)
+	return authTime > 0 && !(ended && authTime <= second) && !l.blacklist.Pending(subject)
+}
+
+// ClaimMint claims the minting of a token for the session, and says whether it got it: there is at most one claim to a
+// session at a time. Release it when the token has been sent, or not; releasing twice does no harm. A claim that is ten
+// seconds old may be taken over.
+func (l *Ledger) ClaimMint(key sessions.Key) (release func(), ok bool) {
+	return l.claims.claim(key, l.now())
+}
+
+// claims are bounded: with more of them at a time the oldest is forgotten, and a session may get two tokens at once.
+type claims struct {
+	mu   sync.Mutex
+	held *simplelru.LRU[sessions.Key, *claim]
+}
+
+type claim struct{ since time.Time }
+
+func newClaims() *claims {
+	held, _ := simplelru.NewLRU[sessions.Key, *claim](maxClaims, nil) // fails for a size below 1 only
+	return &claims{held: held}
+}
+
+func (c *claims) claim(key sessions.Key, now time.Time) (release func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if other, held := c.held.Peek(key); held {
+		// A claim from the future is from before the clock was set back, and as old as can be.
+		if age := now.Sub(other.since); 0 <= age && age < claimTime {
+			return func() {}, false
+		}
+	}
+	own := &claim{since: now}
+	c.held.Add(key, own)
+	return func() { c.release(key, own) }, true
+}
+
+func (c *claims) release(key sessions.Key, own *claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if held, ok := c.held.Peek(key); ok && held == own {
+		c.held.Remove(key)
+	}
+}

@@ -1,0 +1,148 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// ErrOvertaken is returned where an answer of the application came too late: the session was ended, its tokens were
+// revoked or the operator opened it after the question was asked. Nothing was written. Look the session up again.
+var ErrOvertaken = errors.New("settling answer: the session changed after the application was asked")
+
+// Identity is who the application, or the operator, says that a session belongs to.
+type Identity struct {
+	// User is the user id inside the realm.
+	User       string
+	Attributes sessions.Attributes
+}
+
+// Lifetimes is how long a record lasts.
+type Lifetimes struct {
+	// Idle is how long without any use.
+	Idle time.Duration
+	// MaxAge is how long at most.
+	MaxAge time.Duration
+}
+
+func check(identity Identity, lifetimes Lifetimes) error {
+	if identity.User == "" {
+		return errors.New("there is no user id")
+	}
+	if lifetimes.Idle <= 0 || lifetimes.MaxAge <= 0 {
+		return fmt.Errorf("idle time %v and maximum age %v must both be more than 0", lifetimes.Idle, lifetimes.MaxAge)
+	}
+	return nil
+}
+
+// Question is a question to the application in flight. It counts once: by [Question.Identified], [Question.Nobody] or
+// [Question.Withdraw], whichever comes first. Its methods are safe for concurrent use.
+type Question struct {
+	ledger *Ledger
+	key    sessions.Key
+	// forgotten is guarded by the lock of the key's stripe.
+	forgotten bool
+}
+
+// Ask registers a question that is about to be put to the application. An end from now on makes its answer void.
+// Withdraw it, deferred, for the case that no answer comes.
+func (l *Ledger) Ask(key sessions.Key) *Question {
+	q := &Question{ledger: l, key: key}
+	s := l.settle(key)
+	defer s.mu.Unlock()
+	s.add(q)
+	return q
+}
+
+// Withdraw takes the question back: the application could not tell. After an answer it does nothing.
+func (q *Question) Withdraw() {
+	s := q.ledger.settle(q.key)
+	defer s.mu.Unlock()
+	s.remove(q)
+}
+
+// Identified settles that the application named a user, and returns the session, which is active.
+//
+// The user of an active session confirms it: it keeps its AuthTime and its end. Another user ends it first, as signing in
+// as another does, and so the old user's tokens are dead; where that end could not be made durable, it is reported to
+// [Options.Report] and pending. In every other case the session is new. Returns [ErrOvertaken] where the answer came too
+// late.
+func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes Lifetimes) (sessions.Session, error) {
+	if err := check(identity, lifetimes); err != nil {
+		q.Withdraw()
+		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
+	}
+	session, replaced, err := q.identify(ctx, identity, lifetimes)
+	if replaced {
+		q.ledger.persist(ctx, q.key)
+	}
+	if errors.Is(err, ErrOvertaken) {
+		return sessions.Session{}, err
+	}
+	if err != nil {
+		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
+	}
+	return session, nil
+}
+
+func (q *Question) identify(
+	ctx context.Context, identity Identity, lifetimes Lifetimes,
+) (session sessions.Session, replaced bool, err error) {
+	l := q.ledger
+	s := l.settle(q.key)
+	defer s.mu.Unlock()
+	if !s.remove(q) {
+		return sessions.Session{}, false, ErrOvertaken
+	}
+	now := l.now()
+	found, err := l.find(ctx, q.key, now)
+	if err != nil {
+		return sessions.Session{}, false, err
+	}
+	if found.active && found.User == identity.User {
+		confirmed := found.Touched(now, lifetimes.Idle)
+		confirmed.Confirmed = now
+		confirmed.Attributes = maps.Clone(identity.Attributes)
+		// Not written: it went between the two calls, so that what the application says is of a new one.
+		if written, err := l.store.Update(ctx, confirmed, now); err != nil || written {
+			l.nobodies.drop(q.key)
+			return confirmed, false, err
+		}
+	}
+	return l.open(ctx, s, found, l.newSession(q.key, identity, lifetimes, sessions.Learned, now))
+}
+
+// Nobody settles that the application knows no user in the session. An active session has ended with that. Otherwise the
+// answer is remembered for the given time, unless [Ledger.Forget] was called since the question was asked. Returns
+// [ErrOvertaken] where the answer came too late, and errors as [Ledger.End] does.
+func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	ended, err := q.nobody(ctx, remember)
+	if errors.Is(err, ErrOvertaken) {
+		return err
+	}
+	return q.ledger.ended(ctx, q.key, ended, err)
+}
+
+func (q *Question) nobody(ctx context.Context, remember time.Duration) (bool, error) {
+	l := q.ledger
+	s := l.settle(q.key)
+	defer s.mu.Unlock()
+	if !s.remove(q) {
+		return false, ErrOvertaken
+	}
+	now := l.now()
+	found, err := l.find(ctx, q.key, now)
+	if err != nil || found.active {
+		return l.end(ctx, s, found, err, 0, now)
+	}
+	if remember > 0 && !q.forgotten {
+		l.nobodies.remember(q.key, now.Add(remember))
+	}
+	return false, nil
+}

@@ -1,0 +1,78 @@
+package ledger
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// maxUndeleted bounds what a stripe remembers of deletions to be tried again. While the store can't be read, any cookie
+// may be that of a session, and a flood of them must not fill the memory. Beyond the bound an end that nothing
+// proves is kept no longer than the longest token life.
+const maxUndeleted = 1024
+
+// stripe holds what is in motion for the sessions whose hash begins with its byte. Its lock is held over the steps of
+// settling one session, calls of the store included, and never while the application is asked.
+type stripe struct {
+	mu        sync.Mutex
+	questions map[sessions.Key][]*Question
+	// undeleted holds the sessions that have ended and whose record could not be deleted, with the second of the end.
+	undeleted map[sessions.Key]int64
+}
+
+// settle locks the session's stripe.
+func (l *Ledger) settle(key sessions.Key) *stripe {
+	s := &l.stripes[key.Hash[0]]
+	s.mu.Lock()
+	return s
+}
+
+func (s *stripe) add(q *Question) {
+	if s.questions == nil {
+		s.questions = make(map[sessions.Key][]*Question)
+	}
+	s.questions[q.key] = append(s.questions[q.key], q)
+}
+
+// remove takes the question out, and says whether it was still in.
+func (s *stripe) remove(q *Question) bool {
+	questions := s.questions[q.key]
+	i := slices.Index(questions, q)
+	if i < 0 {
+		return false
+	}
+	if questions = slices.Delete(questions, i, i+1); len(questions) == 0 {
+		delete(s.questions, q.key)
+	} else {
+		s.questions[q.key] = questions
+	}
+	return true
+}
+
+// overtake makes void whatever is answered to the questions in flight.
+func (s *stripe) overtake(key sessions.Key) { delete(s.questions, key) }
+
+// forget keeps the answer "nobody" to the questions in flight from being remembered.
+func (s *stripe) forget(key sessions.Key) {
+	for _, q := range s.questions[key] {
+		q.forgotten = true
+	}
+}
+
+// deleteLater says whether it remembers to.
+func (s *stripe) deleteLater(key sessions.Key, second int64) bool {
+	if s.undeleted == nil {
+		s.undeleted = make(map[sessions.Key]int64)
+	}
+	if len(s.undeleted) >= maxUndeleted && !s.isUndeleted(key) {
+		return false
+	}
+	s.undeleted[key] = second
+	return true
+}
+
+func (s *stripe) isUndeleted(key sessions.Key) bool {
+	_, undeleted := s.undeleted[key]
+	return undeleted
+}
