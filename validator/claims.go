@@ -63,6 +63,12 @@ func IsReservedClaim(name string) bool {
 	return false
 }
 
+// IsUserID says whether the text can be a user id: 1 to 256 visible ASCII characters, safe in a header.
+func IsUserID(text string) bool { return isVisibleASCII(text, maxClaimText) }
+
+// IsTokenID says whether the text can be the id of a token (jti).
+func IsTokenID(text string) bool { return isVisibleASCII(text, maxClaimText) }
+
 // maxClaimText is the length of the longest text in a claim of ours, the sealed session id aside.
 const maxClaimText = 256
 

@@ -60,7 +60,7 @@ func DropCookies(lines []string, drop func(name string) bool) []string {
 		}
 		result := append(make([]string, 0, len(lines)), lines[:i]...)
 		for _, line := range lines[i:] {
-			if kept := dropFromLine(line, drop); kept != "" {
+			if kept := dropFromLine(line, drop); kept != "" || line == "" {
 				result = append(result, kept)
 			}
 		}

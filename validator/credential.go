@@ -2,6 +2,7 @@ package validator
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -20,21 +21,51 @@ const (
 	Present
 )
 
-// TokenCredential is the token that came with a request, not verified yet.
+// word returns unusable, absent or present.
+func (p Presence) word() string {
+	switch p {
+	case Absent:
+		return "absent"
+	case Present:
+		return "present"
+	default:
+		return "unusable"
+	}
+}
+
+// TokenCredential is the token that came with a request, not verified yet. No text form of it shows the token.
 type TokenCredential struct {
 	Presence Presence
 
-	text string
+	// A pointer, which fmt does not follow where it meets the credential inside of another type.
+	text *string
 }
+
+// raw returns the token as it came.
+func (c TokenCredential) raw() string {
+	if c.text == nil {
+		return ""
+	}
+	return *c.text
+}
+
+// String returns the presence alone.
+func (c TokenCredential) String() string { return "token " + c.Presence.word() }
+
+// Format writes the presence alone, whatever the verb.
+func (c TokenCredential) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(c.String())) }
+
+// LogValue returns the presence alone.
+func (c TokenCredential) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // ReadToken reads the token from the cookie of the given name. Two cookies with different values are unusable, the same
 // value twice is one token, and an empty value is none.
 func ReadToken(cookies Cookies, name string) TokenCredential {
-	text, presence := only(cookies, func(candidate string) bool { return candidate == name })
-	return TokenCredential{Presence: presence, text: text.Value}
+	cookie, presence := only(cookies, func(candidate string) bool { return candidate == name })
+	return TokenCredential{Presence: presence, text: &cookie.Value}
 }
 
-// SessionCredential is the session id that came with a request.
+// SessionCredential is the session id that came with a request. No text form of it shows the id.
 type SessionCredential struct {
 	Presence Presence
 	// Reason says why the credential is unusable: [SessionIncomplete] or [SessionAmbiguous].
@@ -42,8 +73,31 @@ type SessionCredential struct {
 	// Hash is the SHA-256 of the session id, where one is present.
 	Hash sessions.Hash
 
-	id string
+	// A pointer, which fmt does not follow where it meets the credential inside of another type.
+	id *string
 }
+
+// raw returns the session id.
+func (c SessionCredential) raw() string {
+	if c.id == nil {
+		return ""
+	}
+	return *c.id
+}
+
+// String returns the presence, and the reason where there is one.
+func (c SessionCredential) String() string {
+	if c.Reason != "" {
+		return "session " + c.Presence.word() + ": " + string(c.Reason)
+	}
+	return "session " + c.Presence.word()
+}
+
+// Format writes what String returns, whatever the verb.
+func (c SessionCredential) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(c.String())) }
+
+// LogValue returns what String returns.
+func (c SessionCredential) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // SessionCookies are the names of the cookies that carry a session together. The zero value matches nothing.
 type SessionCookies struct {
@@ -97,7 +151,7 @@ func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 		return SessionCredential{Presence: Absent}
 	case len(c.names):
 		id := joinSessionID(found)
-		return SessionCredential{Presence: Present, Hash: sessions.HashOf(id), id: id}
+		return SessionCredential{Presence: Present, Hash: sessions.HashOf(id), id: &id}
 	default:
 		return SessionCredential{Presence: Unusable, Reason: SessionIncomplete}
 	}
@@ -112,8 +166,8 @@ func (c SessionCookies) HashOf(values map[string]string) (sessions.Hash, error) 
 			return sessions.Hash{}, fmt.Errorf("reading session cookies: there is none of that name; the session has %s",
 				strings.Join(c.names, ", "))
 		}
-		if value != strings.Trim(value, " \t") || strings.ContainsAny(value, ";\r\n") {
-			return sessions.Hash{}, fmt.Errorf("reading session cookies: a value holds what no cookie can hold")
+		if !isScanned(name) || strings.Contains(name, "=") || !isScanned(value) {
+			return sessions.Hash{}, fmt.Errorf("reading session cookies: a name or value holds what no cookie can hold")
 		}
 		cookies = append(cookies, Cookie{Name: name, Value: value})
 	}
@@ -123,6 +177,11 @@ func (c SessionCookies) HashOf(values map[string]string) (sessions.Hash, error) 
 			strings.Join(c.names, ", "))
 	}
 	return session.Hash, nil
+}
+
+// isScanned says whether [ScanCookies] can have returned the text as a name or a value.
+func isScanned(text string) bool {
+	return text == strings.Trim(text, " \t") && !strings.ContainsAny(text, ";\r\n")
 }
 
 func joinSessionID(cookies []Cookie) string {
@@ -140,14 +199,15 @@ func joinSessionID(cookies []Cookie) string {
 // are unusable, since the application may choose another than we would.
 func only(cookies Cookies, match func(name string) bool) (Cookie, Presence) {
 	var result Cookie
+	seen := false
 	for _, cookie := range cookies {
 		if !match(cookie.Name) {
 			continue
 		}
-		if result.Name != "" && result != cookie {
+		if seen && result != cookie {
 			return Cookie{}, Unusable
 		}
-		result = cookie
+		result, seen = cookie, true
 	}
 	if result.Value == "" {
 		return Cookie{}, Absent

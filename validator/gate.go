@@ -24,7 +24,7 @@ type joseHeader struct {
 type compactToken struct {
 	header    joseHeader
 	signed    string // the text that the signature is over
-	payload   string // base64url
+	payload   []byte
 	signature []byte
 }
 
@@ -50,12 +50,15 @@ func readCompact(text string) (compactToken, Reason) {
 	if !ok {
 		return compactToken{}, TokenMalformed
 	}
-	decoded, err := strictBase64.DecodeString(signature)
-	if err != nil {
+	result := compactToken{header: fields, signed: text[:len(header)+1+len(payload)]}
+	var err error
+	if result.payload, err = strictBase64.DecodeString(payload); err != nil {
 		return compactToken{}, TokenMalformed
 	}
-	signed := text[:len(header)+1+len(payload)]
-	return compactToken{header: fields, signed: signed, payload: payload, signature: decoded}, ""
+	if result.signature, err = strictBase64.DecodeString(signature); err != nil {
+		return compactToken{}, TokenMalformed
+	}
+	return result, ""
 }
 
 // readHeader reads a JOSE header that has exactly the members alg, kid and typ, each a short string, typ being JWT.
@@ -65,19 +68,28 @@ func readHeader(encoded string) (joseHeader, bool) {
 	if err != nil {
 		return joseHeader{}, false
 	}
-	members := make(map[string]string, 3)
+	var algorithm, keyID, kind string
 	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
 		value, err := readString(decoder)
 		if err != nil || len(value) > maxHeaderMember {
 			return errStrictJSON
 		}
-		members[name] = value
+		switch name {
+		case "alg":
+			algorithm = value
+		case "kid":
+			keyID = value
+		case "typ":
+			kind = value
+		default:
+			return errStrictJSON
+		}
 		return nil
 	})
-	if err != nil || len(members) != 3 || members["alg"] == "" || members["kid"] == "" || members["typ"] != "JWT" {
+	if err != nil || algorithm == "" || keyID == "" || kind != "JWT" {
 		return joseHeader{}, false
 	}
-	return joseHeader{algorithm: members["alg"], keyID: members["kid"]}, true
+	return joseHeader{algorithm: algorithm, keyID: keyID}, true
 }
 
 // onlyBase64 says whether the text is of the base64url alphabet alone (RFC 4648 section 5), and not empty.

@@ -33,6 +33,14 @@ var ErrWeakKey = errors.New("weak key")
 type Key struct {
 	id        string
 	algorithm Algorithm
+	// hidden is nil in the zero value. It is a function because fmt reads past the methods of a value that sits in an
+	// unexported field, and shows of a function no more than its address, whatever the verb.
+	hidden func() *keyMaterial
+}
+
+// keyMaterial is what of a key must never be shown, and what it makes tokens with.
+type keyMaterial struct {
+	header    string // of every token that the key signs, in base64url
 	signature signature
 	sealing   cipher.AEAD
 }
@@ -58,7 +66,15 @@ func NewSecretKey(id string, secret []byte) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
 	}
-	return Key{id: id, algorithm: HS256, signature: signature, sealing: sealing}, nil
+	material := &keyMaterial{header: newHeader(HS256, id), signature: signature, sealing: sealing}
+	return Key{id: id, algorithm: HS256, hidden: func() *keyMaterial { return material }}, nil
+}
+
+// newHeader returns the JOSE header of the tokens of a key, in base64url.
+func newHeader(algorithm Algorithm, id string) string {
+	var header jsonObject
+	header = header.text("alg", string(algorithm)).text("kid", id).text("typ", "JWT")
+	return base64.RawURLEncoding.EncodeToString(header.end())
 }
 
 // SecretKeyID returns the id for a secret that is given by configuration: the same on every gateway and after every
@@ -98,7 +114,7 @@ func (k Key) String() string { return "key " + k.id }
 func (k Key) GoString() string { return k.String() }
 
 // Format writes the key id alone, whatever the verb.
-func (k Key) Format(state fmt.State, _ rune) { _, _ = fmt.Fprint(state, "key "+k.id) }
+func (k Key) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(k.String())) }
 
 // LogValue returns the key id alone.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
@@ -114,7 +130,7 @@ func NewKeySet(keys ...Key) (*KeySet, error) {
 		return nil, errors.New("loading keys: none given")
 	}
 	for i, key := range keys {
-		if key.sealing == nil {
+		if key.hidden == nil {
 			return nil, errors.New("loading keys: one of them is empty")
 		}
 		if slices.ContainsFunc(keys[:i], func(other Key) bool { return other.id == key.id }) {

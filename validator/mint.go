@@ -1,10 +1,8 @@
 package validator
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,43 +40,55 @@ func (m Minter) Mint(session sessions.Session, credential SessionCredential, now
 	if !isVisibleASCII(session.User, maxClaimText) || session.Realm == "" {
 		return "", errors.New("minting token: the session has no realm or no usable user id")
 	}
-	expires := session.Confirmed.Add(m.Lifetime)
-	if session.Ends.Before(expires) {
-		expires = session.Ends
+	if session.AuthTime <= 0 {
+		return "", errors.New("minting token: the session has no time of authentication")
 	}
-	if expires.Unix() <= now.Unix() {
+	expires := m.expires(session, now)
+	if expires <= now.Unix() {
 		return "", ErrNothingToMint
 	}
 	tokenID := newTokenID()
-	payload := newPayload()
-	payload.add("sub", session.User)
-	payload.add("aud", session.Realm)
-	payload.add("sid", sealSessionID(key, tokenID, credential.id))
-	payload.add("jti", tokenID)
-	payload.add("iat", now.Unix())
-	payload.add("exp", expires.Unix())
-	payload.add("auth_time", session.AuthTime)
+	payload := make(jsonObject, 0, 512)
+	payload = payload.text("sub", session.User)
+	payload = payload.text("aud", session.Realm)
+	payload = payload.text("sid", sealSessionID(key, tokenID, credential.raw()))
+	payload = payload.text("jti", tokenID)
+	payload = payload.number("iat", now.Unix())
+	payload = payload.number("exp", expires)
+	payload = payload.number("auth_time", session.AuthTime)
 	if m.Issuer != "" {
-		payload.add("iss", m.Issuer)
+		payload = payload.text("iss", m.Issuer)
 	}
 	for _, name := range attributeNames(session.Attributes, m.Attributes) {
-		payload.add(name, session.Attributes[name])
+		value, err := session.Attributes[name].MarshalJSON()
+		if err != nil {
+			return "", fmt.Errorf("minting token: writing the attribute %q: %w", name, err)
+		}
+		payload = payload.raw(name, value)
 	}
-	text, err := payload.bytes()
-	if err != nil {
-		return "", err
-	}
-	return compact(key, text)
+	return compact(key, payload.end())
 }
 
-// attributeNames returns the names of both, each once, in the order of the alphabet.
+// expires returns the first second at which the token is not good any more. Whatever the session says, it is no more
+// than a lifetime after now: a confirmation may bear the time of a gateway whose clock is ahead, or be of after the
+// moment that this request counts as now, and a token that seems to live too long would be refused everywhere.
+func (m Minter) expires(session sessions.Session, now time.Time) int64 {
+	return min(
+		session.Confirmed.Add(m.Lifetime).Unix(),
+		session.Ends.Unix(),
+		session.Expires.Unix(),
+		now.Unix()+wholeSeconds(m.Lifetime),
+	)
+}
+
+// attributeNames returns the names of both, each once, in the order of the alphabet. Reserved names are left out: a
+// member that occurs twice makes a token malformed.
 func attributeNames(attributes sessions.Attributes, needed []string) []string {
 	names := slices.Clone(needed)
 	for name := range attributes {
-		if !IsReservedClaim(name) {
-			names = append(names, name)
-		}
+		names = append(names, name)
 	}
+	names = slices.DeleteFunc(names, IsReservedClaim)
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -90,67 +100,17 @@ func newTokenID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
+// compact returns the token with the payload.
 func compact(key Key, payload []byte) (string, error) {
-	header := newPayload()
-	header.add("alg", string(key.algorithm))
-	header.add("kid", key.id)
-	header.add("typ", "JWT")
-	headerText, err := header.bytes()
-	if err != nil {
-		return "", err
-	}
-	encoding := base64.RawURLEncoding
-	text := make([]byte, 0, encoding.EncodedLen(len(headerText))+encoding.EncodedLen(len(payload))+512)
-	text = encoding.AppendEncode(text, headerText)
+	material, encoding := key.hidden(), base64.RawURLEncoding
+	text := make([]byte, 0, len(material.header)+encoding.EncodedLen(len(payload))+512)
+	text = append(text, material.header...)
 	text = append(text, '.')
 	text = encoding.AppendEncode(text, payload)
-	signature, err := key.signature.sign(text)
+	signature, err := material.signature.sign(text)
 	if err != nil {
 		return "", err
 	}
 	text = append(text, '.')
 	return string(encoding.AppendEncode(text, signature)), nil
-}
-
-// payload writes a JSON object member by member, in the order given, so that tokens of one session look alike.
-type payload struct {
-	buffer  bytes.Buffer
-	encoder *json.Encoder
-	err     error
-}
-
-func newPayload() *payload {
-	p := &payload{}
-	p.encoder = json.NewEncoder(&p.buffer)
-	// A token is not HTML; the escapes would only make it longer.
-	p.encoder.SetEscapeHTML(false)
-	return p
-}
-
-func (p *payload) add(name string, value any) {
-	if p.err != nil {
-		return
-	}
-	separator := byte(',')
-	if p.buffer.Len() == 0 {
-		separator = '{'
-	}
-	p.buffer.WriteByte(separator)
-	p.encode(name)
-	p.buffer.WriteByte(':')
-	p.encode(value)
-}
-
-// encode appends the value without the line break that the encoder ends it with.
-func (p *payload) encode(value any) {
-	if err := p.encoder.Encode(value); err != nil && p.err == nil {
-		p.err = fmt.Errorf("minting token: %w", err)
-		return
-	}
-	p.buffer.Truncate(p.buffer.Len() - 1)
-}
-
-func (p *payload) bytes() ([]byte, error) {
-	p.buffer.WriteByte('}')
-	return p.buffer.Bytes(), p.err
 }

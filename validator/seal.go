@@ -29,7 +29,7 @@ func sealSessionID(key Key, tokenID, sessionID string) string {
 		plain = append([]byte{sealedHash}, hash[:]...)
 	}
 	// The AEAD puts a random nonce of 96 bits in front; the empty one is what its interface asks for.
-	sealed := key.sealing.Seal(nil, nil, plain, []byte(tokenID))
+	sealed := key.hidden().sealing.Seal(nil, nil, plain, []byte(tokenID))
 	return base64.RawURLEncoding.EncodeToString(sealed)
 }
 
@@ -42,7 +42,7 @@ func openSessionID(key Key, tokenID, sealed string) (sessions.Hash, bool) {
 	if err != nil {
 		return sessions.Hash{}, false
 	}
-	plain, err := key.sealing.Open(nil, nil, decoded, []byte(tokenID))
+	plain, err := key.hidden().sealing.Open(nil, nil, decoded, []byte(tokenID))
 	if err != nil || len(plain) < 2 {
 		return sessions.Hash{}, false
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -18,7 +19,11 @@ var errStrictJSON = errors.New("not one strict JSON object")
 // must consume exactly one value. Refused are duplicate names, invalid UTF-8, and anything but white space behind the
 // object: two readers of one token must never see different claims (RFC 8259 section 4, RFC 7519 section 4).
 func readObject(text []byte, member func(name string, decoder *jsontext.Decoder) error) error {
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
+	reader := objectReaders.Get().(*objectReader)
+	defer reader.release()
+	reader.source = *bytes.NewBuffer(text)
+	reader.decoder.Reset(&reader.source)
+	decoder := &reader.decoder
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {
 		return errStrictJSON
 	}
@@ -40,6 +45,22 @@ func readObject(text []byte, member func(name string, decoder *jsontext.Decoder)
 	return nil
 }
 
+// objectReader is a decoder with what it reads. A decoder keeps lists of the names that it has met; to allocate them
+// anew for header and payload of every token is a good part of the cost of reading one.
+type objectReader struct {
+	source  bytes.Buffer
+	decoder jsontext.Decoder
+}
+
+var objectReaders = sync.Pool{New: func() any { return new(objectReader) }}
+
+// release gives the reader back without what it has read.
+func (r *objectReader) release() {
+	r.source = bytes.Buffer{}
+	r.decoder.Reset(&r.source)
+	objectReaders.Put(r)
+}
+
 // readString reads a JSON string.
 func readString(decoder *jsontext.Decoder) (string, error) {
 	token, err := decoder.ReadToken()
@@ -49,8 +70,8 @@ func readString(decoder *jsontext.Decoder) (string, error) {
 	return token.String(), nil
 }
 
-// maxSeconds is the last second of the year 9999, beyond which dates have no common text form.
-const maxSeconds = 253402300799
+// MaxSeconds is the last second of the year 9999, beyond which dates have no common text form.
+const MaxSeconds = 253402300799
 
 // readSeconds reads a NumericDate (RFC 7519 section 2) that is a whole number written without fraction or exponent.
 func readSeconds(decoder *jsontext.Decoder) (int64, error) {
@@ -59,7 +80,7 @@ func readSeconds(decoder *jsontext.Decoder) (int64, error) {
 		return 0, errStrictJSON
 	}
 	seconds, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || seconds <= 0 || seconds > maxSeconds {
+	if err != nil || seconds <= 0 || seconds > MaxSeconds {
 		return 0, errStrictJSON
 	}
 	return seconds, nil

@@ -12,12 +12,15 @@ var testNow = time.Unix(1_800_000_000, 500_000_000)
 
 func mustKey(t testing.TB, id string) Key {
 	t.Helper()
-	key, err := NewSecretKey(id, []byte(strings.Repeat(id, 40)+"0123456789abcdef"))
+	key, err := NewSecretKey(id, secretOf(id))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return key
 }
+
+// secretOf is the secret of the key with the given id.
+func secretOf(id string) []byte { return []byte(strings.Repeat(id, 40) + "0123456789abcdef") }
 
 func mustSet(t testing.TB, keys ...Key) *KeySet {
 	t.Helper()
@@ -79,4 +82,4 @@ func mint(t testing.TB, minter Minter, session sessions.Session, credential Sess
 	return text
 }
 
-func tokenOf(text string) TokenCredential { return TokenCredential{Presence: Present, text: text} }
+func tokenOf(text string) TokenCredential { return TokenCredential{Presence: Present, text: &text} }
