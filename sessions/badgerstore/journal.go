@@ -1,0 +1,248 @@
+package badgerstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+)
+
+// errUnsynced is returned from the first sync that failed until the store is opened again: what the disk has lost then
+// the kernel won't write once more, so that a later sync that succeeds proves nothing.
+var errUnsynced = errors.New("the disk failed to keep what was written: see to the disk, then restart")
+
+// journal is the blacklist.Journal in a DB.
+//
+// All who write at the same time are one group: the first one writes for all of them, with one sync.
+type journal struct {
+	db *DB
+
+	mu   sync.Mutex
+	next *group // the one that is still open to others, or nil
+
+	failed bool // guarded by DB.writing, held exclusively
+}
+
+// change is what is to become of one subject's entry.
+type change struct {
+	subject blacklist.Subject
+	hit     hit
+	remove  bool
+}
+
+// hit is an entry without its subject, in seconds since 1970.
+type hit struct{ second, expires int64 }
+
+type group struct {
+	changes []change
+	done    chan struct{} // closed when err stands
+	err     error
+}
+
+// Append implements [blacklist.Journal].
+func (j *journal) Append(ctx context.Context, entries ...blacklist.Entry) error {
+	changes := make([]change, len(entries))
+	for i, entry := range entries {
+		changes[i] = change{subject: entry.Subject, hit: hitOf(entry)}
+	}
+	return unavailable(blacklist.ErrUnavailable, "writing to the blacklist's journal", j.apply(ctx, changes))
+}
+
+// Remove implements [blacklist.Journal].
+func (j *journal) Remove(ctx context.Context, subjects ...blacklist.Subject) error {
+	changes := make([]change, len(subjects))
+	for i, subject := range subjects {
+		changes[i] = change{subject: subject, remove: true}
+	}
+	return unavailable(blacklist.ErrUnavailable, "removing from the blacklist's journal", j.apply(ctx, changes))
+}
+
+func (j *journal) apply(ctx context.Context, changes []change) error {
+	for i := range changes {
+		// A subject is its realm's name and little more.
+		if len(changes[i].subject.Bytes()) > maxRealm+64 {
+			return errRealm
+		}
+	}
+	if err := j.db.enter(ctx); err != nil {
+		return err
+	}
+	defer j.db.leave()
+	if len(changes) == 0 {
+		return nil
+	}
+	joined, first := j.join(changes)
+	if first {
+		j.lead(joined)
+		return joined.err
+	}
+	select {
+	case <-joined.done:
+		return joined.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join adds the changes to the group that is about to be written, and says whether the caller is its first.
+func (j *journal) join(changes []change) (*group, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	first := j.next == nil
+	if first {
+		j.next = &group{done: make(chan struct{}), err: errBadger}
+	}
+	j.next.changes = append(j.next.changes, changes...)
+	return j.next, first
+}
+
+// lead writes the group once the one before it is written. Until then others may join it.
+func (j *journal) lead(g *group) {
+	defer close(g.done) // deferred, so that nobody waits for ever after a panic
+	j.db.writing.Lock()
+	defer j.db.writing.Unlock()
+	j.mu.Lock()
+	j.next = nil
+	j.mu.Unlock()
+	g.err = j.write(g.changes)
+}
+
+// write makes the changes durable. It is called with DB.writing held exclusively.
+func (j *journal) write(changes []change) error {
+	if j.failed {
+		return errUnsynced
+	}
+	for len(changes) > 0 {
+		if err := checkSpace(j.db.settings.freeSpace, j.db.dir); err != nil {
+			return err
+		}
+		done, err := j.commit(changes)
+		if err != nil {
+			return err
+		}
+		changes = changes[done:]
+		if err := j.db.settings.sync(j.db.badger); err != nil {
+			j.failed = true
+			return fmt.Errorf("%w: %w", errUnsynced, err)
+		}
+	}
+	return nil
+}
+
+// commit writes as many of the changes as one transaction holds, and returns how many.
+func (j *journal) commit(changes []change) (int, error) {
+	txn := j.db.badger.NewTransaction(true)
+	defer txn.Discard()
+	if err := j.db.clock.write(j.db, txn); err != nil {
+		return 0, err
+	}
+	for done, change := range changes {
+		err := j.add(txn, change)
+		if errors.Is(err, badger.ErrTxnTooBig) && done > 0 {
+			return done, txn.Commit()
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(changes), txn.Commit()
+}
+
+// add adds one change to a transaction. An entry is written even where it changes nothing: the one that is there may
+// stem from an Append that failed before it was durable.
+func (j *journal) add(txn *badger.Txn, change change) error {
+	key := entryKey(change.subject)
+	if change.remove {
+		return txn.Delete(key)
+	}
+	merged := change.hit
+	err := readValue(txn, key, func(payload []byte) error {
+		old, err := parseHit(payload)
+		merged.second, merged.expires = max(merged.second, old.second), max(merged.expires, old.expires)
+		return err
+	})
+	if ignoreMissing(err) != nil {
+		return err
+	}
+	left := max(time.Until(time.Unix(merged.expires, 0)), 0)
+	return txn.SetEntry(&badger.Entry{Key: key, Value: merged.value(key), ExpiresAt: dropAt(left)})
+}
+
+// Load implements [blacklist.Journal].
+func (j *journal) Load(ctx context.Context, now time.Time, yield func(blacklist.Entry) error) error {
+	const doing = "reading the blacklist's journal"
+	if err := j.db.enter(ctx); err != nil {
+		return unavailable(blacklist.ErrUnavailable, doing, err)
+	}
+	defer j.db.leave()
+	txn := j.db.badger.NewTransaction(false)
+	defer txn.Discard()
+	options := badger.IteratorOptions{Prefix: []byte{entryKind}, PrefetchValues: true, PrefetchSize: prefetched}
+	iterator := txn.NewIterator(options)
+	defer iterator.Close()
+	for iterator.Rewind(); iterator.Valid(); iterator.Next() {
+		if err := ctx.Err(); err != nil {
+			return unavailable(blacklist.ErrUnavailable, doing, err)
+		}
+		entry, err := readEntry(iterator.Item())
+		if err != nil {
+			return unavailable(blacklist.ErrUnavailable, doing, err)
+		}
+		if entry.Expired(now) {
+			continue
+		}
+		if err := yield(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readEntry(item *badger.Item) (blacklist.Entry, error) {
+	var entry blacklist.Entry
+	err := item.Value(func(value []byte) error {
+		payload, err := unseal(item.Key(), value)
+		if err != nil {
+			return err
+		}
+		hit, err := parseHit(payload)
+		entry.Second, entry.Expires = hit.second, time.Unix(hit.expires, 0)
+		return err
+	})
+	if err != nil {
+		return blacklist.Entry{}, err
+	}
+	if entry.Subject, err = blacklist.ParseSubject(item.Key()[1:]); err != nil {
+		return blacklist.Entry{}, errVersion // the key is as it was written: the checksum covers it
+	}
+	return entry, nil
+}
+
+// hitOf rounds the expiry up to a whole second.
+func hitOf(entry blacklist.Entry) hit {
+	expires := entry.Expires.Unix()
+	if entry.Expires.Nanosecond() > 0 {
+		expires++
+	}
+	return hit{second: entry.Second, expires: expires}
+}
+
+func (h hit) value(key []byte) []byte {
+	value := binary.AppendVarint(newValue(2*binary.MaxVarintLen64), h.second)
+	return seal(key, binary.AppendVarint(value, h.expires))
+}
+
+func parseHit(payload []byte) (hit, error) {
+	p := parser{data: payload}
+	parsed := hit{second: p.varint(), expires: p.varint()}
+	if p.bad || p.at != len(payload) {
+		return hit{}, errDamaged
+	}
+	return parsed, nil
+}
