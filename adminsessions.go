@@ -1,0 +1,196 @@
+package jwtsession
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// addRequest is the body of POST /jwt_session/sessions.
+type addRequest struct {
+	Realm      string              `json:"realm"`
+	ID         sessionID           `json:"id"`
+	User       string              `json:"user"`
+	Attributes sessions.Attributes `json:"attributes"`
+	ExpiresIn  *int64              `json:"expires_in"` // seconds
+}
+
+// sessionID is a session id as operators write it: the cookie's value, or for a set of cookies their values by name.
+type sessionID struct {
+	value  string
+	values map[string]string
+}
+
+// UnmarshalJSONFrom reads a string or an object of strings.
+func (s *sessionID) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	if decoder.PeekKind() == '{' {
+		return json.UnmarshalDecode(decoder, &s.values)
+	}
+	return json.UnmarshalDecode(decoder, &s.value)
+}
+
+// hashIn returns the hash that the session's cookies have when they come with a request.
+func (s sessionID) hashIn(cookies validator.SessionCookies) (sessions.Hash, error) {
+	values := s.values
+	if values == nil {
+		names := cookies.Names()
+		if len(names) != 1 {
+			return sessions.Hash{}, apiError(http.StatusBadRequest,
+				"id: the session has several cookies, so want an object: "+strings.Join(names, ", "))
+		}
+		// A pattern stands for one cookie, and the id of a session of one cookie is its value alone.
+		values = map[string]string{strings.TrimSuffix(names[0], "*"): s.value}
+	}
+	hash, err := cookies.HashOf(values)
+	if err != nil {
+		return sessions.Hash{}, apiError(http.StatusBadRequest, "id: "+err.Error())
+	}
+	return hash, nil
+}
+
+// addAnswer is the answer to POST /jwt_session/sessions.
+type addAnswer struct {
+	Hash string    `json:"hash"`
+	Ends time.Time `json:"ends"`
+}
+
+func (c *adminCall) addSession() (any, error) {
+	var body addRequest
+	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	handler, err := c.handlerOf(body.Realm)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := body.ID.hashIn(handler.sessionCookies)
+	if err != nil {
+		return nil, err
+	}
+	if err := body.check(); err != nil {
+		return nil, err
+	}
+	life := time.Duration(handler.SessionMaxAge)
+	if body.ExpiresIn != nil {
+		life = min(life, time.Duration(*body.ExpiresIn)*time.Second)
+	}
+	session, err := c.gateway.ledger.Add(c.request.Context(), sessions.Key{Realm: body.Realm, Hash: hash},
+		ledger.Identity{User: body.User, Attributes: body.Attributes},
+		ledger.Lifetimes{Idle: time.Duration(handler.SessionIdleTimeout), MaxAge: life})
+	if err != nil {
+		return nil, err
+	}
+	c.audit("session added", zap.String("realm", body.Realm))
+	return addAnswer{Hash: hash.String(), Ends: session.Ends.UTC()}, nil
+}
+
+// maxExpiresIn keeps the sum of now and expires_in inside of what times can hold: a hundred years.
+const maxExpiresIn = 100 * 365 * 24 * 60 * 60
+
+func (b addRequest) check() error {
+	if !validator.IsUserID(b.User) {
+		return apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
+	}
+	if b.ExpiresIn != nil && (*b.ExpiresIn < 1 || *b.ExpiresIn > maxExpiresIn) {
+		return apiError(http.StatusBadRequest, "expires_in: want a number of seconds above 0, a hundred years at most")
+	}
+	for name := range b.Attributes {
+		if name == "" || validator.IsReservedClaim(name) {
+			return apiError(http.StatusBadRequest, "attributes: a name in it has a meaning of its own in tokens")
+		}
+	}
+	return nil
+}
+
+// listRequest is the body of POST /jwt_session/sessions/list.
+type listRequest struct {
+	Realm string `json:"realm"`
+	User  string `json:"user"`
+	Limit int    `json:"limit"`
+	After string `json:"after"`
+}
+
+// listAnswer is the answer to POST /jwt_session/sessions/list.
+type listAnswer struct {
+	Sessions []listedSession `json:"sessions"`
+	Next     string          `json:"next,omitempty"` // the value for `after` that brings the next page
+}
+
+// listedSession is one session in a list. There is no way from it to the session id.
+type listedSession struct {
+	Hash       string              `json:"hash"`
+	User       string              `json:"user"`
+	Source     string              `json:"source"`
+	AuthTime   time.Time           `json:"auth_time"`
+	Seen       time.Time           `json:"seen"`
+	Confirmed  time.Time           `json:"confirmed"`
+	Ends       time.Time           `json:"ends"`
+	Expires    time.Time           `json:"expires"`
+	Attributes sessions.Attributes `json:"attributes,omitempty"`
+}
+
+const (
+	defaultListLimit = 100
+	maxListLimit     = 1000
+)
+
+func (c *adminCall) listSessions() (any, error) {
+	body := listRequest{Limit: defaultListLimit}
+	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	if _, err := c.handlerOf(body.Realm); err != nil {
+		return nil, err
+	}
+	if body.Limit < 1 || body.Limit > maxListLimit {
+		return nil, apiError(http.StatusBadRequest, "limit: want a number from 1 to 1000")
+	}
+	query := sessions.Query{Realm: body.Realm, User: body.User, Limit: body.Limit}
+	if body.After != "" {
+		after, err := sessions.ParseHash(body.After)
+		if err != nil {
+			return nil, apiError(http.StatusBadRequest, "after: want the value of `next` of the page before")
+		}
+		query.After = after
+	}
+	page, err := c.gateway.ledger.List(c.request.Context(), query)
+	if err != nil {
+		return nil, err
+	}
+	return answerOf(page), nil
+}
+
+func answerOf(page sessions.Page) listAnswer {
+	answer := listAnswer{Sessions: make([]listedSession, len(page.Sessions))}
+	for i, session := range page.Sessions {
+		answer.Sessions[i] = listedSession{
+			Hash: session.Hash.String(), User: session.User, Source: session.Source.String(),
+			AuthTime: time.Unix(session.AuthTime, 0).UTC(), Seen: session.Seen.UTC(), Confirmed: session.Confirmed.UTC(),
+			Ends: session.Ends.UTC(), Expires: session.Expires.UTC(), Attributes: session.Attributes,
+		}
+		answer.Next = session.Hash.String()
+	}
+	if !page.More {
+		answer.Next = ""
+	}
+	return answer
+}
+
+// members lists the names that a body may have.
+func members(body any) string {
+	fields := reflect.TypeOf(body).Elem()
+	names := make([]string, fields.NumField())
+	for i := range names {
+		names[i] = fields.Field(i).Tag.Get("json")
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,290 @@
+package jwtsession
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
+	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore" // the default store
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App holds what all `jwt_session` handlers of a configuration share: the store of active sessions, the list of what was
+// ended and revoked, the keys, and the memory of verified tokens.
+//
+// The store stays open across reloads. If it can't be opened, the configuration is refused.
+type App struct {
+	// Where sessions, ends and revocations are kept. Default: `{"engine": "badger"}`.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=jwt_session.stores inline_key=engine"`
+
+	// The keys that tokens are signed and verified with. The first one signs. Default: one key that the gateway makes
+	// itself and keeps in Caddy's storage.
+	Keys []KeySource `json:"keys,omitempty"`
+
+	// How many verified tokens are remembered, so that their signature is not checked again. 0 remembers none.
+	// Default: 100000.
+	TokenCache *int `json:"token_cache,omitempty"`
+
+	ctx      caddy.Context
+	logger   *zap.Logger
+	engine   Engine
+	keys     *validator.KeySet // as configured; nil: the gateway's own
+	handlers []*Handler
+	desks    map[string]*whoami.Desk[settlement]
+	cookies  map[string]bool // the names of all token cookies of the configuration
+	longest  time.Duration   // the longest token lifetime of the configuration
+
+	now func() time.Time // the clock; tests move it
+
+	opening sync.Mutex
+	closed  bool
+	lease   *registry.Lease[*ledger.Ledger]
+	open    atomic.Pointer[gateway]
+}
+
+// Engine is what a module in the namespace `jwt_session.stores` must be. None of its methods but Open may open, create or
+// lock anything.
+type Engine interface {
+	// Location names the place that the data is in: two configurations with the same location share one open store.
+	Location() (string, error)
+	// Options describes what is fixed while the store is open. For one location it must not change.
+	Options() string
+	// Open opens the store.
+	Open(logger *zap.Logger) (ledger.Storage, error)
+}
+
+// gateway is what requests work with once the store is open and the keys are there. It never changes.
+type gateway struct {
+	ledger   *ledger.Ledger
+	verifier *validator.Verifier
+	keys     *validator.KeySet
+}
+
+// dead says whether a verified token was revoked or its session has ended. It waits for nothing.
+func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
+	dead, cause := g.ledger.TokenDead(ledger.SubjectsOf(claims.TokenID(), claims.SessionKey()), claims.AuthTime())
+	if dead && cause == ledger.Ended {
+		return validator.TokenEnded, true
+	}
+	return validator.TokenRevoked, dead
+}
+
+// stores holds the open stores of this process, by location. Configurations come and go; the store that they name stays
+// open as long as one of them does.
+var stores registry.Registry[*ledger.Ledger]
+
+const defaultTokenCache = 100_000
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "jwt_session",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision loads the store's module and the keys. It opens and creates nothing.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx, a.logger = ctx, ctx.Logger()
+	a.cookies = make(map[string]bool)
+	a.desks = make(map[string]*whoami.Desk[settlement])
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.TokenCache == nil {
+		entries := defaultTokenCache
+		a.TokenCache = &entries
+	}
+	if a.StoreRaw == nil {
+		a.StoreRaw = json.RawMessage(`{"engine": "badger"}`)
+	}
+	module, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return fmt.Errorf("loading store: %w", err)
+	}
+	engine, ok := module.(Engine)
+	if !ok {
+		return fmt.Errorf("loading store: the module %T is no store engine", module)
+	}
+	a.engine = engine
+	a.keys, err = loadKeys(a.Keys)
+	return err
+}
+
+// Validate checks the finished configuration.
+func (a *App) Validate() error {
+	if *a.TokenCache < 0 {
+		return fmt.Errorf("token_cache %d: want a number of tokens, or off", *a.TokenCache)
+	}
+	return nil
+}
+
+// register makes a handler known to the others of its configuration.
+func (a *App) register(h *Handler) error {
+	if h.whoami != nil {
+		var err error
+		if h.whoami.desk, err = a.deskFor(h.Realm, h.Whoami); err != nil {
+			return fmt.Errorf("whoami: %w", err)
+		}
+	}
+	a.handlers = append(a.handlers, h)
+	a.cookies[h.TokenCookie.plainName(h.Realm)] = true
+	a.cookies[h.TokenCookie.secureName(h.Realm)] = true
+	a.longest = max(a.longest, time.Duration(h.TokenLifetime))
+	return nil
+}
+
+// isTokenCookie says whether a cookie of this name is one of ours, of whatever realm.
+func (a *App) isTokenCookie(name string) bool { return a.cookies[name] }
+
+// Start opens the store and reads the keys.
+func (a *App) Start() error {
+	if _, err := a.gateway(); err != nil {
+		return err
+	}
+	a.reviewHandlers()
+	running.add(a)
+	return nil
+}
+
+// Stop does nothing: requests may still be under way, and the next configuration may use the same store.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives the store back. Caddy also calls it for a configuration that it refused.
+func (a *App) Cleanup() error {
+	running.remove(a)
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	a.closed = true
+	lease := a.lease
+	a.lease = nil
+	if lease == nil {
+		return nil
+	}
+	return lease.Release()
+}
+
+var errAppClosed = errors.New("the configuration was replaced")
+
+// gateway returns the open store and the keys, and opens them first if need be: apps start in no particular order, so
+// that a request may come before Start did.
+func (a *App) gateway() (*gateway, error) {
+	if open := a.open.Load(); open != nil {
+		return open, nil
+	}
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	if open := a.open.Load(); open != nil {
+		return open, nil
+	}
+	if a.closed {
+		return nil, errAppClosed
+	}
+	shared, err := a.openStore()
+	if err != nil {
+		return nil, err
+	}
+	keys := a.keys
+	if keys == nil {
+		if keys, err = storedKeys(a.ctx, a.ctx.Storage()); err != nil {
+			return nil, err
+		}
+	}
+	shared.Retain(a.longest)
+	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
+	open := &gateway{ledger: shared, verifier: verifier, keys: keys}
+	a.open.Store(open)
+	return open, nil
+}
+
+func (a *App) openStore() (*ledger.Ledger, error) {
+	if a.lease != nil {
+		return a.lease.Value(), nil
+	}
+	location, err := a.engine.Location()
+	if err != nil {
+		return nil, fmt.Errorf("opening session store: %w", err)
+	}
+	lease, err := stores.Acquire(location, a.engine.Options(), a.openLedger)
+	if err != nil {
+		return nil, fmt.Errorf("opening session store: %w", err)
+	}
+	a.lease = lease
+	return lease.Value(), nil
+}
+
+// openLedger opens the store for the first configuration that names it. The store may outlive that configuration, so it
+// gets Caddy's own logger and no context of ours.
+func (a *App) openLedger() (*ledger.Ledger, error) {
+	logger := caddy.Log().Named("jwt_session")
+	storage, err := a.engine.Open(logger)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := ledger.Open(context.Background(), storage, ledger.Options{
+		Now:    a.now,
+		Report: func(err error) { logger.Error("keeping sessions", zap.Error(err)) },
+	})
+	if err != nil {
+		return nil, errors.Join(err, storage.Close())
+	}
+	return shared, nil
+}
+
+// runningApps are the apps of the configurations that have started, the newest last.
+type runningApps struct {
+	mutex sync.Mutex
+	apps  []*App
+}
+
+// running finds the live app for the admin API, whose routes Caddy provisions apart from the apps.
+var running runningApps
+
+func (r *runningApps) add(app *App) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.apps = append(r.apps, app)
+}
+
+func (r *runningApps) remove(app *App) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for i, other := range r.apps {
+		if other == app {
+			r.apps = append(r.apps[:i:i], r.apps[i+1:]...)
+			return
+		}
+	}
+}
+
+// newest returns the app of the configuration that started last, or nil.
+func (r *runningApps) newest() *App {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if len(r.apps) == 0 {
+		return nil
+	}
+	return r.apps[len(r.apps)-1]
+}
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

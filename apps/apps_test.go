@@ -1,0 +1,262 @@
+package apps
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-jwt-session/caddy-jwt-session"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
+	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
+)
+
+// gatewayVariable makes this test program the gateway itself: a child of the test, with the race detector where the test
+// has it.
+const gatewayVariable = "JWT_SESSION_TEST_GATEWAY"
+
+// notInstalled is the exit code by which start.sh says that the application is not installed.
+const notInstalled = 77
+
+func TestMain(m *testing.M) {
+	if os.Getenv(gatewayVariable) != "" {
+		caddycmd.Main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// An unmodified application behaves behind the gateway as it does without it, and each of its requests carries the user
+// that the application itself has in mind.
+func TestApplications(t *testing.T) {
+	for _, name := range []string{"django-admin", "dokuwiki"} {
+		t.Run(name, func(t *testing.T) {
+			app := startApplication(t, name)
+			bare := drive(t, name, app)
+			tap, log := startTap(t, app)
+			address, process := startGateway(t, name, tap)
+			if behind := drive(t, name, address); behind != bare {
+				t.Errorf("the transcripts differ\n--- bare\n%s\n--- behind the gateway\n%s", bare, behind)
+			}
+			checkIdentities(t, log)
+			checkTraffic(t, log)
+			if err := process.Stop(); err != nil {
+				t.Error(err)
+			}
+			checkLog(t, process.Log(), log)
+		})
+	}
+}
+
+// startApplication starts an application for the length of the test and returns its address. Nothing is installed unless
+// REQUIRE_APPS is 1.
+func startApplication(t *testing.T, name string) string {
+	t.Helper()
+	address := freeAddress(t)
+	environment := append(os.Environ(), "RUN_DIR="+t.TempDir())
+	if os.Getenv("REQUIRE_APPS") != "1" {
+		environment = append(environment, "INSTALL=0")
+	}
+	script := func(script string) ([]byte, error) {
+		command := exec.Command(filepath.Join(".", name, script), port(t, address))
+		command.Env = environment
+		return command.CombinedOutput()
+	}
+	if _, err := exec.LookPath("bash"); err != nil && os.Getenv("REQUIRE_APPS") != "1" {
+		t.Skip("the rigs need bash")
+	}
+	t.Cleanup(func() {
+		if output, err := script("stop.sh"); err != nil {
+			t.Errorf("stopping %s: %v\n%s", name, err, output)
+		}
+	})
+	output, err := script("start.sh")
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == notInstalled {
+		t.Skipf("%s(or run as root with REQUIRE_APPS=1)", output)
+	}
+	if err != nil {
+		t.Fatalf("starting %s: %v\n%s", name, err, output)
+	}
+	return address
+}
+
+// drive runs the scripted visit and returns its transcript without host and port.
+func drive(t *testing.T, name, address string) string {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "python3", filepath.Join(name, "drive.py"), "http://"+address).CombinedOutput()
+	if err != nil || !bytes.HasSuffix(output, []byte("\nPASS\n")) {
+		t.Fatalf("driving %s at %s: %v\n%s", name, address, err, output)
+	}
+	return strings.ReplaceAll(string(output), address, "HOST")
+}
+
+// startTap starts the recording proxy in front of the application and returns its address and its log.
+func startTap(t *testing.T, app string) (address, log string) {
+	t.Helper()
+	log = filepath.Join(t.TempDir(), "tap.jsonl")
+	command := exec.Command("python3", "tap.py", "serve", "0", port(t, app), log)
+	command.Stderr = os.Stderr
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait() // it was killed: nothing to learn
+	})
+	line, err := bufio.NewReader(output).ReadString('\n')
+	address, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !found {
+		t.Fatalf("starting the tap: it said %q, %v", line, err)
+	}
+	return address, log
+}
+
+// startGateway starts the gateway with the application's Caddyfile and returns its address.
+func startGateway(t *testing.T, name, app string) (string, *gateway.Process) {
+	t.Helper()
+	t.Setenv(gatewayVariable, "1")
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	process, err := gateway.Start(gateway.Config{
+		Binary: program, Caddyfile: filepath.Join(name, "Caddyfile"), Dir: t.TempDir(),
+		Listen: address, Admin: freeAddress(t), App: app,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := process.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the gateway's log ends with\n%s", process.LogTail(60))
+		}
+	})
+	if err := process.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return address, process
+}
+
+// checkIdentities has the tap compare the identity header of each request with what the visit expects.
+func checkIdentities(t *testing.T, log string) {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "python3", "tap.py", "check", log).CombinedOutput()
+	if err != nil || !bytes.Contains(output, []byte(", 0 wrong\n")) {
+		t.Errorf("checking identities: %v\n%s", err, output)
+	}
+	t.Logf("%s", output)
+}
+
+// row is one request as the tap logs it.
+type row struct {
+	Step     *string           `json:"step"` // nil: a request of the gateway's own
+	Identity map[string]string `json:"identity"`
+	Cookie   string            `json:"cookie"`
+}
+
+// header returns one of the headers whose names begin with OurApp-; the tap logs their names as they came.
+func (r row) header(name string) string {
+	for key, value := range r.Identity {
+		if strings.EqualFold(key, name) {
+			return value
+		}
+	}
+	return ""
+}
+
+func readRows(t *testing.T, log string) []row {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	for line := range bytes.Lines(text) {
+		var read row
+		if err := json.Unmarshal(line, &read); err != nil {
+			t.Fatalf("reading the tap's log: %v in %s", err, line)
+		}
+		rows = append(rows, read)
+	}
+	return rows
+}
+
+// checkTraffic checks that tokens were used, that they spare the application questions and that it never sees one.
+func checkTraffic(t *testing.T, log string) {
+	t.Helper()
+	identified, byToken, asked := 0, 0, 0
+	for _, row := range readRows(t, log) {
+		if strings.Contains(row.Cookie, "jwt_") {
+			t.Errorf("the application received the cookies %q", row.Cookie)
+		}
+		switch {
+		case row.Step == nil:
+			asked++
+		case row.header("OurApp-User-ID") != "":
+			identified++
+			if row.header("OurApp-Via") == "token" {
+				byToken++
+			}
+		}
+	}
+	t.Logf("%d requests with a user, %d of them by token; %d questions of the gateway", identified, byToken, asked)
+	if byToken == 0 || asked == 0 || asked >= identified {
+		t.Error("want requests by token, and fewer questions than requests with a user")
+	}
+}
+
+// checkLog checks that the gateway logged no error, no race, and nothing that the application's cookies hold.
+func checkLog(t *testing.T, path, tapLog string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bad := regexp.MustCompile(`(?m)^.*("level":"error"|DATA RACE|panic).*$`).FindAll(text, 5); bad != nil {
+		t.Errorf("the gateway logged\n%s", bytes.Join(bad, []byte("\n")))
+	}
+	for _, row := range readRows(t, tapLog) {
+		for pair := range strings.SplitSeq(row.Cookie, ";") {
+			if _, value, _ := strings.Cut(pair, "="); len(value) >= 16 && bytes.Contains(text, []byte(value)) {
+				t.Fatal("the gateway's log holds the value of a cookie")
+			}
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	address, err := gateway.FreeAddress("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func port(t *testing.T, address string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}

@@ -1,0 +1,53 @@
+# Shared by the start.sh / stop.sh of every rig.  Source it with APP set.
+#   usage of every start.sh:  start.sh PORT      (env: RUN_DIR overrides the scratch directory)
+#   usage of every stop.sh:   stop.sh  PORT      (ends only the PIDs the rig wrote; PURGE=1 removes RUN_DIR)
+set -euo pipefail
+PORT="${1:-${PORT:?usage: $0 PORT}}"
+HERE="$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)"
+RUN_DIR="${RUN_DIR:-$(dirname "$(mktemp -u)")/legacy-rigs/$APP-$PORT}"   # scratch only, never in the checkout
+PIDFILE="$RUN_DIR/$APP.pid"
+mkdir -p "$RUN_DIR"
+
+alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+
+need_apt() { # need_apt PKG...  installs only what is missing, never starts services; INSTALL=0: says what is missing, exit 77
+  local miss=() p
+  for p in "$@"; do dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || miss+=("$p"); done
+  [ ${#miss[@]} -eq 0 ] && return 0
+  [ "${INSTALL:-1}" != 0 ] || { echo "$APP needs: apt-get install ${miss[*]}" >&2; exit 77; }
+  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+  [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' 2>/dev/null | head -1)" ] || apt-get update -qq >&2
+  apt-get install -y -qq --no-install-recommends "${miss[@]}" >&2 || { apt-get update -qq >&2; apt-get install -y -qq --no-install-recommends "${miss[@]}" >&2; }
+}
+
+spawn() { # spawn PIDFILE LOG CMD...   own session, so stop can end the whole group
+  local pf="$1" log="$2"; shift 2
+  setsid nohup "$@" >>"$log" 2>&1 </dev/null &
+  echo $! >"$pf"
+}
+
+wait_http() { # wait_http PATH [SECONDS]
+  local i
+  for i in $(seq 1 $(( ${2:-60} * 5 ))); do
+    curl -s -o /dev/null --max-time 5 "http://127.0.0.1:$PORT$1" && return 0
+    alive "$PIDFILE" || { echo "$APP died:" >&2; tail -n 20 "$RUN_DIR/app.log" >&2; return 1; }
+    sleep 0.2
+  done
+  echo "$APP: no answer" >&2; return 1
+}
+
+report() { echo "APP=$APP BASE_URL=http://127.0.0.1:$PORT PIDFILE=$PIDFILE PID=$(cat "$PIDFILE") RUN_DIR=$RUN_DIR"; }
+
+already_up() { if alive "$PIDFILE"; then report; exit 0; fi; }
+
+stop_pidfile() {
+  local pf="$1" pid i
+  alive "$pf" || { rm -f "$pf"; return 0; }
+  pid="$(cat "$pf")"
+  kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || true
+  for i in $(seq 1 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+  kill -0 "$pid" 2>/dev/null && { kill -9 -- "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null || true; }
+  rm -f "$pf"
+}
+stop_all() { local f; for f in "$RUN_DIR"/*.pid; do [ -e "$f" ] && stop_pidfile "$f"; done
+  if [ "${PURGE:-0}" = 1 ]; then rm -rf -- "$RUN_DIR"; fi; return 0; }

@@ -1,0 +1,178 @@
+package jwtsession
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// whoamiSource asks the application, and settles its answers in the ledger.
+type whoamiSource struct {
+	page        *whoami.Page
+	template    *whoami.Template
+	desk        *whoami.Desk[settlement]
+	negativeTTL time.Duration
+}
+
+// settlement is what became of a question.
+type settlement struct {
+	outcome whoami.Outcome
+	session sessions.Session // of an identified user
+	err     error            // why the answer does not count: it was overtaken, or the store did not take it
+}
+
+// reasonStoreUnavailable says that the store of active sessions did not answer.
+const reasonStoreUnavailable validator.Reason = "store_unavailable"
+
+// reads says whether the page is asked for the attribute.
+func (s *whoamiSource) reads(attribute string) bool {
+	if s == nil {
+		return false
+	}
+	_, reads := s.page.Attributes[attribute]
+	return reads
+}
+
+// forget keeps requests from now on from joining a question that was put before.
+func (s *whoamiSource) forget(key sessions.Key) {
+	if s != nil {
+		s.desk.Forget(key)
+	}
+}
+
+// deskFor returns the desk of a realm: handlers that ask the same page in the same way share it, so that there is one
+// question at a time about a session.
+func (a *App) deskFor(realm string, config *Whoami) (*whoami.Desk[settlement], error) {
+	text, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	name := realm + " " + string(text)
+	if desk, shared := a.desks[name]; shared {
+		return desk, nil
+	}
+	desk, err := whoami.NewDesk[settlement](config.deskLimits())
+	if err != nil {
+		return nil, err
+	}
+	a.desks[name] = desk
+	return desk, nil
+}
+
+// ask asks the application whose session it is. Where the session was ended meanwhile, the answer is about what was
+// before, and so is asked for once more.
+func (v *visit) ask(known bool) validator.SessionState {
+	result := v.askOnce(known)
+	if errors.Is(result.err, ledger.ErrOvertaken) {
+		result = v.askOnce(false)
+	}
+	switch outcome := result.outcome.(type) {
+	case whoami.Identified:
+		v.warnIfRotating(outcome)
+		if result.err != nil {
+			v.couldNotTell(reasonStoreUnavailable, result.err)
+			return validator.Undetermined
+		}
+		v.record = result.session
+		return validator.Active
+	case whoami.Nobody:
+		if result.err != nil {
+			v.logger.Error("keeping the application's answer", zap.String("realm", v.Realm), zap.Error(result.err))
+		}
+		return validator.Unknown
+	case whoami.CouldNotTell:
+		v.couldNotTell(validator.Reason("whoami_"+outcome.Reason), nil, zap.String("location", outcome.Location))
+	}
+	return validator.Undetermined
+}
+
+// askOnce puts one question, or joins one that is under way about the same session.
+func (v *visit) askOnce(known bool) settlement {
+	exchange, err := v.whoami.template.Prepare(v.request, v.request.Header["Cookie"], v.next)
+	if err != nil {
+		return settlement{outcome: whoami.NotAsked(err)}
+	}
+	defer exchange.Release()
+	client, _ := caddyhttp.GetVar(v.request.Context(), caddyhttp.ClientIPVarKey).(string)
+	query := whoami.Query{Key: v.key(), Known: known, Client: client}
+	// The question outlives this visit, so it must not hold on to it.
+	question := question{
+		source: v.whoami, ledger: v.gateway.ledger, key: v.key(), exchange: exchange,
+		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
+		names:     v.sessionCookies, sent: v.cookies,
+	}
+	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
+	if err != nil {
+		return settlement{outcome: whoami.NotAsked(err)}
+	}
+	return result
+}
+
+// question is one question to the application.
+type question struct {
+	source    *whoamiSource
+	ledger    *ledger.Ledger
+	key       sessions.Key
+	lifetimes ledger.Lifetimes
+	exchange  *whoami.Exchange
+	names     validator.SessionCookies
+	sent      validator.Cookies
+}
+
+// put asks, reads the answer and settles it. The question is registered before it is sent, so that an end from then on
+// makes its answer void.
+func (q question) put(release func()) settlement {
+	registered := q.ledger.Ask(q.key)
+	defer registered.Withdraw()
+	outcome := q.source.page.Read(q.exchange.Send(release), q.changed)
+	result := settlement{outcome: outcome}
+	switch outcome := outcome.(type) {
+	case whoami.Identified:
+		identity := ledger.Identity{User: outcome.User, Attributes: outcome.Attributes}
+		result.session, result.err = registered.Identified(context.Background(), identity, q.lifetimes)
+	case whoami.Nobody:
+		result.err = registered.Nobody(context.Background(), q.source.negativeTTL)
+	}
+	return result
+}
+
+// changed names the session cookies that the answer would change.
+func (q question) changed(lines []string) []string {
+	var names []string
+	for _, line := range lines {
+		if cookie := readSetCookie(line); q.names.Match(cookie.name) && !sentSame(q.sent, cookie) {
+			names = append(names, cookie.name)
+		}
+	}
+	return names
+}
+
+func (v *visit) warnIfRotating(outcome whoami.Identified) {
+	if len(outcome.Changed) > 0 {
+		v.warn("the whoami page changes session cookies; such a change is dropped, so choose a page that makes none",
+			zap.String("uri", v.Whoami.URI), zap.Strings("cookies", outcome.Changed))
+	}
+}
+
+// couldNotTell keeps the reason, and says in the log what an operator can do about it.
+func (v *visit) couldNotTell(reason validator.Reason, err error, fields ...zap.Field) {
+	v.reason = reason
+	fields = append(fields, zap.String("reason", string(reason)), zap.Error(err))
+	message := "could not find out whether the user is signed in"
+	switch reason {
+	case "whoami_" + validator.Reason(whoami.MovedPermanently):
+		message = "the whoami page has moved for good; write the new location into the configuration"
+	case "whoami_" + validator.Reason(whoami.NoHandler):
+		message = "the whoami URI reaches no handler behind jwt_session; write it as the next handler sees it"
+	}
+	v.warnAs(string(reason), message, fields...)
+}

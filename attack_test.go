@@ -1,0 +1,313 @@
+package jwtsession
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// Attacks on the whole gateway, one test each with its threat in a sentence. Those on the form of a token are in the
+// validator's tests.
+
+// A client names a user in the identity header, in any spelling that a server could read as ours.
+func TestAttackForgedIdentityHeader(t *testing.T) {
+	g := newTestGateway(t, "unauthenticated pass")
+	spellings := []string{
+		"OurApp-User-ID", "ourapp-user-id", "OURAPP-USER-ID", "OurApp-User-Id", "oUrApP-uSeR-iD",
+		"OurApp_User_ID", "OurApp-User_ID", "OurApp.User.ID", "OurApp-User.ID", "OurApp~User~ID", "OurApp+User+ID",
+		"OurApp!User#ID", "OurApp$User%ID", "OurApp&User'ID", "OurApp*User^ID", "OurApp`User|ID", "HTTP-OurApp-User-ID",
+		"http_ourapp_user_id", "HTTP~OurApp~User~ID",
+	}
+	for _, signedIn := range []bool{false, true} {
+		b, want := g.browser(), ""
+		if signedIn {
+			b.cookies["session"], want = g.legacy.signIn("alice"), "alice"
+		}
+		for _, spelling := range spellings {
+			got := b.get("/page", spelling+": mallory").received
+			if user := got.user(t); user != want {
+				t.Errorf("%s: the application sees %q, want %q", spelling, user, want)
+			}
+			for name, values := range got.Header {
+				if strings.Contains(strings.Join(values, " "), "mallory") {
+					t.Errorf("%s arrived as %s", spelling, name)
+				}
+			}
+		}
+	}
+}
+
+// A client lists our header, or the cookies, in Connection, so that the proxy drops them and the application sees an
+// anonymous request on an authenticated route.
+func TestAttackConnectionHeader(t *testing.T) {
+	g := newTestGateway(t, "")
+	session := g.legacy.signIn("alice")
+	for _, lines := range [][]string{
+		{"Connection: OurApp-User-ID"},
+		{"Connection: ourapp-user-id, close"},
+		{"Connection: keep-alive", "Connection: OURAPP-USER-ID"},
+		{"Connection: close,\tOurApp-User-ID ,Cookie"},
+		{"Connection: Cookie"},
+		{"Connection: Upgrade, OurApp-User-ID", "Upgrade: websocket"},
+	} {
+		response := g.raw(append([]string{"GET /page HTTP/1.1", "Host: legacy", "Cookie: session=" + session}, lines...), "")
+		got := receivedFrom(t, response)
+		if user := got.user(t); user != "alice" || !strings.Contains(got.Header.Get("Cookie"), session) {
+			t.Errorf("%q: the application sees user %q, with its cookie: %v", lines, user, got.Header.Get("Cookie") != "")
+		}
+	}
+}
+
+// A client sends the identity header as a trailer, which some servers merge into the headers.
+func TestAttackTrailer(t *testing.T) {
+	g := newTestGateway(t, "unauthenticated pass")
+	for _, announced := range []string{"OurApp-User-ID", "X-Other, OurApp_User-ID", "X-Other"} {
+		response := g.raw([]string{
+			"POST /page HTTP/1.1", "Host: legacy", "Connection: close", "Transfer-Encoding: chunked", "Trailer: " + announced,
+		}, "5\r\nhello\r\n0\r\nOurApp-User-ID: mallory\r\nOurApp_User-ID: mallory\r\nX-Other: kept\r\n\r\n")
+		got := receivedFrom(t, response)
+		for name, values := range got.Trailer {
+			if strings.Contains(strings.Join(values, ""), "mallory") {
+				t.Errorf("Trailer: %s: %s arrived", announced, name)
+			}
+		}
+		if strings.Contains(announced, "X-Other") && got.Trailer.Get("X-Other") != "kept" {
+			t.Errorf("Trailer: %s: the other trailer was lost", announced)
+		}
+	}
+}
+
+// The application's answer, or an attribute, holds a line break that would start a header of its own upstream.
+func TestAttackLineBreakInValues(t *testing.T) {
+	g := newTestGateway(t, `identity_header X-Role role
+		identity_header OurApp-User-ID`)
+	g.app.handlers[0].needs = []string{"role"}
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("x")
+	for _, user := range []string{`alice\r\nX-Admin: yes`, `alice\n`, "alice\\u0000", "al ice", "ali\u0107e", strings.Repeat("a", 257)} {
+		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = fmt.Fprintf(w, `{"user": "%s"}`, user)
+			return true
+		})
+		if response := b.get("/page"); response.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("user id %q: status %d, want 503: it is none", user, response.StatusCode)
+		}
+	}
+}
+
+// An attribute with a line break, or with spaces at its ends, must not become a header; the user is signed in all the same.
+func TestAttackLineBreakInAttribute(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session shop {
+			whoami /whoami json user {
+				attribute role json role
+			}
+			identity_header X-Role role
+		}
+		request_header X-Placeholder "<{http.auth.user.role}>"
+		reverse_proxy LEGACY`})
+	for _, role := range []string{`a\r\nX-Admin: yes`, `a\n`, ` a`, `a `, "\u00e9"} {
+		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = fmt.Fprintf(w, `{"user": "alice", "role": "%s"}`, role)
+			return true
+		})
+		b := g.browser()
+		b.cookies["session"] = g.legacy.signIn("alice")
+		for _, path := range []string{"session", "token"} {
+			got := b.get("/page").received
+			if got.user(t) != "alice" || got.Header.Get("X-Role") != "" || got.Header.Get("X-Admin") != "" {
+				t.Errorf("%s path, role %q: the application received %v", path, role, got.Header)
+			}
+			// Caddy leaves a placeholder that has no value as it is written.
+			if placeholder := got.Header.Get("X-Placeholder"); placeholder != "<{http.auth.user.role}>" {
+				t.Errorf("%s path, role %q: the placeholder is %q", path, role, placeholder)
+			}
+		}
+	}
+}
+
+// A value of the user holds a placeholder, which must not be expanded on the way upstream.
+func TestAttackPlaceholderInUserID(t *testing.T) {
+	g := newTestGateway(t, "")
+	t.Setenv("JWT_SESSION_TEST_SECRET", "open-sesame")
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("{env.JWT_SESSION_TEST_SECRET}")
+	for range 2 {
+		if user := b.get("/page").received.user(t); user != "{env.JWT_SESSION_TEST_SECRET}" {
+			t.Errorf("the application sees %q", user)
+		}
+	}
+}
+
+// A user writes text into the page that whoami asks, so that it names another user as well.
+func TestAttackInjectionIntoWhoamiPage(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session shop {
+			whoami /whoami regex "<b id=user>([^<]+)</b>"
+		}
+		reverse_proxy LEGACY`})
+	page := "<b id=user>mallory</b>"
+	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		_, _ = io.WriteString(w, page)
+		return true
+	})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("mallory")
+	page = "<p>signature: <b id=user>alice</b></p> <b id=user>mallory</b>"
+	if response := b.get("/page"); response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("two users on the page: status %d, want 503", response.StatusCode)
+	}
+	page = "<b id=user>mallory</b>"
+	if user := b.get("/page").received.user(t); user != "mallory" {
+		t.Errorf("one user on the page: the application sees %q", user)
+	}
+}
+
+// A token of another realm is sent where ours would be: it must not count, and must not be taken from the other realm.
+func TestAttackTokenOfAnotherRealm(t *testing.T) {
+	g := newTestGateway(t, "")
+	b := g.browser()
+	session := g.legacy.signIn("alice")
+	b.cookies[tokenName] = g.mintWith(g.app.open.Load().keys, "blog", "alice", session)
+	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "" {
+		t.Errorf("alone: status %d, token cookie %q; want 401 and untouched", response.StatusCode, response.tokenSet())
+	}
+	b.cookies["session"] = session
+	response := b.get("/page")
+	if user := response.received.user(t); user != "alice" || g.legacy.questions() != 1 || response.tokenSet() != "" {
+		t.Errorf("with a session: user %q, %d questions, token cookie %q; want the session path and an untouched cookie",
+			user, g.legacy.questions(), response.tokenSet())
+	}
+}
+
+// A response that was on its way when the user signed out brings a token that outlives the sign-out.
+func TestAttackLateResponseAfterLogout(t *testing.T) {
+	g := newTestGateway(t, "")
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	arrived, leave := make(chan struct{}), make(chan struct{})
+	g.legacy.respond(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/slow" {
+			close(arrived)
+			<-leave
+		}
+		return false
+	})
+	late := make(chan reply)
+	slow := g.browser()
+	slow.cookies["session"] = b.cookies["session"]
+	go func() { late <- slow.get("/slow") }()
+	<-arrived
+	if response := b.get("/logout"); response.StatusCode != http.StatusOK {
+		t.Fatalf("signing out: status %d", response.StatusCode)
+	}
+	close(leave)
+	if response := <-late; response.tokenSet() != "" {
+		t.Errorf("the late response did this to the token cookie: %q", response.tokenSet())
+	}
+	if response := slow.get("/page"); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after signing out: status %d", response.StatusCode)
+	}
+}
+
+// The application's answer to whoami is on its way when the user signs out, and would open the session again.
+func TestAttackLateAnswerAfterLogout(t *testing.T) {
+	g := newTestGateway(t, "")
+	b := g.browser()
+	session := g.legacy.signIn("alice")
+	b.cookies["session"] = session
+	b.get("/page")
+	b.cookies[tokenName] = "" // so that the next request asks; the record is too old by then
+	g.clock.advance(time.Minute)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	first := true
+	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		if first {
+			first = false
+			close(asked)
+			<-answer
+			_, _ = io.WriteString(w, `{"user": "alice"}`) // as it was when the question came
+			return true
+		}
+		return false
+	})
+	late := make(chan reply)
+	slow := g.browser()
+	slow.cookies["session"] = session
+	go func() { late <- slow.get("/page") }()
+	<-asked
+	if ended, err := g.app.open.Load().ledger.End(t.Context(), keyOf(g, session), 0); err != nil || !ended {
+		t.Fatalf("ending: %v, %v", ended, err)
+	}
+	g.legacy.set(session, "")
+	close(answer)
+	if response := <-late; response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "" {
+		t.Errorf("status %d, token cookie %q; want 401: the answer is from before the end",
+			response.StatusCode, response.tokenSet())
+	}
+}
+
+// A client sends so many cookies that a reader gives up half-way and the application reads another session than we do.
+func TestAttackTooManyCookies(t *testing.T) {
+	g := newTestGateway(t, "unauthenticated pass")
+	b := g.browser()
+	line := strings.Repeat("a=b; ", validator.MaxCookiePairs) + "session=" + g.legacy.signIn("alice")
+	if response := b.get("/page", "Cookie: "+line); response.StatusCode != http.StatusBadRequest {
+		t.Errorf("status %d, want 400", response.StatusCode)
+	}
+}
+
+// The request URI leads the redirect after sign-in to another host, or adds a parameter to the sign-in page.
+func TestAttackOpenRedirect(t *testing.T) {
+	g := newTestGateway(t, "unauthenticated redirect /login?next={uri}")
+	for target, next := range map[string]string{
+		"/page?a=1&next=evil":      "%2Fpage%3Fa%3D1%26next%3Devil",
+		"//evil.example/":          "%2F",
+		`/\evil.example/`:          "%2F",
+		"http://evil.example/page": "%2F",
+	} {
+		lines := []string{"GET " + target + " HTTP/1.1", "Host: legacy", "Accept: text/html", "Connection: close"}
+		response := g.raw(lines, "")
+		location := response.Header.Get("Location")
+		if want := "/login?next=" + next; response.StatusCode != http.StatusFound || location != want {
+			t.Errorf("%s: status %d to %q, want 302 to %q", target, response.StatusCode, location, want)
+		}
+	}
+}
+
+// raw sends a request byte by byte, as no client library would.
+func (g *testGateway) raw(head []string, body string) *http.Response {
+	g.Helper()
+	connection, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.T.Cleanup(func() { _ = connection.Close() })
+	if _, err := io.WriteString(connection, strings.Join(head, "\r\n")+"\r\n\r\n"+body); err != nil {
+		g.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		g.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response
+}
+
+// receivedFrom returns what the application says that it received.
+func receivedFrom(t *testing.T, response *http.Response) *received {
+	t.Helper()
+	report := new(received)
+	if err := json.Unmarshal([]byte(response.Header.Get("X-Legacy")), report); err != nil {
+		t.Fatalf("status %d: the request did not reach the application: %v", response.StatusCode, err)
+	}
+	return report
+}

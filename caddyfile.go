@@ -1,0 +1,250 @@
+package jwtsession
+
+import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseHandler reads the directive. Syntax:
+//
+//	jwt_session [<matcher>] <realm> {
+//		mode                 mixed|stateful
+//		session_cookie       <name...>
+//		session_idle_timeout <duration>
+//		session_max_age      <duration>
+//		whoami <uri> json <path>|header <name>|regex <expression> {
+//			nobody         <value...>
+//			pattern        <regex>
+//			attribute      <name> json <path>|header <name>|regex <expression>
+//			timeout        <duration>
+//			negative_ttl   <duration>
+//			max_concurrent <number>
+//			max_body       <size>
+//		}
+//		forget_on       <matcher>
+//		token_cookie    [<name>] {
+//			domain    <domain>
+//			path      <path>
+//			same_site lax|strict|none
+//			secure    auto|always|never
+//		}
+//		token_lifetime  <duration>
+//		renew_before    <duration>
+//		token_issuer    <issuer>
+//		identity_header off|<name> [<attribute>]
+//		unauthenticated [<matcher>] deny|pass|redirect <url>
+//	}
+//
+// attribute, forget_on, identity_header and unauthenticated may be repeated, everything else stands once.
+func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	helper.Next() // the directive's own name
+	if !helper.Args(&handler.Realm) {
+		return nil, helper.Err("want the name of a realm: jwt_session [<matcher>] <realm>")
+	}
+	if helper.NextArg() {
+		return nil, helper.Errf("want one realm, got also %q; a list of paths needs a named matcher", helper.Val())
+	}
+	parser := handlerParser{options: options{helper.Dispenser}, helper: helper, handler: handler}
+	return handler, parser.block("jwt_session", parser.option, "forget_on", "identity_header", "unauthenticated")
+}
+
+// handlerParser reads the options of one directive.
+type handlerParser struct {
+	options
+
+	helper  httpcaddyfile.Helper
+	handler *Handler
+}
+
+func (p handlerParser) option(name string) error {
+	handler := p.handler
+	switch name {
+	case "mode":
+		return p.text(&handler.Mode)
+	case "session_cookie":
+		return p.texts(&handler.SessionCookies)
+	case "session_idle_timeout":
+		return p.duration(&handler.SessionIdleTimeout)
+	case "session_max_age":
+		return p.duration(&handler.SessionMaxAge)
+	case "whoami":
+		return p.whoami()
+	case "forget_on":
+		return p.forgetOn()
+	case "token_cookie":
+		return p.tokenCookie()
+	case "token_lifetime":
+		return p.duration(&handler.TokenLifetime)
+	case "renew_before":
+		return p.duration(&handler.RenewBefore)
+	case "token_issuer":
+		return p.text(&handler.TokenIssuer)
+	case "identity_header":
+		return p.identityHeader()
+	case "unauthenticated":
+		return p.unauthenticated()
+	}
+	return errUnknownOption
+}
+
+func (p handlerParser) whoami() error {
+	whoami := &Whoami{}
+	p.handler.Whoami = whoami
+	if !p.Args(&whoami.URI) {
+		return p.Err("want whoami <uri> json <path> | header <name> | regex <expression>")
+	}
+	if err := p.extraction(&whoami.User); err != nil {
+		return err
+	}
+	return p.block("whoami", func(name string) error {
+		switch name {
+		case "nobody":
+			return p.texts(&whoami.Nobody)
+		case "pattern":
+			return p.text(&whoami.Pattern)
+		case "attribute":
+			return p.attribute(whoami)
+		case "timeout":
+			return p.duration(&whoami.Timeout)
+		case "negative_ttl":
+			return p.duration(&whoami.NegativeTTL)
+		case "max_concurrent":
+			return p.number(&whoami.MaxConcurrent)
+		case "max_body":
+			return p.size(&whoami.MaxBody)
+		}
+		return errUnknownOption
+	}, "attribute")
+}
+
+func (p handlerParser) attribute(whoami *Whoami) error {
+	var name string
+	if !p.Args(&name) {
+		return p.Err("want attribute <name> json <path> | header <name> | regex <expression>")
+	}
+	if _, twice := whoami.Attributes[name]; twice {
+		return p.Errf("the attribute %s is read twice", name)
+	}
+	var from Extraction
+	if err := p.extraction(&from); err != nil {
+		return err
+	}
+	if whoami.Attributes == nil {
+		whoami.Attributes = make(map[string]Extraction)
+	}
+	whoami.Attributes[name] = from
+	return nil
+}
+
+// extraction reads the rest of the line: where a value is in the answer.
+func (p handlerParser) extraction(from *Extraction) error {
+	arguments := p.RemainingArgs()
+	if len(arguments) == 2 {
+		switch arguments[0] {
+		case "json":
+			from.JSON = arguments[1]
+			return nil
+		case "header":
+			from.Header = arguments[1]
+			return nil
+		case "regex":
+			from.Regex = arguments[1]
+			return nil
+		}
+	}
+	return p.Errf("want json <path>, header <name> or regex <expression>, got %q", strings.Join(arguments, " "))
+}
+
+func (p handlerParser) forgetOn() error {
+	matcher, found, err := p.helper.MatcherToken()
+	if err != nil {
+		return p.WrapErr(err)
+	}
+	if !found {
+		return p.Err("want forget_on <matcher>: a path that begins with /, or @name")
+	}
+	if matcher == nil {
+		return p.Err("forget_on *: every request would end its session")
+	}
+	p.handler.ForgetOnRaw = append(p.handler.ForgetOnRaw, matcher)
+	return p.end()
+}
+
+func (p handlerParser) tokenCookie() error {
+	cookie := new(TokenCookie)
+	p.handler.TokenCookie = cookie
+	if p.NextArg() {
+		cookie.Name = p.Val()
+		if err := p.end(); err != nil {
+			return err
+		}
+	}
+	return p.block("token_cookie", func(name string) error {
+		switch name {
+		case "domain":
+			return p.text(&cookie.Domain)
+		case "path":
+			return p.text(&cookie.Path)
+		case "same_site":
+			return p.text(&cookie.SameSite)
+		case "secure":
+			return p.text(&cookie.Secure)
+		}
+		return errUnknownOption
+	})
+}
+
+func (p handlerParser) identityHeader() error {
+	arguments := p.RemainingArgs()
+	if p.handler.Identity == nil {
+		p.handler.Identity = new(Identity)
+	}
+	identity := p.handler.Identity
+	switch {
+	case len(arguments) == 1 && arguments[0] == "off":
+		if identity.Off {
+			return p.Err("identity_header off stands twice")
+		}
+		identity.Off = true
+	case len(arguments) == 1:
+		identity.Headers = append(identity.Headers, IdentityHeader{Name: arguments[0]})
+	case len(arguments) == 2:
+		identity.Headers = append(identity.Headers, IdentityHeader{Name: arguments[0], Attribute: arguments[1]})
+	default:
+		return p.Err("want identity_header off | <name> [<attribute>]")
+	}
+	return nil
+}
+
+func (p handlerParser) unauthenticated() error {
+	rule := new(UnauthenticatedRule)
+	matcher, found, err := p.helper.MatcherToken()
+	if err != nil {
+		return p.WrapErr(err)
+	}
+	if found {
+		if matcher != nil { // nil is *, all requests
+			rule.MatcherSetsRaw = caddyhttp.RawMatcherSets{matcher}
+		}
+		if !p.NextArg() {
+			return p.Err("want unauthenticated [<matcher>] deny | pass | redirect <url>")
+		}
+	}
+	rule.Action = p.Val()
+	if rule.Action == "unauthenticated" { // the line ended before the action
+		return p.Err("want unauthenticated [<matcher>] deny | pass | redirect <url>")
+	}
+	if rule.Action == actionRedirect {
+		p.Args(&rule.URL)
+	}
+	p.handler.Unauthenticated = append(p.handler.Unauthenticated, rule)
+	return p.end()
+}

@@ -1,0 +1,106 @@
+package jwtsession
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+)
+
+// options reads the forms that options have in common. Each method but block stands at the option's name when it is
+// called, and refuses what is left on the line.
+type options struct {
+	*caddyfile.Dispenser
+}
+
+// errUnknownOption is how an option function says that it knows no option of that name.
+var errUnknownOption = errors.New("unknown option")
+
+// block reads a block of options. Those that are not in repeatable may stand once.
+func (o options) block(of string, option func(name string) error, repeatable ...string) error {
+	seen := make(map[string]bool)
+	for nesting := o.Nesting(); o.NextBlock(nesting); {
+		name := o.Val()
+		if seen[name] && !slices.Contains(repeatable, name) {
+			return o.Errf("%s: %s stands twice", of, name)
+		}
+		seen[name] = true
+		switch err := option(name); {
+		case errors.Is(err, errUnknownOption):
+			return o.Errf("%s: unknown option %q", of, name)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// end refuses what is left on the line.
+func (o options) end() error {
+	if o.NextArg() {
+		return o.Errf("unexpected argument %q", o.Val())
+	}
+	return nil
+}
+
+func (o options) text(into *string) error {
+	name := o.Val()
+	if !o.Args(into) || *into == "" {
+		return o.Errf("%s: want a value", name)
+	}
+	return o.end()
+}
+
+func (o options) texts(into *[]string) error {
+	name := o.Val()
+	*into = o.RemainingArgs()
+	if len(*into) == 0 {
+		return o.Errf("%s: want at least one value", name)
+	}
+	return nil
+}
+
+func (o options) duration(into *caddy.Duration) error {
+	var text string
+	name := o.Val()
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	duration, err := caddy.ParseDuration(text)
+	if err != nil || duration <= 0 {
+		return o.Errf("%s %s: want a duration above 0, such as 90s, 30m or 7d", name, text)
+	}
+	*into = caddy.Duration(duration)
+	return nil
+}
+
+func (o options) number(into *int) error {
+	var text string
+	name := o.Val()
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil || number <= 0 {
+		return o.Errf("%s %s: want a number above 0", name, text)
+	}
+	*into = number
+	return nil
+}
+
+func (o options) size(into *int64) error {
+	var text string
+	name := o.Val()
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size == 0 || size > 1<<30 {
+		return o.Errf("%s %s: want a size up to 1GiB, such as 64KiB or 1MiB", name, text)
+	}
+	*into = int64(size)
+	return nil
+}

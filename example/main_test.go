@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestCommandLine(t *testing.T) {
+	for _, test := range []struct {
+		arguments string
+		want      options
+		err       string // a part of the error; empty: none
+	}{
+		{arguments: "", want: options{listen: "127.0.0.1:8080", anyPort: true}},
+		{arguments: "--listen 127.0.0.1:0 --dir /d", want: options{listen: "127.0.0.1:0", dir: "/d"}},
+		{arguments: "-listen=localhost:81", want: options{listen: "localhost:81"}},
+		{arguments: "--listen [::1]:81", want: options{listen: "[::1]:81"}},
+		{arguments: "--listen 0.0.0.0:8080", err: "loopback"},
+		{arguments: "--listen :8080", err: "loopback"},
+		{arguments: "--listen 192.0.2.1:8080", err: "loopback"},
+		{arguments: "--listen example.test:8080", err: "loopback"},
+		{arguments: "--listen 8080", err: `"8080"`},
+		{arguments: "--port 8080", err: "port"},
+		{arguments: "now", err: `"now"`},
+	} {
+		got, err := parseOptions(strings.Fields(test.arguments), io.Discard)
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%q: error %v, want one with %q", test.arguments, err, test.err)
+			}
+			continue
+		}
+		if err != nil || got.listen != test.want.listen || got.anyPort != test.want.anyPort || got.dir != test.want.dir {
+			t.Errorf("%q: %+v, %v; want %+v", test.arguments, got, err, test.want)
+		}
+	}
+}
+
+func TestHelpAndMistakesHaveTheirExitCodes(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := command(t.Context(), []string{"--help"}, &stdout, &stderr); code != 0 || stdout.String() != usage || stderr.Len() > 0 {
+		t.Errorf("--help: code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+	}
+	stdout.Reset()
+	if code := command(t.Context(), []string{"--nonsense"}, &stdout, &stderr); code != 2 || stdout.Len() > 0 || stderr.Len() == 0 {
+		t.Errorf("--nonsense: code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+	}
+	if _, err := parseOptions([]string{"-h"}, io.Discard); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-h: %v, want flag.ErrHelp", err)
+	}
+}
+
+func TestATakenAddress(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	wanted := taken.Addr().String()
+
+	address, note, err := chooseAddress(wanted, true)
+	if err != nil || address == wanted || !strings.Contains(note, wanted) || !strings.Contains(note, address) {
+		t.Errorf("where any port will do: %q, note %q, %v", address, note, err)
+	}
+	var stderr bytes.Buffer
+	code := command(t.Context(), []string{"--listen", wanted}, io.Discard, &stderr)
+	if code != 1 || !strings.Contains(stderr.String(), wanted) || !strings.Contains(stderr.String(), "--listen") {
+		t.Errorf("where it was asked for: code %d, stderr %q", code, stderr.String())
+	}
+}
+
+func TestProgressReadsTheGoCommand(t *testing.T) {
+	var shown progress
+	for _, text := range []string{
+		"go: downloading github.com/a/b v1.2.3\ngo: downloa", "ding github.com/c v0.0.1\nencoding/json\n", "github.com/a/b\n",
+		"# github.com/c\n./c.go:3:2: undefined: x\n", "unfinished",
+	} {
+		if n, err := io.WriteString(&shown, text); n != len(text) || err != nil {
+			t.Fatalf("writing: %d, %v", n, err)
+		}
+	}
+	if shown.compiled != 2 || shown.downloaded != 2 {
+		t.Errorf("%d packages, %d modules; want 2 and 2", shown.compiled, shown.downloaded)
+	}
+	if got, want := shown.messages(), "# github.com/c\n./c.go:3:2: undefined: x\nunfinished"; got != want {
+		t.Errorf("messages %q, want %q", got, want)
+	}
+}
+
+func TestStartedByGoRun(t *testing.T) {
+	for executable, want := range map[string]bool{
+		"/tmp/go-build123/b001/exe/example":                                     true,
+		"/home/a/.cache/go-build/61/" + strings.Repeat("6b", 32) + "-d/example": true,
+		"/home/a/.cache/go-build/61/" + strings.Repeat("6b", 32) + "/example":   false,
+		"/usr/local/bin/example":                                                false,
+		"/home/a/go-build/example":                                              false,
+		"/tmp/go-build123/b001/example":                                         false,
+	} {
+		if got := startedByGoRun(executable); got != want {
+			t.Errorf("startedByGoRun(%q) = %t", executable, got)
+		}
+	}
+}
+
+func TestWelcomeNamesEverything(t *testing.T) {
+	var text bytes.Buffer
+	welcome(&text, "127.0.0.1:8080", "127.0.0.1:2019", "/tmp/gateway.log")
+	for _, want := range []string{
+		"http://127.0.0.1:8080/", "http://127.0.0.1:2019/", "/tmp/gateway.log", "alice with alice-pass-1", "bob with bob-pass-1", "Ctrl-C",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the welcome lacks %q:\n%s", want, text.String())
+		}
+	}
+}

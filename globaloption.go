@@ -1,0 +1,100 @@
+package jwtsession
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("jwt_session", parseGlobalOption)
+}
+
+// parseGlobalOption reads the global option into the app's JSON.
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("the global option jwt_session stands twice")
+	}
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "jwt_session", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile reads the global option. Syntax:
+//
+//	jwt_session {
+//		store       <engine> [<args...>]
+//		key         secret <base64>
+//		token_cache <entries>|off
+//	}
+//
+// The engine is badger [<dir>]. key may be repeated.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	parser := options{d}
+	d.Next() // the option's own name
+	if err := parser.end(); err != nil {
+		return err
+	}
+	return parser.block("jwt_session", func(name string) error {
+		switch name {
+		case "store":
+			return a.unmarshalStore(d)
+		case "key":
+			return a.unmarshalKey(parser)
+		case "token_cache":
+			return a.unmarshalTokenCache(parser)
+		}
+		return errUnknownOption
+	}, "key")
+}
+
+func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.Err("want store badger [<dir>]")
+	}
+	engine := d.Val()
+	if _, err := caddy.GetModule("jwt_session.stores." + engine); err != nil {
+		return d.Errf("store %s: there is no such engine; want badger", engine)
+	}
+	module, err := caddyfile.UnmarshalModule(d, "jwt_session.stores."+engine)
+	if err != nil {
+		return err
+	}
+	a.StoreRaw = caddyconfig.JSONModuleObject(module, "engine", engine, nil)
+	return nil
+}
+
+func (a *App) unmarshalKey(o options) error {
+	var kind, value string
+	if !o.Args(&kind, &value) || kind != "secret" {
+		return o.Err("want key secret <base64>")
+	}
+	a.Keys = append(a.Keys, KeySource{Secret: value})
+	return o.end()
+}
+
+func (a *App) unmarshalTokenCache(o options) error {
+	var text string
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	entries := 0
+	if text != "off" {
+		var err error
+		if entries, err = strconv.Atoi(text); err != nil || entries <= 0 {
+			return o.Errf("token_cache %s: want a number of tokens above 0, or off", text)
+		}
+	}
+	a.TokenCache = &entries
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddyfile.Unmarshaler = (*App)(nil)
+)

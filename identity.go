@@ -1,0 +1,215 @@
+package jwtsession
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// defaultIdentityHeader carries the user id unless the configuration says otherwise.
+const defaultIdentityHeader = "OurApp-User-ID"
+
+// Identity is how the services behind learn who the user is.
+type Identity struct {
+	// Send no identity headers. Those of the client are removed all the same.
+	Off bool `json:"off,omitempty"`
+
+	// The headers. Where none of them carries the user id, `OurApp-User-ID` does.
+	Headers []IdentityHeader `json:"headers,omitempty"`
+}
+
+// IdentityHeader is one request header that the services behind receive.
+type IdentityHeader struct {
+	// The name of the header.
+	Name string `json:"name"`
+
+	// The attribute that it carries. Default: the user id.
+	Attribute string `json:"attribute,omitempty"`
+}
+
+// identityHeaders is the prepared form. The zero value sets nothing and removes the default header.
+type identityHeaders struct {
+	headers []IdentityHeader
+	folded  []string // every name that is removed from what clients send, folded
+}
+
+// forbiddenIdentityHeaders have a meaning of their own on the way upstream.
+var forbiddenIdentityHeaders = []string{
+	"authorization", "connection", "cookie", "cookie2", "expect", "forwarded", "host", "http2-settings", "keep-alive",
+	"max-forwards", "origin", "proxy-authenticate", "proxy-authorization", "proxy-connection", "range", "referer",
+	"set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via",
+}
+
+func (i *Identity) prepare() (identityHeaders, error) {
+	prepared := identityHeaders{folded: []string{foldHeader(defaultIdentityHeader)}}
+	if i.Off && len(i.Headers) > 0 {
+		return identityHeaders{}, fmt.Errorf("identity_header: off and %s contradict each other", i.Headers[0].Name)
+	}
+	hasUserID := i.Off
+	for _, header := range i.Headers {
+		if err := checkIdentityHeader(header.Name); err != nil {
+			return identityHeaders{}, err
+		}
+		if header.Attribute != "" {
+			if err := checkAttributeName(header.Attribute); err != nil {
+				return identityHeaders{}, fmt.Errorf("identity_header %s: %w", header.Name, err)
+			}
+		}
+		folded := foldHeader(header.Name)
+		if slices.ContainsFunc(prepared.headers, func(other IdentityHeader) bool { return foldHeader(other.Name) == folded }) {
+			return identityHeaders{}, fmt.Errorf("identity_header %s: named twice", header.Name)
+		}
+		hasUserID = hasUserID || header.Attribute == ""
+		prepared.headers = append(prepared.headers, header)
+		prepared.folded = append(prepared.folded, folded)
+	}
+	if !hasUserID {
+		if slices.ContainsFunc(prepared.headers, func(other IdentityHeader) bool {
+			return foldHeader(other.Name) == foldHeader(defaultIdentityHeader)
+		}) {
+			return identityHeaders{}, fmt.Errorf("identity_header %s: it carries the user id unless another header does",
+				defaultIdentityHeader)
+		}
+		prepared.headers = append(prepared.headers, IdentityHeader{Name: defaultIdentityHeader})
+	}
+	slices.Sort(prepared.folded)
+	prepared.folded = slices.Compact(prepared.folded)
+	return prepared, nil
+}
+
+func checkIdentityHeader(name string) error {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("identity_header %q: not a header name (RFC 9110 section 5.1)", name)
+	}
+	folded := foldHeader(name)
+	if slices.Contains(forbiddenIdentityHeaders, folded) || strings.HasPrefix(folded, "content-") ||
+		strings.HasPrefix(folded, "x-forwarded-") || strings.HasPrefix(folded, "sec-") || strings.HasPrefix(folded, "http-") {
+		return fmt.Errorf("identity_header %s: this header has a meaning of its own; choose another name", name)
+	}
+	return nil
+}
+
+// foldHeader maps a header name to one that stands for all that a server could take for the same: back ends that hand
+// headers on as variables know neither case nor punctuation (RFC 3875 section 4.1.18).
+func foldHeader(name string) string {
+	folded := []byte(name)
+	for i, char := range folded {
+		switch {
+		case 'A' <= char && char <= 'Z':
+			folded[i] = char + 'a' - 'A'
+		case char < '0' || '9' < char && char < 'a' || 'z' < char:
+			folded[i] = '-'
+		}
+	}
+	return string(folded)
+}
+
+// owns says whether a header of this name could reach a service as one of ours.
+func (i identityHeaders) owns(name string) bool {
+	for _, folded := range i.folded {
+		if foldsTo(name, folded) || len(name) > len("http-") && foldsTo(name[:len("http-")], "http-") &&
+			foldsTo(name[len("http-"):], folded) {
+			return true
+		}
+	}
+	return false
+}
+
+// foldsTo says whether foldHeader(name) is the given text, without making it.
+func foldsTo(name, folded string) bool {
+	if len(name) != len(folded) {
+		return false
+	}
+	for i := range len(name) {
+		char := name[i]
+		switch {
+		case 'A' <= char && char <= 'Z':
+			char += 'a' - 'A'
+		case char < '0' || '9' < char && char < 'a' || 'z' < char:
+			char = '-'
+		}
+		if char != folded[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// strip removes what the client sent in our name: headers, trailers, and the mention in Connection that would make the
+// reverse proxy drop what we set (RFC 9110 section 7.6.1).
+func (i identityHeaders) strip(r *http.Request) {
+	for name := range r.Header {
+		if i.owns(name) {
+			delete(r.Header, name)
+		}
+	}
+	stripConnection(r.Header)
+	i.stripTrailers(r)
+}
+
+// keptConnectionOptions are the only ones that mean something between a client and a proxy. All others name headers
+// that are to be dropped on the way, and there is none that a client has a say in.
+var keptConnectionOptions = []string{"close", "keep-alive", "upgrade", "te", "http2-settings"}
+
+func stripConnection(header http.Header) {
+	lines, present := header["Connection"]
+	if !present {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		for option := range strings.SplitSeq(line, ",") {
+			option = textproto.TrimString(option)
+			if slices.Contains(keptConnectionOptions, strings.ToLower(option)) {
+				kept = append(kept, option)
+			}
+		}
+	}
+	if len(kept) == 0 {
+		delete(header, "Connection")
+		return
+	}
+	header["Connection"] = []string{strings.Join(kept, ", ")}
+}
+
+// set gives the request the identity headers. Values that a header can't hold are left out; user ids were checked when
+// the session was learned.
+func (i identityHeaders) set(r *http.Request, who principal) {
+	for _, header := range i.headers {
+		if header.Attribute == "" {
+			r.Header.Set(header.Name, who.user)
+		} else if value, ok := headerValue(who.attributes[header.Attribute]); ok {
+			r.Header.Set(header.Name, value)
+		}
+	}
+}
+
+// headerValue returns an attribute as a header value: visible ASCII and inner spaces, lists joined by commas (RFC 9110
+// section 5.6.1). What can't be written so without loss is left out.
+func headerValue(attribute sessions.Attribute) (string, bool) {
+	if !attribute.Present() {
+		return "", false
+	}
+	texts := attribute.Texts()
+	for _, text := range texts {
+		if !isHeaderText(text) || attribute.IsList() && strings.Contains(text, ",") {
+			return "", false
+		}
+	}
+	return strings.Join(texts, ","), len(texts) > 0
+}
+
+func isHeaderText(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return text != "" && text[0] != ' ' && text[len(text)-1] != ' '
+}

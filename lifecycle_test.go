@@ -1,0 +1,342 @@
+package jwtsession
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+)
+
+// runVariable makes the test binary a Caddy with this module: it runs the Caddyfile that the variable names.
+const runVariable = "JWT_SESSION_TEST_RUN"
+
+func TestMain(m *testing.M) {
+	if config := os.Getenv(runVariable); config != "" {
+		os.Args = []string{"caddy", "run", "--adapter", "caddyfile", "--config", config}
+		caddycmd.Main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// running Caddys of the tests use whole configurations and real ports, one at a time.
+
+const lifecycleGlobals = `{
+	%s
+	admin off
+	persist_config off
+	auto_https off
+	skip_install_trust
+	storage file_system %q
+	log {
+		output discard
+	}
+}
+`
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func adaptText(t *testing.T, text string) []byte {
+	t.Helper()
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	if err != nil {
+		t.Fatalf("adapting: %v\n%s", err, text)
+	}
+	return adapted
+}
+
+func loadText(t *testing.T, text string) error {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Errorf("stopping: %v", err)
+		}
+	})
+	return caddy.Load(adaptText(t, text), true)
+}
+
+func site(address, realm, extra string, legacy *legacyApp) string {
+	return fmt.Sprintf("http://%s {\n\tjwt_session %s {\n\t\twhoami /whoami json user\n\t}\n%s\treverse_proxy %s\n}\n",
+		address, realm, extra, legacy.address())
+}
+
+func browserAt(t *testing.T, address string) *browser {
+	t.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &browser{
+		T: t, url: "http://" + address, client: &http.Client{Transport: transport},
+		cookies: make(map[string]string), headers: make(http.Header),
+	}
+}
+
+func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {
+	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	globals := func(option string) string {
+		return fmt.Sprintf(lifecycleGlobals, option, filepath.Join(dir, "storage"))
+	}
+	store := fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", filepath.Join(dir, "store"))
+	good := globals(store) + site(address, "shop", "", legacy)
+	if err := loadText(t, good); err != nil {
+		t.Fatal(err)
+	}
+	b := browserAt(t, address)
+	b.cookies["session"] = legacy.signIn("alice")
+	check := func(when, token string, questions int) {
+		t.Helper()
+		response := b.get("/page")
+		if response.StatusCode != http.StatusOK || response.received.user(t) != "alice" || response.tokenSet() != token ||
+			legacy.questions() != questions {
+			t.Errorf("%s: status %d, token cookie %q, %d questions", when, response.StatusCode, response.tokenSet(), legacy.questions())
+		}
+	}
+	check("at first", "set", 1)
+	bad := map[string]string{
+		"a handler that does not validate": globals(store) + site(address, "shop", "\tjwt_session other {\n\t\trenew_before 5m\n\t}\n", legacy),
+		"another app that does not start":  globals(store) + site(address, "shop", "", legacy) + site(freeAddress(t), "shop", "\tbind 192.0.2.1\n", legacy),
+		"a store that does not open": globals("jwt_session {\n\t\tstore badger /dev/null/store\n\t}") +
+			site(address, "shop", "", legacy),
+	}
+	for name, text := range bad {
+		if err := caddy.Load(adaptText(t, text), true); err == nil {
+			t.Errorf("%s: the configuration was accepted", name)
+		}
+		check("after "+name, "", 1)
+		delete(b.cookies, tokenName)
+		check("on the session path after "+name, "set", 1)
+	}
+	if err := caddy.Load(adaptText(t, good), true); err != nil {
+		t.Fatal(err)
+	}
+	check("after a good reload", "", 1)
+	if running.newest() == nil || len(running.apps) != 1 {
+		t.Errorf("%d apps count as running", len(running.apps))
+	}
+}
+
+func TestSitesAndSpellingsOfOneDirectoryShareTheStore(t *testing.T) {
+	legacy, dir := newLegacyApp(t), t.TempDir()
+	first, second := freeAddress(t), freeAddress(t)
+	if err := os.Symlink(dir, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	config := func(store string) string {
+		return fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), filepath.Join(dir, "storage")) +
+			site(first, "shop", "", legacy) + site(second, "shop", "", legacy)
+	}
+	if err := loadText(t, config(filepath.Join(dir, "store"))); err != nil {
+		t.Fatal(err)
+	}
+	session := legacy.signIn("alice")
+	token := ""
+	for i, address := range []string{first, second} {
+		b := browserAt(t, address)
+		b.cookies["session"] = session
+		if i == 1 {
+			b.cookies[tokenName] = token
+		}
+		if response := b.get("/page"); response.StatusCode != http.StatusOK || legacy.questions() != 1 {
+			t.Errorf("site %d: status %d, %d questions", i, response.StatusCode, legacy.questions())
+		}
+		token = b.cookies[tokenName]
+	}
+	for _, spelling := range []string{filepath.Join(dir, "link", "store"), filepath.Join(dir, "x", "..", "store") + "/"} {
+		if err := caddy.Load(adaptText(t, config(spelling)), true); err != nil {
+			t.Errorf("%s: %v", spelling, err)
+		}
+		b := browserAt(t, first)
+		b.cookies["session"] = session
+		if response := b.get("/page"); response.StatusCode != http.StatusOK || legacy.questions() != 1 {
+			t.Errorf("%s: status %d, %d questions: not the same store", spelling, response.StatusCode, legacy.questions())
+		}
+	}
+}
+
+func TestValidateCreatesAndLocksNothing(t *testing.T) {
+	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	config := func(name string) []byte {
+		return adaptText(t, fmt.Sprintf(lifecycleGlobals,
+			fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", filepath.Join(dir, name, "store")), filepath.Join(dir, name, "storage"))+
+			site(address, "shop", "", legacy))
+	}
+	validate := func(text []byte) {
+		t.Helper()
+		parsed := new(caddy.Config)
+		if err := caddy.StrictUnmarshalJSON(text, parsed); err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Validate(parsed); err != nil {
+			t.Errorf("validating: %v", err)
+		}
+	}
+	validate(config("new"))
+	if _, err := os.Stat(filepath.Join(dir, "new")); !os.IsNotExist(err) {
+		t.Errorf("validating created something: %v", err)
+	}
+	t.Cleanup(func() { _ = caddy.Stop() })
+	if err := caddy.Load(config("live"), true); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, dir)
+	validate(config("live"))
+	if after := tree(t, dir); !maps.Equal(before, after) {
+		t.Errorf("validating beside a running server changed its files: %v, then %v", before, after)
+	}
+	b := browserAt(t, address)
+	b.cookies["session"] = legacy.signIn("alice")
+	if response := b.get("/page"); response.StatusCode != http.StatusOK {
+		t.Errorf("after validating: status %d", response.StatusCode)
+	}
+}
+
+// tree lists the files below a directory.
+func tree(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	files := make(map[string]bool)
+	err := filepath.Walk(dir, func(path string, _ os.FileInfo, err error) error {
+		files[path] = true
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// child is a Caddy in a process of its own.
+type child struct {
+	*exec.Cmd
+
+	output bytes.Buffer
+	done   chan error
+}
+
+func startChild(t *testing.T, dir, text string) *child {
+	t.Helper()
+	config := filepath.Join(t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(config, []byte(strings.Replace(text, "output discard", "output stderr", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &child{Cmd: exec.Command(os.Args[0]), done: make(chan error, 1)}
+	c.Env = append(os.Environ(), runVariable+"="+config, "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	c.Stdout, c.Stderr = &c.output, &c.output
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { c.done <- c.Wait() }()
+	t.Cleanup(func() { _ = c.Process.Kill() })
+	return c
+}
+
+// stop ends the child as an operator does, and waits for it.
+func (c *child) stop(t *testing.T) {
+	t.Helper()
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-c.done; err != nil {
+		t.Errorf("stopping: %v\n%s", err, c.output.String())
+	}
+}
+
+func TestSecondProcessIsRefusedAndHurtsNothing(t *testing.T) {
+	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	store := filepath.Join(dir, "store")
+	config := func(address, storage string) string {
+		return fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), filepath.Join(dir, storage)) +
+			site(address, "shop", "", legacy)
+	}
+	if err := loadText(t, config(address, "first")); err != nil {
+		t.Fatal(err)
+	}
+	b := browserAt(t, address)
+	b.cookies["session"] = legacy.signIn("alice")
+	if response := b.get("/page"); response.tokenSet() != "set" {
+		t.Fatalf("token cookie %q", response.tokenSet())
+	}
+	second := startChild(t, dir, config(freeAddress(t), "second"))
+	if err := <-second.done; err == nil {
+		t.Error("a second process opened the same directory")
+	}
+	if output := second.output.String(); !strings.Contains(output, store) || !strings.Contains(output, fmt.Sprint(os.Getpid())) {
+		t.Errorf("the error names neither the directory nor the process that holds it:\n%s", output)
+	}
+	delete(b.cookies, tokenName)
+	if response := b.get("/page"); response.StatusCode != http.StatusOK || legacy.questions() != 1 {
+		t.Errorf("the first process was hurt: status %d, %d questions", response.StatusCode, legacy.questions())
+	}
+}
+
+// Apps start in no particular order, so requests may come before the store is open: they get the right answer or 503.
+func TestColdStartsUnderTraffic(t *testing.T) {
+	legacy := newLegacyApp(t)
+	session := legacy.signIn("alice")
+	rounds := 8
+	if testing.Short() {
+		rounds = 2
+	}
+	for range rounds {
+		dir, address := t.TempDir(), freeAddress(t)
+		c := startChild(t, dir, fmt.Sprintf(lifecycleGlobals,
+			fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", filepath.Join(dir, "store")), filepath.Join(dir, "storage"))+
+			site(address, "shop", "", legacy))
+		c.untilGood(t, address, session)
+		c.stop(t)
+	}
+}
+
+// untilGood sends requests without a pause until one gets through, and fails at an answer that is wrong.
+func (c *child) untilGood(t *testing.T, address, session string) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/page", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Cookie", "session="+session)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			select {
+			case err := <-c.done:
+				t.Fatalf("it did not start: %v\n%s", err, c.output.String())
+			default:
+				continue // not listening yet
+			}
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		switch response.StatusCode {
+		case http.StatusOK:
+			if got := receivedFrom(t, response).user(t); got != "alice" {
+				t.Errorf("a request at start: the application sees %q", got)
+			}
+			return
+		case http.StatusServiceUnavailable:
+		default:
+			t.Errorf("a request at start: status %d", response.StatusCode)
+		}
+	}
+	t.Fatalf("it never answered:\n%s", c.output.String())
+}

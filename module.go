@@ -1,0 +1,275 @@
+package jwtsession
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler gives the services behind it the identity of the user, from the application's own session cookie or from a
+// short-lived JWT that stands for it.
+//
+// The first request of a session is looked up: in the store of active sessions and, where `whoami` is set, by asking the
+// application itself. Its response brings a token that carries the user id and, sealed, the session id. From then on the
+// token answers, without a look-up. Either way the request goes on with the application's own cookies and with the
+// identity headers, and without our token.
+//
+// Identity headers that the client sent are removed from every request, in every spelling that a server could take for
+// ours. A request whose user is not known is answered by the first rule of `unauthenticated` that matches, by default
+// with 401.
+//
+// Placeholders that are set:
+//
+// - `{http.auth.user.id}`: the user id; unset where nobody is signed in
+// - `{http.auth.user.<attribute>}`: an attribute of the user
+// - `{http.jwt_session.realm}`: the realm
+// - `{http.jwt_session.via}`: what spoke for the user: `token`, `session` or `none`
+// - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
+type Handler struct {
+	// The name of the application's set of users: letters, digits, `_` and `-`. Sessions and tokens count only inside
+	// their realm. Required.
+	Realm string `json:"realm,omitempty"`
+
+	// Which credentials count: `mixed` takes a token or a session, `stateful` looks the session up every time.
+	// Default: `mixed`.
+	Mode string `json:"mode,omitempty"`
+
+	// The names of the cookies that carry the application's session together. A name that ends in `*` stands for exactly
+	// one cookie whose name begins so. Default: `["session"]`.
+	SessionCookies []string `json:"session_cookies,omitempty"`
+
+	// How long a session may be unused before its record is dropped. A session that was learned from the application is
+	// then asked for anew; one that was added through the admin API has ended. Default: `30m`.
+	SessionIdleTimeout caddy.Duration `json:"session_idle_timeout,omitempty"`
+
+	// How long a session's record is kept however much it is used. Default: `24h`.
+	SessionMaxAge caddy.Duration `json:"session_max_age,omitempty"`
+
+	// How to ask the application who a session belongs to. Without it, only sessions that were added through the admin
+	// API are known.
+	Whoami *Whoami `json:"whoami,omitempty"`
+
+	// Requests that close the session, or change who it belongs to, without any sign of it in a cookie. Their session is
+	// ended before they go on and again when their response begins.
+	ForgetOnRaw caddyhttp.RawMatcherSets `json:"forget_on,omitempty" caddy:"namespace=http.matchers"`
+
+	// The cookie that carries our token.
+	TokenCookie *TokenCookie `json:"token_cookie,omitempty"`
+
+	// How long an answer of the application is good: a token ends at most this long after its session was last confirmed,
+	// and on the session path an older answer is asked for again. Whole seconds. Default: `1m`.
+	TokenLifetime caddy.Duration `json:"token_lifetime,omitempty"`
+
+	// How long before its end a token is replaced. Default: half of the lifetime.
+	RenewBefore caddy.Duration `json:"renew_before,omitempty"`
+
+	// The claim `iss` of tokens, which is then required. Default: none.
+	TokenIssuer string `json:"token_issuer,omitempty"`
+
+	// The request headers that carry the identity upstream.
+	Identity *Identity `json:"identity,omitempty"`
+
+	// What becomes of requests whose user is not known: the first rule that matches counts. Default: `deny`.
+	Unauthenticated []*UnauthenticatedRule `json:"unauthenticated,omitempty"`
+
+	app            *App
+	logger         *zap.Logger
+	mode           validator.Mode
+	sessionCookies validator.SessionCookies
+	forgetOn       caddyhttp.MatcherSets
+	identity       identityHeaders
+	whoami         *whoamiSource
+	needs          []string // names of the attributes that this route needs
+	warnings       warnings
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.jwt_session",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// The defaults of a handler.
+const (
+	defaultSessionCookie = "session"
+	defaultIdleTimeout   = caddy.Duration(30 * time.Minute)
+	defaultMaxAge        = caddy.Duration(24 * time.Hour)
+	defaultTokenLifetime = caddy.Duration(time.Minute)
+)
+
+// Provision sets the defaults and prepares what requests need. It opens and creates nothing.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.setDefaults()
+	if err := h.prepare(ctx); err != nil {
+		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
+	}
+	return nil
+}
+
+func (h *Handler) setDefaults() {
+	if h.Mode == "" {
+		h.Mode = modeMixed
+	}
+	if len(h.SessionCookies) == 0 {
+		h.SessionCookies = []string{defaultSessionCookie}
+	}
+	setDefault(&h.SessionIdleTimeout, defaultIdleTimeout)
+	setDefault(&h.SessionMaxAge, defaultMaxAge)
+	setDefault(&h.TokenLifetime, defaultTokenLifetime)
+	setDefault(&h.RenewBefore, h.TokenLifetime/2)
+	if h.TokenCookie == nil {
+		h.TokenCookie = new(TokenCookie)
+	}
+	h.TokenCookie.setDefaults()
+	if h.Identity == nil {
+		h.Identity = new(Identity)
+	}
+}
+
+func setDefault[T comparable](option *T, value T) {
+	var unset T
+	if *option == unset {
+		*option = value
+	}
+}
+
+// The names of the modes.
+const (
+	modeMixed    = "mixed"
+	modeStateful = "stateful"
+)
+
+func (h *Handler) prepare(ctx caddy.Context) error {
+	var err error
+	if h.mode, err = parseMode(h.Mode); err != nil {
+		return err
+	}
+	if h.sessionCookies, err = validator.NewSessionCookies(h.SessionCookies...); err != nil {
+		return fmt.Errorf("session_cookie: %w", err)
+	}
+	if h.identity, err = h.Identity.prepare(); err != nil {
+		return err
+	}
+	if h.Whoami != nil {
+		if h.whoami, err = h.Whoami.prepare(h.identity); err != nil {
+			return fmt.Errorf("whoami: %w", err)
+		}
+	}
+	h.needs = h.neededAttributes()
+	if err := h.provisionMatchers(ctx); err != nil {
+		return err
+	}
+	app, err := ctx.App("jwt_session")
+	if err != nil {
+		return err
+	}
+	h.app = app.(*App)
+	return h.app.register(h)
+}
+
+func parseMode(name string) (validator.Mode, error) {
+	switch name {
+	case modeMixed:
+		return validator.Mixed, nil
+	case modeStateful:
+		return validator.Stateful, nil
+	default:
+		return 0, fmt.Errorf("mode: %q is not known; want %s or %s", name, modeMixed, modeStateful)
+	}
+}
+
+func (h *Handler) provisionMatchers(ctx caddy.Context) error {
+	if len(h.ForgetOnRaw) > 0 {
+		sets, err := ctx.LoadModule(h, "ForgetOnRaw")
+		if err != nil {
+			return fmt.Errorf("forget_on: %w", err)
+		}
+		if err := h.forgetOn.FromInterface(sets); err != nil {
+			return fmt.Errorf("forget_on: %w", err)
+		}
+	}
+	for _, rule := range h.Unauthenticated {
+		if err := rule.provision(ctx); err != nil {
+			return fmt.Errorf("unauthenticated: %w", err)
+		}
+	}
+	return nil
+}
+
+// Validate checks the finished configuration.
+func (h *Handler) Validate() error {
+	if err := h.validate(); err != nil {
+		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
+	}
+	return nil
+}
+
+func (h *Handler) validate() error {
+	if !isRealm(h.Realm) {
+		return fmt.Errorf("the realm %q must be letters, digits, _ and -", h.Realm)
+	}
+	for name, duration := range map[string]caddy.Duration{
+		"session_idle_timeout": h.SessionIdleTimeout, "session_max_age": h.SessionMaxAge,
+		"token_lifetime": h.TokenLifetime, "renew_before": h.RenewBefore,
+	} {
+		if duration <= 0 {
+			return fmt.Errorf("%s must be more than 0", name)
+		}
+	}
+	if lifetime := time.Duration(h.TokenLifetime); lifetime%time.Second != 0 {
+		return fmt.Errorf("token_lifetime %s: tokens count in whole seconds", lifetime)
+	}
+	if h.RenewBefore >= h.TokenLifetime {
+		return fmt.Errorf("renew_before %s must be less than token_lifetime %s",
+			time.Duration(h.RenewBefore), time.Duration(h.TokenLifetime))
+	}
+	if h.SessionIdleTimeout > h.SessionMaxAge {
+		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
+			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
+	}
+	if h.sessionCookies.Match(h.TokenCookie.plainName(h.Realm)) || h.sessionCookies.Match(h.TokenCookie.secureName(h.Realm)) {
+		return fmt.Errorf("session_cookie and token_cookie can be the same cookie")
+	}
+	if err := h.TokenCookie.validate(h.Realm); err != nil {
+		return fmt.Errorf("token_cookie: %w", err)
+	}
+	return validateRules(h.Unauthenticated)
+}
+
+// isRealm says whether the text is a realm's name.
+func isRealm(text string) bool {
+	for i := range len(text) {
+		char := text[i]
+		letter := 'A' <= char && char <= 'Z' || 'a' <= char && char <= 'z'
+		if !letter && (char < '0' || char > '9') && char != '-' && char != '_' {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// ServeHTTP decides who the request is from, and passes it on or refuses it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return h.serve(w, r, next)
+}
+
+// Interface guards.
+var (
+	_ caddy.Module                = (*Handler)(nil)
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

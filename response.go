@@ -1,0 +1,62 @@
+package jwtsession
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// responseWriter calls a function once, just before the head of the final response goes out, whichever way that happens.
+// The function may still change the header. Interim responses pass untouched; 101 is final, since nothing of HTTP
+// follows it.
+type responseWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+
+	before func(status int)
+	begun  bool
+}
+
+func newResponseWriter(w http.ResponseWriter, before func(status int)) *responseWriter {
+	return &responseWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, before: before}
+}
+
+// begin calls the function for a final status, the first time.
+func (w *responseWriter) begin(status int) {
+	if w.begun || status < 200 && status != http.StatusSwitchingProtocols {
+		return
+	}
+	w.begun = true
+	w.before(status)
+}
+
+// WriteHeader begins the response.
+func (w *responseWriter) WriteHeader(status int) {
+	w.begin(status)
+	w.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write begins the response if nothing has.
+func (w *responseWriter) Write(p []byte) (int, error) {
+	w.begin(http.StatusOK)
+	return w.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom begins the response if nothing has.
+func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.begin(http.StatusOK)
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError begins the response if nothing has.
+func (w *responseWriter) FlushError() error {
+	w.begin(http.StatusOK)
+	//nolint:bodyclose // no body: this is the server's side
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Interface guards.
+var (
+	_ http.ResponseWriter = (*responseWriter)(nil)
+	_ io.ReaderFrom       = (*responseWriter)(nil)
+)

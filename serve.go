@@ -1,0 +1,161 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// serve is the way of every request: strip, decide, then pass on or refuse.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	h.identity.strip(r)
+	h.clearPlaceholders(repl)
+	if whoami.IsSubrequest(r.Context()) {
+		h.app.hideTokens(r)
+		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
+	}
+	v, err := h.newVisit(r, next, repl)
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	defer v.releaseMint()
+	switch verdict := v.decide().(type) {
+	case validator.ByToken:
+		return v.passOn(w, principalOfToken(v.token.Claims))
+	case validator.BySession:
+		v.useTokenCookie(verdict.Token)
+		return v.passOn(w, principalOfSession(v.record))
+	case validator.Unauthenticated:
+		v.tokenCookie, v.reason = verdict.Token, verdict.Reason
+		return v.unauthenticated(w)
+	case validator.CouldNotTell:
+		v.tokenCookie = verdict.Token
+		return v.undetermined(w)
+	default:
+		v.reason = validator.NoCredentials
+		return v.refuse(w)
+	}
+}
+
+// useTokenCookie takes on what is to become of the token cookie. While another request mints for this session, this one
+// leaves the cookie alone: clearing it could take away what that one sets.
+func (v *visit) useTokenCookie(action validator.TokenCookie) {
+	v.tokenCookie = action
+	if action == validator.ReplaceToken && !v.claimMint() {
+		v.tokenCookie = validator.LeaveToken
+	}
+}
+
+// passOn sends the request on, with the identity of the user if there is one.
+func (v *visit) passOn(w http.ResponseWriter, who principal) error {
+	if who.user != "" {
+		v.identity.set(v.request, who)
+		v.setPlaceholders(v.repl, who)
+	}
+	v.setReason()
+	v.beforeApplication()
+	response := newResponseWriter(w, func(status int) { v.settle(status, w.Header()) })
+	defer func() {
+		if !response.begun { // an error, or a panic: the response is not the application's
+			v.afterApplication(nil)
+		}
+	}()
+	err := v.next.ServeHTTP(response, v.request)
+	if err == nil {
+		response.begin(http.StatusOK) // nothing was written, so net/http will say 200
+	}
+	return err
+}
+
+func (v *visit) setReason() {
+	if v.reason != "" {
+		v.repl.Set(placeholderReason, string(v.reason))
+	}
+}
+
+// unauthenticated answers a request that nobody is signed in with.
+func (v *visit) unauthenticated(w http.ResponseWriter) error {
+	rule, err := ruleFor(v.Unauthenticated, v.request)
+	if err != nil {
+		return err
+	}
+	what := rule.answerTo(v.request, v.repl)
+	if what.pass {
+		return v.passOn(w, principal{})
+	}
+	v.beforeApplication()
+	v.setReason()
+	v.clearOnRefusal(w.Header())
+	if what.location != "" {
+		http.Redirect(w, v.request, what.location, http.StatusFound)
+		return nil
+	}
+	return v.refuse(w)
+}
+
+// refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
+func (v *visit) refuse(w http.ResponseWriter) error {
+	v.setReason()
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Add("WWW-Authenticate", challenge(v.Realm, v.tokenSent, v.reason))
+	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
+		check.Write(zap.String("realm", v.Realm), zap.String("reason", string(v.reason)))
+	}
+	return caddyhttp.Error(http.StatusUnauthorized, fmt.Errorf("not signed in: %s", v.reason))
+}
+
+// challenge returns the WWW-Authenticate value (RFC 6750 section 3). Without a token there is no error to name.
+func challenge(realm string, tokenSent bool, reason validator.Reason) string {
+	challenge := fmt.Sprintf("Bearer realm=%q", realm)
+	if !tokenSent {
+		return challenge
+	}
+	description := "the token is not accepted"
+	switch reason {
+	case validator.TokenExpired, validator.TokenTooOld:
+		description = "the token expired"
+	case validator.SessionMissing, validator.SessionIncomplete:
+		description = "the token came without its session"
+	}
+	return challenge + fmt.Sprintf(`, error="invalid_token", error_description=%q`, description)
+}
+
+// retryAfter is what a client is told to wait, in seconds, where the store or the application did not answer.
+const retryAfter = "2"
+
+var errUndetermined = errors.New("whether the user is signed in could not be found out")
+
+// undetermined answers a request where neither yes nor no could be found out: never with 401, which would sign the user
+// out. What needs no identity goes on.
+func (v *visit) undetermined(w http.ResponseWriter) error {
+	rule, err := ruleFor(v.Unauthenticated, v.request)
+	if err != nil {
+		return err
+	}
+	if rule.answerTo(v.request, v.repl).pass {
+		v.tokenCookie = validator.LeaveToken
+		return v.passOn(w, principal{})
+	}
+	v.beforeApplication()
+	v.setReason()
+	v.clearOnRefusal(w.Header())
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Retry-After", retryAfter)
+	return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("%w: %s", errUndetermined, v.reason))
+}
+
+// clearOnRefusal clears the token on an answer of our own, which no cache may store.
+func (v *visit) clearOnRefusal(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	if v.mayClear() {
+		header.Add("Set-Cookie", v.TokenCookie.clear(v.Realm, v.secure))
+	}
+}

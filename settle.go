@@ -1,0 +1,137 @@
+package jwtsession
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// beforeApplication is what counts before the request goes on: a request that matches forget_on has ended its session,
+// and an unsafe one may sign somebody in, so that what was remembered of nobody is forgotten.
+func (v *visit) beforeApplication() {
+	if v.forget {
+		v.end()
+	}
+	v.forgetNobody()
+}
+
+// afterApplication is what counts when the response begins, or when there is none: what was asked or learned meanwhile
+// may be from before the application acted on the request. The header is nil where the response is not its own.
+func (v *visit) afterApplication(header http.Header) {
+	if v.forget || endsSession(v.sessionCookies, v.cookies, header, v.now) {
+		v.end()
+	}
+	v.forgetNobody()
+}
+
+func (v *visit) forgetNobody() {
+	if v.gateway != nil && v.credential.Presence == validator.Present && (v.forget || isUnsafe(v.request.Method)) {
+		v.gateway.ledger.Forget(v.key())
+		v.whoami.forget(v.key())
+	}
+}
+
+// isUnsafe says whether a request of this method may change something (RFC 9110 section 9.2.1).
+func isUnsafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return false
+	}
+	return true
+}
+
+// settle looks at the application's response before its head goes out, and adds what is due of ours.
+func (v *visit) settle(status int, header http.Header) {
+	v.now = v.app.now()
+	v.afterApplication(header)
+	if v.ended {
+		v.tokenCookie = validator.ClearToken
+	}
+	if !mayCarryCookie(status, header, v.now) || v.isSetByApplication(header) {
+		return // a later response will do
+	}
+	if line := v.tokenCookieLine(); line != "" {
+		header.Add("Set-Cookie", line)
+		keepPrivate(header)
+	}
+}
+
+// isSetByApplication says whether the application sets a cookie of the token's name itself. Then it has the last word.
+func (v *visit) isSetByApplication(header http.Header) bool {
+	name := v.TokenCookie.name(v.Realm, v.secure)
+	for _, line := range header["Set-Cookie"] {
+		if setCookieName(line) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// tokenCookieLine returns the Set-Cookie line that is due, or nothing.
+func (v *visit) tokenCookieLine() string {
+	switch v.tokenCookie {
+	case validator.ReplaceToken:
+		if line := v.mint(); line != "" {
+			return line
+		}
+	case validator.ClearToken:
+	default:
+		return ""
+	}
+	if !v.mayClear() {
+		return ""
+	}
+	return v.TokenCookie.clear(v.Realm, v.secure)
+}
+
+// mayClear says whether there is a token to clear: one that came, is of no use, and is ours to judge.
+func (v *visit) mayClear() bool {
+	if !v.tokenSent || v.token.State == validator.TokenForeign {
+		return false
+	}
+	return v.ended || v.tokenCookie == validator.ClearToken ||
+		v.tokenCookie == validator.ReplaceToken && (v.token.State != validator.TokenUsable ||
+			validator.Bind(v.token, v.credential) != validator.SameSession)
+}
+
+// mint returns the Set-Cookie line with a new token for the session, or nothing where there can be none.
+func (v *visit) mint() string {
+	if !v.gateway.ledger.MayMint(v.key(), v.record.AuthTime) {
+		return ""
+	}
+	minter := validator.Minter{
+		Keys: v.gateway.keys, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
+	}
+	token, err := minter.Mint(v.record, v.credential, v.now)
+	if err != nil {
+		if !errors.Is(err, validator.ErrNothingToMint) {
+			v.warn("minting token", zap.Error(err))
+		}
+		return ""
+	}
+	line := v.TokenCookie.set(v.Realm, token, v.secure)
+	if len(line) > maxSetCookie {
+		v.warn("a token is too large for a cookie, so its user stays on the session path",
+			zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie),
+			zap.String("largest_attribute", largestAttribute(v.record.Attributes)))
+		return ""
+	}
+	return line
+}
+
+// largestAttribute names the attribute that takes the most room in a token.
+func largestAttribute(attributes sessions.Attributes) string {
+	largest, size := "", 0
+	for name, attribute := range attributes {
+		text, err := attribute.MarshalJSON()
+		if err == nil && (len(text) > size || len(text) == size && name < largest) {
+			largest, size = name, len(text)
+		}
+	}
+	return largest
+}

@@ -1,0 +1,149 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// maxSetCookie is the most that browsers keep of a cookie: name, value and attributes together (RFC 6265 section 6.1).
+const maxSetCookie = 4096
+
+// TokenCookie is the cookie that carries our token. It is always `HttpOnly`, and a session cookie as browsers have it:
+// without `Max-Age`.
+type TokenCookie struct {
+	// The name. By default it is `jwt_<realm>`, with `__Host-` in front where the response is secure, the path is `/` and
+	// no domain is set.
+	Name string `json:"name,omitempty"`
+
+	// The domain. Default: none, so the host alone.
+	Domain string `json:"domain,omitempty"`
+
+	// The path. Default: `/`.
+	Path string `json:"path,omitempty"`
+
+	// `lax`, `strict` or `none`. Default: `lax`.
+	SameSite string `json:"same_site,omitempty"`
+
+	// `auto` marks the cookie as Secure where the client came by TLS, or by a trusted proxy that says so; `always` and
+	// `never` are what they say. Default: `auto`.
+	Secure string `json:"secure,omitempty"`
+}
+
+func (c *TokenCookie) setDefaults() {
+	setDefault(&c.Path, "/")
+	setDefault(&c.SameSite, "lax")
+	setDefault(&c.Secure, "auto")
+}
+
+const hostPrefix = "__Host-"
+
+// plainName is the cookie's name on responses that are not secure.
+func (c *TokenCookie) plainName(realm string) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return "jwt_" + realm
+}
+
+// secureName is the cookie's name on secure responses.
+func (c *TokenCookie) secureName(realm string) string {
+	if c.Name == "" && c.Path == "/" && c.Domain == "" {
+		return hostPrefix + c.plainName(realm)
+	}
+	return c.plainName(realm)
+}
+
+func (c *TokenCookie) name(realm string, secure bool) string {
+	if secure {
+		return c.secureName(realm)
+	}
+	return c.plainName(realm)
+}
+
+// isSecure says whether the response to this request is a secure one for the browser.
+func (c *TokenCookie) isSecure(r *http.Request) bool {
+	switch c.Secure {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	if r.TLS != nil {
+		return true
+	}
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// set returns the Set-Cookie line that gives the browser the token.
+func (c *TokenCookie) set(realm, token string, secure bool) string {
+	return c.cookie(realm, token, secure).String()
+}
+
+// clear returns the Set-Cookie line that takes the token from the browser.
+func (c *TokenCookie) clear(realm string, secure bool) string {
+	cookie := c.cookie(realm, "", secure)
+	cookie.MaxAge = -1
+	return cookie.String()
+}
+
+func (c *TokenCookie) cookie(realm, value string, secure bool) *http.Cookie {
+	return &http.Cookie{
+		Name: c.name(realm, secure), Value: value, Path: c.Path, Domain: c.Domain,
+		Secure: secure, HttpOnly: true, SameSite: sameSite[c.SameSite],
+	}
+}
+
+var sameSite = map[string]http.SameSite{
+	"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
+}
+
+// validate checks the rules that browsers hold cookies to, which net/http does not (RFC 6265bis section 4.1.3).
+func (c *TokenCookie) validate(realm string) error {
+	if err := c.cookie(realm, "", true).Valid(); err != nil {
+		return fmt.Errorf("checking the cookie %q: %w", c.plainName(realm), err)
+	}
+	if !strings.HasPrefix(c.Path, "/") {
+		return fmt.Errorf("the path %q must begin with /", c.Path)
+	}
+	if strings.ContainsAny(c.Domain+c.Path, "{}") {
+		return errors.New("domain and path are fixed; placeholders do not work there")
+	}
+	if _, known := sameSite[c.SameSite]; !known {
+		return fmt.Errorf("same_site: %q is not known; want lax, strict or none", c.SameSite)
+	}
+	switch c.Secure {
+	case "auto", "always", "never":
+	default:
+		return fmt.Errorf("secure: %q is not known; want auto, always or never", c.Secure)
+	}
+	if c.SameSite == "none" && c.Secure != "always" {
+		return errors.New("same_site none: browsers take such a cookie only with `secure always`")
+	}
+	return c.validatePrefix()
+}
+
+// validatePrefix checks a configured name's prefix, which browsers compare in any case of letters.
+func (c *TokenCookie) validatePrefix() error {
+	lower := strings.ToLower(c.Name)
+	isHost := strings.HasPrefix(lower, "__host-") || strings.HasPrefix(lower, "__host-http-")
+	isSecure := isHost || strings.HasPrefix(lower, "__secure-") || strings.HasPrefix(lower, "__http-")
+	if isSecure && c.Secure != "always" {
+		return fmt.Errorf("the name %q: browsers take a cookie with this prefix only with `secure always`", c.Name)
+	}
+	if isHost && (c.Path != "/" || c.Domain != "") {
+		return fmt.Errorf("the name %q: browsers take a cookie with this prefix only with the path / and without a domain", c.Name)
+	}
+	return nil
+}
+
+// setCookieName returns the name in a Set-Cookie line.
+func setCookieName(line string) string {
+	name, _, _ := strings.Cut(line, "=")
+	return textproto.TrimString(name)
+}

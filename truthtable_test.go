@@ -1,0 +1,213 @@
+package jwtsession
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// The truth table once more, over HTTP: a real token or session cookie for every row.
+
+const truthTableSite = `
+	jwt_session shop {
+		mode MODE
+		whoami /whoami json user
+	}
+	request_header X-Via {http.jwt_session.via}
+	reverse_proxy LEGACY`
+
+// tableRow is one row. The browser is signed in as alice with a usable token before arrange changes that.
+type tableRow struct {
+	name    string
+	arrange func(*testGateway, *browser)
+	mixed   outcome
+	// stateful is what the same request gives without the token column.
+	stateful outcome
+}
+
+// outcome is what is seen from outside.
+type outcome struct {
+	user  string // as the application sees it; empty: 401
+	via   string
+	token string // what happened to the token cookie
+}
+
+var (
+	byToken    = outcome{user: "alice", via: "token"}
+	bySession  = outcome{user: "alice", via: "session"}
+	replaced   = outcome{user: "alice", via: "session", token: "set"}
+	refused    = outcome{}
+	refusedOut = outcome{token: "cleared"}
+)
+
+func tableRows() []tableRow {
+	rows := []tableRow{
+		{"token usable, the same session", func(*testGateway, *browser) {}, byToken, bySession},
+		{"token usable, cookies absent", noSession, refused, refused},
+		{"token absent, session active", noToken, replaced, bySession},
+		{"token absent, session unknown", both(noToken, unknownSession), refused, refused},
+		{"token absent, session ambiguous", both(noToken, twoSessions), refused, refused},
+		{"token absent, session absent", both(noToken, noSession), refused, refused},
+	}
+	for _, token := range []struct {
+		name    string
+		arrange func(*testGateway, *browser)
+	}{
+		{"of another session", otherSession},
+		{"expired", expired},
+		{"revoked", revoked},
+		{"of a foreign key", foreignKey},
+		{"malformed", func(_ *testGateway, b *browser) { b.cookies[tokenName] = "not.a.token" }},
+		{"badly signed", badlySigned},
+		{"too large", func(_ *testGateway, b *browser) { b.cookies[tokenName] += strings.Repeat("A", validator.MaxTokenBytes) }},
+		{"ambiguous", twoTokens},
+	} {
+		rows = append(rows,
+			tableRow{"token " + token.name + ", session active", token.arrange, replaced, bySession},
+			tableRow{"token " + token.name + ", session unknown", both(token.arrange, unknownSession), refusedOut, refused},
+			tableRow{"token " + token.name + ", session ambiguous", both(token.arrange, twoSessions), refusedOut, refused},
+		)
+		if token.name != "of another session" {
+			rows = append(rows,
+				tableRow{"token " + token.name + ", cookies absent", both(token.arrange, noSession), refusedOut, refused})
+		}
+	}
+	return append(rows,
+		tableRow{"token of an ended session, session known again", endedSession, replaced, bySession},
+		tableRow{"token usable, another session that is unknown", unknownSession, refusedOut, refused},
+		tableRow{"token usable, session ambiguous", twoSessions, refusedOut, refused},
+	)
+}
+
+func both(first, second func(*testGateway, *browser)) func(*testGateway, *browser) {
+	return func(g *testGateway, b *browser) {
+		first(g, b)
+		second(g, b)
+	}
+}
+
+func TestTruthTableOverHTTP(t *testing.T) {
+	for _, row := range tableRows() {
+		t.Run("mixed/"+row.name, func(t *testing.T) { checkRow(t, "mixed", row, row.mixed) })
+		t.Run("stateful/"+row.name, func(t *testing.T) { checkRow(t, "stateful", row, row.stateful) })
+	}
+}
+
+func checkRow(t *testing.T, mode string, row tableRow, want outcome) {
+	g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(truthTableSite, "MODE", mode, 1)})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
+	row.arrange(g, b)
+	response := b.get("/page")
+	got := outcome{token: response.tokenSet()}
+	if response.StatusCode != http.StatusUnauthorized {
+		got.user = response.received.user(t)
+		got.via = response.received.Header.Get("X-Via")
+	}
+	if got != want {
+		t.Errorf("got %+v (status %d), want %+v", got, response.StatusCode, want)
+	}
+	if want == byToken && g.legacy.questions() != 0 {
+		t.Errorf("the token path asked the application %d times", g.legacy.questions())
+	}
+	if response.received != nil && strings.Contains(response.received.Header.Get("Cookie"), tokenName) {
+		t.Errorf("the token reached the application")
+	}
+	if want.user != "" && strings.Count(response.received.Header.Get("Cookie"), "session=") != 1 {
+		t.Errorf("the session cookie did not reach the application once: %d lines", len(response.received.Header["Cookie"]))
+	}
+}
+
+// mintFor mints a token as the gateway does, for a session that it need not know.
+func (g *testGateway) mintFor(user, session string) string {
+	g.Helper()
+	return g.mintWith(g.app.open.Load().keys, "shop", user, session)
+}
+
+func (g *testGateway) mintWith(keys *validator.KeySet, realm, user, session string) string {
+	g.Helper()
+	names, err := validator.NewSessionCookies("session")
+	if err != nil {
+		g.Fatal(err)
+	}
+	cookies, err := validator.ScanCookies([]string{"session=" + session})
+	if err != nil {
+		g.Fatal(err)
+	}
+	credential, now := names.Read(cookies), g.clock.Now()
+	token, err := validator.Minter{Keys: keys, Lifetime: time.Minute}.Mint(sessions.Session{
+		Key: sessions.Key{Realm: realm, Hash: credential.Hash}, User: user, Source: sessions.Learned,
+		AuthTime: now.Unix(), Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Hour),
+	}, credential, now)
+	if err != nil {
+		g.Fatal(err)
+	}
+	return token
+}
+
+func noToken(_ *testGateway, b *browser)   { delete(b.cookies, tokenName) }
+func noSession(_ *testGateway, b *browser) { delete(b.cookies, "session") }
+
+func unknownSession(_ *testGateway, b *browser) { b.cookies["session"] = "nobody-knows-this-one" }
+
+// twoSessions sends two values for the session cookie, the good one first.
+func twoSessions(g *testGateway, b *browser) {
+	line := b.cookieLine()
+	b.headers["Cookie"] = []string{"session=" + g.legacy.signIn("bob") + "; session=" + g.legacy.signIn("alice") + "; " + line}
+}
+
+func twoTokens(g *testGateway, b *browser) {
+	other := g.mintFor("alice", b.cookies["session"])
+	b.cookies[tokenName] += "; " + tokenName + "=" + other
+}
+
+func otherSession(g *testGateway, b *browser) {
+	b.cookies[tokenName] = g.mintFor("bob", g.legacy.signIn("bob"))
+}
+
+func expired(g *testGateway, _ *browser) { g.clock.advance(time.Minute) }
+
+func revoked(g *testGateway, b *browser) {
+	claims, reason := g.app.open.Load().verifier.Authenticate(b.cookies[tokenName])
+	if reason != "" {
+		g.Fatal(reason)
+	}
+	if err := g.app.open.Load().ledger.RevokeToken(g.Context(), claims.TokenID(), time.Unix(claims.Expires(), 0)); err != nil {
+		g.Fatal(err)
+	}
+}
+
+func foreignKey(g *testGateway, b *browser) {
+	key, err := validator.NewSecretKey("theirs", []byte("another secret of 32 random bytes"))
+	if err != nil {
+		g.Fatal(err)
+	}
+	keys, err := validator.NewKeySet(key)
+	if err != nil {
+		g.Fatal(err)
+	}
+	b.cookies[tokenName] = g.mintWith(keys, "shop", "alice", b.cookies["session"])
+}
+
+func badlySigned(_ *testGateway, b *browser) {
+	token := b.cookies[tokenName]
+	cut := strings.LastIndex(token, ".")
+	b.cookies[tokenName] = token[:cut+1] + strings.Repeat("A", len(token)-cut-1)
+}
+
+// endedSession ends the session that the token proves; the application still knows it, and so it is learned again.
+func endedSession(g *testGateway, b *browser) {
+	open := g.app.open.Load()
+	claims, reason := open.verifier.Authenticate(b.cookies[tokenName])
+	if reason != "" {
+		g.Fatal(reason)
+	}
+	if _, err := open.ledger.End(g.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
+		g.Fatal(err)
+	}
+}

@@ -1,0 +1,197 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// UnauthenticatedRule says what becomes of requests whose user is not known.
+type UnauthenticatedRule struct {
+	// The requests that the rule is for. Default: all.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// `deny` answers 401. `pass` lets the request go on without identity. `redirect` sends page navigations to the URL
+	// and denies the rest.
+	Action string `json:"action"`
+
+	// Where `redirect` sends the browser. Placeholders work; those after the `?` are escaped. The path of the URL itself
+	// passes always, if it is on this host.
+	URL string `json:"url,omitempty"`
+
+	matchers caddyhttp.MatcherSets
+}
+
+// The names of the actions.
+const (
+	actionDeny     = "deny"
+	actionPass     = "pass"
+	actionRedirect = "redirect"
+)
+
+func (u *UnauthenticatedRule) provision(ctx caddy.Context) error {
+	if len(u.MatcherSetsRaw) == 0 {
+		return nil
+	}
+	sets, err := ctx.LoadModule(u, "MatcherSetsRaw")
+	if err != nil {
+		return err
+	}
+	return u.matchers.FromInterface(sets)
+}
+
+func validateRules(rules []*UnauthenticatedRule) error {
+	for i, rule := range rules {
+		if err := rule.validate(); err != nil {
+			return fmt.Errorf("unauthenticated: %w", err)
+		}
+		if len(rule.matchers) == 0 && i < len(rules)-1 {
+			return fmt.Errorf("unauthenticated %s: a rule without a matcher is for all requests, so it must be the last",
+				rule.Action)
+		}
+	}
+	return nil
+}
+
+func (u *UnauthenticatedRule) validate() error {
+	switch u.Action {
+	case actionDeny, actionPass:
+		if u.URL != "" {
+			return fmt.Errorf("%s takes no URL", u.Action)
+		}
+		return nil
+	case actionRedirect:
+		if u.URL == "" {
+			return errors.New("redirect: which URL to?")
+		}
+		if strings.ContainsAny(u.URL, "\r\n") {
+			return errors.New("redirect: the URL holds a line break")
+		}
+		if target, err := url.Parse(u.URL); err == nil && target.Scheme != "" && target.Scheme != "http" &&
+			target.Scheme != "https" {
+			return fmt.Errorf("redirect %s: want http, https or a path", u.URL)
+		}
+		return nil
+	default:
+		return fmt.Errorf("%q is not known; want %s, %s or %s <url>", u.Action, actionDeny, actionPass, actionRedirect)
+	}
+}
+
+// ruleFor returns the first rule that matches the request.
+func ruleFor(rules []*UnauthenticatedRule, r *http.Request) (*UnauthenticatedRule, error) {
+	for _, rule := range rules {
+		matches, err := rule.matchers.AnyMatchWithError(r)
+		if err != nil {
+			return nil, err
+		}
+		if matches {
+			return rule, nil
+		}
+	}
+	return &UnauthenticatedRule{Action: actionDeny}, nil
+}
+
+// answer is what the rule makes of one request. The zero value denies.
+type answer struct {
+	pass     bool
+	location string
+}
+
+// answerTo returns what becomes of this request.
+func (u *UnauthenticatedRule) answerTo(r *http.Request, repl *caddy.Replacer) answer {
+	switch u.Action {
+	case actionPass:
+		return answer{pass: true}
+	case actionRedirect:
+		location := expandURL(u.URL, r, repl)
+		if isAt(r, location) {
+			return answer{pass: true}
+		}
+		if isNavigation(r) {
+			return answer{location: location}
+		}
+	}
+	return answer{}
+}
+
+// expandURL fills in the placeholders. Behind the question mark values are escaped, so that one can't add a parameter
+// or leave its own; and a request URI never leads to another host, wherever it stands.
+func expandURL(template string, r *http.Request, repl *caddy.Replacer) string {
+	isLocal := isLocalURI(r.RequestURI)
+	base, query, hasQuery := strings.Cut(template, "?")
+	base = expand(base, repl, func(name, value string) string { return localURI(name, value, isLocal) })
+	if !hasQuery {
+		return base
+	}
+	return base + "?" + expand(query, repl, func(name, value string) string {
+		if plain, isEscaped := strings.CutSuffix(name, "_escaped"); isEscaped {
+			if unescaped, err := url.QueryUnescape(value); err == nil {
+				name, value = plain, unescaped
+			}
+		}
+		return url.QueryEscape(localURI(name, value, isLocal))
+	})
+}
+
+func expand(text string, repl *caddy.Replacer, replace func(name, value string) string) string {
+	// The function returns no error, so neither does ReplaceFunc.
+	expanded, _ := repl.ReplaceFunc(text, func(name string, value any) (any, error) {
+		return replace(name, caddy.ToString(value)), nil
+	})
+	return strings.Map(func(char rune) rune {
+		if char < ' ' || char == 0x7f {
+			return -1
+		}
+		return char
+	}, expanded)
+}
+
+// localURI returns the value of a placeholder. Where it is the request's URI and that, as the client sent it or as it is
+// now, is none that a browser would take for a path on this host, it returns / instead.
+func localURI(placeholder, value string, requestIsLocal bool) string {
+	switch placeholder {
+	case "http.request.uri", "http.request.orig_uri", "http.request.uri.path", "http.request.orig_uri.path":
+	default:
+		return value
+	}
+	if !requestIsLocal || !isLocalURI(value) {
+		return "/"
+	}
+	return value
+}
+
+// isLocalURI says whether a browser would take the URI for a path on this host: it reads backslashes as slashes.
+func isLocalURI(uri string) bool {
+	return strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`) &&
+		!strings.ContainsFunc(uri, func(char rune) bool { return char < ' ' || char == 0x7f })
+}
+
+// isAt says whether the request is for the path of the location on this host: a sign-in page must be reachable.
+func isAt(r *http.Request, location string) bool {
+	target, err := url.Parse(location)
+	if err != nil || target.Host != "" && !strings.EqualFold(target.Host, r.Host) {
+		return false
+	}
+	path := target.Path
+	if path == "" {
+		path = "/"
+	}
+	return path == r.URL.Path
+}
+
+// isNavigation says whether the request is a browser's for a page to show. Sec-Fetch-Mode tells where it is sent (Fetch
+// Metadata section 2.2), else what the client accepts.
+func isNavigation(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return strings.Contains(strings.ToLower(strings.Join(r.Header.Values("Accept"), ",")), "text/html")
+}

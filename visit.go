@@ -1,0 +1,239 @@
+package jwtsession
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// visit is one request on its way through one handler: what came with it, and what was found out about it.
+type visit struct {
+	*Handler
+
+	gateway *gateway // nil where the store could not be opened
+	request *http.Request
+	next    caddyhttp.Handler
+	repl    *caddy.Replacer
+	now     time.Time
+	secure  bool // whether the response is a secure one for the browser
+
+	cookies    validator.Cookies // as the client sent them
+	credential validator.SessionCredential
+	tokenSent  bool // whether a token cookie of this realm came, of whatever worth
+	token      validator.Token
+
+	record      sessions.Session      // the active session, where one was looked up
+	tokenCookie validator.TokenCookie // what becomes of it
+	release     func()                // gives back the claim to mint; nil: this request has none
+	forget      bool                  // the request matches forget_on
+	ended       bool                  // its session was ended on the way
+	reason      validator.Reason
+}
+
+// newVisit reads the credentials of the request, and hides our tokens from all that comes behind.
+func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer) (*visit, error) {
+	cookies, err := validator.ScanCookies(r.Header["Cookie"])
+	if err != nil {
+		return nil, err
+	}
+	v := &visit{
+		Handler: h, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
+		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
+	}
+	h.app.hideTokens(r)
+	if v.forget, err = v.matchesForgetOn(); err != nil {
+		return nil, err
+	}
+	v.gateway, err = h.app.gateway()
+	if err != nil {
+		h.logger.Error("opening the session store", zap.Error(err))
+	}
+	v.readToken()
+	return v, nil
+}
+
+// hideTokens removes the token cookies of every realm from the request.
+func (a *App) hideTokens(r *http.Request) {
+	kept := validator.DropCookies(r.Header["Cookie"], a.isTokenCookie)
+	if len(kept) == 0 {
+		delete(r.Header, "Cookie")
+		return
+	}
+	r.Header["Cookie"] = kept
+}
+
+func (v *visit) matchesForgetOn() (bool, error) {
+	if len(v.forgetOn) == 0 {
+		return false, nil
+	}
+	return v.forgetOn.AnyMatchWithError(v.request)
+}
+
+// readToken verifies the token that came, if tokens count here.
+func (v *visit) readToken() {
+	v.token = validator.Token{State: validator.TokenAbsent}
+	if v.mode == validator.Stateful {
+		return
+	}
+	credential := validator.ReadToken(v.cookies, v.TokenCookie.name(v.Realm, v.secure))
+	v.tokenSent = credential.Presence != validator.Absent
+	if v.gateway == nil {
+		return
+	}
+	v.token = v.gateway.verifier.Verify(credential, v.now, validator.Route{
+		Realm: v.Realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
+		Attributes: v.needs, Dead: v.gateway.dead,
+	})
+	v.reason = v.token.Reason
+	if v.token.State == validator.TokenForeign {
+		v.warn("a token of another realm is in this realm's token cookie; give one of them another token_cookie name")
+	}
+}
+
+// decide finds out who the request is from. It waits for the store or the application only where the token does not
+// decide.
+func (v *visit) decide() validator.Verdict {
+	if v.gateway == nil {
+		if !v.tokenSent && v.credential.Presence == validator.Absent {
+			return validator.Unauthenticated{Reason: validator.NoCredentials}
+		}
+		v.reason = reasonStoreUnavailable
+		return validator.CouldNotTell{}
+	}
+	evidence := validator.Evidence{
+		Mode: v.mode, Token: v.token.State, Binding: validator.Bind(v.token, v.credential),
+		Cookies: v.credential, Session: validator.NotAsked, TokenReason: v.token.Reason,
+	}
+	verdict := validator.Decide(evidence)
+	switch verdict.(type) {
+	case validator.AskSession:
+		evidence.Session = v.lookUp(time.Duration(v.TokenLifetime))
+		verdict = validator.Decide(evidence)
+	case validator.ByToken:
+		verdict = v.renew(evidence)
+	}
+	return verdict
+}
+
+// renew replaces a token that is near its end, if its session is still active; finding that out confirms the session.
+// Where the session turns out to have ended, or to be another user's by now, the token does not count any more.
+func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
+	remaining := time.Unix(v.token.Claims.Expires(), 0).Sub(v.now)
+	if remaining > time.Duration(v.RenewBefore) || !v.claimMint() {
+		return validator.ByToken{}
+	}
+	evidence.Session = v.lookUp(time.Duration(v.TokenLifetime - v.RenewBefore))
+	switch evidence.Session {
+	case validator.Active:
+	case validator.Unknown:
+		if v.whoami == nil {
+			return validator.ByToken{} // not active, so not renewed; the token was good for as long as it says
+		}
+		v.end() // the application said nobody
+	default:
+		return validator.ByToken{}
+	}
+	if reason, dead := v.gateway.dead(v.token.Claims); dead {
+		evidence.Token, evidence.TokenReason = validator.TokenUnusable, reason
+		v.token = validator.Token{Reason: reason}
+		return validator.Decide(evidence)
+	}
+	v.tokenCookie = validator.ReplaceToken
+	return validator.ByToken{}
+}
+
+// claimMint says whether this request is the one to mint for the session. One at a time does.
+func (v *visit) claimMint() bool {
+	if v.release != nil {
+		return true
+	}
+	release, ok := v.gateway.ledger.ClaimMint(v.key())
+	if ok {
+		v.release = release
+	}
+	return ok
+}
+
+// releaseMint gives the claim back, so that the next request may mint.
+func (v *visit) releaseMint() {
+	if v.release != nil {
+		v.release()
+	}
+}
+
+// key names the session that came with the request.
+func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.Realm, Hash: v.credential.Hash} }
+
+// lookUp says whether the session that came with the request is active. An answer of the application that is older than
+// maxAge is asked for again.
+func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
+	ctx := v.background()
+	record, active, err := v.gateway.ledger.Active(ctx, v.key())
+	if err != nil {
+		v.couldNotTell(reasonStoreUnavailable, err)
+		return validator.Undetermined
+	}
+	if active && v.isCurrent(record, maxAge) {
+		if err := v.gateway.ledger.Touch(ctx, record, time.Duration(v.SessionIdleTimeout)); err != nil {
+			v.warn("touching session", zap.Error(err)) // it counts all the same; only its idle time goes on
+		}
+		v.record = record
+		return validator.Active
+	}
+	if v.whoami == nil || !active && v.gateway.ledger.IsNobody(v.key()) {
+		return validator.Unknown
+	}
+	return v.ask(active)
+}
+
+// isCurrent says whether the record may be used as it is.
+func (v *visit) isCurrent(record sessions.Session, maxAge time.Duration) bool {
+	if record.Source == sessions.Added {
+		return true // the operator's word; nobody else is asked
+	}
+	if v.now.Sub(record.Confirmed) >= maxAge {
+		return false
+	}
+	for _, name := range v.needs {
+		if _, known := record.Attributes[name]; !known && v.whoami.reads(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// end ends the session that the request came with. What proves it besides its record is a usable token; one without
+// any session cookie stands for its session here.
+func (v *visit) end() {
+	v.ended = true
+	if v.gateway == nil {
+		return
+	}
+	key, proof := v.key(), int64(0)
+	if claims := v.token.Claims; v.token.State == validator.TokenUsable {
+		switch validator.Bind(v.token, v.credential) {
+		case validator.SameSession:
+			proof = claims.AuthTime()
+		case validator.NoSession:
+			key, proof = claims.SessionKey(), claims.AuthTime()
+		}
+	}
+	if v.credential.Presence != validator.Present && proof == 0 {
+		return
+	}
+	v.whoami.forget(key)
+	if _, err := v.gateway.ledger.End(v.background(), key, proof); err != nil {
+		v.logger.Error("keeping the end of a session: it is in force, and will be tried again",
+			zap.String("realm", v.Realm), zap.Error(err))
+	}
+}
+
+// background is the context for what must be finished even if the client leaves.
+func (v *visit) background() context.Context { return context.WithoutCancel(v.request.Context()) }

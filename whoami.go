@@ -1,0 +1,145 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// Whoami is how the application is asked who a session belongs to: by a GET request that goes through the rest of the
+// route, carries the request's cookies, and is answered before the request itself goes on.
+//
+// A 200 that names a user is that user's. A 200 that names nobody, a redirect, 401, 403 and 404 mean that nobody is
+// signed in. Everything else is neither: requests that need an identity then get 503. The page must be one that does not
+// change the session itself.
+type Whoami struct {
+	// The page to ask, as the next handler sees it: a path that begins with `/`, with a query if need be. Required.
+	URI string `json:"uri"`
+
+	// Where in the answer the user id is. Required.
+	User Extraction `json:"user"`
+
+	// Values in the user's place that mean that nobody is signed in.
+	Nobody []string `json:"nobody,omitempty"`
+
+	// A regular expression (RE2) that all of a user id must match. Default: `[!-~]{1,256}`.
+	Pattern string `json:"pattern,omitempty"`
+
+	// What else is read from the answer, by the name of the attribute.
+	Attributes map[string]Extraction `json:"attributes,omitempty"`
+
+	// How long to wait for the answer. Default: `2s`.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// How long an answer that names nobody is remembered. Default: `3s`.
+	NegativeTTL caddy.Duration `json:"negative_ttl,omitempty"`
+
+	// How many questions may be under way at once. Default: 8.
+	MaxConcurrent int `json:"max_concurrent,omitempty"`
+
+	// How many bytes an answer may have, decoded. Default: 1 MiB.
+	MaxBody int64 `json:"max_body,omitempty"`
+}
+
+// Extraction names a place in an answer. Exactly one of its fields is set.
+type Extraction struct {
+	// A path into a JSON body, its steps separated by dots.
+	JSON string `json:"json,omitempty"`
+
+	// The name of a response header.
+	Header string `json:"header,omitempty"`
+
+	// A regular expression (RE2) whose first group is the value. It must not match two different values.
+	Regex string `json:"regex,omitempty"`
+}
+
+// The defaults of whoami.
+const (
+	defaultNegativeTTL = caddy.Duration(3 * time.Second)
+	defaultMaxBody     = int64(whoami.DefaultMaxBody)
+)
+
+func (w *Whoami) setDefaults() {
+	limits := whoami.DefaultLimits()
+	setDefault(&w.Timeout, caddy.Duration(whoami.DefaultTimeout))
+	setDefault(&w.NegativeTTL, defaultNegativeTTL)
+	setDefault(&w.MaxConcurrent, limits.Concurrent)
+	setDefault(&w.MaxBody, defaultMaxBody)
+}
+
+// prepare checks the options and returns what asks with them, the desk aside.
+func (w *Whoami) prepare(identity identityHeaders) (*whoamiSource, error) {
+	w.setDefaults()
+	if w.Timeout < 0 || w.NegativeTTL < 0 || w.MaxConcurrent < 0 || w.MaxBody < 0 || w.MaxBody > 1<<30 {
+		return nil, errors.New("timeout, negative_ttl, max_concurrent and max_body must be more than 0, max_body 1 GiB at most")
+	}
+	template, err := whoami.NewTemplate(w.URI, time.Duration(w.Timeout), int(w.MaxBody), identity.owns)
+	if err != nil {
+		return nil, err
+	}
+	page, err := w.page()
+	if err != nil {
+		return nil, err
+	}
+	return &whoamiSource{page: page, template: template, negativeTTL: time.Duration(w.NegativeTTL)}, nil
+}
+
+func (w *Whoami) page() (*whoami.Page, error) {
+	user, err := w.User.prepare()
+	if err != nil {
+		return nil, err
+	}
+	page := &whoami.Page{
+		User: user, Nobody: w.Nobody, MaxBody: int(w.MaxBody), Attributes: make(map[string]whoami.Extractor),
+	}
+	if w.Pattern != "" {
+		if page.Pattern, err = whoami.ParsePattern(w.Pattern); err != nil {
+			return nil, err
+		}
+	}
+	for name, from := range w.Attributes {
+		if err := checkAttributeName(name); err != nil {
+			return nil, err
+		}
+		if page.Attributes[name], err = from.prepare(); err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", name, err)
+		}
+	}
+	return page, nil
+}
+
+// checkAttributeName says whether an attribute may have the name: it becomes a claim and a placeholder.
+func checkAttributeName(name string) error {
+	if !isRealm(name) {
+		return fmt.Errorf("attribute %q: want letters, digits, _ and -", name)
+	}
+	if validator.IsReservedClaim(name) || name == "id" {
+		return fmt.Errorf("attribute %s: the name has a meaning of its own; choose another one", name)
+	}
+	return nil
+}
+
+func (e Extraction) prepare() (whoami.Extractor, error) {
+	switch {
+	case e.JSON != "" && e.Header == "" && e.Regex == "":
+		return whoami.ParseExtractor("json", e.JSON)
+	case e.Header != "" && e.JSON == "" && e.Regex == "":
+		return whoami.ParseExtractor("header", e.Header)
+	case e.Regex != "" && e.JSON == "" && e.Header == "":
+		return whoami.ParseExtractor("regex", e.Regex)
+	default:
+		return nil, errors.New("want exactly one of json <path>, header <name> and regex <expression>")
+	}
+}
+
+// deskLimits returns how many questions there may be at a time.
+func (w *Whoami) deskLimits() whoami.Limits {
+	limits := whoami.DefaultLimits()
+	limits.Concurrent, limits.Timeout = w.MaxConcurrent, time.Duration(w.Timeout)
+	return limits
+}
