@@ -125,7 +125,7 @@ func (c *adminCall) read(into any) error {
 // handlerOf returns the first handler of the realm.
 func (c *adminCall) handlerOf(realm string) (*Handler, error) {
 	for _, handler := range c.app.handlers {
-		if handler.Realm == realm {
+		if handler.realm.matches(realm) {
 			return handler, nil
 		}
 	}

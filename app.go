@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,8 +46,7 @@ type App struct {
 	keys     *validator.KeySet // as configured; nil: the gateway's own
 	handlers []*Handler
 	desks    map[string]*whoami.Desk[settlement]
-	cookies  map[string]bool // the names of all token cookies of the configuration
-	longest  time.Duration   // the longest token lifetime of the configuration
+	longest  time.Duration // the longest token lifetime of the configuration
 
 	now func() time.Time // the clock; tests move it
 
@@ -100,7 +100,6 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision loads the store's module and the keys. It opens and creates nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
-	a.cookies = make(map[string]bool)
 	a.desks = make(map[string]*whoami.Desk[settlement])
 	if a.now == nil {
 		a.now = time.Now
@@ -121,8 +120,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading store: the module %T is no store engine", module)
 	}
 	a.engine = engine
-	a.keys, err = loadKeys(a.Keys)
-	return err
+	if a.keys, err = loadKeys(a.Keys); err != nil {
+		return err
+	}
+	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
 // Validate checks the finished configuration.
@@ -142,14 +143,14 @@ func (a *App) register(h *Handler) error {
 		}
 	}
 	a.handlers = append(a.handlers, h)
-	a.cookies[h.TokenCookie.plainName(h.Realm)] = true
-	a.cookies[h.TokenCookie.secureName(h.Realm)] = true
 	a.longest = max(a.longest, time.Duration(h.TokenLifetime))
 	return nil
 }
 
 // isTokenCookie says whether a cookie of this name is one of ours, of whatever realm.
-func (a *App) isTokenCookie(name string) bool { return a.cookies[name] }
+func (a *App) isTokenCookie(name string) bool {
+	return slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.isTokenCookie(name) })
+}
 
 // Start opens the store and reads the keys.
 func (a *App) Start() error {

@@ -20,6 +20,31 @@ func endsSession(names validator.SessionCookies, sent validator.Cookies, header 
 	return false
 }
 
+// cookiesAfter returns the session cookies that the browser has after the response, and whether the response gives any of
+// them a new value. Where the cookies that came were kept from the application, only the new ones count.
+func cookiesAfter(
+	names validator.SessionCookies, sent validator.Cookies, header http.Header, hidden bool, now time.Time,
+) (after validator.Cookies, changed bool) {
+	set := make(map[string]setCookie)
+	for _, line := range header["Set-Cookie"] {
+		if cookie := readSetCookie(line); names.Match(cookie.name) {
+			set[cookie.name] = cookie
+			changed = changed || !cookie.deleted(now) && !sentSame(sent, cookie)
+		}
+	}
+	for _, cookie := range sent {
+		if _, replaced := set[cookie.Name]; !replaced && !hidden && names.Match(cookie.Name) {
+			after = append(after, cookie)
+		}
+	}
+	for _, cookie := range set {
+		if !cookie.deleted(now) {
+			after = append(after, validator.Cookie{Name: cookie.name, Value: cookie.value})
+		}
+	}
+	return after, changed
+}
+
 // sentSame says whether every cookie of that name in the request has the same value already.
 func sentSame(sent validator.Cookies, cookie setCookie) bool {
 	found := false

@@ -86,7 +86,7 @@ func (v *visit) ask(known bool) validator.SessionState {
 		return validator.Active
 	case whoami.Nobody:
 		if result.err != nil {
-			v.logger.Error("keeping the application's answer", zap.String("realm", v.Realm), zap.Error(result.err))
+			v.logger.Error("keeping the application's answer", zap.String("realm", v.realm), zap.Error(result.err))
 		}
 		return validator.Unknown
 	case whoami.CouldNotTell:

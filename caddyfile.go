@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -8,17 +9,30 @@ import (
 )
 
 func init() {
+	// Each goes right before basic_auth, so behind the ones that went there earlier.
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_strip", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseStrip reads the directive. Syntax:
+//
+//	jwt_session_strip [<matcher>] [<header...>]
+func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	strip := &Strip{Headers: helper.RemainingArgs()}
+	return strip, options{helper.Dispenser}.block("jwt_session_strip", "none", func(string) error { return errUnknownOption })
 }
 
 // parseHandler reads the directive. Syntax:
 //
 //	jwt_session [<matcher>] <realm> {
-//		mode                 mixed|stateful
+//		mode                 mixed [<percent>%]|stateful|stateless|shadow
 //		session_cookie       <name...>
 //		session_idle_timeout <duration>
 //		session_max_age      <duration>
+//		restore_session      on|off
 //		whoami <uri> json <path>|header <name>|regex <expression> {
 //			nobody         <value...>
 //			pattern        <regex>
@@ -40,6 +54,7 @@ func init() {
 //		token_issuer    <issuer>
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
+//		csrf            [<trusted_origin...>]
 //	}
 //
 // attribute, forget_on, identity_header and unauthenticated may be repeated, everything else stands once.
@@ -53,8 +68,16 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 		return nil, helper.Errf("want one realm, got also %q; a list of paths needs a named matcher", helper.Val())
 	}
 	parser := handlerParser{options: options{helper.Dispenser}, helper: helper, handler: handler}
-	return handler, parser.block("jwt_session", parser.option, "forget_on", "identity_header", "unauthenticated")
+	return handler, parser.block("jwt_session", handlerOptions, parser.option, "forget_on", "identity_header", "unauthenticated")
 }
+
+// The options that there are, for errors.
+const (
+	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
+		"token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
+	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
+	tokenCookieOptions = "domain, path, same_site, secure"
+)
 
 // handlerParser reads the options of one directive.
 type handlerParser struct {
@@ -68,7 +91,7 @@ func (p handlerParser) option(name string) error {
 	handler := p.handler
 	switch name {
 	case "mode":
-		return p.text(&handler.Mode)
+		return p.mode()
 	case "session_cookie":
 		return p.texts(&handler.SessionCookies)
 	case "session_idle_timeout":
@@ -77,6 +100,8 @@ func (p handlerParser) option(name string) error {
 		return p.duration(&handler.SessionMaxAge)
 	case "whoami":
 		return p.whoami()
+	case "restore_session":
+		return p.onOff(&handler.RestoreSession)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":
@@ -91,8 +116,26 @@ func (p handlerParser) option(name string) error {
 		return p.identityHeader()
 	case "unauthenticated":
 		return p.unauthenticated()
+	case "csrf":
+		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
+		return nil
 	}
 	return errUnknownOption
+}
+
+func (p handlerParser) mode() error {
+	if !p.Args(&p.handler.Mode) {
+		return p.Err("want mode mixed [<percent>%] | stateful | stateless | shadow")
+	}
+	if p.handler.Mode == modeMixed && p.NextArg() {
+		number, isPercent := strings.CutSuffix(p.Val(), "%")
+		percent, err := strconv.ParseFloat(number, 64)
+		if err != nil || !isPercent || !(percent > 0 && percent <= 100) {
+			return p.Errf("mode mixed %s: want a share above 0%%, 100%% at most; without tokens it is mode stateful", p.Val())
+		}
+		p.handler.MixedPercent = percent
+	}
+	return p.end()
 }
 
 func (p handlerParser) whoami() error {
@@ -104,7 +147,7 @@ func (p handlerParser) whoami() error {
 	if err := p.extraction(&whoami.User); err != nil {
 		return err
 	}
-	return p.block("whoami", func(name string) error {
+	return p.block("whoami", whoamiOptions, func(name string) error {
 		switch name {
 		case "nobody":
 			return p.texts(&whoami.Nobody)
@@ -187,7 +230,7 @@ func (p handlerParser) tokenCookie() error {
 			return err
 		}
 	}
-	return p.block("token_cookie", func(name string) error {
+	return p.block("token_cookie", tokenCookieOptions, func(name string) error {
 		switch name {
 		case "domain":
 			return p.text(&cookie.Domain)

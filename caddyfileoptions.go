@@ -19,8 +19,9 @@ type options struct {
 // errUnknownOption is how an option function says that it knows no option of that name.
 var errUnknownOption = errors.New("unknown option")
 
-// block reads a block of options. Those that are not in repeatable may stand once.
-func (o options) block(of string, option func(name string) error, repeatable ...string) error {
+// block reads a block of options. Known are their names, for the error that says what is allowed; those that are not in
+// repeatable may stand once.
+func (o options) block(of, known string, option func(name string) error, repeatable ...string) error {
 	seen := make(map[string]bool)
 	for nesting := o.Nesting(); o.NextBlock(nesting); {
 		name := o.Val()
@@ -30,7 +31,7 @@ func (o options) block(of string, option func(name string) error, repeatable ...
 		seen[name] = true
 		switch err := option(name); {
 		case errors.Is(err, errUnknownOption):
-			return o.Errf("%s: unknown option %q", of, name)
+			return o.Errf("%s: unknown option %q; want one of %s", of, name, known)
 		case err != nil:
 			return err
 		}
@@ -60,6 +61,19 @@ func (o options) texts(into *[]string) error {
 	if len(*into) == 0 {
 		return o.Errf("%s: want at least one value", name)
 	}
+	return nil
+}
+
+func (o options) onOff(into *bool) error {
+	var text string
+	name := o.Val()
+	if err := o.text(&text); err != nil {
+		return err
+	}
+	if text != "on" && text != "off" {
+		return o.Errf("%s %s: want on or off", name, text)
+	}
+	*into = text == "on"
 	return nil
 }
 

@@ -16,6 +16,7 @@ func init() {
 // parseGlobalOption reads the global option into the app's JSON.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
+		d.Next() // so that the error names the line
 		return nil, d.Err("the global option jwt_session stands twice")
 	}
 	app := new(App)
@@ -40,7 +41,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := parser.end(); err != nil {
 		return err
 	}
-	return parser.block("jwt_session", func(name string) error {
+	return parser.block("jwt_session", "store, key, token_cache", func(name string) error {
 		switch name {
 		case "store":
 			return a.unmarshalStore(d)

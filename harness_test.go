@@ -119,6 +119,7 @@ func (g *testGateway) load(options gatewayOptions) {
 		g.server.Start()
 	}
 	g.Cleanup(g.server.Close)
+	g.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	g.url = g.server.URL
 }
 
@@ -178,13 +179,7 @@ type browser struct {
 }
 
 func (g *testGateway) browser() *browser {
-	return &browser{T: g.T, url: g.url, client: g.client(), cookies: make(map[string]string), headers: make(http.Header)}
-}
-
-func (g *testGateway) client() *http.Client {
-	client := g.server.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return client
+	return &browser{T: g.T, url: g.url, client: g.server.Client(), cookies: make(map[string]string), headers: make(http.Header)}
 }
 
 // reply is a response with its body, and what the legacy application received, if it did.
@@ -204,7 +199,10 @@ func (b *browser) do(method, path string, lines ...string) reply {
 	}
 	maps.Copy(request.Header, b.headers)
 	for _, line := range lines {
-		name, value, _ := strings.Cut(line, ": ")
+		name, value, found := strings.Cut(line, ": ")
+		if !found {
+			continue
+		}
 		request.Header[name] = append(request.Header[name], value)
 	}
 	if line := b.cookieLine(); line != "" && request.Header["Cookie"] == nil {

@@ -140,7 +140,7 @@ func readKeys(ctx context.Context, storage certmagic.Storage) (*validator.KeySet
 
 // makeKey stores a new key: 256 random bits under a random id.
 func makeKey(ctx context.Context, storage certmagic.Storage) error {
-	secret, id := make([]byte, validator.MinSecretBytes), make([]byte, 16)
+	secret, id := make([]byte, validator.MinSecretBytes), make([]byte, 8)
 	_, _ = rand.Read(secret) // never fails: it ends the process instead
 	_, _ = rand.Read(id)
 	text, err := json.MarshalIndent(keyFile{Keys: []storedKey{{

@@ -36,13 +36,17 @@ func init() {
 // - `{http.jwt_session.via}`: what spoke for the user: `token`, `session` or `none`
 // - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
 type Handler struct {
-	// The name of the application's set of users: letters, digits, `_` and `-`. Sessions and tokens count only inside
-	// their realm. Required.
+	// The name of the application's set of users: letters, digits, `_` and `-`, or a text with placeholders for a site that
+	// has one application per host. Sessions and tokens count only inside their realm. Required.
 	Realm string `json:"realm,omitempty"`
 
-	// Which credentials count: `mixed` takes a token or a session, `stateful` looks the session up every time.
-	// Default: `mixed`.
+	// Which credentials count. `mixed` takes a token or a session. `stateful` looks the session up every time. `stateless`
+	// takes tokens alone. `shadow` decides as `stateful` does, mints and checks tokens beside it, and counts what they
+	// would have decided otherwise. Default: `mixed`.
 	Mode string `json:"mode,omitempty"`
+
+	// With `mixed`: which share of the sessions gets tokens, in percent, always the same ones. Default: 100.
+	MixedPercent float64 `json:"mixed_percent,omitempty"`
 
 	// The names of the cookies that carry the application's session together. A name that ends in `*` stands for exactly
 	// one cookie whose name begins so. Default: `["session"]`.
@@ -59,6 +63,10 @@ type Handler struct {
 	// API are known.
 	Whoami *Whoami `json:"whoami,omitempty"`
 
+	// Let a token that comes without any session cookie stand for them: they are added upstream. With `mixed` and
+	// `stateless` only.
+	RestoreSession bool `json:"restore_session,omitempty"`
+
 	// Requests that close the session, or change who it belongs to, without any sign of it in a cookie. Their session is
 	// ended before they go on and again when their response begins.
 	ForgetOnRaw caddyhttp.RawMatcherSets `json:"forget_on,omitempty" caddy:"namespace=http.matchers"`
@@ -67,7 +75,8 @@ type Handler struct {
 	TokenCookie *TokenCookie `json:"token_cookie,omitempty"`
 
 	// How long an answer of the application is good: a token ends at most this long after its session was last confirmed,
-	// and on the session path an older answer is asked for again. Whole seconds. Default: `1m`.
+	// and on the session path an older answer is asked for again. Whole seconds. Default: `1m`; with `stateless`, where no
+	// answer is asked for, the `session_idle_timeout`.
 	TokenLifetime caddy.Duration `json:"token_lifetime,omitempty"`
 
 	// How long before its end a token is replaced. Default: half of the lifetime.
@@ -82,8 +91,12 @@ type Handler struct {
 	// What becomes of requests whose user is not known: the first rule that matches counts. Default: `deny`.
 	Unauthenticated []*UnauthenticatedRule `json:"unauthenticated,omitempty"`
 
+	// Refuse unsafe requests and WebSocket handshakes that pages of other origins make.
+	CSRF *CrossSite `json:"csrf,omitempty"`
+
 	app            *App
 	logger         *zap.Logger
+	realm          realm
 	mode           validator.Mode
 	sessionCookies validator.SessionCookies
 	forgetOn       caddyhttp.MatcherSets
@@ -128,6 +141,10 @@ func (h *Handler) setDefaults() {
 	}
 	setDefault(&h.SessionIdleTimeout, defaultIdleTimeout)
 	setDefault(&h.SessionMaxAge, defaultMaxAge)
+	setDefault(&h.MixedPercent, 100)
+	if h.Mode == modeStateless {
+		setDefault(&h.TokenLifetime, h.SessionIdleTimeout)
+	}
 	setDefault(&h.TokenLifetime, defaultTokenLifetime)
 	setDefault(&h.RenewBefore, h.TokenLifetime/2)
 	if h.TokenCookie == nil {
@@ -148,14 +165,24 @@ func setDefault[T comparable](option *T, value T) {
 
 // The names of the modes.
 const (
-	modeMixed    = "mixed"
-	modeStateful = "stateful"
+	modeMixed     = "mixed"
+	modeStateful  = "stateful"
+	modeStateless = "stateless"
+	modeShadow    = "shadow"
 )
 
 func (h *Handler) prepare(ctx caddy.Context) error {
 	var err error
+	if h.realm, err = parseRealm(h.Realm); err != nil {
+		return err
+	}
 	if h.mode, err = parseMode(h.Mode); err != nil {
 		return err
+	}
+	if h.CSRF != nil {
+		if err = h.CSRF.prepare(); err != nil {
+			return err
+		}
 	}
 	if h.sessionCookies, err = validator.NewSessionCookies(h.SessionCookies...); err != nil {
 		return fmt.Errorf("session_cookie: %w", err)
@@ -186,8 +213,13 @@ func parseMode(name string) (validator.Mode, error) {
 		return validator.Mixed, nil
 	case modeStateful:
 		return validator.Stateful, nil
+	case modeStateless:
+		return validator.Stateless, nil
+	case modeShadow:
+		return validator.Shadow, nil
 	default:
-		return 0, fmt.Errorf("mode: %q is not known; want %s or %s", name, modeMixed, modeStateful)
+		return 0, fmt.Errorf("mode: %q is not known; want %s, %s, %s or %s",
+			name, modeMixed, modeStateful, modeStateless, modeShadow)
 	}
 }
 
@@ -218,8 +250,8 @@ func (h *Handler) Validate() error {
 }
 
 func (h *Handler) validate() error {
-	if !isRealm(h.Realm) {
-		return fmt.Errorf("the realm %q must be letters, digits, _ and -", h.Realm)
+	if err := h.validateMode(); err != nil {
+		return err
 	}
 	for name, duration := range map[string]caddy.Duration{
 		"session_idle_timeout": h.SessionIdleTimeout, "session_max_age": h.SessionMaxAge,
@@ -240,25 +272,26 @@ func (h *Handler) validate() error {
 		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
 			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
 	}
-	if h.sessionCookies.Match(h.TokenCookie.plainName(h.Realm)) || h.sessionCookies.Match(h.TokenCookie.secureName(h.Realm)) {
+	example := h.realm.example()
+	if h.sessionCookies.Match(h.TokenCookie.plainName(example)) || h.sessionCookies.Match(h.TokenCookie.secureName(example)) {
 		return fmt.Errorf("session_cookie and token_cookie can be the same cookie")
 	}
-	if err := h.TokenCookie.validate(h.Realm); err != nil {
+	if err := h.TokenCookie.validate(example); err != nil {
 		return fmt.Errorf("token_cookie: %w", err)
 	}
 	return validateRules(h.Unauthenticated)
 }
 
-// isRealm says whether the text is a realm's name.
-func isRealm(text string) bool {
-	for i := range len(text) {
-		char := text[i]
-		letter := 'A' <= char && char <= 'Z' || 'a' <= char && char <= 'z'
-		if !letter && (char < '0' || char > '9') && char != '-' && char != '_' {
-			return false
-		}
+func (h *Handler) validateMode() error {
+	switch {
+	case h.MixedPercent < 0 || h.MixedPercent > 100:
+		return fmt.Errorf("mode mixed %g%%: want a share from 0%% to 100%%", h.MixedPercent)
+	case h.MixedPercent != 100 && h.mode != validator.Mixed:
+		return fmt.Errorf("mode %s takes no share of sessions; mixed does", h.Mode)
+	case h.RestoreSession && (h.mode == validator.Stateful || h.mode == validator.Shadow):
+		return fmt.Errorf("restore_session on: in mode %s the session decides, so there is nothing to restore", h.Mode)
 	}
-	return text != ""
+	return nil
 }
 
 // ServeHTTP decides who the request is from, and passes it on or refuses it.

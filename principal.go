@@ -47,7 +47,7 @@ func (h *Handler) clearPlaceholders(repl *caddy.Replacer) {
 	for _, name := range h.needs {
 		repl.Delete(placeholderUser + name)
 	}
-	repl.Set(placeholderRealm, h.Realm)
+	repl.Delete(placeholderRealm)
 	repl.Set(placeholderVia, viaNone)
 	repl.Delete(placeholderReason)
 }

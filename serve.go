@@ -18,17 +18,62 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	h.identity.strip(r)
 	h.clearPlaceholders(repl)
-	if whoami.IsSubrequest(r.Context()) {
+	switch {
+	case whoami.IsSubrequest(r.Context()):
 		h.app.hideTokens(r)
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
+	case isPreflight(r):
+		stripCredentials(r)
+		return next.ServeHTTP(w, r)
 	}
-	v, err := h.newVisit(r, next, repl)
+	if err := h.CSRF.check(r); err != nil {
+		return caddyhttp.Error(http.StatusForbidden, err)
+	}
+	realm, ok := h.realm.resolve(repl)
+	if !ok {
+		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
+	}
+	repl.Set(placeholderRealm, realm)
+	if earlier := journeyOf(r).visits[realm]; earlier != nil {
+		return h.follow(w, r, next, repl, earlier)
+	}
+	v, err := h.newVisit(r, next, repl, realm)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
+	journeyOf(r).visits[realm] = v
 	defer v.releaseMint()
-	switch verdict := v.decide().(type) {
+	return v.act(w, v.decide())
+}
+
+// follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
+func (h *Handler) follow(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, earlier *visit) error {
+	v := &visit{
+		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
+		reason: earlier.reason,
+	}
+	switch {
+	case earlier.who.user != "":
+		h.identity.set(r, earlier.who)
+		v.setPlaceholders(repl, earlier.who)
+		return next.ServeHTTP(w, r)
+	case earlier.undetermined:
+		return v.couldNot(w)
+	default:
+		return v.unauthenticated(w)
+	}
+}
+
+// act does what was decided.
+func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
+	if v.revoked {
+		v.hideSession()
+	}
+	switch verdict := verdict.(type) {
 	case validator.ByToken:
+		if v.restore {
+			v.restoreSession()
+		}
 		return v.passOn(w, principalOfToken(v.token.Claims))
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
@@ -37,11 +82,28 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		v.tokenCookie, v.reason = verdict.Token, verdict.Reason
 		return v.unauthenticated(w)
 	case validator.CouldNotTell:
-		v.tokenCookie = verdict.Token
-		return v.undetermined(w)
+		v.tokenCookie, v.undetermined = verdict.Token, true
+		return v.couldNot(w)
 	default:
 		v.reason = validator.NoCredentials
 		return v.refuse(w)
+	}
+}
+
+// hideSession keeps the cookies of a revoked session from the application, which may still take it for good.
+func (v *visit) hideSession() {
+	kept := validator.DropCookies(v.request.Header["Cookie"], v.sessionCookies.Match)
+	if len(kept) == 0 {
+		delete(v.request.Header, "Cookie")
+		return
+	}
+	v.request.Header["Cookie"] = kept
+}
+
+// restoreSession gives the application the session cookies that the token is bound to.
+func (v *visit) restoreSession() {
+	if cookies, ok := v.sessionCookies.Restore(v.token.Claims); ok {
+		v.request.Header["Cookie"] = validator.AddCookies(v.request.Header["Cookie"], cookies)
 	}
 }
 
@@ -49,6 +111,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 // leaves the cookie alone: clearing it could take away what that one sets.
 func (v *visit) useTokenCookie(action validator.TokenCookie) {
 	v.tokenCookie = action
+	if v.mode == validator.Shadow && action == validator.LeaveToken && v.token.State == validator.TokenUsable && v.isDue() {
+		action, v.tokenCookie = validator.ReplaceToken, validator.ReplaceToken
+	}
 	if action == validator.ReplaceToken && !v.claimMint() {
 		v.tokenCookie = validator.LeaveToken
 	}
@@ -60,6 +125,8 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 		v.identity.set(v.request, who)
 		v.setPlaceholders(v.repl, who)
 	}
+	v.who = who
+	v.count()
 	v.setReason()
 	v.beforeApplication()
 	response := newResponseWriter(w, func(status int) { v.settle(status, w.Header()) })
@@ -91,6 +158,7 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 	if what.pass {
 		return v.passOn(w, principal{})
 	}
+	v.count()
 	v.beforeApplication()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
@@ -105,9 +173,9 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 func (v *visit) refuse(w http.ResponseWriter) error {
 	v.setReason()
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Add("WWW-Authenticate", challenge(v.Realm, v.tokenSent, v.reason))
+	w.Header().Add("WWW-Authenticate", challenge(v.realm, v.tokenSent, v.reason))
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
-		check.Write(zap.String("realm", v.Realm), zap.String("reason", string(v.reason)))
+		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
 	}
 	return caddyhttp.Error(http.StatusUnauthorized, fmt.Errorf("not signed in: %s", v.reason))
 }
@@ -133,9 +201,9 @@ const retryAfter = "2"
 
 var errUndetermined = errors.New("whether the user is signed in could not be found out")
 
-// undetermined answers a request where neither yes nor no could be found out: never with 401, which would sign the user
+// couldNot answers a request where neither yes nor no could be found out: never with 401, which would sign the user
 // out. What needs no identity goes on.
-func (v *visit) undetermined(w http.ResponseWriter) error {
+func (v *visit) couldNot(w http.ResponseWriter) error {
 	rule, err := ruleFor(v.Unauthenticated, v.request)
 	if err != nil {
 		return err
@@ -144,6 +212,7 @@ func (v *visit) undetermined(w http.ResponseWriter) error {
 		v.tokenCookie = validator.LeaveToken
 		return v.passOn(w, principal{})
 	}
+	v.count()
 	v.beforeApplication()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
@@ -156,6 +225,16 @@ func (v *visit) undetermined(w http.ResponseWriter) error {
 func (v *visit) clearOnRefusal(header http.Header) {
 	header.Set("Cache-Control", "no-store")
 	if v.mayClear() {
-		header.Add("Set-Cookie", v.TokenCookie.clear(v.Realm, v.secure))
+		header.Add("Set-Cookie", v.TokenCookie.clear(v.realm, v.secure))
 	}
+	v.clearRevoked(header)
+}
+
+// count counts the request once, by what it came to.
+func (v *visit) count() {
+	via := v.who.via
+	if via == "" {
+		via = viaNone
+	}
+	requestsTotal.WithLabelValues(v.Mode, via, string(v.reason)).Inc()
 }

@@ -52,8 +52,15 @@ func (v *visit) settle(status int, header http.Header) {
 	if v.ended {
 		v.tokenCookie = validator.ClearToken
 	}
-	if !mayCarryCookie(status, header, v.now) || v.isSetByApplication(header) {
+	v.sawSet(header)
+	if !mayCarryCookie(status, header, v.now) {
 		return // a later response will do
+	}
+	if v.clearRevoked(header) {
+		keepPrivate(header)
+	}
+	if v.isSetByApplication(header) {
+		return
 	}
 	if line := v.tokenCookieLine(); line != "" {
 		header.Add("Set-Cookie", line)
@@ -63,13 +70,7 @@ func (v *visit) settle(status int, header http.Header) {
 
 // isSetByApplication says whether the application sets a cookie of the token's name itself. Then it has the last word.
 func (v *visit) isSetByApplication(header http.Header) bool {
-	name := v.TokenCookie.name(v.Realm, v.secure)
-	for _, line := range header["Set-Cookie"] {
-		if setCookieName(line) == name {
-			return true
-		}
-	}
-	return false
+	return setsCookie(header, v.TokenCookie.name(v.realm, v.secure))
 }
 
 // tokenCookieLine returns the Set-Cookie line that is due, or nothing.
@@ -86,7 +87,7 @@ func (v *visit) tokenCookieLine() string {
 	if !v.mayClear() {
 		return ""
 	}
-	return v.TokenCookie.clear(v.Realm, v.secure)
+	return v.TokenCookie.clear(v.realm, v.secure)
 }
 
 // mayClear says whether there is a token to clear: one that came, is of no use, and is ours to judge.
@@ -101,20 +102,17 @@ func (v *visit) mayClear() bool {
 
 // mint returns the Set-Cookie line with a new token for the session, or nothing where there can be none.
 func (v *visit) mint() string {
-	if !v.gateway.ledger.MayMint(v.key(), v.record.AuthTime) {
-		return ""
-	}
 	minter := validator.Minter{
 		Keys: v.gateway.keys, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
 	}
-	token, err := minter.Mint(v.record, v.credential, v.now)
+	token, err := v.mintWith(minter)
 	if err != nil {
 		if !errors.Is(err, validator.ErrNothingToMint) {
 			v.warn("minting token", zap.Error(err))
 		}
 		return ""
 	}
-	line := v.TokenCookie.set(v.Realm, token, v.secure)
+	line := v.TokenCookie.set(v.realm, token, v.maxAge(), v.secure)
 	if len(line) > maxSetCookie {
 		v.warn("a token is too large for a cookie, so its user stays on the session path",
 			zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie),
@@ -122,6 +120,65 @@ func (v *visit) mint() string {
 		return ""
 	}
 	return line
+}
+
+// mintWith mints for the session that was looked up, or, where tokens count alone, in the place of the token that came.
+// Whether the session has ended is asked last of all.
+func (v *visit) mintWith(minter validator.Minter) (string, error) {
+	if v.mode == validator.Stateless {
+		claims := v.token.Claims
+		if _, dead := v.gateway.dead(claims); dead || !v.gateway.ledger.MayMint(claims.SessionKey(), claims.AuthTime()) {
+			return "", validator.ErrNothingToMint
+		}
+		return minter.Renew(claims, time.Duration(v.SessionMaxAge), v.now)
+	}
+	if !v.gateway.ledger.MayMint(v.key(), v.record.AuthTime) {
+		return "", validator.ErrNothingToMint
+	}
+	return minter.Mint(v.record, v.credential, v.now)
+}
+
+// maxAge is how long the browser keeps the token: as long as it is open, or where the token stands alone its lifetime.
+func (v *visit) maxAge() time.Duration {
+	if v.mode == validator.Stateless {
+		return time.Duration(v.TokenLifetime)
+	}
+	return 0
+}
+
+// sawSet tells the ledger which session id the browser has from now on, where the response sets one: only a session that
+// the application opened after a revocation counts again for the user who was revoked.
+func (v *visit) sawSet(header http.Header) {
+	if v.gateway == nil || len(header["Set-Cookie"]) == 0 {
+		return
+	}
+	cookies, changed := cookiesAfter(v.sessionCookies, v.cookies, header, v.revoked, v.now)
+	if !changed {
+		return
+	}
+	if credential := v.sessionCookies.Read(cookies); credential.Presence == validator.Present {
+		v.gateway.sawSet(sessions.Key{Realm: v.realm, Hash: credential.Hash})
+	}
+}
+
+// clearRevoked takes the cookies of a revoked session from the browser, those aside that the response sets anew, and says
+// whether it did. The path and the domain that the application gave them are not known here; the common ones are tried.
+func (v *visit) clearRevoked(header http.Header) bool {
+	if !v.revoked {
+		return false
+	}
+	cleared := false
+	for _, sent := range v.cookies {
+		if !v.sessionCookies.Match(sent.Name) || setsCookie(header, sent.Name) {
+			continue
+		}
+		cookie := http.Cookie{Name: sent.Name, Path: "/", MaxAge: -1, Secure: v.secure, HttpOnly: true}
+		if line := cookie.String(); line != "" {
+			header.Add("Set-Cookie", line)
+			cleared = true
+		}
+	}
+	return cleared
 }
 
 // largestAttribute names the attribute that takes the most room in a token.

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/textproto"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -14,7 +15,7 @@ import (
 const maxSetCookie = 4096
 
 // TokenCookie is the cookie that carries our token. It is always `HttpOnly`, and a session cookie as browsers have it:
-// without `Max-Age`.
+// without `Max-Age`, except in mode `stateless`, where it lasts as long as the token.
 type TokenCookie struct {
 	// The name. By default it is `jwt_<realm>`, with `__Host-` in front where the response is secure, the path is `/` and
 	// no domain is set.
@@ -65,6 +66,15 @@ func (c *TokenCookie) name(realm string, secure bool) string {
 	return c.plainName(realm)
 }
 
+// isTokenCookie says whether a cookie of this name can be the token cookie of some request to this handler.
+func (h *Handler) isTokenCookie(name string) bool {
+	if h.TokenCookie.Name != "" {
+		return name == h.TokenCookie.Name
+	}
+	realm, ours := strings.CutPrefix(strings.TrimPrefix(name, hostPrefix), "jwt_")
+	return ours && h.realm.matches(realm)
+}
+
 // isSecure says whether the response to this request is a secure one for the browser.
 func (c *TokenCookie) isSecure(r *http.Request) bool {
 	switch c.Secure {
@@ -80,9 +90,11 @@ func (c *TokenCookie) isSecure(r *http.Request) bool {
 	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// set returns the Set-Cookie line that gives the browser the token.
-func (c *TokenCookie) set(realm, token string, secure bool) string {
-	return c.cookie(realm, token, secure).String()
+// set returns the Set-Cookie line that gives the browser the token, for as long as it is open if maxAge is 0.
+func (c *TokenCookie) set(realm, token string, maxAge time.Duration, secure bool) string {
+	cookie := c.cookie(realm, token, secure)
+	cookie.MaxAge = int(maxAge / time.Second)
+	return cookie.String()
 }
 
 // clear returns the Set-Cookie line that takes the token from the browser.
@@ -142,8 +154,7 @@ func (c *TokenCookie) validatePrefix() error {
 	return nil
 }
 
-// setCookieName returns the name in a Set-Cookie line.
-func setCookieName(line string) string {
-	name, _, _ := strings.Cut(line, "=")
-	return textproto.TrimString(name)
+// setsCookie says whether a response sets or clears a cookie of the name.
+func setsCookie(header http.Header, name string) bool {
+	return slices.ContainsFunc(header["Set-Cookie"], func(line string) bool { return readSetCookie(line).name == name })
 }

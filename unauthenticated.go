@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -66,20 +67,31 @@ func (u *UnauthenticatedRule) validate() error {
 		}
 		return nil
 	case actionRedirect:
-		if u.URL == "" {
-			return errors.New("redirect: which URL to?")
-		}
-		if strings.ContainsAny(u.URL, "\r\n") {
-			return errors.New("redirect: the URL holds a line break")
-		}
-		if target, err := url.Parse(u.URL); err == nil && target.Scheme != "" && target.Scheme != "http" &&
-			target.Scheme != "https" {
-			return fmt.Errorf("redirect %s: want http, https or a path", u.URL)
-		}
-		return nil
+		return checkRedirect(u.URL)
 	default:
 		return fmt.Errorf("%q is not known; want %s, %s or %s <url>", u.Action, actionDeny, actionPass, actionRedirect)
 	}
+}
+
+// checkRedirect checks what does not depend on the request. A path that does not begin with / leads from one page to the
+// next, so that there is none that could pass always.
+func checkRedirect(location string) error {
+	if location == "" {
+		return errors.New("redirect: which URL to?")
+	}
+	if strings.ContainsAny(location, "\r\n") {
+		return errors.New("redirect: the URL holds a line break")
+	}
+	base, _, _ := strings.Cut(location, "?")
+	if !slices.ContainsFunc([]string{"/", "{", "http://", "https://"}, func(prefix string) bool {
+		return strings.HasPrefix(strings.ToLower(base), prefix)
+	}) {
+		return fmt.Errorf("redirect %s: want an http or https URL, or a path that begins with /", location)
+	}
+	if _, err := url.Parse(base); err != nil && !strings.Contains(base, "{") {
+		return fmt.Errorf("redirect %s: not a URL", location)
+	}
+	return nil
 }
 
 // ruleFor returns the first rule that matches the request.
@@ -155,7 +167,8 @@ func expand(text string, repl *caddy.Replacer, replace func(name, value string) 
 // now, is none that a browser would take for a path on this host, it returns / instead.
 func localURI(placeholder, value string, requestIsLocal bool) string {
 	switch placeholder {
-	case "http.request.uri", "http.request.orig_uri", "http.request.uri.path", "http.request.orig_uri.path":
+	case "http.request.uri", "http.request.uri.path", "http.request.uri.path.dir",
+		"http.request.orig_uri", "http.request.orig_uri.path", "http.request.orig_uri.path.dir":
 	default:
 		return value
 	}
@@ -171,7 +184,8 @@ func isLocalURI(uri string) bool {
 		!strings.ContainsFunc(uri, func(char rune) bool { return char < ' ' || char == 0x7f })
 }
 
-// isAt says whether the request is for the path of the location on this host: a sign-in page must be reachable.
+// isAt says whether the browser asks for the path of the location on this host: a sign-in page must be reachable. What
+// counts is the path as it came; handlers before this one may have rewritten it.
 func isAt(r *http.Request, location string) bool {
 	target, err := url.Parse(location)
 	if err != nil || target.Host != "" && !strings.EqualFold(target.Host, r.Host) {
@@ -180,6 +194,9 @@ func isAt(r *http.Request, location string) bool {
 	path := target.Path
 	if path == "" {
 		path = "/"
+	}
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return path == original.URL.Path
 	}
 	return path == r.URL.Path
 }

@@ -17,6 +17,7 @@ import (
 type visit struct {
 	*Handler
 
+	realm   string   // of this request
 	gateway *gateway // nil where the store could not be opened
 	request *http.Request
 	next    caddyhttp.Handler
@@ -34,17 +35,22 @@ type visit struct {
 	release     func()                // gives back the claim to mint; nil: this request has none
 	forget      bool                  // the request matches forget_on
 	ended       bool                  // its session was ended on the way
+	revoked     bool                  // the operator said no to its session
+	restore     bool                  // the session cookies are to be added upstream
 	reason      validator.Reason
+
+	who          principal // the outcome, for later handlers of the realm
+	undetermined bool      // likewise: it could not be told
 }
 
-// newVisit reads the credentials of the request, and hides our tokens from all that comes behind.
-func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer) (*visit, error) {
-	cookies, err := validator.ScanCookies(r.Header["Cookie"])
+// newVisit reads the credentials that the client sent, and hides our tokens from all that comes behind.
+func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string) (*visit, error) {
+	cookies, err := validator.ScanCookies(journeyOf(r).cookies)
 	if err != nil {
 		return nil, err
 	}
 	v := &visit{
-		Handler: h, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
+		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
 		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
 	}
 	h.app.hideTokens(r)
@@ -56,6 +62,7 @@ func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.
 		h.logger.Error("opening the session store", zap.Error(err))
 	}
 	v.readToken()
+	v.revoked = v.gateway != nil && v.credential.Presence == validator.Present && v.gateway.isRevoked(v.key())
 	return v, nil
 }
 
@@ -82,13 +89,13 @@ func (v *visit) readToken() {
 	if v.mode == validator.Stateful {
 		return
 	}
-	credential := validator.ReadToken(v.cookies, v.TokenCookie.name(v.Realm, v.secure))
+	credential := validator.ReadToken(v.cookies, v.TokenCookie.name(v.realm, v.secure))
 	v.tokenSent = credential.Presence != validator.Absent
 	if v.gateway == nil {
 		return
 	}
 	v.token = v.gateway.verifier.Verify(credential, v.now, validator.Route{
-		Realm: v.Realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
+		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
 		Attributes: v.needs, Dead: v.gateway.dead,
 	})
 	v.reason = v.token.Reason
@@ -107,38 +114,95 @@ func (v *visit) decide() validator.Verdict {
 		v.reason = reasonStoreUnavailable
 		return validator.CouldNotTell{}
 	}
-	evidence := validator.Evidence{
-		Mode: v.mode, Token: v.token.State, Binding: validator.Bind(v.token, v.credential),
-		Cookies: v.credential, Session: validator.NotAsked, TokenReason: v.token.Reason,
-	}
+	evidence := v.evidence()
 	verdict := validator.Decide(evidence)
-	switch verdict.(type) {
+	switch decided := verdict.(type) {
 	case validator.AskSession:
 		evidence.Session = v.lookUp(time.Duration(v.TokenLifetime))
 		verdict = validator.Decide(evidence)
 	case validator.ByToken:
+		if v.restore = decided.Restore; v.restore && v.mode != validator.Stateless {
+			return verdict // nothing shows that the browser still has the session, so the token is not renewed
+		}
 		verdict = v.renew(evidence)
 	}
+	if v.mode == validator.Shadow {
+		v.countMismatch(verdict)
+	}
 	return verdict
+}
+
+// evidence is what is known before anybody is asked.
+func (v *visit) evidence() validator.Evidence {
+	evidence := validator.Evidence{
+		Mode: v.mode, Token: v.token.State, Binding: validator.Bind(v.token, v.credential),
+		Cookies: v.credential, Session: validator.NotAsked, TokenReason: v.token.Reason,
+		MayRestore:   v.RestoreSession && v.isSameSite() && v.isRestorable(),
+		OutsideShare: v.isOutsideShare(),
+	}
+	if v.revoked {
+		evidence.Session = validator.Revoked
+	}
+	return evidence
+}
+
+// isSameSite says whether the request is none that another site made the browser send, as far as the browser says (Fetch
+// Metadata section 2.4). The session cookie may be SameSite=Strict and so be missing; a token must not stand in for it.
+func (v *visit) isSameSite() bool {
+	switch v.request.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return true
+	}
+	return false
+}
+
+// isRestorable says whether the token holds the session cookies whole.
+func (v *visit) isRestorable() bool {
+	_, ok := v.sessionCookies.Restore(v.token.Claims)
+	return ok
+}
+
+// isOutsideShare says whether tokens are not for this session, which is the token's where no session cookie came.
+func (v *visit) isOutsideShare() bool {
+	switch {
+	case v.MixedPercent >= 100:
+		return false
+	case v.credential.Presence == validator.Present:
+		return !validator.InShare(v.key(), v.MixedPercent)
+	case v.token.Claims != nil:
+		return !validator.InShare(v.token.Claims.SessionKey(), v.MixedPercent)
+	}
+	return false
+}
+
+// isDue says whether the token is so near its end that it is to be replaced.
+func (v *visit) isDue() bool {
+	remaining := time.Unix(v.token.Claims.Expires(), 0).Sub(v.now)
+	return remaining <= time.Duration(v.RenewBefore)
 }
 
 // renew replaces a token that is near its end, if its session is still active; finding that out confirms the session.
 // Where the session turns out to have ended, or to be another user's by now, the token does not count any more.
 func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
-	remaining := time.Unix(v.token.Claims.Expires(), 0).Sub(v.now)
-	if remaining > time.Duration(v.RenewBefore) || !v.claimMint() {
-		return validator.ByToken{}
+	verdict := validator.ByToken{Restore: v.restore}
+	if !v.isDue() || !v.claimMint() {
+		return verdict
+	}
+	if v.mode == validator.Stateless {
+		v.tokenCookie = validator.ReplaceToken // by itself: the session is not looked at
+		return verdict
 	}
 	evidence.Session = v.lookUp(time.Duration(v.TokenLifetime - v.RenewBefore))
 	switch evidence.Session {
 	case validator.Active:
 	case validator.Unknown:
 		if v.whoami == nil {
-			return validator.ByToken{} // not active, so not renewed; the token was good for as long as it says
+			return verdict // not active, so not renewed; the token was good for as long as it says
 		}
 		v.end() // the application said nobody
+	case validator.Revoked:
 	default:
-		return validator.ByToken{}
+		return verdict
 	}
 	if reason, dead := v.gateway.dead(v.token.Claims); dead {
 		evidence.Token, evidence.TokenReason = validator.TokenUnusable, reason
@@ -146,7 +210,7 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 		return validator.Decide(evidence)
 	}
 	v.tokenCookie = validator.ReplaceToken
-	return validator.ByToken{}
+	return verdict
 }
 
 // claimMint says whether this request is the one to mint for the session. One at a time does.
@@ -154,7 +218,11 @@ func (v *visit) claimMint() bool {
 	if v.release != nil {
 		return true
 	}
-	release, ok := v.gateway.ledger.ClaimMint(v.key())
+	key := v.key()
+	if v.token.State == validator.TokenUsable && v.mode == validator.Stateless {
+		key = v.token.Claims.SessionKey()
+	}
+	release, ok := v.gateway.ledger.ClaimMint(key)
 	if ok {
 		v.release = release
 	}
@@ -169,7 +237,7 @@ func (v *visit) releaseMint() {
 }
 
 // key names the session that came with the request.
-func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.Realm, Hash: v.credential.Hash} }
+func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.realm, Hash: v.credential.Hash} }
 
 // lookUp says whether the session that came with the request is active. An answer of the application that is older than
 // maxAge is asked for again.
@@ -231,7 +299,7 @@ func (v *visit) end() {
 	v.whoami.forget(key)
 	if _, err := v.gateway.ledger.End(v.background(), key, proof); err != nil {
 		v.logger.Error("keeping the end of a session: it is in force, and will be tried again",
-			zap.String("realm", v.Realm), zap.Error(err))
+			zap.String("realm", v.realm), zap.Error(err))
 	}
 }
 

@@ -24,7 +24,7 @@ type Whoami struct {
 	// Where in the answer the user id is. Required.
 	User Extraction `json:"user"`
 
-	// Values in the user's place that mean that nobody is signed in.
+	// Values in the user's place that mean that nobody is signed in. Default: `["0", "null"]`.
 	Nobody []string `json:"nobody,omitempty"`
 
 	// A regular expression (RE2) that all of a user id must match. Default: `[!-~]{1,256}`.
@@ -70,6 +70,9 @@ func (w *Whoami) setDefaults() {
 	setDefault(&w.NegativeTTL, defaultNegativeTTL)
 	setDefault(&w.MaxConcurrent, limits.Concurrent)
 	setDefault(&w.MaxBody, defaultMaxBody)
+	if len(w.Nobody) == 0 {
+		w.Nobody = []string{"0", "null"}
+	}
 }
 
 // prepare checks the options and returns what asks with them, the desk aside.

@@ -20,6 +20,9 @@ type Claims struct {
 	authTime   int64
 	session    sessions.Hash
 	attributes sessions.Attributes
+
+	// A pointer, which fmt does not follow where it meets the claims inside of another type.
+	bound *boundID
 }
 
 // Subject returns the user id (sub).
@@ -86,12 +89,13 @@ func readClaims(key Key, payload []byte) (*Claims, int64, bool) {
 	if err := readObject(payload, reader.member); err != nil || !reader.complete() {
 		return nil, 0, false
 	}
-	session, ok := openSessionID(key, reader.claims.tokenID, reader.sealed)
-	if !ok {
+	bound, opened := openBinding(key, reader.claims.tokenID, reader.sealed)
+	session, known := bound.hash()
+	if !opened || !known {
 		return nil, 0, false
 	}
 	claims := reader.claims
-	claims.session = session
+	claims.session, claims.bound = session, &bound
 	return &claims, reader.notBefore, true
 }
 

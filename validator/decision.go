@@ -8,6 +8,10 @@ const (
 	Mixed Mode = iota + 1
 	// Stateful: the session is looked up with every request; tokens are not looked at.
 	Stateful
+	// Stateless: the token counts alone; session cookies are not looked at.
+	Stateless
+	// Shadow: the session decides as in Stateful; tokens are minted and checked beside it, and say nothing.
+	Shadow
 )
 
 // Binding compares the session that a usable token is bound to with the one that came with the request. The zero value
@@ -49,6 +53,8 @@ const (
 	Active
 	// Undetermined: the store or the application did not answer. Neither yes nor no.
 	Undetermined
+	// Revoked: the operator said no, to the session or to its user. Nobody else is asked.
+	Revoked
 )
 
 // Evidence is all that a decision rests on.
@@ -60,6 +66,10 @@ type Evidence struct {
 	Session SessionState
 	// TokenReason says why the token is not usable, for the verdict to repeat.
 	TokenReason Reason
+	// MayRestore says that a usable token may stand for session cookies that did not come.
+	MayRestore bool
+	// OutsideShare says that the session is not in the share of sessions that tokens are for.
+	OutsideShare bool
 }
 
 // Verdict is the outcome of [Decide]: [ByToken], [BySession], [AskSession], [Unauthenticated] or [CouldNotTell], and
@@ -79,7 +89,11 @@ const (
 )
 
 // ByToken: the token says who the user is. Nobody is asked.
-type ByToken struct{}
+type ByToken struct {
+	// Restore says that the session cookies that the token is bound to are to be added upstream. Such a token is not
+	// renewed outside of Stateless: nothing shows that the browser still has its session.
+	Restore bool
+}
 
 // BySession: the session is active and says who the user is.
 type BySession struct{ Token TokenCookie }
@@ -113,30 +127,79 @@ func Decide(e Evidence) Verdict {
 		return decideSession(e, LeaveToken, LeaveToken)
 	case Mixed:
 		return decideMixed(e)
+	case Stateless:
+		return decideStateless(e)
+	case Shadow:
+		return decideShadow(e)
 	default:
 		return Unauthenticated{Reason: NoCredentials}
 	}
 }
 
 func decideMixed(e Evidence) Verdict {
-	switch e.Token {
-	case TokenUsable:
+	if e.OutsideShare && e.Token != TokenForeign {
+		return decideSession(e, ClearToken, ClearToken)
+	}
+	active, otherwise := cookieActions(e)
+	if e.Token != TokenUsable {
+		return decideSession(e, active, otherwise)
+	}
+	switch e.Binding {
+	case SameSession:
+		if e.Session == Revoked { // the token is dead as well; whichever was seen first
+			return Unauthenticated{Reason: SessionRevoked, Token: ClearToken}
+		}
+		return ByToken{}
+	case NoSession:
+		if e.MayRestore {
+			return ByToken{Restore: true}
+		}
+		return Unauthenticated{Reason: SessionMissing, Token: LeaveToken}
+	default:
+		e.TokenReason = TokenOtherSession
+		return decideSession(e, active, otherwise)
+	}
+}
+
+// decideShadow lets the session alone decide, and treats the token's cookie as Mixed would.
+func decideShadow(e Evidence) Verdict {
+	active, otherwise := cookieActions(e)
+	if e.Token == TokenUsable {
 		switch e.Binding {
 		case SameSession:
-			return ByToken{}
+			active = LeaveToken
 		case NoSession:
-			return Unauthenticated{Reason: SessionMissing, Token: LeaveToken}
+			e.TokenReason, otherwise = SessionMissing, LeaveToken
 		default:
 			e.TokenReason = TokenOtherSession
-			return decideSession(e, ReplaceToken, ClearToken)
 		}
+	}
+	return decideSession(e, active, otherwise)
+}
+
+// decideStateless lets the token alone decide. Cookies are restored for the application behind where that is wanted and
+// none came.
+func decideStateless(e Evidence) Verdict {
+	switch e.Token {
+	case TokenUsable:
+		return ByToken{Restore: e.MayRestore && e.Binding == NoSession}
+	case TokenAbsent, TokenForeign:
+		return Unauthenticated{Reason: firstReason(e.TokenReason, NoCredentials), Token: LeaveToken}
+	default:
+		return Unauthenticated{Reason: firstReason(e.TokenReason, NoCredentials), Token: ClearToken}
+	}
+}
+
+// cookieActions says what becomes of a token cookie that does not decide: with an active session, and with all else.
+func cookieActions(e Evidence) (active, otherwise TokenCookie) {
+	switch e.Token {
 	case TokenAbsent:
-		return decideSession(e, ReplaceToken, LeaveToken)
+		return ReplaceToken, LeaveToken
 	case TokenForeign:
 		// Another realm's token sits where ours would: it is neither overwritten nor cleared.
-		return decideSession(e, LeaveToken, LeaveToken)
+		return LeaveToken, LeaveToken
 	default:
-		return decideSession(e, ReplaceToken, ClearToken)
+		return ReplaceToken, ClearToken
 	}
 }
 
@@ -156,6 +219,8 @@ func decideSession(e Evidence, active, otherwise TokenCookie) Verdict {
 		return BySession{Token: active}
 	case Undetermined:
 		return CouldNotTell{Token: otherwise}
+	case Revoked:
+		return Unauthenticated{Reason: SessionRevoked, Token: otherwise}
 	default:
 		return Unauthenticated{Reason: SessionUnknown, Token: otherwise}
 	}

@@ -5,19 +5,21 @@ import (
 	"testing"
 )
 
-// The truth table. Each row names every value of the columns that it does not depend on as "any", and is run for all of
-// them; together the rows cover every combination exactly once, which the test counts.
+// The truth table. Each row names the values of the columns that it is for and is run for all of them; together the rows
+// cover every combination exactly once, which the test counts.
 
 var (
 	allTokens   = []TokenState{TokenUnusable, TokenAbsent, TokenForeign, TokenUsable, TokenState(99)}
 	allBindings = []Binding{OtherSession, NoSession, SameSession, Binding(99)}
 	allCookies  = []Presence{Unusable, Absent, Present, Presence(99)}
-	allSessions = []SessionState{Unknown, NotAsked, Active, Undetermined, SessionState(99)}
+	allSessions = []SessionState{Unknown, NotAsked, Active, Undetermined, Revoked, SessionState(99)}
+	either      = []bool{false, true}
 
 	badToken   = []TokenState{TokenUnusable, TokenState(99)}
 	badCookies = []Presence{Unusable, Presence(99)}
 	noSession  = []SessionState{Unknown, SessionState(99)}
 	elsewhere  = []Binding{OtherSession, Binding(99)}
+	notRevoked = []SessionState{Unknown, NotAsked, Active, Undetermined, SessionState(99)}
 )
 
 type row struct {
@@ -27,49 +29,80 @@ type row struct {
 	bindings []Binding
 	cookies  []Presence
 	sessions []SessionState
+	restore  []bool
+	outside  []bool
 	want     Verdict
 }
 
 func one[T any](value T) []T { return []T{value} }
 
-func truthTable() []row {
-	present, absent := one(Present), one(Absent)
-	rows := []row{
-		{"usable, same session: token path, nobody is asked", Mixed, one(TokenUsable), one(SameSession), allCookies, allSessions, ByToken{}},
-		{"usable, all cookies missing: unauthenticated, token left", Mixed, one(TokenUsable), one(NoSession), allCookies, allSessions, Unauthenticated{SessionMissing, LeaveToken}},
+// bySessionAlone are the rows of a token that does not decide, with what becomes of its cookie.
+func bySessionAlone(given row, active, otherwise TokenCookie, absentReason Reason) []row {
+	rows := make([]row, 0, 7)
+	for _, part := range []struct {
+		name     string
+		cookies  []Presence
+		sessions []SessionState
+		want     Verdict
+	}{
+		{"cookies absent", one(Absent), allSessions, Unauthenticated{absentReason, otherwise}},
+		{"cookies unusable", badCookies, allSessions, Unauthenticated{SessionAmbiguous, otherwise}},
+		{"not asked", one(Present), one(NotAsked), AskSession{}},
+		{"active: session path", one(Present), one(Active), BySession{active}},
+		{"could not tell", one(Present), one(Undetermined), CouldNotTell{otherwise}},
+		{"revoked", one(Present), one(Revoked), Unauthenticated{SessionRevoked, otherwise}},
+		{"unknown", one(Present), noSession, Unauthenticated{SessionUnknown, otherwise}},
+	} {
+		next := given
+		next.name += ", " + part.name
+		next.cookies, next.sessions, next.want = part.cookies, part.sessions, part.want
+		rows = append(rows, next)
 	}
-	// A token that does not decide, whatever the reason, and what becomes of its cookie.
+	return rows
+}
+
+func truthTable() []row {
+	in, no, yes := one(false), one(false), one(true)
+	usable := one(TokenUsable)
+	rows := []row{
+		{"mixed: usable, same session: token path, nobody is asked", Mixed, usable, one(SameSession), allCookies, notRevoked, either, in, ByToken{}},
+		{"mixed: usable, same session, which is revoked", Mixed, usable, one(SameSession), allCookies, one(Revoked), either, in, Unauthenticated{SessionRevoked, ClearToken}},
+		{"mixed: usable, all cookies missing: token left", Mixed, usable, one(NoSession), allCookies, allSessions, no, in, Unauthenticated{SessionMissing, LeaveToken}},
+		{"mixed: usable, all cookies missing, restored", Mixed, usable, one(NoSession), allCookies, allSessions, yes, in, ByToken{Restore: true}},
+
+		{"stateless: usable, cookies missing, restored", Stateless, usable, one(NoSession), allCookies, allSessions, yes, either, ByToken{Restore: true}},
+		{"stateless: usable, cookies missing", Stateless, usable, one(NoSession), allCookies, allSessions, no, either, ByToken{}},
+		{"stateless: usable, whatever the cookies", Stateless, usable, []Binding{OtherSession, SameSession, Binding(99)}, allCookies, allSessions, either, either, ByToken{}},
+		{"stateless: absent or foreign", Stateless, []TokenState{TokenAbsent, TokenForeign}, allBindings, allCookies, allSessions, either, either, Unauthenticated{"why", LeaveToken}},
+		{"stateless: not usable", Stateless, badToken, allBindings, allCookies, allSessions, either, either, Unauthenticated{"why", ClearToken}},
+
+		{"no mode denies", Mode(0), allTokens, allBindings, allCookies, allSessions, either, either, Unauthenticated{NoCredentials, LeaveToken}},
+		{"an unknown mode denies", Mode(99), allTokens, allBindings, allCookies, allSessions, either, either, Unauthenticated{NoCredentials, LeaveToken}},
+	}
 	for _, c := range []struct {
-		name              string
-		tokens            []TokenState
-		bindings          []Binding
+		given             row
 		active, otherwise TokenCookie
 		absentReason      Reason
 	}{
-		{"bound to another session", one(TokenUsable), elsewhere, ReplaceToken, ClearToken, TokenOtherSession},
-		{"not usable", badToken, allBindings, ReplaceToken, ClearToken, "why"},
-		{"absent", one(TokenAbsent), allBindings, ReplaceToken, LeaveToken, "why"},
-		{"of another realm", one(TokenForeign), allBindings, LeaveToken, LeaveToken, "why"},
+		{row{name: "mixed: bound to another session", mode: Mixed, tokens: usable, bindings: elsewhere, outside: in}, ReplaceToken, ClearToken, TokenOtherSession},
+		{row{name: "mixed: not usable", mode: Mixed, tokens: badToken, bindings: allBindings, outside: in}, ReplaceToken, ClearToken, "why"},
+		{row{name: "mixed: absent", mode: Mixed, tokens: one(TokenAbsent), bindings: allBindings, outside: in}, ReplaceToken, LeaveToken, "why"},
+		{row{name: "mixed: of another realm", mode: Mixed, tokens: one(TokenForeign), bindings: allBindings, outside: either}, LeaveToken, LeaveToken, "why"},
+		{row{name: "mixed: outside the share", mode: Mixed, tokens: []TokenState{TokenUnusable, TokenAbsent, TokenUsable, TokenState(99)}, bindings: allBindings, outside: yes}, ClearToken, ClearToken, "why"},
+
+		{row{name: "stateful", mode: Stateful, tokens: allTokens, bindings: allBindings, outside: either}, LeaveToken, LeaveToken, "why"},
+
+		{row{name: "shadow: usable, same session", mode: Shadow, tokens: usable, bindings: one(SameSession), outside: either}, LeaveToken, ClearToken, "why"},
+		{row{name: "shadow: usable, cookies missing", mode: Shadow, tokens: usable, bindings: one(NoSession), outside: either}, ReplaceToken, LeaveToken, SessionMissing},
+		{row{name: "shadow: bound to another session", mode: Shadow, tokens: usable, bindings: elsewhere, outside: either}, ReplaceToken, ClearToken, TokenOtherSession},
+		{row{name: "shadow: not usable", mode: Shadow, tokens: badToken, bindings: allBindings, outside: either}, ReplaceToken, ClearToken, "why"},
+		{row{name: "shadow: absent", mode: Shadow, tokens: one(TokenAbsent), bindings: allBindings, outside: either}, ReplaceToken, LeaveToken, "why"},
+		{row{name: "shadow: of another realm", mode: Shadow, tokens: one(TokenForeign), bindings: allBindings, outside: either}, LeaveToken, LeaveToken, "why"},
 	} {
-		rows = append(rows,
-			row{c.name + ", cookies absent", Mixed, c.tokens, c.bindings, absent, allSessions, Unauthenticated{c.absentReason, c.otherwise}},
-			row{c.name + ", cookies unusable", Mixed, c.tokens, c.bindings, badCookies, allSessions, Unauthenticated{SessionAmbiguous, c.otherwise}},
-			row{c.name + ", not asked", Mixed, c.tokens, c.bindings, present, one(NotAsked), AskSession{}},
-			row{c.name + ", active: session path", Mixed, c.tokens, c.bindings, present, one(Active), BySession{c.active}},
-			row{c.name + ", could not tell", Mixed, c.tokens, c.bindings, present, one(Undetermined), CouldNotTell{c.otherwise}},
-			row{c.name + ", unknown", Mixed, c.tokens, c.bindings, present, noSession, Unauthenticated{SessionUnknown, c.otherwise}},
-		)
+		c.given.restore = either
+		rows = append(rows, bySessionAlone(c.given, c.active, c.otherwise, c.absentReason)...)
 	}
-	return append(rows,
-		row{"stateful, cookies absent", Stateful, allTokens, allBindings, absent, allSessions, Unauthenticated{"why", LeaveToken}},
-		row{"stateful, cookies unusable", Stateful, allTokens, allBindings, badCookies, allSessions, Unauthenticated{SessionAmbiguous, LeaveToken}},
-		row{"stateful, not asked", Stateful, allTokens, allBindings, present, one(NotAsked), AskSession{}},
-		row{"stateful, active", Stateful, allTokens, allBindings, present, one(Active), BySession{LeaveToken}},
-		row{"stateful, could not tell", Stateful, allTokens, allBindings, present, one(Undetermined), CouldNotTell{LeaveToken}},
-		row{"stateful, unknown", Stateful, allTokens, allBindings, present, noSession, Unauthenticated{SessionUnknown, LeaveToken}},
-		row{"no mode denies", Mode(0), allTokens, allBindings, allCookies, allSessions, Unauthenticated{NoCredentials, LeaveToken}},
-		row{"an unknown mode denies", Mode(99), allTokens, allBindings, allCookies, allSessions, Unauthenticated{NoCredentials, LeaveToken}},
-	)
+	return rows
 }
 
 func TestDecide(t *testing.T) {
@@ -77,7 +110,8 @@ func TestDecide(t *testing.T) {
 	for _, row := range truthTable() {
 		t.Run(row.name, func(t *testing.T) {
 			for evidence := range row.cells() {
-				cell := fmt.Sprint(evidence.Mode, evidence.Token, evidence.Binding, evidence.Cookies.Presence, evidence.Session)
+				cell := fmt.Sprint(evidence.Mode, evidence.Token, evidence.Binding, evidence.Cookies.Presence, evidence.Session,
+					evidence.MayRestore, evidence.OutsideShare)
 				if other, twice := covered[cell]; twice {
 					t.Fatalf("cell %s is in two rows: %q and %q", cell, other, row.name)
 				}
@@ -88,7 +122,9 @@ func TestDecide(t *testing.T) {
 			}
 		})
 	}
-	if want := 4 * len(allTokens) * len(allBindings) * len(allCookies) * len(allSessions); len(covered) != want {
+	const modes = 6
+	want := modes * len(allTokens) * len(allBindings) * len(allCookies) * len(allSessions) * len(either) * len(either)
+	if len(covered) != want {
 		t.Errorf("the rows cover %d cells of %d", len(covered), want)
 	}
 }
@@ -99,12 +135,16 @@ func (r row) cells() func(func(Evidence) bool) {
 			for _, binding := range r.bindings {
 				for _, cookies := range r.cookies {
 					for _, session := range r.sessions {
-						evidence := Evidence{
-							Mode: r.mode, Token: token, Binding: binding,
-							Cookies: SessionCredential{Presence: cookies}, Session: session, TokenReason: "why",
-						}
-						if !yield(evidence) {
-							return
+						for _, restore := range r.restore {
+							for _, outside := range r.outside {
+								if !yield(Evidence{
+									Mode: r.mode, Token: token, Binding: binding,
+									Cookies: SessionCredential{Presence: cookies}, Session: session, TokenReason: "why",
+									MayRestore: restore, OutsideShare: outside,
+								}) {
+									return
+								}
+							}
 						}
 					}
 				}

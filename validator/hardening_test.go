@@ -39,22 +39,25 @@ func refuseAll(t *testing.T, attacks []attack) {
 func TestForgedTokenIsGood(t *testing.T) {
 	verifier := NewVerifier(mustSet(t, mustKey(t, "a"), mustKey(t, "b")), nil)
 	for name, text := range map[string]string{
-		"plain":                forge(testHeader, payloadOf(t, nil)),
-		"header in any order":  forge(` { "typ":"JWT", "kid":"a", "alg":"HS256" } `, payloadOf(t, nil)),
-		"payload with blanks":  forge(testHeader, " "+payloadOf(t, nil)+"\n"),
-		"nbf now":              forge(testHeader, payloadOf(t, map[string]string{"nbf": "1800000000"})),
-		"nbf 5 s ahead":        forge(testHeader, payloadOf(t, map[string]string{"nbf": "1800000005"})),
-		"iss":                  forge(testHeader, payloadOf(t, map[string]string{"iss": `"x"`})),
-		"iat 5 s ahead":        forge(testHeader, payloadOf(t, map[string]string{"iat": "1800000005"})),
-		"the last second":      forge(testHeader, payloadOf(t, map[string]string{"iat": "1799999941", "exp": "1800000001"})),
-		"auth_time ahead":      forge(testHeader, payloadOf(t, map[string]string{"auth_time": "1800000001"})),
-		"list attribute":       forge(testHeader, payloadOf(t, map[string]string{"role": `["a","b"]`})),
-		"null attribute":       forge(testHeader, payloadOf(t, map[string]string{"role": "null"})),
-		"user of 256":          forge(testHeader, payloadOf(t, map[string]string{"sub": `"` + strings.Repeat("u", 256) + `"`})),
-		"hashed session":       forge(testHeader, payloadOf(t, map[string]string{"sid": `"` + seal(t, "a", "token-1", append([]byte{2}, make([]byte, 32)...)) + `"`})),
-		"session of one byte":  forge(testHeader, payloadOf(t, map[string]string{"sid": `"` + seal(t, "a", "token-1", []byte("\x01s")) + `"`})),
-		"session of 256 bytes": forge(testHeader, payloadOf(t, map[string]string{"sid": `"` + seal(t, "a", "token-1", append([]byte{1}, make([]byte, 256)...)) + `"`})),
-		"exactly 8 KiB":        sized(t, MaxTokenBytes),
+		"plain":               forge(testHeader, payloadOf(t, nil)),
+		"header in any order": forge(` { "typ":"JWT", "kid":"a", "alg":"HS256" } `, payloadOf(t, nil)),
+		"payload with blanks": forge(testHeader, " "+payloadOf(t, nil)+"\n"),
+		"nbf now":             forge(testHeader, payloadOf(t, map[string]string{"nbf": "1800000000"})),
+		"nbf 5 s ahead":       forge(testHeader, payloadOf(t, map[string]string{"nbf": "1800000005"})),
+		"iss":                 forge(testHeader, payloadOf(t, map[string]string{"iss": `"x"`})),
+		"iat 5 s ahead":       forge(testHeader, payloadOf(t, map[string]string{"iat": "1800000005"})),
+		"the last second":     forge(testHeader, payloadOf(t, map[string]string{"iat": "1799999941", "exp": "1800000001"})),
+		"auth_time ahead":     forge(testHeader, payloadOf(t, map[string]string{"auth_time": "1800000001"})),
+		"list attribute":      forge(testHeader, payloadOf(t, map[string]string{"role": `["a","b"]`})),
+		"null attribute":      forge(testHeader, payloadOf(t, map[string]string{"role": "null"})),
+		"user of 256":         forge(testHeader, payloadOf(t, map[string]string{"sub": `"` + strings.Repeat("u", 256) + `"`})),
+		"hashed session": forge(testHeader,
+			payloadOf(t, map[string]string{"sid": `"` + seal(t, "a", "token-1", append([]byte{2}, make([]byte, 32)...)) + `"`})),
+		"session of one byte": forge(testHeader,
+			payloadOf(t, map[string]string{"sid": `"` + seal(t, "a", "token-1", []byte("\x01s")) + `"`})),
+		"session of 256 bytes": forge(testHeader,
+			payloadOf(t, map[string]string{"sid": `"` + seal(t, "a", "token-1", append([]byte{1}, make([]byte, 256)...)) + `"`})),
+		"exactly 8 KiB": sized(t, MaxTokenBytes),
 	} {
 		if got := verifier.Verify(tokenOf(text), testNow, testRoute()); got.State != TokenUsable || got.Reason != "" {
 			t.Errorf("%s: refused as %q", name, got.Reason)
@@ -103,7 +106,8 @@ func TestAttacksOnTheText(t *testing.T) {
 		{"tab in front", "as before", "\t" + good, TokenMalformed},
 		{"NUL behind", "as before, for readers that stop there", good + "\x00", TokenMalformed},
 		{"another MAC", "anybody writes tokens", parts[0] + "." + parts[1] + "." + encode64(mac), TokenBadSignature},
-		{"MAC cut short", "a MAC of one byte is guessed in 256 attempts", parts[0] + "." + parts[1] + "." + encode64(decode64(t, parts[2])[:1]), TokenBadSignature},
+		{"MAC cut short", "a MAC of one byte is guessed in 256 attempts",
+			parts[0] + "." + parts[1] + "." + encode64(decode64(t, parts[2])[:1]), TokenBadSignature},
 		{"MAC with more behind", "a reader that compares a prefix", good + "AAAA", TokenBadSignature},
 		{
 			"the MAC of another key", "a key that verifies elsewhere is tried here: kid names one key",
@@ -111,7 +115,8 @@ func TestAttacksOnTheText(t *testing.T) {
 		},
 		{
 			"signed with the sealing key", "keys derived from a secret sign as the secret does",
-			parts[0] + "." + parts[1] + "." + encode64(macOf(sealingSecret(t, secretOf("a")), parts[0]+"."+parts[1])), TokenBadSignature,
+			parts[0] + "." + parts[1] + "." + encode64(macOf(sealingSecret(t, secretOf("a")), parts[0]+"."+parts[1])),
+			TokenBadSignature,
 		},
 		{"over 8 KiB", "a big token costs more than its refusal", sized(t, MaxTokenBytes) + "A", TokenTooLarge},
 		{"over 8 KiB of anything", "as before: its form is not looked at", strings.Repeat(" ", MaxTokenBytes+1), TokenTooLarge},
@@ -319,12 +324,16 @@ func TestAttacksOnClaims(t *testing.T) {
 	}
 	add("exp now", "an end that is not exact is later for some", "exp", "1800000000", TokenMalformed)
 	add("exp in the year 2286", "the token outlives every revocation", "exp", "10000000000", TokenMalformed)
-	add("a second too long", "tokens live longer than the longest lifetime, so do revocations not", "exp", "1800000061", TokenMalformed)
-	raw("exp before iat", "a token of negative life", payloadOf(t, map[string]string{"iat": "1800000003", "exp": "1800000002"}), TokenMalformed)
-	raw("exp at iat", "a token of no life", payloadOf(t, map[string]string{"iat": "1800000003", "exp": "1800000003"}), TokenMalformed)
+	add("a second too long", "tokens live longer than the longest lifetime, so do revocations not", "exp",
+		"1800000061", TokenMalformed)
+	raw("exp before iat", "a token of negative life", payloadOf(t, map[string]string{"iat": "1800000003",
+		"exp": "1800000002"}), TokenMalformed)
+	raw("exp at iat", "a token of no life", payloadOf(t, map[string]string{"iat": "1800000003",
+		"exp": "1800000003"}), TokenMalformed)
 	raw("expired in this second", "the end is exact: half a second later is later",
 		payloadOf(t, map[string]string{"iat": "1799999950", "exp": "1800000000"}), TokenExpired)
-	add("iat 6 s ahead", "a token of the future is not older than any end of its session", "iat", "1800000006", TokenNotYetValid)
+	add("iat 6 s ahead", "a token of the future is not older than any end of its session", "iat", "1800000006",
+		TokenNotYetValid)
 	add("nbf 6 s ahead", "a token is used before its time", "nbf", "1800000006", TokenNotYetValid)
 
 	who := "a token for nobody, or for a user whose id breaks the upstream header"
@@ -447,7 +456,8 @@ func TestAttacksOnTheSealedSession(t *testing.T) {
 	}
 	for _, value := range []string{"", "null", "1", `["x"]`} {
 		payload := payloadOf(t, map[string]string{"sid": value})
-		list = append(list, attack{"sid " + value, "a token that is bound to nothing goes with every session", forge(testHeader, payload), TokenMalformed})
+		list = append(list, attack{"sid " + value, "a token that is bound to nothing goes with every session",
+			forge(testHeader, payload), TokenMalformed})
 	}
 	refuseAll(t, list)
 }
@@ -473,7 +483,8 @@ func TestAttacksOnTheRoute(t *testing.T) {
 		{"no longest lifetime", "as before", payload(nil), func(r *Route) { r.Longest = 0 }, TokenUnusable, TokenMalformed},
 		{"an attribute that is missing", "a route that needs a role is entered without", payload(nil),
 			func(r *Route) { r.Attributes = []string{"role", "tenant"} }, TokenUnusable, TokenIncomplete},
-		{"an attribute that is null", "the control: the session has none, which is an answer", payload(map[string]string{"tenant": "null"}),
+		{"an attribute that is null", "the control: the session has none, which is an answer",
+			payload(map[string]string{"tenant": "null"}),
 			func(r *Route) { r.Attributes = []string{"role", "tenant"} }, TokenUsable, ""},
 		{"no issuer", "a token of another installation with the same key", payload(nil),
 			func(r *Route) { r.Issuer = "https://shop.example" }, TokenUnusable, TokenWrongIssuer},
@@ -487,7 +498,8 @@ func TestAttacksOnTheRoute(t *testing.T) {
 			func(r *Route) { r.Dead = func(*Claims) (Reason, bool) { return TokenEnded, true } }, TokenUnusable, TokenEnded},
 		{"another realm", "user 7 of one application is user 7 of another", payload(map[string]string{"aud": `"blog"`}),
 			nil, TokenForeign, TokenOtherRealm},
-		{"another case of the realm", "as before", payload(map[string]string{"aud": `"Shop"`}), nil, TokenForeign, TokenOtherRealm},
+		{"another case of the realm", "as before", payload(map[string]string{"aud": `"Shop"`}),
+			nil, TokenForeign, TokenOtherRealm},
 		{"another realm, expired", "the other application's cookie is cleared by us",
 			payload(map[string]string{"aud": `"blog"`, "iat": "1", "exp": "2"}), nil, TokenForeign, TokenOtherRealm},
 		{"another realm, nobody to ask", "as before", payload(map[string]string{"aud": `"blog"`}),

@@ -81,7 +81,7 @@ func newHeader(algorithm Algorithm, id string) string {
 // restart, and of no help in finding the secret. (An RFC 7638 thumbprint would be the plain hash of it, which section 7
 // of that RFC warns of.)
 func SecretKeyID(secret []byte) (string, error) {
-	id, err := hkdf.Key(sha256.New, secret, nil, "jwt_session kid", 16)
+	id, err := hkdf.Key(sha256.New, secret, nil, "jwt_session kid", 8)
 	if err != nil {
 		return "", fmt.Errorf("deriving key id: %w", err)
 	}

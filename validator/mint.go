@@ -12,8 +12,9 @@ import (
 )
 
 // ErrNothingToMint is returned by [Minter.Mint] where a token would be over before it began: the last confirmation of
-// the session is older than the lifetime of a token.
-var ErrNothingToMint = errors.New("minting token: the session was last confirmed longer ago than a token lives")
+// the session is older than the lifetime of a token, or the session itself is over.
+var ErrNothingToMint = errors.New(
+	"minting token: the session is over, or was last confirmed longer ago than a token lives")
 
 // Minter mints tokens. It is safe for concurrent use; the zero value mints nothing.
 type Minter struct {
@@ -43,24 +44,56 @@ func (m Minter) Mint(session sessions.Session, credential SessionCredential, now
 	if session.AuthTime <= 0 {
 		return "", errors.New("minting token: the session has no time of authentication")
 	}
-	expires := m.expires(session, now)
-	if expires <= now.Unix() {
+	return m.mint(key, minted{
+		user: session.User, realm: session.Realm, bound: bindingOf(credential.raw()), authTime: session.AuthTime,
+		attributes: session.Attributes, expires: m.expires(session, now),
+	}, now)
+}
+
+// Renew returns a token in the place of a usable one, without a look at its session: for routes where tokens count alone.
+// It ends a lifetime after now, or maxAge after the user was first known in the session if that is sooner.
+func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (string, error) {
+	key, ok := m.Keys.signing()
+	if !ok {
+		return "", errors.New("minting token: there is no key")
+	}
+	if claims == nil || claims.bound == nil {
+		return "", errors.New("minting token: there is none to renew")
+	}
+	return m.mint(key, minted{
+		user: claims.subject, realm: claims.realm, bound: *claims.bound, authTime: claims.authTime,
+		attributes: claims.attributes,
+		expires:    min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge)),
+	}, now)
+}
+
+// minted is what goes into a token.
+type minted struct {
+	user, realm string
+	bound       boundID
+	authTime    int64
+	attributes  sessions.Attributes
+	expires     int64
+}
+
+func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
+	if token.expires <= now.Unix() {
 		return "", ErrNothingToMint
 	}
 	tokenID := newTokenID()
 	payload := make(jsonObject, 0, 512)
-	payload = payload.text("sub", session.User)
-	payload = payload.text("aud", session.Realm)
-	payload = payload.text("sid", sealSessionID(key, tokenID, credential.raw()))
+	payload = payload.text("sub", token.user)
+	payload = payload.text("aud", token.realm)
+	payload = payload.text("sid", token.bound.seal(key, tokenID))
 	payload = payload.text("jti", tokenID)
 	payload = payload.number("iat", now.Unix())
-	payload = payload.number("exp", expires)
-	payload = payload.number("auth_time", session.AuthTime)
+	payload = payload.number("exp", token.expires)
+	payload = payload.number("auth_time", token.authTime)
 	if m.Issuer != "" {
 		payload = payload.text("iss", m.Issuer)
 	}
-	for _, name := range attributeNames(session.Attributes, m.Attributes) {
-		value, err := session.Attributes[name].MarshalJSON()
+	for _, name := range attributeNames(token.attributes, m.Attributes) {
+		value, err := token.attributes[name].MarshalJSON()
 		if err != nil {
 			return "", fmt.Errorf("minting token: writing the attribute %q: %w", name, err)
 		}

@@ -77,6 +77,36 @@ func TestTokensDiffer(t *testing.T) {
 	}
 }
 
+// Every byte of an id is random.
+func TestTokenIDsAreRandom(t *testing.T) {
+	var seen [16]map[byte]bool
+	for range 64 {
+		for i, b := range decode64(t, newTokenID()) {
+			if seen[i] == nil {
+				seen[i] = make(map[byte]bool)
+			}
+			seen[i][b] = true
+		}
+	}
+	for i := range seen {
+		if len(seen[i]) < 16 { // of 64 random bytes about 57 differ
+			t.Errorf("byte %d takes %d values in 64 ids", i, len(seen[i]))
+		}
+	}
+}
+
+// A minter serves many requests at once; its list of attributes stays as it was given.
+func TestMintLeavesTheMinterAlone(t *testing.T) {
+	credential := credentialOf(t, "sid=1", "sid")
+	minter := testMinter(mustSet(t, mustKey(t, "a")))
+	given := append(make([]string, 0, 8), "z", "sub", "a", "z")
+	minter.Attributes = given
+	decodeToken(t, "a", mint(t, minter, testSession(credential), credential))
+	if want := []string{"z", "sub", "a", "z", ""}; !slices.Equal(given[:5], want) {
+		t.Errorf("the attributes became %q", given[:5])
+	}
+}
+
 // The claims that every token has, the sealed id and the key id leave no room for fewer bytes; this is so that nobody
 // adds to them unawares. Each request carries them.
 func TestTokenSize(t *testing.T) {
@@ -138,29 +168,32 @@ func TestMintTimes(t *testing.T) {
 		return time.Unix(1_800_000_000, 0).Add(time.Duration(seconds * float64(time.Second)))
 	}
 	for _, c := range []struct {
-		name            string
-		confirmed, ends float64 // relative to the second of testNow, which is 0.5
-		lifetime        time.Duration
-		want            int64 // exp, relative too; 0: nothing to mint
+		name                     string
+		confirmed, ends, expires float64 // relative to the second of testNow, which is 0.5
+		lifetime                 time.Duration
+		want                     int64 // exp, relative too; 0: nothing to mint
 	}{
-		{"just confirmed", 0.5, 1000, time.Minute, 60},
-		{"confirmed 10 s ago", -9.5, 1000, time.Minute, 50},
-		{"a fraction is cut off, never added", -9.6, 1000, time.Minute, 50},
-		{"the session ends before", 0.5, 20.9, time.Minute, 20},
-		{"the session ends now", 0.5, 0.9, time.Minute, 0},
-		{"the session has ended", 0.5, -5, time.Minute, 0},
-		{"confirmed a lifetime ago", -59.5, 1000, time.Minute, 0},
-		{"confirmed a second less ago", -58.9, 1000, time.Minute, 1},
-		{"confirmed long ago", -3600, 1000, time.Minute, 0},
-		{"confirmed while this request waited", 1.2, 1000, time.Minute, 60},
-		{"confirmed by a gateway whose clock is ahead", 30, 1000, time.Minute, 60},
-		{"a lifetime with a fraction", 0.5, 1000, 1500 * time.Millisecond, 1},
-		{"a lifetime under a second", 0.5, 1000, 900 * time.Millisecond, 0},
-		{"no lifetime", 0.5, 1000, 0, 0},
+		{"just confirmed", 0.5, 1000, 1000, time.Minute, 60},
+		{"confirmed 10 s ago", -9.5, 1000, 1000, time.Minute, 50},
+		{"a fraction is cut off, never added", -9.6, 1000, 1000, time.Minute, 50},
+		{"the session ends before", 0.5, 20.9, 1000, time.Minute, 20},
+		{"the session ends now", 0.5, 0.9, 1000, time.Minute, 0},
+		{"the session has ended", 0.5, -5, 1000, time.Minute, 0},
+		{"the record expires before", 0.5, 1000, 20.9, time.Minute, 20},
+		{"the record expires now", 0.5, 1000, 0.9, time.Minute, 0},
+		{"the record has expired", 0.5, 1000, -5, time.Minute, 0},
+		{"confirmed a lifetime ago", -59.5, 1000, 1000, time.Minute, 0},
+		{"confirmed a second less ago", -58.9, 1000, 1000, time.Minute, 1},
+		{"confirmed long ago", -3600, 1000, 1000, time.Minute, 0},
+		{"confirmed while this request waited", 1.2, 1000, 1000, time.Minute, 60},
+		{"confirmed by a gateway whose clock is ahead", 30, 1000, 1000, time.Minute, 60},
+		{"a lifetime with a fraction", 0.5, 1000, 1000, 1500 * time.Millisecond, 1},
+		{"a lifetime under a second", 0.5, 1000, 1000, 900 * time.Millisecond, 0},
+		{"no lifetime", 0.5, 1000, 1000, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			session := testSession(credential)
-			session.Confirmed, session.Ends = at(c.confirmed), at(c.ends)
+			session.Confirmed, session.Ends, session.Expires = at(c.confirmed), at(c.ends), at(c.expires)
 			minter := testMinter(mustSet(t, mustKey(t, "a")))
 			minter.Lifetime = c.lifetime
 			text, err := minter.Mint(session, credential, testNow)
@@ -196,6 +229,7 @@ func TestMintNeverOutlives(t *testing.T) {
 		session := testSession(credential)
 		session.Confirmed = now.Add(duration("confirmed", -70e9, 5e9))
 		session.Ends = now.Add(duration("ends", -5e9, 70e9))
+		session.Expires = now.Add(duration("expires", -5e9, 70e9))
 		minter := Minter{Keys: keys, Lifetime: duration("lifetime", 1, 65e9)}
 		text, err := minter.Mint(session, credential, now)
 		if err != nil {
@@ -211,22 +245,23 @@ func TestMintNeverOutlives(t *testing.T) {
 			t.Fatalf("refused at once: %q", got.Reason)
 		}
 		end := time.Unix(got.Claims.Expires(), 0)
-		if end.After(session.Ends) || end.After(session.Confirmed.Add(minter.Lifetime)) || end.After(now.Add(minter.Lifetime)) {
+		if end.After(session.Ends) || end.After(session.Expires) || end.After(session.Confirmed.Add(minter.Lifetime)) ||
+			end.After(now.Add(minter.Lifetime)) {
 			t.Fatalf("now %v, lifetime %v: the token ends at %v, the session is %+v", now, minter.Lifetime, end, session)
 		}
 	})
 }
 
 func TestMintRefuses(t *testing.T) {
-	credential := credentialOf(t, "sid=1", "sid")
+	credential, other := credentialOf(t, "sid=1", "sid"), credentialOf(t, "sid=2", "sid")
 	keys := mustSet(t, mustKey(t, "a"))
 	for name, change := range map[string]func(*Minter, *sessions.Session, *SessionCredential){
 		"no keys":             func(m *Minter, _ *sessions.Session, _ *SessionCredential) { m.Keys = nil },
 		"a zero key set":      func(m *Minter, _ *sessions.Session, _ *SessionCredential) { m.Keys = &KeySet{} },
-		"no session cookie":   func(_ *Minter, _ *sessions.Session, c *SessionCredential) { *c = SessionCredential{Presence: Absent} },
+		"no session cookie":   func(_ *Minter, _ *sessions.Session, c *SessionCredential) { c.Presence = Absent },
 		"a zero credential":   func(_ *Minter, _ *sessions.Session, c *SessionCredential) { *c = SessionCredential{} },
 		"unusable, same hash": func(_ *Minter, _ *sessions.Session, c *SessionCredential) { c.Presence = Unusable },
-		"another session":     func(_ *Minter, _ *sessions.Session, c *SessionCredential) { *c = credentialOf(t, "sid=2", "sid") },
+		"another session":     func(_ *Minter, _ *sessions.Session, c *SessionCredential) { *c = other },
 		"no realm":            func(_ *Minter, s *sessions.Session, _ *SessionCredential) { s.Realm = "" },
 		"no user":             func(_ *Minter, s *sessions.Session, _ *SessionCredential) { s.User = "" },
 		"a user with a blank": func(_ *Minter, s *sessions.Session, _ *SessionCredential) { s.User = "al ice" },

@@ -32,6 +32,8 @@ const (
 	TokenEnded Reason = "token_ended"
 	// TokenRevoked: the operator revoked it.
 	TokenRevoked Reason = "token_revoked"
+	// TokenOutsideShare: its session is not in the share of sessions that tokens are for.
+	TokenOutsideShare Reason = "token_outside_share"
 	// TokenOtherSession: it is bound to another session than the one that came with it.
 	TokenOtherSession Reason = "token_other_session"
 )
@@ -46,6 +48,8 @@ const (
 	SessionIncomplete Reason = "session_incomplete"
 	// SessionAmbiguous: a session cookie with two values, or two cookies for one pattern.
 	SessionAmbiguous Reason = "session_ambiguous"
+	// SessionRevoked: the operator said no to the session, or to its user.
+	SessionRevoked Reason = "session_revoked"
 	// SessionUnknown: neither the store nor the application knows the session.
 	SessionUnknown Reason = "session_unknown"
 )

@@ -19,40 +19,64 @@ const maxSealedID = 256
 // maxSealedText is the length of the longest sealed session id in base64url: nonce, first byte, id and tag.
 const maxSealedText = 380
 
-// sealSessionID seals the session id for the token with the given id (jti). A token's payload is readable by all who
-// see the token; sealed, a token that leaked does not leak the session. The token's id as additional data keeps a
-// sealed id from being moved into another token.
-func sealSessionID(key Key, tokenID, sessionID string) string {
-	plain := append([]byte{sealedWhole}, sessionID...)
+// boundID is what a token carries of the session id, before it is sealed and after it is opened: the form, then the id
+// or its hash.
+type boundID string
+
+// bindingOf returns what a token carries of the session id.
+func bindingOf(sessionID string) boundID {
 	if len(sessionID) > maxSealedID {
 		hash := sessions.HashOf(sessionID)
-		plain = append([]byte{sealedHash}, hash[:]...)
+		return boundID([]byte{sealedHash}) + boundID(hash[:])
 	}
-	// The AEAD puts a random nonce of 96 bits in front; the empty one is what its interface asks for.
-	sealed := key.hidden().sealing.Seal(nil, nil, plain, []byte(tokenID))
-	return base64.RawURLEncoding.EncodeToString(sealed)
+	return boundID([]byte{sealedWhole}) + boundID(sessionID)
 }
 
-// openSessionID returns the hash of the session id that is sealed in a token.
-func openSessionID(key Key, tokenID, sealed string) (sessions.Hash, bool) {
-	if len(sealed) > maxSealedText || !onlyBase64(sealed) {
+// hash returns the hash of the session id, and false where the form is none of ours.
+func (b boundID) hash() (sessions.Hash, bool) {
+	if len(b) < 2 {
 		return sessions.Hash{}, false
 	}
-	decoded, err := strictBase64.DecodeString(sealed)
-	if err != nil {
-		return sessions.Hash{}, false
-	}
-	plain, err := key.hidden().sealing.Open(nil, nil, decoded, []byte(tokenID))
-	if err != nil || len(plain) < 2 {
-		return sessions.Hash{}, false
-	}
-	form, content := plain[0], plain[1:]
+	form, content := b[0], b[1:]
 	switch {
 	case form == sealedWhole && len(content) <= maxSealedID:
 		return sessions.HashOf(string(content)), true
 	case form == sealedHash && len(content) == sha256.Size:
-		return sessions.Hash(content), true
+		return sessions.Hash([]byte(content)), true
 	default:
 		return sessions.Hash{}, false
 	}
+}
+
+// whole returns the session id, and false where only its hash is carried.
+func (b boundID) whole() (string, bool) {
+	if len(b) < 2 || b[0] != sealedWhole {
+		return "", false
+	}
+	return string(b[1:]), true
+}
+
+// seal seals a binding for the token with the given id (jti). A token's payload is readable by all who see the token;
+// sealed, a token that leaked does not leak the session. The token's id as additional data keeps a sealed id from being
+// moved into another token.
+func (b boundID) seal(key Key, tokenID string) string {
+	// The AEAD puts a random nonce of 96 bits in front; the empty one is what its interface asks for.
+	sealed := key.hidden().sealing.Seal(nil, nil, []byte(b), []byte(tokenID))
+	return base64.RawURLEncoding.EncodeToString(sealed)
+}
+
+// openBinding returns what is sealed in a token.
+func openBinding(key Key, tokenID, sealed string) (boundID, bool) {
+	if len(sealed) > maxSealedText || !onlyBase64(sealed) {
+		return "", false
+	}
+	decoded, err := strictBase64.DecodeString(sealed)
+	if err != nil {
+		return "", false
+	}
+	plain, err := key.hidden().sealing.Open(nil, nil, decoded, []byte(tokenID))
+	if err != nil {
+		return "", false
+	}
+	return boundID(plain), true
 }

@@ -125,7 +125,8 @@ func TestTextFormsSayWhatIsKnown(t *testing.T) {
 		"session unusable: session_incomplete": credentialOf(t, "sid=1", "sid", "user"),
 	} {
 		logged := value.(slog.LogValuer).LogValue().String()
-		for _, got := range []string{value.String(), fmt.Sprint(value), fmt.Sprintf("%#v", value), logged} {
+		for _, got := range []string{value.String(), fmt.Sprint(value), fmt.Sprintf("%#v", value), fmt.Sprintf("%d",
+			value), logged} {
 			if got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}

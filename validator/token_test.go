@@ -52,6 +52,7 @@ func TestMintedTokensVerify(t *testing.T) {
 			AuthTime:   testNow.Unix() - rapid.Int64Range(-1, 1e6).Draw(t, "age"),
 			Confirmed:  testNow.Add(-time.Duration(rapid.Int64Range(0, 58e9).Draw(t, "confirmed"))),
 			Ends:       testNow.Add(time.Duration(rapid.Int64Range(2e9, 100e9).Draw(t, "ends"))),
+			Expires:    testNow.Add(time.Duration(rapid.Int64Range(2e9, 100e9).Draw(t, "expires"))),
 			Attributes: drawAttributes(t),
 		}
 		text, err := testMinter(keys).Mint(want, credential, testNow)

@@ -239,6 +239,29 @@ func TestALogThatEndsEarly(t *testing.T) {
 	})
 }
 
+// A kill between two steps of Badger's leaves logs without any length, old ones and new ones.
+func TestEmptyLogsAreRemoved(t *testing.T) {
+	for _, name := range []string{"00000.mem", "00001.mem", "00007.mem", "000000.vlog", "000007.vlog"} {
+		t.Run(name, func(t *testing.T) {
+			dir := filled(t)
+			writeFile(t, dir, name, "")
+			db := mustOpen(t, dir, zap.NewNop(), production())
+			for i := range 200 {
+				mustHave(t, db, newSession(fmt.Sprint("session", i), "secret-user"))
+			}
+			if loaded := load(t, db); len(loaded) != 1 {
+				t.Errorf("%d entries, want 1", len(loaded))
+			}
+			mustPut(t, db, newSession("new", "ann"))
+			// Not from under who has the store open.
+			writeFile(t, dir, "00099.mem", "")
+			if _, err := Open(dir, zap.NewNop()); err == nil || !listing(t, dir)["00099.mem"] {
+				t.Errorf("opening what is open = %v, and left %v", err, listing(t, dir))
+			}
+		})
+	}
+}
+
 func TestForeignDirectories(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, dir string){
 		"a file of somebody else's": func(t *testing.T, dir string) { writeFile(t, dir, "index.html", "") },

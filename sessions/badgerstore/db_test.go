@@ -398,3 +398,81 @@ func TestTheLogger(t *testing.T) {
 		}
 	}
 }
+
+// The keys that lead to a user's sessions come and go with the records, and one that was left behind leads nowhere.
+func TestTheKeysOfUsers(t *testing.T) {
+	db := openTemp(t)
+	users := func(want int) {
+		t.Helper()
+		count := 0
+		if err := db.badger.View(func(txn *badger.Txn) error {
+			iterator := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{userKind}})
+			defer iterator.Close()
+			for iterator.Rewind(); iterator.Valid(); iterator.Next() {
+				count++
+			}
+			return nil
+		}); err != nil || count != want {
+			t.Fatalf("%d keys of users, %v, want %d", count, err, want)
+		}
+	}
+	one, other := newSession("one", "ann"), newSession("one", "bob")
+	mustPut(t, db, one, newSession("two", "ann"))
+	users(2)
+	mustPut(t, db, other)
+	users(2)
+	if done, err := db.Sessions().Update(t.Context(), one, start); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	users(2)
+	if _, err := db.Sessions().Delete(t.Context(), one.Key); err != nil {
+		t.Fatal(err)
+	}
+	users(1)
+
+	mustPut(t, db, one)
+	plant(t, db, recordKey(one.Key), []byte("damaged"))
+	mustPut(t, db, other)
+	users(3) // who the damaged record belonged to can't be told any more
+	page, err := db.Sessions().List(t.Context(), sessions.Query{Realm: "shop", User: "ann", Limit: 10}, start)
+	if err != nil || len(page.Sessions) != 1 || page.Sessions[0].Hash != sessions.HashOf("two") {
+		t.Errorf("List = %+v, %v, want the other session only", page, err)
+	}
+}
+
+// Badger must not drop anything sooner than it expires, whatever fraction of a second it begins with.
+func TestBadgerDropsLater(t *testing.T) {
+	db := openTemp(t)
+	now := time.Now()
+	one := newSession("one", "ann")
+	one.Expires = now.Add(time.Minute + time.Millisecond)
+	if err := db.Sessions().Put(t.Context(), one, now); err != nil {
+		t.Fatal(err)
+	}
+	entry := blacklist.Entry{Subject: blacklist.TokenID("one"), Expires: now.Add(time.Minute)}
+	expired := blacklist.Entry{Subject: blacklist.TokenID("two"), Expires: now.Add(-time.Minute)}
+	if err := db.Journal().Append(t.Context(), entry, expired); err != nil {
+		t.Fatal(err)
+	}
+	least := map[string]time.Time{
+		string(recordKey(one.Key)): one.Expires.Add(dropAfter), string(userKey(one.Key, "ann")): one.Expires.Add(dropAfter),
+		string(entryKey(entry.Subject)): entry.Expires.Add(dropAfter), string(entryKey(expired.Subject)): now.Add(dropAfter),
+	}
+	for key, want := range least {
+		if err := db.badger.View(func(txn *badger.Txn) error {
+			item, err := txn.Get([]byte(key))
+			if err != nil {
+				return err
+			}
+			if at := time.Unix(int64(item.ExpiresAt()), 0); at.Before(want) || at.After(want.Add(time.Minute)) {
+				t.Errorf("a key of kind %q is dropped at %v, want soon after %v", key[0], at, want)
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	if at := dropAt(math.MaxInt64); at != 0 {
+		t.Errorf("what lives for ever is dropped at %d", at)
+	}
+}

@@ -50,6 +50,9 @@ func open(dir string, logger *zap.Logger, settings settings) (*DB, error) {
 	if err := prepareDirectory(dir); err != nil {
 		return nil, err
 	}
+	if err := removeEmptyLogs(dir); err != nil {
+		return nil, err
+	}
 	warnOfReaders(logger, dir)
 	database, err := openBadger(dir, logger)
 	if err != nil {

@@ -386,6 +386,74 @@ func TestHungHandler(t *testing.T) {
 	<-returned
 }
 
+// TestCancelledHandlerSaysNothing: what the route makes of the cancellation is no answer, so the recorder is closed when
+// the route learns of it.
+func TestCancelledHandlerSaysNothing(t *testing.T) {
+	template := newTemplate(t, "/whoami")
+	template.after = func(_ time.Duration, f func()) func() bool { f(); return func() bool { return false } }
+	exchange := prepare(t, template, caddy.NewReplacer(), func(w http.ResponseWriter, r *http.Request) error {
+		<-r.Context().Done()
+		w.WriteHeader(http.StatusNotFound)
+		return nil
+	})
+	cancel := exchange.cancel
+	exchange.cancel = func() {
+		exchange.recorder.mutex.Lock()
+		defer exchange.recorder.mutex.Unlock()
+		if !exchange.recorder.closed {
+			t.Error("cancelled while answers count")
+		}
+		cancel()
+	}
+	returned := make(chan struct{})
+	wantFailure(t, exchange.Send(func() { close(returned) }), TimedOut)
+	<-returned
+}
+
+// TestContextEnds: what the route has opened for the question is let go when it is over.
+func TestContextEnds(t *testing.T) {
+	var ctx context.Context
+	exchange := prepare(t, newTemplate(t, "/whoami"), caddy.NewReplacer(), func(_ http.ResponseWriter, r *http.Request) error {
+		ctx = r.Context()
+		return ctx.Err()
+	})
+	returned := make(chan struct{})
+	wantFailure(t, exchange.Send(func() { close(returned) }), NoHandler)
+	<-returned
+	<-ctx.Done()
+}
+
+func TestVarsAreCopied(t *testing.T) {
+	template := newTemplate(t, "/whoami")
+	cookies := []string{"session=s1"}
+	visit := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	visit = caddyhttp.PrepareRequest(visit, caddy.NewReplacer(), httptest.NewRecorder(), nil)
+	start := time.Unix(1, 0)
+	for name, value := range map[string]any{
+		"root": "/srv", "uuid": "id", "unhandled": true, "start_time": start, caddyhttp.ClientIPVarKey: "192.0.2.1",
+	} {
+		caddyhttp.SetVar(visit.Context(), name, value)
+	}
+	exchange, err := template.Prepare(visit, cookies, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := exchange.request.Context()
+	caddyhttp.SetVar(ctx, "root", "/other")
+	exchange.request.Header["Cookie"][0] = "changed"
+	for name, want := range map[string]any{"uuid": nil, "unhandled": nil, caddyhttp.ClientIPVarKey: "192.0.2.1"} {
+		if got := caddyhttp.GetVar(ctx, name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if caddyhttp.GetVar(ctx, "start_time") == any(start) {
+		t.Error("question began when the visit did")
+	}
+	if caddyhttp.GetVar(visit.Context(), "root") != "/srv" || cookies[0] != "session=s1" {
+		t.Error("question shares something with the visit")
+	}
+}
+
 func TestPanicsAreContained(t *testing.T) {
 	for name, next := range map[string]caddyhttp.HandlerFunc{
 		"before the answer": func(http.ResponseWriter, *http.Request) error { panic("secret") },

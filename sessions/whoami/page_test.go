@@ -84,6 +84,7 @@ func TestMovedPermanently(t *testing.T) {
 		"same path":         {"/whoami", "https://user:pw@www.example.com/whoami#x", "https://www.example.com/whoami"},
 		"own query":         {"/?do=me", "/index?do=me", "/index?do=me"},
 		"session in query":  {"/whoami", "/me?PHPSESSID=secret", "/me"},
+		"another query":     {"/?do=me", "/index?sid=secret", "/index"},
 		"session in path":   {"/whoami", "/a;v=1/me;jsessionid=secret", "/a/me"},
 		"none":              {"/whoami", "", ""},
 		"not a URL":         {"/whoami", "http://[::1", ""},
@@ -220,6 +221,9 @@ func TestUser(t *testing.T) {
 		},
 		"regex name injected beside an empty one": {
 			"regex", `uid="(\d*)"`, nil, `uid="" comment: uid="7"`, CouldNotTell{Reason: Ambiguous},
+		},
+		"regex empty behind a name": {
+			"regex", `uid="(\d*)"`, nil, `uid="7" uid=""`, CouldNotTell{Reason: Ambiguous},
 		},
 		"regex too often": {"regex", `(x)`, nil, strings.Repeat("x", maxMatches+1), CouldNotTell{Reason: Ambiguous}},
 		"regex often":     {"regex", `(x)`, nil, strings.Repeat("x", maxMatches), Identified{User: "x"}},

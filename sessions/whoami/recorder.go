@@ -47,7 +47,7 @@ func (r *recorder) WriteHeader(status int) {
 // writeHeader keeps the first final status. Interim ones announce an answer and are none (RFC 9110 section 15.2),
 // except 101, after which there is no answer to come.
 func (r *recorder) writeHeader(status int) {
-	if r.closed || r.status != 0 || status < 200 && status != http.StatusSwitchingProtocols {
+	if r.status != 0 || status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
 	r.status = status

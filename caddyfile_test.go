@@ -1,0 +1,324 @@
+package jwtsession
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+var updateGolden = flag.Bool("update", false, "write what Caddyfiles adapt to into testdata/caddyfile")
+
+// Each file holds a Caddyfile, a line of dashes, and the JSON that it adapts to.
+func TestCaddyfileGolden(t *testing.T) {
+	names, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("there are no files: %v", err)
+	}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".caddyfiletest"), func(t *testing.T) {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			input, want, found := strings.Cut(string(text), "----------\n")
+			if !found {
+				t.Fatal("there is no line of dashes")
+			}
+			got := adaptClean(t, input)
+			if *updateGolden {
+				if err := os.WriteFile(name, []byte(input+"----------\n"+got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != want {
+				t.Errorf("adapts to\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+// adaptClean adapts a Caddyfile that is formatted as `caddy fmt` does and has no other warning either.
+func adaptClean(t *testing.T, input string) string {
+	t.Helper()
+	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), nil)
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("adapting: %v, warnings %v", err, warnings)
+	}
+	if err := caddy.StrictUnmarshalJSON(adapted, new(caddy.Config)); err != nil {
+		t.Fatal(err)
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, adapted, "", "\t"); err != nil {
+		t.Fatal(err)
+	}
+	return indented.String() + "\n"
+}
+
+// The Caddyfiles of the example and of the real applications are right, with their own values and with those that the
+// programs set which run them.
+func TestCaddyfilesOfTheRepository(t *testing.T) {
+	applications, err := filepath.Glob("apps/*/Caddyfile")
+	if err != nil || len(applications) == 0 {
+		t.Fatalf("there are no applications: %v", err)
+	}
+	for _, name := range append(applications, "example/Caddyfile") {
+		for _, set := range []map[string]string{nil, {
+			"ADMIN_ADDRESS": "127.0.0.1:1", "GATEWAY_HOST": "127.0.0.2", "GATEWAY_PORT": "1234", "APP_ADDRESS": "127.0.0.1:2345",
+		}} {
+			t.Run(name, func(t *testing.T) {
+				for variable, value := range set {
+					t.Setenv(variable, value)
+				}
+				text, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				adapted := adaptClean(t, string(text))
+				for variable, value := range set {
+					if !strings.Contains(adapted, value) {
+						t.Errorf("%s is not used", variable)
+					}
+				}
+				if err := validateJSON(t, []byte(adapted)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// validateJSON provisions and validates a configuration, as `caddy validate` does.
+func validateJSON(t *testing.T, adapted []byte) error {
+	t.Helper()
+	config := new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(adapted, config); err != nil {
+		t.Fatal(err)
+	}
+	if config.Logging == nil {
+		config.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+			caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output": "discard"}`)}},
+		}}
+	}
+	return caddy.Validate(config)
+}
+
+// Every option is in one of those files, and in the list that errors name.
+func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
+	names, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := make(map[string]bool)
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		input, _, _ := strings.Cut(string(text), "----------\n")
+		for _, word := range strings.Fields(input) {
+			words[word] = true
+		}
+	}
+	for list, with := range map[string]func(option string) string{
+		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
+		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
+	} {
+		for _, option := range strings.Split(list, ", ") {
+			if !words[option] {
+				t.Errorf("there is no golden file with %s", option)
+			}
+			_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http:// {\n"+with(option)+"\n}"), nil)
+			if err != nil && strings.Contains(err.Error(), "unknown option") {
+				t.Errorf("%s is listed, and yet unknown", option)
+			}
+		}
+	}
+}
+
+// An option's name or its form is wrong: the error names the line, what is wrong, and what is allowed.
+func TestCaddyfileErrors(t *testing.T) {
+	for _, test := range []struct{ directive, want string }{
+		{"jwt_session", "want the name of a realm"},
+		{"jwt_session /path", "want the name of a realm"},
+		{"jwt_session shop blog", `want one realm, got also "blog"`},
+		{handlerWith("nonsense"), `unknown option "nonsense"; want one of mode, session_cookie,`},
+		{handlerWith("mode"), "want mode mixed [<percent>%]"},
+		{handlerWith("mode stateful 10%"), `unexpected argument "10%"`},
+		{handlerWith("mode mixed 10"), "mode mixed 10: want a share above 0%, 100% at most"},
+		{handlerWith("mode mixed 0%"), "want a share above 0%"},
+		{handlerWith("mode mixed 100.1%"), "want a share above 0%"},
+		{handlerWith("mode mixed NaN%"), "want a share above 0%"},
+		{handlerWith("mode mixed 10% 20%"), `unexpected argument "20%"`},
+		{handlerWith("mode mixed {\nx\n}"), `unknown option "{"`},
+		{handlerWith("mode mixed\nmode mixed"), "mode stands twice"},
+		{handlerWith("session_cookie"), "session_cookie: want at least one value"},
+		{handlerWith("session_cookie a\nsession_cookie b"), "session_cookie stands twice"},
+		{handlerWith("session_idle_timeout"), "session_idle_timeout: want a value"},
+		{handlerWith("session_idle_timeout 30"), "session_idle_timeout 30: want a duration above 0, such as"},
+		{handlerWith("session_idle_timeout 0s"), "want a duration above 0"},
+		{handlerWith("session_max_age -1h"), "session_max_age -1h: want a duration above 0"},
+		{handlerWith("session_max_age 1h 2h"), `unexpected argument "2h"`},
+		{handlerWith("token_lifetime soon"), "token_lifetime soon: want a duration"},
+		{handlerWith("renew_before {env.X}"), "renew_before {env.X}: want a duration"},
+		{handlerWith("token_issuer"), "token_issuer: want a value"},
+		{handlerWith("token_issuer a\ntoken_issuer a"), "token_issuer stands twice"},
+
+		{handlerWith("whoami"), "want whoami <uri> json <path>"},
+		{handlerWith("whoami /whoami"), "want json <path>, header <name> or regex <expression>"},
+		{handlerWith("whoami /whoami json"), `got "json"`},
+		{handlerWith("whoami /whoami xpath //user"), `got "xpath //user"`},
+		{handlerWith("whoami /whoami json user id"), `got "json user id"`},
+		{handlerWith("whoami /a json u\nwhoami /b json u"), "whoami stands twice"},
+		{whoamiWith("rolling"), `whoami: unknown option "rolling"; want one of nobody, pattern,`},
+		{whoamiWith("route {\nrespond ok\n}"), `whoami: unknown option "route"`},
+		{whoamiWith("nobody"), "nobody: want at least one value"},
+		{whoamiWith("pattern"), "pattern: want a value"},
+		{whoamiWith("pattern a b"), `unexpected argument "b"`},
+		{whoamiWith("timeout 2"), "timeout 2: want a duration"},
+		{whoamiWith("timeout 2s\ntimeout 2s"), "timeout stands twice"},
+		{whoamiWith("negative_ttl 0"), "negative_ttl 0: want a duration"},
+		{whoamiWith("max_concurrent 0"), "max_concurrent 0: want a number above 0"},
+		{whoamiWith("max_concurrent many"), "max_concurrent many: want a number"},
+		{whoamiWith("max_concurrent"), "max_concurrent: want a value"},
+		{whoamiWith("max_body 0"), "max_body 0: want a size up to 1GiB"},
+		{whoamiWith("max_body 2GiB"), "max_body 2GiB: want a size up to 1GiB"},
+		{whoamiWith("max_body -1"), "max_body -1: want a size"},
+		{whoamiWith("max_body"), "max_body: want a value"},
+		{whoamiWith("attribute"), "want attribute <name>"},
+		{whoamiWith("attribute role"), "want json <path>, header <name> or regex <expression>"},
+		{whoamiWith("attribute role json role\nattribute role header Role"), "the attribute role is read twice"},
+
+		{handlerWith("forget_on"), "want forget_on <matcher>"},
+		{handlerWith("forget_on logout"), "want forget_on <matcher>"},
+		{handlerWith("forget_on *"), "every request would end its session"},
+		{handlerWith("forget_on /a /b"), `unexpected argument "/b"`},
+		{handlerWith("forget_on @unknown"), "unrecognized matcher name"},
+		{handlerWith("token_cookie a b"), `unexpected argument "b"`},
+		{handlerWith("token_cookie {\nmax_age 1h\n}"), `token_cookie: unknown option "max_age"; want one of domain, path, same_site, secure`},
+		{handlerWith("token_cookie {\npath / /\n}"), `unexpected argument "/"`},
+		{handlerWith("token_cookie {\ndomain\n}"), "domain: want a value"},
+		{handlerWith("token_cookie {\nsecure auto\nsecure auto\n}"), "secure stands twice"},
+		{handlerWith("token_cookie\ntoken_cookie"), "token_cookie stands twice"},
+		{handlerWith("identity_header"), "want identity_header off | <name> [<attribute>]"},
+		{handlerWith("identity_header a b c"), "want identity_header off | <name> [<attribute>]"},
+		{handlerWith("identity_header off\nidentity_header off"), "identity_header off stands twice"},
+		{handlerWith("unauthenticated"), "want unauthenticated [<matcher>] deny | pass | redirect <url>"},
+		{handlerWith("unauthenticated /a"), "want unauthenticated [<matcher>] deny | pass | redirect <url>"},
+		{handlerWith("unauthenticated *"), "want unauthenticated [<matcher>] deny | pass | redirect <url>"},
+		{handlerWith("unauthenticated @unknown pass"), "unrecognized matcher name"},
+		{handlerWith("unauthenticated pass /a"), `unexpected argument "/a"`},
+		{handlerWith("unauthenticated redirect /a /b"), `unexpected argument "/b"`},
+		{handlerWith("restore_session"), "restore_session"},
+		{handlerWith("restore_session yes"), "restore_session yes"},
+		{handlerWith("csrf\ncsrf"), "csrf stands twice"},
+
+		// What other versions may know is no option here: nothing is accepted and ignored.
+		{handlerWith("response_user X-User"), `unknown option "response_user"`},
+		{handlerWith("token_encrypt"), `unknown option "token_encrypt"`},
+		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
+		{handlerWith("forward_token"), `unknown option "forward_token"`},
+		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
+		{handlerWith("issuer https://id.example {\n}"), `unknown option "issuer"`},
+		{handlerWith("token_in_session_cookie"), `unknown option "token_in_session_cookie"`},
+	} {
+		checkAdaptError(t, "http:// {\n"+test.directive+"\n}", test.want)
+	}
+}
+
+func handlerWith(option string) string { return "jwt_session shop {\n" + option + "\n}" }
+
+func whoamiWith(option string) string {
+	return handlerWith("whoami /whoami json user {\n" + option + "\n}")
+}
+
+func TestGlobalOptionErrors(t *testing.T) {
+	for _, test := range []struct{ options, want string }{
+		{"jwt_session shop", `unexpected argument "shop"`},
+		{"jwt_session {\nnonsense\n}", `jwt_session: unknown option "nonsense"; want one of store, key, token_cache`},
+		{"jwt_session\njwt_session", "the global option jwt_session stands twice"},
+		{"jwt_session {\nstore\n}", "want store badger [<dir>]"},
+		{"jwt_session {\nstore redis localhost\n}", "store redis: there is no such engine; want badger"},
+		{"jwt_session {\nstore badger a b\n}", `unexpected argument "b"`},
+		{"jwt_session {\nstore badger a {\nsync\n}\n}", `unexpected option "sync"`},
+		{"jwt_session {\nstore badger\nstore badger\n}", "store stands twice"},
+		{"jwt_session {\nkey\n}", "want key secret <base64>"},
+		{"jwt_session {\nkey secret\n}", "want key secret <base64>"},
+		{"jwt_session {\nkey file key.pem\n}", "want key secret <base64>"},
+		{"jwt_session {\nkey secret a b\n}", `unexpected argument`},
+		{"jwt_session {\ntoken_cache\n}", "token_cache: want a value"},
+		{"jwt_session {\ntoken_cache 0\n}", "token_cache 0: want a number of tokens above 0, or off"},
+		{"jwt_session {\ntoken_cache -1\n}", "token_cache -1: want a number"},
+		{"jwt_session {\ntoken_cache lots\n}", "token_cache lots: want a number"},
+		{"jwt_session {\ntoken_cache off\ntoken_cache off\n}", "token_cache stands twice"},
+		{"jwt_session {\nalgorithm ES256\n}", `unknown option "algorithm"`},
+		{"jwt_session {\nrotate_every 1h\n}", `unknown option "rotate_every"`},
+		{"jwt_session {\nrevoked_for 1h\n}", `unknown option "revoked_for"`},
+	} {
+		checkAdaptError(t, "{\n"+test.options+"\n}\nhttp:// {\n}", test.want)
+	}
+}
+
+var adaptErrorLine = regexp.MustCompile(`Caddyfile:\d+`)
+
+func checkAdaptError(t *testing.T, text, want string) {
+	t.Helper()
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	switch {
+	case err == nil:
+		t.Errorf("%s\nwas adapted to %s", text, adapted)
+	case !strings.Contains(err.Error(), want), !adaptErrorLine.MatchString(err.Error()):
+		t.Errorf("%s\ngot the error %v\nwant one that names the line and has %s", text, err, want)
+	}
+}
+
+// Whatever stands in the block, the parser returns, and what it accepts is a configuration that can be read again.
+func FuzzCaddyfile(f *testing.F) {
+	names, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		input, _, _ := strings.Cut(string(text), "----------\n")
+		f.Add(input)
+	}
+	f.Add("jwt_session shop {\n unauthenticated")
+	f.Add("jwt_session shop {\n whoami /w json u {\n attribute a")
+	f.Add("jwt_session {\n store badger \"\"\n key secret {\n}")
+	f.Fuzz(func(t *testing.T, text string) {
+		// Tokens as the lexer makes them, but without imports, which would read files.
+		helper := httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)}
+		if handler, err := parseHandler(helper); err == nil {
+			readBack(t, handler, new(Handler))
+		}
+		app := new(App)
+		if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {
+			readBack(t, app, new(App))
+		}
+	})
+}
+
+func readBack(t *testing.T, module, into any) {
+	t.Helper()
+	text, err := json.Marshal(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.StrictUnmarshalJSON(text, into); err != nil {
+		t.Errorf("%s: %v", text, err)
+	}
+}

@@ -1,0 +1,59 @@
+package jwtsession
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// CrossSite refuses what pages of other origins make a browser send: unsafe requests and WebSocket handshakes, which
+// carry the user's cookies. Requests with a Bearer credential are let through: a browser adds none by itself.
+type CrossSite struct {
+	// Other origins that may, such as `https://app.example.com`.
+	TrustedOrigins []string `json:"trusted_origins,omitempty"`
+
+	protection *http.CrossOriginProtection
+}
+
+func (c *CrossSite) prepare() error {
+	c.protection = http.NewCrossOriginProtection()
+	for _, origin := range c.TrustedOrigins {
+		if err := c.protection.AddTrustedOrigin(origin); err != nil {
+			return fmt.Errorf("csrf: %w; want a scheme and a host, such as https://app.example.com", err)
+		}
+	}
+	return nil
+}
+
+// check returns an error for a request that is to be refused. A nil CrossSite refuses none.
+func (c *CrossSite) check(r *http.Request) error {
+	if c == nil || hasBearer(r) {
+		return nil
+	}
+	if isWebSocketHandshake(r) {
+		// A handshake is a GET, which counts as safe; what follows it is not.
+		unsafe := *r
+		unsafe.Method = http.MethodPost
+		r = &unsafe
+	}
+	return c.protection.Check(r)
+}
+
+// hasBearer says whether the request has a credential of the scheme Bearer (RFC 6750 section 2.1).
+func hasBearer(r *http.Request) bool {
+	scheme, credential, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	return found && strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(credential) != ""
+}
+
+// isWebSocketHandshake says whether the request asks for a WebSocket (RFC 6455 section 4.1). Over HTTP/2 and HTTP/3 that
+// is a CONNECT (RFC 8441), which is unsafe by its method.
+func isWebSocketHandshake(r *http.Request) bool {
+	for _, line := range r.Header.Values("Upgrade") {
+		for protocol := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(trim(protocol), "websocket") {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,67 @@
+package jwtsession
+
+import (
+	"maps"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// mismatch says in what mixed mode would have decided a request otherwise than the session did. Empty: in nothing.
+type mismatch string
+
+const (
+	// mismatchSignedOut: the token would have let the request in, and its session is not active.
+	mismatchSignedOut mismatch = "signed_out"
+	// mismatchUser: the token names another user than the session does.
+	mismatchUser mismatch = "user"
+	// mismatchAttributes: the token has other attributes than the session.
+	mismatchAttributes mismatch = "attributes"
+	// mismatchUndetermined: the token would have let the request in, and whether the session is active could not be told.
+	mismatchUndetermined mismatch = "undetermined"
+)
+
+// compare holds what mixed mode would have said against what the session said. Only a token that would have decided can
+// make a difference: in all other cases mixed mode asks the session too.
+func compare(token validator.Token, binding validator.Binding, verdict validator.Verdict, session sessions.Session) mismatch {
+	if token.State != validator.TokenUsable || binding != validator.SameSession {
+		return ""
+	}
+	switch verdict.(type) {
+	case validator.BySession:
+		switch {
+		case session.User != token.Claims.Subject():
+			return mismatchUser
+		case !sameAttributes(session.Attributes, token.Claims.Attributes()):
+			return mismatchAttributes
+		}
+		return ""
+	case validator.CouldNotTell:
+		return mismatchUndetermined
+	default:
+		return mismatchSignedOut
+	}
+}
+
+// sameAttributes takes an attribute without a value for one that is not there.
+func sameAttributes(a, b sessions.Attributes) bool {
+	a, b = maps.Clone(a), maps.Clone(b)
+	for _, attributes := range []sessions.Attributes{a, b} {
+		maps.DeleteFunc(attributes, func(_ string, value sessions.Attribute) bool { return !value.Present() })
+	}
+	return maps.EqualFunc(a, b, sessions.Attribute.Equal)
+}
+
+// countMismatch counts and logs a difference.
+func (v *visit) countMismatch(verdict validator.Verdict) {
+	what := compare(v.token, validator.Bind(v.token, v.credential), verdict, v.record)
+	if what == "" {
+		return
+	}
+	shadowMismatchesTotal.WithLabelValues(string(what)).Inc()
+	if check := v.logger.Check(zap.DebugLevel, "mixed mode would have decided otherwise"); check != nil {
+		check.Write(zap.String("realm", v.realm), zap.String("difference", string(what)))
+	}
+}

@@ -1,0 +1,67 @@
+package jwtsession
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(new(Strip))
+}
+
+// Strip removes from the request what clients must not send in the gateway's name: the identity headers of all
+// `jwt_session` handlers of the configuration, in every spelling that a server could take for them, and the token cookies.
+//
+// It is for routes that requests reach without meeting a `jwt_session` handler, above all `handle_errors` routes that lead
+// to a service.
+type Strip struct {
+	// More headers to remove.
+	Headers []string `json:"headers,omitempty"`
+
+	app      *App
+	identity identityHeaders
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Strip) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.jwt_session_strip",
+		New: func() caddy.Module { return new(Strip) },
+	}
+}
+
+// Provision prepares the list of headers.
+func (s *Strip) Provision(ctx caddy.Context) error {
+	app, err := ctx.App("jwt_session")
+	if err != nil {
+		return err
+	}
+	s.app = app.(*App)
+	configured := Identity{Headers: make([]IdentityHeader, len(s.Headers))}
+	for i, name := range s.Headers {
+		configured.Headers[i].Name = name
+	}
+	if s.identity, err = configured.prepare(); err != nil {
+		return fmt.Errorf("jwt_session_strip: %w", err)
+	}
+	return nil
+}
+
+// ServeHTTP strips the request and passes it on.
+func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	s.identity.strip(r)
+	for _, handler := range s.app.handlers {
+		handler.identity.strip(r)
+	}
+	s.app.hideTokens(r)
+	return next.ServeHTTP(w, r)
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Strip)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Strip)(nil)
+)

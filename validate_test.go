@@ -1,0 +1,239 @@
+package jwtsession
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+// validateSite provisions and validates a site, and fails the test if that left anything on the disk.
+func validateSite(t *testing.T, global, site string) error {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("XDG_DATA_HOME", filepath.Join(dir, "data"))
+	text := fmt.Sprintf(`{
+		admin off
+		auto_https off
+		storage file_system %q
+		log {
+			output discard
+		}
+		jwt_session {
+			store badger %q
+			%s
+		}
+	}
+	http:// {
+		%s
+	}`, filepath.Join(dir, "storage"), filepath.Join(dir, "store"), global, site)
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	if err != nil {
+		t.Fatalf("adapting: %v\n%s", err, text)
+	}
+	result := validateJSON(t, adapted)
+	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if path != dir {
+			t.Errorf("validating made %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func checkInvalid(t *testing.T, err error, what, want string) {
+	t.Helper()
+	switch {
+	case err == nil:
+		t.Errorf("%s: accepted", what)
+	case !strings.Contains(err.Error(), want):
+		t.Errorf("%s: got the error %v, want one with %s", what, err, want)
+	}
+}
+
+// goodSecret makes a key in the form of the configuration.
+func goodSecret(seed byte) string {
+	secret := make([]byte, 32)
+	for i := range secret {
+		secret[i] = seed + byte(i)*7
+	}
+	return base64.StdEncoding.EncodeToString(secret)
+}
+
+func TestValidateAccepts(t *testing.T) {
+	t.Setenv("JWT_SESSION_TEST_SECRET", goodSecret(9))
+	for _, global := range []string{
+		"", "key secret " + goodSecret(1), "key secret {env.JWT_SESSION_TEST_SECRET}",
+		"key secret " + goodSecret(1) + "\nkey secret " + goodSecret(2),
+		"key secret " + strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(goodSecret(3)), "="),
+		"token_cache off",
+	} {
+		if err := validateSite(t, global, "jwt_session shop"); err != nil {
+			t.Errorf("%s: %v", global, err)
+		}
+	}
+	for _, directive := range []string{
+		"jwt_session S-h_0p", handlerWith("mode stateful"), handlerWith("session_cookie a b* C"),
+		handlerWith("token_lifetime 90s\nrenew_before 89s"), handlerWith("session_idle_timeout 1h\nsession_max_age 1h"),
+		handlerWith("token_cookie __Host-token {\nsecure always\nsame_site none\n}"),
+		handlerWith("identity_header off"), handlerWith("identity_header X-User\nidentity_header X-Role role"),
+		handlerWith("unauthenticated /a pass\nunauthenticated * deny"), handlerWith("unauthenticated /a pass"),
+		handlerWith("forget_on /logout\nforget_on /login"),
+		whoamiWith("pattern [0-9]+|admin\nnobody 0\nattribute role header X-Role"),
+		handlerWith(`whoami /me regex "user=(\w+)"`),
+		"jwt_session shop\njwt_session blog {\nunauthenticated pass\n}",
+	} {
+		if err := validateSite(t, "", directive); err != nil {
+			t.Errorf("%s: %v", directive, err)
+		}
+	}
+}
+
+// A value is none, or contradicts another: the error names the realm, the option and the value.
+func TestValidateErrors(t *testing.T) {
+	for _, test := range []struct{ directive, want string }{
+		{`jwt_session ""`, `the realm "" must be`},
+		{`jwt_session "sh op"`, `the realm "sh op" must be letters`},
+		{"jwt_session shop.example", `the realm "shop.example" must be`},
+		{"jwt_session /a /b", `the realm "/b" must be`},
+		{"jwt_session läden", "must be letters"},
+		{handlerWith("mode both"), `jwt_session shop: mode: "both" is not known; want mixed`},
+		{handlerWith("mode Mixed"), `mode: "Mixed" is not known`},
+
+		{handlerWith(`session_cookie "a b"`), `session_cookie: reading session cookies: "a b" is no cookie name`},
+		{handlerWith("session_cookie *"), `"*" is no cookie name`},
+		{handlerWith("session_cookie a a"), `"a" and "a" can be the same cookie`},
+		{handlerWith("session_cookie ab a*"), `"ab" and "a*" can be the same cookie`},
+		{handlerWith("session_cookie a* ab*"), `"a*" and "ab*" can be the same cookie`},
+		{handlerWith("session_cookie jwt_shop"), "session_cookie and token_cookie can be the same cookie"},
+		{handlerWith("session_cookie __Host-jwt_shop"), "session_cookie and token_cookie can be the same cookie"},
+		{handlerWith("session_cookie jwt*"), "session_cookie and token_cookie can be the same cookie"},
+		{handlerWith("session_cookie id\ntoken_cookie id"), "session_cookie and token_cookie can be the same cookie"},
+
+		{handlerWith("session_idle_timeout 2h\nsession_max_age 1h"), "session_idle_timeout 2h0m0s must not be more than session_max_age 1h0m0s"},
+		{handlerWith("token_lifetime 1500ms"), "token_lifetime 1.5s: tokens count in whole seconds"},
+		{handlerWith("token_lifetime 1m\nrenew_before 1m"), "renew_before 1m0s must be less than token_lifetime 1m0s"},
+		{handlerWith("renew_before 2m"), "renew_before 2m0s must be less than token_lifetime 1m0s"},
+
+		{handlerWith("token_cookie {\nsame_site none\n}"), "token_cookie: same_site none"},
+		{handlerWith("token_cookie __Host-x {\nsecure always\npath /app\n}"), `token_cookie: the name "__Host-x"`},
+		{handlerWith("token_cookie __Host-x {\nsecure always\ndomain shop.example\n}"), `the name "__Host-x"`},
+		{handlerWith("token_cookie __Secure-x"), "secure always"},
+		{handlerWith("token_cookie a=b"), `token_cookie: checking the cookie "a=b"`},
+		{handlerWith("token_cookie {\nsecure yes\n}"), `secure: "yes" is not known`},
+		{handlerWith("token_cookie {\nsame_site Lax\n}"), `same_site: "Lax" is not known`},
+		{handlerWith("token_cookie {\npath app\n}"), `the path "app" must begin with /`},
+
+		{handlerWith("identity_header Host"), "identity_header Host: this header has a meaning of its own"},
+		{handlerWith("identity_header Cookie role"), "identity_header Cookie"},
+		{handlerWith("identity_header content_type"), "identity_header content_type"},
+		{handlerWith("identity_header X-User\nidentity_header x_user role"), "identity_header x_user: named twice"},
+		{handlerWith(`identity_header "X User"`), `identity_header "X User": not a header name`},
+		{handlerWith("identity_header off\nidentity_header X-User"), "off and X-User contradict each other"},
+		{handlerWith("identity_header X-Expires exp"), "identity_header X-Expires: attribute exp"},
+		{whoamiWith("attribute sub json sub"), "whoami: attribute sub: the name has a meaning of its own"},
+		{whoamiWith("attribute id json id"), "whoami: attribute id"},
+		{whoamiWith("attribute a.b json b"), `whoami: attribute "a.b"`},
+		{whoamiWith("attribute role regex role"), "whoami: attribute role: parsing regex"},
+
+		{handlerWith("whoami whoami json user"), `whoami: parsing whoami URI "whoami"`},
+		{handlerWith("whoami https://shop.example/me json user"), "want a path of this site"},
+		{handlerWith("whoami /me#top json user"), "a fragment is not sent"},
+		{handlerWith("whoami /me?u={http.request.uri} json user"), `whoami: parsing whoami URI "/me?u={http.request.uri}"`},
+		{handlerWith(`whoami /me regex "user"`), "no group; put parentheses around the value"},
+		{handlerWith(`whoami /me regex "(user"`), "whoami: parsing regex"},
+		{handlerWith(`whoami /me header "X User"`), "not a header name"},
+		{handlerWith(`whoami /me json a..b`), "whoami:"},
+		{whoamiWith(`pattern "[a-z"`), "whoami: parsing pattern"},
+		{whoamiWith(`pattern "a)|(b"`), "whoami: parsing pattern"},
+
+		{handlerWith("unauthenticated allow"), `unauthenticated: "allow" is not known; want deny, pass or redirect <url>`},
+		{handlerWith("unauthenticated redirect"), "unauthenticated: redirect: which URL to?"},
+		{handlerWith("unauthenticated redirect login"), "unauthenticated: redirect login: want"},
+		{handlerWith("unauthenticated redirect javascript:x"), "unauthenticated: redirect javascript:x: want"},
+		{handlerWith("unauthenticated pass\nunauthenticated /a deny"), "unauthenticated pass: a rule without a matcher"},
+		{handlerWith("unauthenticated *  pass\nunauthenticated deny"), "must be the last"},
+		{handlerWith("unauthenticated deny\nunauthenticated deny"), "must be the last"},
+		{handlerWith("mode stateful\nrestore_session on"), "restore_session on: in mode stateful"},
+	} {
+		checkInvalid(t, validateSite(t, "", test.directive), test.directive, test.want)
+	}
+}
+
+// A key is too weak or can't be read: the error names which one, and never prints it.
+func TestValidateKeyErrors(t *testing.T) {
+	t.Setenv("JWT_SESSION_TEST_SECRET", "not base64, but secret")
+	t.Setenv("JWT_SESSION_TEST_EMPTY", "")
+	short := base64.StdEncoding.EncodeToString([]byte("only 31 bytes of random, secret"))
+	zeros := base64.StdEncoding.EncodeToString(make([]byte, 64))
+	repeated := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("secret!", 10)))
+	for _, test := range []struct{ global, want string }{
+		{"key secret " + short, "key 1: loading key: weak key: the secret has 31 bytes, want at least 32 random ones"},
+		{"key secret " + zeros, "key 1: loading key: weak key: the secret repeats a few bytes"},
+		{"key secret " + repeated, "key 1: loading key: weak key"},
+		{"key secret " + goodSecret(1) + "\nkey secret " + short, "key 2: loading key: weak key"},
+		{"key secret " + goodSecret(1) + "\nkey secret " + goodSecret(1), "occurs twice"},
+		{`key secret ""`, "key 1: secret: want at least 32 random bytes in base64"},
+		{"key secret ä" + goodSecret(1), "key 1: secret: not base64"},
+		{"key secret {env.JWT_SESSION_TEST_SECRET}", "key 1: secret: not base64"},
+		{"key secret {env.JWT_SESSION_TEST_EMPTY}", "key 1: secret: a placeholder in it is unknown or empty"},
+		{"key secret {secret.unknown}", "key 1: secret: a placeholder in it is unknown or empty"},
+		{"key secret {file./nonexistent/secret}", "key 1: secret:"},
+	} {
+		err := validateSite(t, test.global, "jwt_session shop")
+		checkInvalid(t, err, test.global, test.want)
+		if err == nil {
+			continue
+		}
+		for _, secret := range []string{short, zeros, repeated, goodSecret(1), "not base64, but secret", "only 31 bytes", "secret!"} {
+			if strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: the error prints the key: %v", test.global, err)
+			}
+		}
+	}
+}
+
+// What no Caddyfile can say, but JSON can.
+func TestValidateJSONErrors(t *testing.T) {
+	const start = `{"admin": {"disabled": true}, "logging": {"logs": {"default": {"writer": {"output": "discard"}}}}, "apps": {`
+	handler := func(options string) string {
+		return start + `"http": {"servers": {"x": {"routes": [{"handle": [{"handler": "jwt_session", ` + options + `}]}]}}}}}`
+	}
+	for _, test := range []struct{ text, want string }{
+		{start + `"jwt_session": {"token_cache": -1}}}`, "token_cache -1: want a number of tokens, or off"},
+		{start + `"jwt_session": {"store": {"engine": "redis"}}}}`, "loading store"},
+		{start + `"jwt_session": {"keys": [{}]}}}`, "key 1: secret: want at least 32 random bytes"},
+		{start + `"jwt_session": {"nonsense": 1}}}`, "nonsense"},
+		{handler(`"realm": "shop", "token_lifetime": "-1m"`), "must be more than 0"},
+		{handler(`"realm": "shop", "session_idle_timeout": -1`), "session_idle_timeout must be more than 0"},
+		{handler(`"realm": "shop", "renew_before": -1`), "renew_before must be more than 0"},
+		{handler(`"realm": "shop", "nonsense": true`), "nonsense"},
+		{handler(`"realm": "shop", "whoami": {"uri": "/me", "user": {}}`), "whoami: want exactly one of json <path>, header <name> and regex"},
+		{handler(`"realm": "shop", "whoami": {"uri": "/me", "user": {"json": "a", "header": "B"}}`), "want exactly one of"},
+		{handler(`"realm": "shop", "whoami": {"user": {"json": "a"}}`), "whoami: parsing whoami URI"},
+		{handler(`"realm": "shop", "whoami": {"uri": "/me", "user": {"json": "a"}, "timeout": -1}`), "timeout, negative_ttl, max_concurrent and max_body must be more than 0"},
+		{handler(`"realm": "shop", "whoami": {"uri": "/me", "user": {"json": "a"}, "max_body": 2000000000}`), "max_body 1 GiB at most"},
+		{handler(`"realm": "shop", "unauthenticated": [{"action": "pass", "url": "/login"}]`), "pass takes no URL"},
+		{handler(`"realm": "shop", "unauthenticated": [{}]`), `"" is not known`},
+		{handler(`"realm": "shop", "unauthenticated": [{"action": "redirect", "url": "/a\r\nb"}]`), "line break"},
+		{handler(`"realm": "shop", "unauthenticated": [{"action": "deny", "match": [{"nonsense": 1}]}]`), "unauthenticated:"},
+		{handler(`"realm": "shop", "forget_on": [{"nonsense": 1}]`), "forget_on:"},
+		{handler(`"realm": "shop", "token_cookie": {"path": "/{env.X}"}`), "token_cookie: domain and path are fixed"},
+		{handler(`"mode": "mixed"`), `the realm "" must be`},
+	} {
+		config := new(caddy.Config)
+		err := caddy.StrictUnmarshalJSON([]byte(test.text), config)
+		if err == nil {
+			err = caddy.Validate(config)
+		}
+		checkInvalid(t, err, test.text, test.want)
+	}
+}

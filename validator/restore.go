@@ -1,0 +1,51 @@
+package validator
+
+import "strings"
+
+// Restore returns the session cookies that a verified token is bound to, in the configured order, and false where it
+// can't tell them: the id was too long to be carried, or the one cookie's name is a pattern.
+func (c SessionCookies) Restore(claims *Claims) (Cookies, bool) {
+	if claims == nil || claims.bound == nil {
+		return nil, false
+	}
+	id, whole := claims.bound.whole()
+	if !whole {
+		return nil, false
+	}
+	cookies := c.split(id)
+	for _, cookie := range cookies {
+		if strings.ContainsAny(cookie.Value, ";\r\n") {
+			return nil, false
+		}
+	}
+	// What was put together must be what the token is bound to, whoever signed it.
+	read := c.Read(cookies)
+	return cookies, read.Presence == Present && read.Hash.Equal(claims.session)
+}
+
+// split takes a session id apart as joinSessionID put it together.
+func (c SessionCookies) split(id string) Cookies {
+	if len(c.names) == 1 {
+		return Cookies{{Name: c.names[0], Value: id}}
+	}
+	var cookies Cookies
+	for line := range strings.SplitSeq(id, "\n") {
+		name, value, _ := strings.Cut(line, "=")
+		cookies = append(cookies, Cookie{Name: name, Value: value})
+	}
+	return cookies
+}
+
+// AddCookies returns the Cookie lines with the cookies at the end of the last one. The given lines are not changed.
+func AddCookies(lines []string, cookies Cookies) []string {
+	pairs := make([]string, 0, len(cookies)+1)
+	result := append([]string(nil), lines...)
+	if last := len(result) - 1; last >= 0 {
+		pairs = append(pairs, result[last])
+		result = result[:last]
+	}
+	for _, cookie := range cookies {
+		pairs = append(pairs, cookie.Name+"="+cookie.Value)
+	}
+	return append(result, strings.Join(pairs, "; "))
+}

@@ -1,0 +1,23 @@
+package validator
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// InShare says whether a session is among the given percentage of all sessions. The answer depends on the realm and the
+// session id alone, so that it is the same on every gateway and after every restart.
+func InShare(key sessions.Key, percent float64) bool {
+	if percent >= 100 {
+		return true
+	}
+	hash := sha256.New()
+	hash.Write([]byte(key.Realm))
+	hash.Write([]byte{0})
+	hash.Write(key.Hash[:])
+	// The top 53 bits are a whole number that a float64 holds exactly.
+	position := float64(binary.BigEndian.Uint64(hash.Sum(nil))>>11) / (1 << 53)
+	return position*100 < percent
+}

@@ -1,0 +1,79 @@
+package jwtsession
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+func TestWarningsDue(t *testing.T) {
+	var w warnings
+	start := time.Unix(1_800_000_000, 0)
+	for _, step := range []struct {
+		message string
+		at      time.Duration
+		want    bool
+	}{
+		{"a", 0, true},
+		{"a", 0, false},
+		{"b", time.Second, true},
+		{"a", time.Minute - 1, false},
+		{"a", time.Minute, true}, // what was kept back does not count
+		{"a", time.Minute + time.Second, false},
+		{"b", time.Minute + time.Second, true},
+		{"a", -time.Hour, true}, // a clock that was set back must not silence it for as long
+		{"a", -time.Hour + time.Second, false},
+	} {
+		if got := w.due(step.message, start.Add(step.at)); got != step.want {
+			t.Errorf("%s after %s: %v", step.message, step.at, got)
+		}
+	}
+}
+
+func TestWarningsDueOnceForAll(t *testing.T) {
+	var w warnings
+	var due atomic.Int32
+	var all sync.WaitGroup
+	now := time.Unix(1_800_000_000, 0)
+	for i := range 40 {
+		all.Go(func() {
+			if w.due(strconv.Itoa(i%2), now) {
+				due.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if due.Load() != 2 {
+		t.Errorf("two messages were due %d times", due.Load())
+	}
+}
+
+func TestWarnAs(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	clock := newTestClock()
+	h := &Handler{Realm: "shop", app: &App{now: clock.Now}, logger: zap.New(core)}
+	h.warn("first", zap.Int("n", 1))
+	h.warn("first", zap.Int("n", 2))
+	h.warnAs("a", "second")
+	h.warnAs("b", "second")
+	clock.advance(time.Minute)
+	h.warn("first", zap.Int("n", 3))
+	var got []string
+	for _, entry := range logs.AllUntimed() {
+		if entry.Level != zap.WarnLevel || entry.ContextMap()["realm"] != "shop" {
+			t.Errorf("%s: level %s, fields %v", entry.Message, entry.Level, entry.ContextMap())
+		}
+		got = append(got, entry.Message)
+	}
+	if len(got) != 4 || got[0] != "first" || got[1] != "second" || got[2] != "second" || got[3] != "first" {
+		t.Errorf("logged were %q", got)
+	}
+	if n := logs.FilterMessage("first").AllUntimed()[1].ContextMap()["n"]; n != int64(3) {
+		t.Errorf("the second one is number %v", n)
+	}
+}
