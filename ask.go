@@ -173,6 +173,7 @@ func (v *visit) couldNotTell(reason validator.Reason, err error, fields ...zap.F
 		message = "the whoami page has moved for good; write the new location into the configuration"
 	case "whoami_" + validator.Reason(whoami.NoHandler):
 		message = "the whoami URI reaches no handler behind jwt_session; write it as the next handler sees it"
+	default:
 	}
 	v.warnAs(string(reason), message, fields...)
 }

@@ -186,12 +186,14 @@ func challenge(realm string, tokenSent bool, reason validator.Reason) string {
 	if !tokenSent {
 		return challenge
 	}
-	description := "the token is not accepted"
+	var description string
 	switch reason {
 	case validator.TokenExpired, validator.TokenTooOld:
 		description = "the token expired"
 	case validator.SessionMissing, validator.SessionIncomplete:
 		description = "the token came without its session"
+	default:
+		description = "the token is not accepted"
 	}
 	return challenge + fmt.Sprintf(`, error="invalid_token", error_description=%q`, description)
 }

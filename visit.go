@@ -291,6 +291,7 @@ func (v *visit) end() {
 			proof = claims.AuthTime()
 		case validator.NoSession:
 			key, proof = claims.SessionKey(), claims.AuthTime()
+		default: // of another session it proves nothing
 		}
 	}
 	if v.credential.Presence != validator.Present && proof == 0 {

@@ -19,7 +19,7 @@ type signature struct {
 
 // newSignature binds key material to the one algorithm it is for.
 func newSignature(algorithm Algorithm, material any) (signature, error) {
-	name := jwa.NoSignature
+	var name jwa.SignatureAlgorithm
 	switch algorithm {
 	case HS256:
 		name = jwa.HS256

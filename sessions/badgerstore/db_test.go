@@ -363,7 +363,7 @@ func TestALimitBelowOne(t *testing.T) {
 
 func TestReasonsNameNoKey(t *testing.T) {
 	secret := errors.New("key 736563726574 is too long")
-	for _, err := range []error{secret, fmt.Errorf("%s: %w", secret, badger.ErrTxnTooBig), fmt.Errorf("%s: %w", secret, errDamaged)} {
+	for _, err := range []error{secret, fmt.Errorf("%w: %w", secret, badger.ErrTxnTooBig), fmt.Errorf("%w: %w", secret, errDamaged)} {
 		if told := reason(err); told == nil || strings.Contains(told.Error(), "736563726574") {
 			t.Errorf("reason(%v) = %v", err, told)
 		}
@@ -372,7 +372,7 @@ func TestReasonsNameNoKey(t *testing.T) {
 		t.Error("no error became one")
 	}
 	path := &os.PathError{Op: "write", Path: "00001.mem", Err: os.ErrPermission}
-	if told := reason(fmt.Errorf("%s: %w", secret, path)); !errors.Is(told, os.ErrPermission) {
+	if told := reason(fmt.Errorf("%w: %w", secret, path)); !errors.Is(told, os.ErrPermission) {
 		t.Errorf("reason = %v, want the operating system's", told)
 	}
 }

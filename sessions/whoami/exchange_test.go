@@ -552,7 +552,7 @@ func TestTemplateRefuses(t *testing.T) {
 		"whoami":                "parsing whoami URI",
 		"http://other/whoami":   "want a path",
 		"//other/whoami":        "want a path",
-		`/\other`:               "want a path",
+		`/\page`:                "want a path",
 		"/whoami#me":            "fragment",
 		"/whoami?u={http.host}": "placeholders",
 		"/who\nami":             "parsing whoami URI",

@@ -1,0 +1,151 @@
+package jwtsession
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// benchApplication answers in the process: what is measured is the handler, not the network.
+var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.Path == "/whoami" {
+		w.Header().Set("Cache-Control", "no-store")
+		_, err := io.WriteString(w, `{"user": "alice"}`)
+		return err
+	}
+	w.WriteHeader(http.StatusOK)
+	return nil
+})
+
+// benchHandler returns a provisioned handler on a store of its own, whose clock stands still.
+func benchHandler(b *testing.B, mode string) *Handler {
+	b.Helper()
+	dir := b.TempDir()
+	text := fmt.Sprintf(`{
+		admin off
+		storage file_system %q
+		log {
+			output discard
+		}
+		jwt_session {
+			store badger %q
+		}
+	}
+	http:// {
+		jwt_session shop {
+			mode %s
+			whoami /whoami json user
+		}
+	}`, filepath.Join(dir, "storage"), filepath.Join(dir, "store"), mode)
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	config := new(caddy.Config)
+	if err := caddy.StrictUnmarshalJSON(adapted, config); err != nil {
+		b.Fatal(err)
+	}
+	ctx, err := caddy.ProvisionContext(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	module, err := ctx.App("jwt_session")
+	if err != nil {
+		b.Fatal(err)
+	}
+	app, now := module.(*App), time.Now()
+	app.now = func() time.Time { return now }
+	b.Cleanup(func() {
+		if err := app.Cleanup(); err != nil {
+			b.Error(err)
+		}
+	})
+	if err := app.Start(); err != nil {
+		b.Fatal(err)
+	}
+	return app.handlers[0]
+}
+
+// benchWriter keeps the header alone.
+type benchWriter struct{ header http.Header }
+
+func (w *benchWriter) Header() http.Header         { return w.header }
+func (w *benchWriter) WriteHeader(int)             {}
+func (w *benchWriter) Write(p []byte) (int, error) { return len(p), nil }
+
+// benchServe serves one request as Caddy does, and returns the error and the header of the response. Without a handler
+// it goes to the application.
+func benchServe(b *testing.B, handler *Handler, cookies string) (http.Header, error) {
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "http://shop.example/page", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.RemoteAddr = "192.0.2.1:1234"
+	r.Header["User-Agent"] = []string{"benchmark"}
+	if cookies != "" {
+		r.Header["Cookie"] = []string{cookies}
+	}
+	w := &benchWriter{header: make(http.Header)}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	if handler == nil {
+		return w.header, benchApplication.ServeHTTP(w, r)
+	}
+	return w.header, handler.ServeHTTP(w, r, benchApplication)
+}
+
+// benchToken signs in and returns the token cookie.
+func benchToken(b *testing.B, handler *Handler, session string) string {
+	b.Helper()
+	header, err := benchServe(b, handler, session)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cookie, _, _ := strings.Cut(header.Get("Set-Cookie"), ";")
+	if !strings.HasPrefix(cookie, tokenName+"=") {
+		b.Fatal("there is no token")
+	}
+	return cookie
+}
+
+func BenchmarkHandler(b *testing.B) {
+	const session = "session=hCJx2RQ3mXb7aT8wqLeZ5n0vPdKyUgSo"
+	for _, bench := range []struct {
+		name    string
+		mode    string // empty: no handler
+		cookies string
+		token   bool // send the token too
+		mints   bool
+		refuses bool
+	}{
+		{name: "none", cookies: session},
+		{name: "token path", mode: modeMixed, cookies: session, token: true},
+		{name: "session path", mode: modeStateful, cookies: session},
+		{name: "session path and mint", mode: modeMixed, cookies: session, mints: true},
+		{name: "refusal", mode: modeMixed, refuses: true},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			var handler *Handler
+			if bench.mode != "" {
+				handler = benchHandler(b, bench.mode)
+			}
+			if bench.token {
+				bench.cookies += "; " + benchToken(b, handler, session)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				header, err := benchServe(b, handler, bench.cookies)
+				if (err != nil) != bench.refuses || (len(header["Set-Cookie"]) > 0) != bench.mints {
+					b.Fatalf("%v, header %v", err, header)
+				}
+			}
+		})
+	}
+}
