@@ -133,15 +133,16 @@ func BenchmarkHandler(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			var handler *Handler
+			cookies := bench.cookies
 			if bench.mode != "" {
 				handler = benchHandler(b, bench.mode)
 			}
 			if bench.token {
-				bench.cookies += "; " + benchToken(b, handler, session)
+				cookies += "; " + benchToken(b, handler, session)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				header, err := benchServe(b, handler, bench.cookies)
+				header, err := benchServe(b, handler, cookies)
 				if (err != nil) != bench.refuses || (len(header["Set-Cookie"]) > 0) != bench.mints {
 					b.Fatalf("%v, header %v", err, header)
 				}

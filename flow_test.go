@@ -329,6 +329,9 @@ func TestSecureCookieNameOverTLS(t *testing.T) {
 	b := g.signedIn()
 	first := b.get("/page")
 	g.expect(first, "alice", "set", 1)
+	if first.ProtoMajor != 2 {
+		t.Errorf("the request went by %s, want HTTP/2", first.Proto)
+	}
 	line := first.Header.Get("Set-Cookie")
 	if !strings.HasPrefix(line, "__Host-jwt_shop=") || !strings.HasSuffix(line, "; Path=/; HttpOnly; Secure; SameSite=Lax") {
 		t.Errorf("the token cookie has other attributes than it should")
@@ -362,6 +365,39 @@ func TestTooLargeATokenLeavesTheSessionPath(t *testing.T) {
 	}
 	if log := g.log(); strings.Count(log, "too large") != 1 || !strings.Contains(log, `"largest_attribute":"groups"`) {
 		t.Error("the log does not say once which attribute is too large")
+	}
+}
+
+func TestTokenWithoutANeededAttributeGoesBySession(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		route /plain* {
+			jwt_session shop {
+				whoami /whoami json user
+			}
+			reverse_proxy LEGACY
+		}
+		route {
+			jwt_session shop {
+				whoami /whoami json user {
+					attribute role json role
+					attribute nickname json nickname
+				}
+				identity_header X-Role role
+				identity_header X-Nickname nickname
+			}
+			reverse_proxy LEGACY
+		}`})
+	b := g.signedIn()
+	g.expect(b.get("/plain"), "alice", "set", 1)
+	for _, want := range []struct {
+		token     string
+		questions int
+	}{{"set", 2}, {"", 2}} { // the second token says that there is no nickname, which is enough
+		response := b.get("/page")
+		g.expect(response, "alice", want.token, want.questions)
+		if got := response.received.Header; got.Get("X-Role") != "customer" || got["X-Nickname"] != nil {
+			t.Errorf("role %q, nickname %q", got.Get("X-Role"), got["X-Nickname"])
+		}
 	}
 }
 

@@ -114,6 +114,7 @@ func (g *testGateway) load(options gatewayOptions) {
 	}
 	g.server = httptest.NewUnstartedServer(handler)
 	if options.tls {
+		g.server.EnableHTTP2 = true
 		g.server.StartTLS()
 	} else {
 		g.server.Start()
