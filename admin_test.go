@@ -54,7 +54,8 @@ func adminPost(t testing.TB, route, body string) adminReply {
 // into reads the body of a good answer.
 func (r adminReply) into(t *testing.T, value any) {
 	t.Helper()
-	if r.status != http.StatusOK || r.header.Get("Content-Type") != "application/json" || r.header.Get("Cache-Control") != "no-store" {
+	if r.status != http.StatusOK || r.header.Get("Content-Type") != "application/json" ||
+		r.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("status %d, header %v: %s", r.status, r.header, r.body)
 	}
 	if err := json.Unmarshal([]byte(r.body), value); err != nil {
@@ -95,7 +96,8 @@ func TestAdminRefusesTheForm(t *testing.T) {
 }
 
 func TestAdminBodyThatCanNotBeRead(t *testing.T) {
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", failingReader{errors.New("reset by peer")})
+	body := failingReader{errors.New("reset by peer")}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
 	r.Header.Set("Content-Type", "application/json")
 	var refusal caddy.APIError
 	if err := serveAdmin(httptest.NewRecorder(), r); !errors.As(err, &refusal) || refusal.HTTPStatus != http.StatusBadRequest {
@@ -137,6 +139,7 @@ func checkNoSessions(g *testGateway) {
 func TestAdminRefusesBodies(t *testing.T) {
 	g := newTestGateway(t, "")
 	const secret = "SECRET-SESSION-ID"
+	const good = `{"realm": "shop", "id": "` + secret + `", "user": "alice"` // but for the brace at its end
 	for _, test := range []struct {
 		route, body string
 		want        int
@@ -146,19 +149,19 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions", `[]`, 400, ""},
 		{"sessions", `"` + secret + `"`, 400, ""},
 		{"sessions", `5`, 400, ""},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice"`, 400, "not one JSON object"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice"} {}`, 400, "not one JSON object"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice"}x`, 400, "not one JSON object"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "user": "bob"}`, 400, "twice"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "us\u0065r": "bob"}`, 400, "twice"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "ttl": 5}`, 400, "known are: realm, id, user, attributes, expires_in"},
+		{"sessions", good, 400, "not one JSON object"},
+		{"sessions", good + `} {}`, 400, "not one JSON object"},
+		{"sessions", good + `}x`, 400, "not one JSON object"},
+		{"sessions", good + `, "user": "bob"}`, 400, "twice"},
+		{"sessions", good + `, "us\u0065r": "bob"}`, 400, "twice"},
+		{"sessions", good + `, "ttl": 5}`, 400, "known are: realm, id, user, attributes, expires_in"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `", "User": "alice"}`, 400, "known are: realm, id, user"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": 5}`, 400, "/user has a value of the wrong form"},
 		{"sessions", `{"realm": "shop", "id": 5, "user": "alice"}`, 400, "/id has a value of the wrong form"},
 		{"sessions", `{"realm": "shop", "id": ["` + secret + `"], "user": "alice"}`, 400, "/id has"},
 		{"sessions", `{"realm": "shop", "id": {"session": 5}, "user": "alice"}`, 400, "/id/session has"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "attributes": {"a": {"b": 1}}}`, 400, "/attributes/a has"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "attributes": {"a": 1, "a": 2}}`, 400, "twice"},
+		{"sessions", good + `, "attributes": {"a": {"b": 1}}}`, 400, "/attributes/a has"},
+		{"sessions", good + `, "attributes": {"a": 1, "a": 2}}`, 400, "twice"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + "\xff" + `", "user": "alice"}`, 400, ""},
 		{"sessions", `{"realm": "blog", "id": "` + secret + `", "user": "alice"}`, 404, "realm"},
 		{"sessions", `{"id": "` + secret + `", "user": "alice"}`, 404, "realm"},
@@ -171,13 +174,13 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions", `{"realm": "shop", "id": "` + secret + `; a=b", "user": "alice"}`, 400, "what no cookie can hold"},
 		{"sessions", `{"realm": "shop", "id": {"other": "` + secret + `"}, "user": "alice"}`, 400, "the session has session"},
 		{"sessions", `{"realm": "shop", "id": {}, "user": "alice"}`, 400, "id: "},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "attributes": {"exp": 1}}`, 400, "attributes: "},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "attributes": {"": 1}}`, 400, "attributes: "},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "expires_in": 0}`, 400, "expires_in: want"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "expires_in": -1}`, 400, "expires_in: want"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "expires_in": 4000000000000}`, 400, "expires_in: want"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "expires_in": 1.5}`, 400, "/expires_in has"},
-		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice", "expires_in": "60"}`, 400, "/expires_in has"},
+		{"sessions", good + `, "attributes": {"exp": 1}}`, 400, "attributes: "},
+		{"sessions", good + `, "attributes": {"": 1}}`, 400, "attributes: "},
+		{"sessions", good + `, "expires_in": 0}`, 400, "expires_in: want"},
+		{"sessions", good + `, "expires_in": -1}`, 400, "expires_in: want"},
+		{"sessions", good + `, "expires_in": 4000000000000}`, 400, "expires_in: want"},
+		{"sessions", good + `, "expires_in": 1.5}`, 400, "/expires_in has"},
+		{"sessions", good + `, "expires_in": "60"}`, 400, "/expires_in has"},
 
 		{"sessions/list", `{}`, 404, "realm"},
 		{"sessions/list", `null`, 404, "realm"},
@@ -228,7 +231,8 @@ func TestAdminAddsASession(t *testing.T) {
 		t.Fatalf("before it is added: status %d", response.StatusCode)
 	}
 	var added addAnswer
-	adminPost(t, "sessions", `{"realm": "shop", "id": "`+id+`", "user": "alice", "attributes": {"role": "keeper", "groups": ["a", "b"]}}`).into(t, &added)
+	adminPost(t, "sessions", `{"realm": "shop", "id": "`+id+`", "user": "alice",
+		"attributes": {"role": "keeper", "groups": ["a", "b"]}}`).into(t, &added)
 	if want := sessions.HashOf(id).String(); added.Hash != want {
 		t.Errorf("its hash is %s, want %s", added.Hash, want)
 	}
@@ -263,7 +267,8 @@ func TestAdminAddsASessionForLess(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
 	for seconds, want := range map[string]time.Duration{"60": time.Minute, "86400": 2 * time.Hour, "3153600000": 2 * time.Hour} {
 		var added addAnswer
-		adminPost(t, "sessions", `{"realm": "shop", "id": "x`+seconds+`", "user": "alice", "expires_in": `+seconds+`}`).into(t, &added)
+		body := `{"realm": "shop", "id": "x` + seconds + `", "user": "alice", "expires_in": ` + seconds + `}`
+		adminPost(t, "sessions", body).into(t, &added)
 		if got := added.Ends.Sub(g.clock.Now()); got != want {
 			t.Errorf("expires_in %s: it ends in %s, want %s", seconds, got, want)
 		}
@@ -290,7 +295,8 @@ func TestAdminAddsASessionOfSeveralCookies(t *testing.T) {
 		`{"session": "one"}`, `{"session": "one", "DW*": ""}`, `{"session": "one", "DW1": "two", "DW2": "two"}`,
 		`{"session": "one", "DW1": "two", "theme": "dark"}`,
 	} {
-		if refused := adminPost(t, "sessions", `{"realm": "shop", "id": `+id+`, "user": "alice"}`); refused.status != http.StatusBadRequest {
+		refused := adminPost(t, "sessions", `{"realm": "shop", "id": `+id+`, "user": "alice"}`)
+		if refused.status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", id, refused.status, refused.body)
 		}
 	}
@@ -419,7 +425,8 @@ func TestAdminRevokesTheTokensOfASession(t *testing.T) {
 		b.cookies[tokenName] = token
 		questions := g.legacy.questions()
 		response := b.get("/page")
-		if response.received.user(t) != "alice" || response.tokenSet() != "set" || token == first && g.legacy.questions() == questions {
+		if response.received.user(t) != "alice" || response.tokenSet() != "set" ||
+			token == first && g.legacy.questions() == questions {
 			t.Errorf("user %q, token cookie %q, %d questions more; want the application asked and another token",
 				response.received.user(t), response.tokenSet(), g.legacy.questions()-questions)
 		}
@@ -445,7 +452,8 @@ func TestAdminRevokesByOldTokensButNotByForeignOnes(t *testing.T) {
 	young := b.cookies[tokenName]
 	for name, arrange := range map[string]func(*testGateway, *browser){"foreign key": foreignKey, "badly signed": badlySigned} {
 		arrange(g, b)
-		if got := adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, b.cookies[tokenName])); got.status != http.StatusUnprocessableEntity {
+		got := adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, b.cookies[tokenName]))
+		if got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 		b.cookies[tokenName] = young

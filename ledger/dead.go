@@ -1,0 +1,67 @@
+package ledger
+
+import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// Subjects is what a token can be dead by, computed once and kept with the token. The zero value is dead.
+type Subjects struct {
+	token blacklist.Subject
+	user  blacklist.Subject
+	key   sessions.Key
+}
+
+// SubjectsOf returns the subjects of the user's token with the given jti that is bound to the session.
+func SubjectsOf(jti string, key sessions.Key, user string) Subjects {
+	return Subjects{token: blacklist.TokenID(jti), user: blacklist.RevokedUser(key.Realm, user), key: key}
+}
+
+// Cause says what a token is dead by. The zero value is no cause.
+type Cause uint8
+
+const (
+	// Ended: the token's session has ended or was dropped, or all its tokens were revoked.
+	Ended Cause = iota + 1
+	// Revoked: the token itself, its session or its user was revoked.
+	Revoked
+)
+
+// TokenDead says whether a verified token is dead, and by what. authTime is its auth_time in seconds since 1970. It
+// answers from memory and does not allocate.
+func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
+	switch {
+	case l.blacklist.Contains(subjects.token),
+		l.blacklist.Contains(revokedSession(subjects.key)),
+		l.isUserRevoked(subjects.user, authTime):
+		return true, Revoked
+	case l.isOver(subjects.key, authTime):
+		return true, Ended
+	}
+	return false, 0
+}
+
+// isUserRevoked says whether a session or token of the user is revoked that has this auth_time.
+func (l *Ledger) isUserRevoked(user blacklist.Subject, authTime int64) bool {
+	return l.hits(user, authTime) || l.hits(user.Everywhere(), authTime)
+}
+
+// isOver says whether a session, or a token of it, that has this auth_time has ended or was dropped.
+func (l *Ledger) isOver(key sessions.Key, authTime int64) bool {
+	return l.hits(endOf(key), authTime) || l.isFlushed(key.Realm, authTime)
+}
+
+func (l *Ledger) isFlushed(realm string, authTime int64) bool {
+	return l.hits(blacklist.FlushedRealm(realm), authTime) || l.hits(blacklist.FlushedAll(), authTime)
+}
+
+func (l *Ledger) hits(subject blacklist.Subject, authTime int64) bool {
+	second, inForce := l.blacklist.Second(subject)
+	return inForce && authTime <= second
+}
+
+func revokedSession(key sessions.Key) blacklist.Subject {
+	return blacklist.RevokedSession(key.Realm, key.Hash)
+}
+
+func admitted(key sessions.Key) blacklist.Subject { return blacklist.AdmittedSession(key.Realm, key.Hash) }

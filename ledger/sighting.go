@@ -1,0 +1,95 @@
+package ledger
+
+import (
+	"sync"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// maxSightings is how many session ids are remembered that the application has set.
+const maxSightings = 131072
+
+// Moment is a place in the order of requests and revocations of this process. The zero value is before all of them.
+type Moment uint64
+
+// Moment returns the present one. A request takes it before it is decided, for [Ledger.SawSet].
+func (l *Ledger) Moment() Moment { return Moment(l.moments.last.Load()) }
+
+// moments are when the revocations of this process came into force. What is in force since before the process began has
+// the zero moment: no request is from before it.
+type moments struct {
+	last atomic.Uint64
+	mu   sync.RWMutex
+	at   map[blacklist.Subject]Moment
+}
+
+func newMoments() *moments { return &moments{at: make(map[blacklist.Subject]Moment)} }
+
+// mark notes that an entry has come into force. It is called under the lock of the user, after the entry is in the list,
+// so that a request from an earlier moment may have missed the entry, and one from this moment on can't have.
+func (m *moments) mark(subject blacklist.Subject) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at[subject] = Moment(m.last.Add(1))
+}
+
+func (m *moments) of(subject blacklist.Subject) Moment {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.at[subject]
+}
+
+// sweep forgets when that came into force which is in force no longer.
+func (m *moments) sweep(list *blacklist.List) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for subject := range m.at {
+		if !list.Contains(subject) {
+			delete(m.at, subject)
+		}
+	}
+}
+
+// sightings are the session ids that the application set lately, with the moment at which the request began that it
+// answered. They are bounded: with more of them the oldest are forgotten, and a user who has not used his by then signs
+// in once more.
+type sightings struct{ at *lru.Cache[sessions.Key, Moment] }
+
+func newSightings() *sightings {
+	at, _ := lru.New[sessions.Key, Moment](maxSightings) // fails for a size below 1 only
+	return &sightings{at: at}
+}
+
+// since says whether the id was set in answer to a request that began at the moment or later.
+func (s *sightings) since(key sessions.Key, moment Moment) bool {
+	at, seen := s.at.Peek(key)
+	return seen && at >= moment
+}
+
+// SawSet notes that the application set the id of a session, in its answer to a request that began at the given moment.
+// It is how a user who is revoked, or one of whose sessions is, comes in again: by signing in. An answer to a request from
+// before the revocation does not count, for what it answers may have been a session that is revoked now.
+//
+// Call it only where the request came without a session, or with one that the application said nobody is signed in with:
+// otherwise what was set may go on from a session that the gateway could not judge.
+func (l *Ledger) SawSet(key sessions.Key, began Moment) {
+	if !l.hasFlagged() {
+		return // what was set before a revocation does not count
+	}
+	s := l.settle(key)
+	defer s.mu.Unlock()
+	if at, seen := l.sightings.at.Peek(key); !seen || at < began {
+		l.sightings.at.Add(key, began)
+	}
+	l.refusals.drop(key)
+}
+
+// hasFlagged says whether any user is revoked or watched.
+func (l *Ledger) hasFlagged() bool {
+	return l.blacklist.Count(blacklist.KindUser)+l.blacklist.Count(blacklist.KindUserEverywhere)+
+		l.blacklist.Count(blacklist.KindWatched) > 0
+}
