@@ -4,12 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
 func init() {
@@ -32,12 +37,13 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 
 const adminPath = "/jwt_session/"
 
-// adminRoutes are the routes by their path below adminPath. Every one of them takes a JSON body, since ids and users
-// must not stand in URLs, which are logged.
-var adminRoutes = map[string]func(*adminCall) (any, error){
-	"sessions":      (*adminCall).addSession,
-	"sessions/list": (*adminCall).listSessions,
-	"revocations":   (*adminCall).revoke,
+// adminRoutes are the routes by their path below adminPath and by method. What is written comes as a JSON body, since ids
+// and users must not stand in URLs, which are logged.
+var adminRoutes = map[string]map[string]func(*adminCall) (any, error){
+	"sessions":      {http.MethodPost: (*adminCall).addSession},
+	"sessions/list": {http.MethodPost: (*adminCall).listSessions},
+	"sessions/end":  {http.MethodPost: (*adminCall).endSession},
+	"revocations":   {http.MethodPost: (*adminCall).revoke, http.MethodGet: (*adminCall).listRevocations},
 }
 
 // Routes returns the one route that serves all.
@@ -57,9 +63,15 @@ type adminCall struct {
 const maxAdminBody = 1 << 20
 
 func serveAdmin(w http.ResponseWriter, r *http.Request) error {
-	route, known := adminRoutes[r.URL.Path[len(adminPath):]]
+	methods, known := adminRoutes[r.URL.Path[len(adminPath):]]
 	if !known {
 		return apiError(http.StatusNotFound, "there is no such route")
+	}
+	route, known := methods[r.Method]
+	if !known {
+		allowed := strings.Join(slices.Sorted(maps.Keys(methods)), ", ")
+		w.Header().Set("Allow", allowed)
+		return apiError(http.StatusMethodNotAllowed, "want "+allowed)
 	}
 	body, err := readAdminBody(w, r)
 	if err != nil {
@@ -90,9 +102,8 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 // readAdminBody checks the form of the request. A JSON content type is what keeps HTML forms of other sites out; their
 // scripts Caddy keeps out, which refuses origins that its admin endpoint was not told to allow.
 func readAdminBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return nil, apiError(http.StatusMethodNotAllowed, "want POST")
+	if r.Method == http.MethodGet {
+		return nil, nil
 	}
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		return nil, apiError(http.StatusUnsupportedMediaType, "want Content-Type: application/json")
@@ -145,6 +156,9 @@ func apiError(status int, message string) error {
 func asAPIError(logger *zap.Logger, err error) error {
 	if own := new(caddy.APIError); errors.As(err, own) {
 		return err
+	}
+	if errors.Is(err, ledger.ErrRevoked) {
+		return apiError(http.StatusConflict, "the session is revoked; lift the revocation first")
 	}
 	logger.Error("serving the admin API", zap.Error(err))
 	return apiError(http.StatusServiceUnavailable, "nothing was done: the session store did not take it; the log says more")

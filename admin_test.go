@@ -191,7 +191,7 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions/list", `{"realm": "shop", "after": "` + secret + `"}`, 400, "after: want the value of `next`"},
 		{"sessions/list", `{"realm": "shop", "id": "` + secret + `"}`, 400, "known are: realm, user, limit, after"},
 
-		{"revocations", `{}`, 400, "want either `jti` and `exp`, or `token`"},
+		{"revocations", `{}`, 400, "want exactly one of"},
 		{"revocations", `{"jti": "` + secret + `"}`, 400, "exp: want"},
 		{"revocations", `{"exp": 2000000000}`, 400, "jti: want"},
 		{"revocations", `{"jti": "` + secret + `", "exp": 0}`, 400, "exp: want"},
@@ -200,8 +200,8 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"revocations", `{"jti": "` + secret + `", "exp": "2000000000"}`, 400, "/exp has"},
 		{"revocations", `{"jti": "` + secret + ` ", "exp": 2000000000}`, 400, "jti: want"},
 		{"revocations", `{"jti": "` + strings.Repeat(secret, 16) + `", "exp": 2000000000}`, 400, "jti: want"},
-		{"revocations", `{"jti": "` + secret + `", "exp": 2000000000, "token": "` + secret + `"}`, 400, "want either"},
-		{"revocations", `{"exp": 2000000000, "token": "` + secret + `"}`, 400, "want either"},
+		{"revocations", `{"jti": "` + secret + `", "exp": 2000000000, "token": "` + secret + `"}`, 400, "want exactly one of"},
+		{"revocations", `{"exp": 2000000000, "token": "` + secret + `"}`, 400, "want exactly one of"},
 		{"revocations", `{"token": "` + secret + `"}`, 422, "it does not verify (token_malformed); nothing was done"},
 		{"revocations", `{"token": ["` + secret + `"]}`, 400, "/token has"},
 	} {

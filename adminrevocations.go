@@ -6,40 +6,75 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// revokeRequest is the body of POST /jwt_session/revocations: the id and the end of a token, or the token itself.
+// revokeRequest is the body of POST /jwt_session/revocations. What it names decides what is hit.
 type revokeRequest struct {
-	TokenID string `json:"jti"`
-	Expires *int64 `json:"exp"`
-	Token   string `json:"token"`
+	TokenID string    `json:"jti"`
+	Expires *int64    `json:"exp"`
+	Token   string    `json:"token"`
+	Realm   string    `json:"realm"`
+	Session sessionID `json:"session"`
+	Hash    string    `json:"session_hash"`
+	User    string    `json:"user"`
+	All     bool      `json:"all"`
+	Lift    bool      `json:"lift"`
 }
 
 // revokeAnswer is the answer to POST /jwt_session/revocations, once it is durable.
 type revokeAnswer struct {
 	Revoked bool `json:"revoked"`
+	Lifted  bool `json:"lifted,omitempty"`
 }
+
+// errRevokeForm is the answer to a body that names nothing, or two things.
+var errRevokeForm = apiError(http.StatusBadRequest, "want exactly one of: `jti` and `exp`; `token`; `realm` and `session` or "+
+	"`session_hash`; `user`, with `realm` or everywhere; `realm`; `all`. `lift` goes with `jti` alone, a session or a user")
 
 func (c *adminCall) revoke() (any, error) {
 	var body revokeRequest
 	if err := c.read(&body); err != nil {
 		return nil, err
 	}
-	byID, byToken := body.TokenID != "" || body.Expires != nil, body.Token != ""
-	var err error
-	switch {
-	case byID && byToken || !byID && !byToken:
-		err = apiError(http.StatusBadRequest, "want either `jti` and `exp`, or `token`")
-	case byToken:
-		err = c.revokeByToken(body.Token)
-	default:
-		err = c.revokeByID(body)
-	}
+	act, err := c.revocation(body)
 	if err != nil {
 		return nil, err
 	}
-	return revokeAnswer{Revoked: true}, nil
+	return act()
+}
+
+// revocation returns what the body asks for.
+func (c *adminCall) revocation(body revokeRequest) (func() (any, error), error) {
+	byToken, byID := body.Token != "", body.TokenID != "" || body.Expires != nil
+	bySession, byUser := body.Session.given() || body.Hash != "", body.User != ""
+	named := 0
+	for _, one := range []bool{byToken, byID, bySession, byUser, body.All} {
+		if one {
+			named++
+		}
+	}
+	if named > 1 || body.Realm != "" && (byToken || byID || body.All) || named == 0 && body.Realm == "" ||
+		body.Lift && !bySession && !byUser && body.TokenID == "" {
+		return nil, errRevokeForm
+	}
+	switch {
+	case byToken:
+		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByToken(body.Token) }, nil
+	case byID && body.Lift:
+		return func() (any, error) { return c.liftToken(body) }, nil
+	case byID:
+		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByID(body) }, nil
+	case bySession:
+		return func() (any, error) { return c.revokeSession(body) }, nil
+	case byUser:
+		return func() (any, error) { return c.revokeUser(body) }, nil
+	default:
+		return func() (any, error) { return revokeAnswer{Revoked: true}, c.flush(body) }, nil
+	}
 }
 
 // revokeByID revokes one token.
@@ -69,4 +104,134 @@ func (c *adminCall) revokeByToken(text string) error {
 	}
 	c.audit("tokens of a session revoked", zap.String("realm", claims.Realm()))
 	return nil
+}
+
+func (c *adminCall) liftToken(body revokeRequest) (any, error) {
+	if body.Expires != nil {
+		return nil, errRevokeForm
+	}
+	return c.lifted(c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID))
+}
+
+func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
+	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
+	if err != nil {
+		return nil, err
+	}
+	if body.Lift {
+		return c.lifted(c.gateway.ledger.LiftSession(c.request.Context(), key))
+	}
+	if err := c.gateway.ledger.RevokeSession(c.request.Context(), key); err != nil {
+		return nil, err
+	}
+	c.audit("session revoked", zap.String("realm", key.Realm))
+	return revokeAnswer{Revoked: true}, nil
+}
+
+func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
+	if !validator.IsUserID(body.User) {
+		return nil, apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
+	}
+	if body.Realm != "" {
+		if _, err := c.handlerOf(body.Realm); err != nil {
+			return nil, err
+		}
+	}
+	ctx := c.request.Context()
+	switch {
+	case body.Lift && body.Realm == "":
+		return c.lifted(c.gateway.ledger.LiftUserEverywhere(ctx, body.User))
+	case body.Lift:
+		return c.lifted(c.gateway.ledger.LiftUser(ctx, body.Realm, body.User))
+	}
+	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, body.User) }
+	if body.Realm != "" {
+		revoke = func() error { return c.gateway.ledger.RevokeUser(ctx, body.Realm, body.User) }
+	}
+	if err := revoke(); err != nil {
+		return nil, err
+	}
+	c.audit("user revoked", zap.String("realm", body.Realm))
+	return revokeAnswer{Revoked: true}, nil
+}
+
+// flush drops all that is known of a realm, or of all.
+func (c *adminCall) flush(body revokeRequest) error {
+	if body.All {
+		if err := c.gateway.ledger.FlushAll(c.request.Context()); err != nil {
+			return err
+		}
+		c.audit("all sessions and tokens dropped")
+		return nil
+	}
+	if _, err := c.handlerOf(body.Realm); err != nil {
+		return err
+	}
+	if err := c.gateway.ledger.Flush(c.request.Context(), body.Realm); err != nil {
+		return err
+	}
+	c.audit("sessions and tokens of a realm dropped", zap.String("realm", body.Realm))
+	return nil
+}
+
+// lifted answers the end of a revocation, and says so where there was none.
+func (c *adminCall) lifted(was bool, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	if !was {
+		return nil, apiError(http.StatusNotFound, "there is no such revocation")
+	}
+	c.audit("revocation lifted")
+	return revokeAnswer{Lifted: true}, nil
+}
+
+// revocationList is the answer to GET /jwt_session/revocations.
+type revocationList struct {
+	Revocations []listedRevocation `json:"revocations"`
+	More        bool               `json:"more,omitempty"` // there are more than are listed
+}
+
+// listedRevocation is one revocation or flush that is in force.
+type listedRevocation struct {
+	Kind    string     `json:"kind"`
+	Realm   string     `json:"realm,omitempty"`
+	User    string     `json:"user,omitempty"`
+	Session string     `json:"session_hash,omitempty"`
+	TokenID string     `json:"jti_hash,omitempty"` // the SHA-256 of the token's id
+	Since   *time.Time `json:"since,omitempty"`
+	Expires time.Time  `json:"expires"`
+}
+
+// maxListedRevocations is how many revocations one answer lists.
+const maxListedRevocations = 10_000
+
+func (c *adminCall) listRevocations() (any, error) {
+	page, next, err := c.gateway.ledger.Revocations(maxListedRevocations, "")
+	if err != nil {
+		return nil, err
+	}
+	answer := revocationList{Revocations: make([]listedRevocation, len(page)), More: next != ""}
+	for i, revocation := range page {
+		answer.Revocations[i] = listed(revocation)
+	}
+	return answer, nil
+}
+
+func listed(revocation ledger.Revocation) listedRevocation {
+	entry := listedRevocation{
+		Kind: revocation.Kind.String(), Realm: revocation.Realm, User: revocation.User, Expires: revocation.Expires.UTC(),
+	}
+	switch revocation.Kind {
+	case blacklist.KindSession:
+		entry.Session = sessions.Hash(revocation.Digest).String()
+	case blacklist.KindToken:
+		entry.TokenID = sessions.Hash(revocation.Digest).String()
+	default:
+	}
+	if revocation.Second > 0 {
+		since := time.Unix(revocation.Second, 0).UTC()
+		entry.Since = &since
+	}
+	return entry
 }

@@ -30,6 +30,9 @@ type sessionID struct {
 	values map[string]string
 }
 
+// given says whether the body had one.
+func (s sessionID) given() bool { return s.value != "" || s.values != nil }
+
 // UnmarshalJSONFrom reads a string or an object of strings.
 func (s *sessionID) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	if decoder.PeekKind() == '{' {
@@ -91,6 +94,56 @@ func (c *adminCall) addSession() (any, error) {
 	}
 	c.audit("session added", zap.String("realm", body.Realm))
 	return addAnswer{Hash: hash.String(), Ends: session.Ends.UTC()}, nil
+}
+
+// endRequest is the body of POST /jwt_session/sessions/end.
+type endRequest struct {
+	Realm   string    `json:"realm"`
+	Session sessionID `json:"session"`
+	Hash    string    `json:"session_hash"`
+}
+
+// endAnswer is the answer to POST /jwt_session/sessions/end.
+type endAnswer struct {
+	Ended bool `json:"ended"`
+}
+
+func (c *adminCall) endSession() (any, error) {
+	var body endRequest
+	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
+	if err != nil {
+		return nil, err
+	}
+	ended, err := c.gateway.ledger.End(c.request.Context(), key, 0)
+	if err != nil {
+		return nil, err
+	}
+	if !ended {
+		return nil, apiError(http.StatusNotFound, "there is no such active session")
+	}
+	c.audit("session ended", zap.String("realm", key.Realm))
+	return endAnswer{Ended: true}, nil
+}
+
+// sessionKey returns the key of a session that a body names by its id or by its hash.
+func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (sessions.Key, error) {
+	handler, err := c.handlerOf(realm)
+	if err != nil {
+		return sessions.Key{}, err
+	}
+	if id.given() == (hash != "") {
+		return sessions.Key{}, apiError(http.StatusBadRequest, "want either `session` or `session_hash`")
+	}
+	key := sessions.Key{Realm: realm}
+	if id.given() {
+		key.Hash, err = id.hashIn(handler.sessionCookies)
+	} else if key.Hash, err = sessions.ParseHash(hash); err != nil {
+		err = apiError(http.StatusBadRequest, "session_hash: want 64 hexadecimal digits, the SHA-256 of the session id")
+	}
+	return key, err
 }
 
 // maxExpiresIn keeps the sum of now and expires_in inside of what times can hold: a hundred years.

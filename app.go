@@ -40,6 +40,10 @@ type App struct {
 	// Default: 100000.
 	TokenCache *int `json:"token_cache,omitempty"`
 
+	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody.
+	// Default: `720h`, which is 30 days.
+	RevokedFor caddy.Duration `json:"revoked_for,omitempty"`
+
 	ctx      caddy.Context
 	logger   *zap.Logger
 	engine   Engine
@@ -76,7 +80,7 @@ type gateway struct {
 
 // dead says whether a verified token was revoked or its session has ended. It waits for nothing.
 func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.ledger.TokenDead(ledger.SubjectsOf(claims.TokenID(), claims.SessionKey()), claims.AuthTime())
+	dead, cause := g.ledger.TokenDead(ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject()), claims.AuthTime())
 	if dead && cause == ledger.Ended {
 		return validator.TokenEnded, true
 	}
@@ -108,6 +112,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		entries := defaultTokenCache
 		a.TokenCache = &entries
 	}
+	setDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"engine": "badger"}`)
 	}
@@ -130,6 +135,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) Validate() error {
 	if *a.TokenCache < 0 {
 		return fmt.Errorf("token_cache %d: want a number of tokens, or off", *a.TokenCache)
+	}
+	if a.RevokedFor < 0 {
+		return fmt.Errorf("revoked_for %s: want more than 0", time.Duration(a.RevokedFor))
 	}
 	return nil
 }
@@ -206,6 +214,7 @@ func (a *App) gateway() (*gateway, error) {
 		}
 	}
 	shared.Retain(a.longest)
+	shared.KeepRevocations(time.Duration(a.RevokedFor))
 	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
 	open := &gateway{ledger: shared, verifier: verifier, keys: keys}
 	a.open.Store(open)

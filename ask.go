@@ -75,6 +75,10 @@ func (v *visit) ask(known bool) validator.SessionState {
 	if errors.Is(result.err, ledger.ErrOvertaken) {
 		result = v.askOnce(false)
 	}
+	if errors.Is(result.err, ledger.ErrRevoked) {
+		v.revoked = true
+		return validator.Revoked
+	}
 	switch outcome := result.outcome.(type) {
 	case whoami.Identified:
 		v.warnIfRotating(outcome)

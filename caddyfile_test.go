@@ -263,7 +263,8 @@ func TestGlobalOptionErrors(t *testing.T) {
 		{"jwt_session {\ntoken_cache off\ntoken_cache off\n}", "token_cache stands twice"},
 		{"jwt_session {\nalgorithm ES256\n}", `unknown option "algorithm"`},
 		{"jwt_session {\nrotate_every 1h\n}", `unknown option "rotate_every"`},
-		{"jwt_session {\nrevoked_for 1h\n}", `unknown option "revoked_for"`},
+		{"jwt_session {\nrevoked_for 0\n}", "revoked_for 0: want a duration above 0"},
+		{"jwt_session {\nkey_delay 5m\n}", `unknown option "key_delay"`},
 	} {
 		checkAdaptError(t, "{\n"+test.options+"\n}\nhttp:// {\n}", test.want)
 	}

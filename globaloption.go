@@ -32,6 +32,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		store       <engine> [<args...>]
 //		key         secret <base64>
 //		token_cache <entries>|off
+//		revoked_for <duration>
 //	}
 //
 // The engine is badger [<dir>]. key may be repeated.
@@ -41,7 +42,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := parser.end(); err != nil {
 		return err
 	}
-	return parser.block("jwt_session", "store, key, token_cache", func(name string) error {
+	return parser.block("jwt_session", "store, key, token_cache, revoked_for", func(name string) error {
 		switch name {
 		case "store":
 			return a.unmarshalStore(d)
@@ -49,6 +50,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return a.unmarshalKey(parser)
 		case "token_cache":
 			return a.unmarshalTokenCache(parser)
+		case "revoked_for":
+			return parser.duration(&a.RevokedFor)
 		}
 		return errUnknownOption
 	}, "key")

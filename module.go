@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -273,8 +274,9 @@ func (h *Handler) validate() error {
 			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
 	}
 	example := h.realm.example()
-	if h.sessionCookies.Match(h.TokenCookie.plainName(example)) || h.sessionCookies.Match(h.TokenCookie.secureName(example)) {
-		return fmt.Errorf("session_cookie and token_cookie can be the same cookie")
+	if other := h.app.cookieConflict(h); other != nil {
+		return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name",
+			strings.Join(h.SessionCookies, " "), other.Realm)
 	}
 	if err := h.TokenCookie.validate(example); err != nil {
 		return fmt.Errorf("token_cookie: %w", err)

@@ -69,6 +69,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	if v.revoked {
 		v.hideSession()
 	}
+	v.judged = v.isJudged(verdict)
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
 		if v.restore {
@@ -87,6 +88,27 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	default:
 		v.reason = validator.NoCredentials
 		return v.refuse(w)
+	}
+}
+
+// isJudged says whether it is known what the application saw of a session: none, or one that was judged. Only then does a
+// new session cookie in its response show that somebody signed in, and not that a session goes on which nobody judged.
+func (v *visit) isJudged(verdict validator.Verdict) bool {
+	if v.gateway == nil {
+		return false
+	}
+	if v.revoked || v.credential.Presence == validator.Absent || v.credential.Reason == validator.SessionIncomplete {
+		return true
+	}
+	switch verdict := verdict.(type) {
+	case validator.ByToken:
+		return validator.Bind(v.token, v.credential) == validator.SameSession
+	case validator.BySession:
+		return true
+	case validator.Unauthenticated:
+		return verdict.Reason == validator.SessionUnknown
+	default:
+		return false
 	}
 }
 

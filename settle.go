@@ -149,7 +149,7 @@ func (v *visit) maxAge() time.Duration {
 // sawSet tells the ledger which session id the browser has from now on, where the response sets one: only a session that
 // the application opened after a revocation counts again for the user who was revoked.
 func (v *visit) sawSet(header http.Header) {
-	if v.gateway == nil || len(header["Set-Cookie"]) == 0 {
+	if !v.judged || len(header["Set-Cookie"]) == 0 {
 		return
 	}
 	cookies, changed := cookiesAfter(v.sessionCookies, v.cookies, header, v.revoked, v.now)
@@ -157,7 +157,7 @@ func (v *visit) sawSet(header http.Header) {
 		return
 	}
 	if credential := v.sessionCookies.Read(cookies); credential.Presence == validator.Present {
-		v.gateway.sawSet(sessions.Key{Realm: v.realm, Hash: credential.Hash})
+		v.gateway.ledger.SawSet(sessions.Key{Realm: v.realm, Hash: credential.Hash}, v.began)
 	}
 }
 

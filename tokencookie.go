@@ -75,6 +75,20 @@ func (h *Handler) isTokenCookie(name string) bool {
 	return ours && h.realm.matches(realm)
 }
 
+// cookieConflict returns a handler of the configuration whose token cookie can be a session cookie of this one, or the
+// other way round: it would be kept from the application that set it.
+func (a *App) cookieConflict(h *Handler) *Handler {
+	for _, other := range a.handlers {
+		for _, pair := range [][2]*Handler{{h, other}, {other, h}} {
+			cookie, example := pair[1].TokenCookie, pair[1].realm.example()
+			if pair[0].sessionCookies.Match(cookie.plainName(example)) || pair[0].sessionCookies.Match(cookie.secureName(example)) {
+				return pair[1]
+			}
+		}
+	}
+	return nil
+}
+
 // isSecure says whether the response to this request is a secure one for the browser.
 func (c *TokenCookie) isSecure(r *http.Request) bool {
 	switch c.Secure {

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -23,6 +25,7 @@ type visit struct {
 	next    caddyhttp.Handler
 	repl    *caddy.Replacer
 	now     time.Time
+	began   ledger.Moment
 	secure  bool // whether the response is a secure one for the browser
 
 	cookies    validator.Cookies // as the client sent them
@@ -36,6 +39,7 @@ type visit struct {
 	forget      bool                  // the request matches forget_on
 	ended       bool                  // its session was ended on the way
 	revoked     bool                  // the operator said no to its session
+	judged      bool                  // what the application sets now does not go on from a session nobody judged
 	restore     bool                  // the session cookies are to be added upstream
 	reason      validator.Reason
 
@@ -61,8 +65,11 @@ func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.
 	if err != nil {
 		h.logger.Error("opening the session store", zap.Error(err))
 	}
+	if v.gateway != nil {
+		v.began = v.gateway.ledger.Moment()
+	}
 	v.readToken()
-	v.revoked = v.gateway != nil && v.credential.Presence == validator.Present && v.gateway.isRevoked(v.key())
+	v.revoked = v.gateway != nil && v.credential.Presence == validator.Present && v.gateway.ledger.Revoked(v.key())
 	return v, nil
 }
 
@@ -244,6 +251,10 @@ func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.realm, Hash: v
 func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	ctx := v.background()
 	record, active, err := v.gateway.ledger.Active(ctx, v.key())
+	if errors.Is(err, ledger.ErrRevoked) {
+		v.revoked = true
+		return validator.Revoked
+	}
 	if err != nil {
 		v.couldNotTell(reasonStoreUnavailable, err)
 		return validator.Undetermined

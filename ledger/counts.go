@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 )
 
 // Counts is what a ledger holds at one moment, more or less.
@@ -11,7 +13,9 @@ type Counts struct {
 	Sessions int
 	// Entries is how many entries the blacklist holds: revocations and ends.
 	Entries int
-	// Pending is how many ends are in force that would not survive a crash.
+	// Revocations is how many of them an operator asked for: see [Ledger.Revocations].
+	Revocations int
+	// Pending is how many entries are in force that would not survive a crash.
 	Pending int
 	// Undeleted is how many records of ended sessions could not be deleted yet.
 	Undeleted int
@@ -22,6 +26,9 @@ type Counts struct {
 // Count counts. After an error all but Sessions is right.
 func (l *Ledger) Count(ctx context.Context) (Counts, error) {
 	counts := Counts{Entries: l.blacklist.Len(), Pending: l.blacklist.PendingLen()}
+	for _, kind := range blacklist.Revocations() {
+		counts.Revocations += l.blacklist.Count(kind)
+	}
 	for i := range l.stripes {
 		counts.add(&l.stripes[i])
 	}

@@ -46,12 +46,12 @@ func (l *Ledger) ended(ctx context.Context, key sessions.Key, ended bool, err er
 	return nil
 }
 
-// persist makes an end durable that came with something else, whose outcome does not depend on it.
+// persist makes durable what came with something else, whose outcome does not depend on it.
 func (l *Ledger) persist(ctx context.Context, key sessions.Key) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
-	if err := l.blacklist.Persist(ctx, endOf(key)); err != nil {
-		l.report(fmt.Errorf("ending session of another user: %w", err))
+	if err := l.blacklist.Persist(ctx, endOf(key), admitted(key)); err != nil {
+		l.report(fmt.Errorf("ending session of another user, or admitting one: %w", err))
 	}
 }
 
@@ -69,7 +69,7 @@ func (l *Ledger) end(
 		if before {
 			at = max(at, second+1)
 		}
-	case found.active, proven > 0 && (!before || proven > second):
+	case found.present && !found.ended, proven > 0 && (!before || proven > second):
 		at = max(at, found.AuthTime)
 	default:
 		return false, lookUp
@@ -88,11 +88,16 @@ func (l *Ledger) end(
 
 // enforce puts an end in force for the longest token life, and at least until the given time.
 func (l *Ledger) enforce(key sessions.Key, second int64, atLeast time.Time) {
-	expires := time.Unix(second, 0).Add(time.Duration(l.longest.Load()) + margin)
+	expires := l.expiryOfEnd(second)
 	if atLeast.After(expires) {
 		expires = atLeast
 	}
 	l.blacklist.Enforce(blacklist.Entry{Subject: endOf(key), Second: second, Expires: expires})
+}
+
+// expiryOfEnd is when no token can be alive any more that an end at the second hits.
+func (l *Ledger) expiryOfEnd(second int64) time.Time {
+	return time.Unix(second, 0).Add(time.Duration(l.longest.Load()) + margin)
 }
 
 // outlive keeps an end for longer than the record that could not be deleted, be it over a restart. One that could not be

@@ -122,7 +122,7 @@ func TestEndIsForItsSessionAlone(t *testing.T) {
 	f.end(0)
 	for _, key := range neighbours {
 		_, active, err := f.Active(t.Context(), key)
-		if dead, _ := f.TokenDead(SubjectsOf("jti", key), start.Unix()); err != nil || !active || dead {
+		if dead, _ := f.TokenDead(SubjectsOf("jti", key, "ann"), start.Unix()); err != nil || !active || dead {
 			t.Errorf("a neighbour: active %v, dead %v, %v", active, dead, err)
 		}
 	}

@@ -43,9 +43,11 @@ func (l *Ledger) retry(ctx context.Context) {
 }
 
 func (l *Ledger) sweep(ctx context.Context) {
+	l.refusals.sweep(l.now())
 	if err := l.blacklist.Sweep(ctx); err != nil {
 		l.report(err)
 	}
+	l.moments.sweep(l.blacklist)
 }
 
 // retryDeletions returns the first error.

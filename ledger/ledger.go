@@ -38,10 +38,19 @@ type Ledger struct {
 	now       func() time.Time
 	report    func(error)
 
-	longest  atomic.Int64 // longest token life in nanoseconds
-	stripes  [256]stripe
-	nobodies *nobodies
-	claims   *claims
+	longest        atomic.Int64 // longest token life in nanoseconds
+	longestIdle    atomic.Int64 // longest idle time of a record, likewise
+	revocationLife atomic.Int64 // likewise
+	latest         atomic.Int64 // the latest second at which a session began, by the clock
+	lifted         atomic.Int64 // the latest second that a session began after because of what was lifted since
+
+	stripes   [256]stripe
+	users     users
+	nobodies  *nobodies
+	refusals  refusals
+	sightings *sightings
+	moments   *moments
+	claims    *claims
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
@@ -66,9 +75,10 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 	ledger := &Ledger{
 		storage: storage, store: storage.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
-		nobodies: newNobodies(), claims: newClaims(),
+		nobodies: newNobodies(), sightings: newSightings(), moments: newMoments(), claims: newClaims(),
 		stop: stop, stopped: make(chan struct{}),
 	}
+	ledger.KeepRevocations(DefaultRevocationLife)
 	go ledger.keepHouse(background)
 	return ledger, nil
 }
@@ -89,10 +99,13 @@ func (l *Ledger) Close() error {
 
 // Retain says how long the tokens of a configuration live at most. Ends are kept that long, and a margin, for the longest
 // life ever said: it is raised and never lowered. Say it before the first token of such a life is minted.
-func (l *Ledger) Retain(longest time.Duration) {
+func (l *Ledger) Retain(longest time.Duration) { raise(&l.longest, int64(longest)) }
+
+// raise sets the value unless it is that high already.
+func raise(value *atomic.Int64, least int64) {
 	for {
-		current := l.longest.Load()
-		if int64(longest) <= current || l.longest.CompareAndSwap(current, int64(longest)) {
+		current := value.Load()
+		if least <= current || value.CompareAndSwap(current, least) {
 			return
 		}
 	}

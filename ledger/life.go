@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"iter"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -34,51 +35,44 @@ func (l *Ledger) expiryOf(second int64, now time.Time) time.Time {
 // refuses somebody all the time be written once a day.
 func prolongStep(life time.Duration) time.Duration { return min(24*time.Hour, life/4) }
 
-// prolong keeps entries that have refused somebody, or admitted him, for longer: at least until the given time.
-// It becomes durable with the next retry.
-func (l *Ledger) prolong(atLeast time.Time, subjects ...blacklist.Subject) {
+// prolong keeps entries that have refused somebody, or admitted him, for longer: at least until the given time. It says
+// whether that changed any. It becomes durable with the next retry.
+func (l *Ledger) prolong(atLeast time.Time, subjects ...blacklist.Subject) (prolonged bool) {
 	life := l.lifeOfRevocations()
 	until := l.now().Add(life)
+	if until.Before(atLeast) {
+		until = atLeast
+	}
 	for _, subject := range subjects {
 		entry, inForce := l.blacklist.Entry(subject)
 		if inForce && (entry.Expires.Before(atLeast) || until.Sub(entry.Expires) >= prolongStep(life)) {
-			if until.Before(atLeast) {
-				until = atLeast
-			}
 			l.blacklist.Extend(subject, until)
+			prolonged = true
 		}
 	}
+	return prolonged
 }
 
 // prolongSession keeps the revocation of a session that was refused, and with it that its user is watched.
 func (l *Ledger) prolongSession(key sessions.Key) {
-	if !l.isToProlong(revokedSession(key)) {
+	if !l.prolong(time.Time{}, revokedSession(key)) {
 		return
 	}
-	l.prolong(time.Time{}, revokedSession(key))
 	if owner, known := l.ownerOf(key); known {
+		l.prolong(time.Time{}, owner)
 		l.prolongWatch(blacklist.WatchedUser(key.Realm, owner.User()))
 	}
 }
 
-// prolongWatch keeps a user watched who was refused, and with it all that he is watched for, so that the one can't last
-// without the other.
+// prolongWatch keeps a user watched who was refused, and with it all that he is watched for, so that the one does not
+// last without the other.
 func (l *Ledger) prolongWatch(watched blacklist.Subject) {
-	if !l.isToProlong(watched) {
+	if !l.prolong(time.Time{}, watched) {
 		return
 	}
-	l.prolong(time.Time{}, watched)
-	for entry := range l.blacklist.Entries(blacklist.KindOwner) {
-		if owner := entry.Subject; owner.Realm() == watched.Realm() && owner.User() == watched.User() {
-			l.prolong(time.Time{}, owner, blacklist.RevokedSession(owner.Realm(), owner.Digest()))
-		}
+	for owner := range l.ownedBy(watched.Realm(), watched.User()) {
+		l.prolong(time.Time{}, owner, blacklist.RevokedSession(owner.Realm(), owner.Digest()))
 	}
-}
-
-func (l *Ledger) isToProlong(subject blacklist.Subject) bool {
-	life := l.lifeOfRevocations()
-	entry, inForce := l.blacklist.Entry(subject)
-	return inForce && l.now().Add(life).Sub(entry.Expires) >= prolongStep(life)
 }
 
 // ownerOf says whose session a revoked one is.
@@ -89,4 +83,16 @@ func (l *Ledger) ownerOf(key sessions.Key) (blacklist.Subject, bool) {
 		}
 	}
 	return blacklist.Subject{}, false
+}
+
+// ownedBy returns the owner subjects of the user's revoked sessions.
+func (l *Ledger) ownedBy(realm, user string) iter.Seq[blacklist.Subject] {
+	return func(yield func(blacklist.Subject) bool) {
+		for entry := range l.blacklist.Entries(blacklist.KindOwner) {
+			owner := entry.Subject
+			if owner.Realm() == realm && owner.User() == user && !yield(owner) {
+				return
+			}
+		}
+	}
 }

@@ -289,7 +289,7 @@ func (f *fixture) expectActive(user string) {
 // expectToken says whether a token with this auth_time must be alive.
 func (f *fixture) expectToken(authTime int64, alive bool) {
 	f.t.Helper()
-	dead, cause := f.TokenDead(SubjectsOf("jti", shop), authTime)
+	dead, cause := f.TokenDead(SubjectsOf("jti", shop, "ann"), authTime)
 	if dead == alive || dead != (cause == Ended) {
 		f.t.Errorf("a token of %d: dead is %v (%d), want %v", authTime-start.Unix(), dead, cause, !alive)
 	}

@@ -15,12 +15,12 @@ const (
 	claimTime = 10 * time.Second
 )
 
-// MayMint says whether a token with the given auth_time may be minted for the session now: it has not ended at or after
-// that second, and no end of it would be lost by a crash. Ask it last of all, when the token is about to be sent.
+// MayMint says whether a token with the given auth_time may be minted for the session now: it is not revoked, it has not
+// ended at or after that second, and no end of it would be lost by a crash. Ask it last of all, when the token is about to
+// be sent. It does not ask for the user: where he is revoked, the token is dead when it arrives.
 func (l *Ledger) MayMint(key sessions.Key, authTime int64) bool {
-	subject := endOf(key)
-	second, ended := l.blacklist.Second(subject)
-	return authTime > 0 && !(ended && authTime <= second) && !l.blacklist.Pending(subject)
+	return authTime > 0 && !l.isOver(key, authTime) && !l.blacklist.Pending(endOf(key)) &&
+		!l.blacklist.Contains(revokedSession(key))
 }
 
 // ClaimMint claims the minting of a token for the session, and says whether it got it: there is at most one claim to a

@@ -200,7 +200,7 @@ func (m *model) end(t *rapid.T) {
 	var proven int64
 	if len(m.credentials) > 0 && rapid.Bool().Draw(t, "with a token") {
 		c := rapid.SampledFrom(m.credentials).Draw(t, "token")
-		if dead, _ := m.TokenDead(SubjectsOf("jti", shop), c.authTime); !dead && m.clock().Before(c.until) {
+		if dead, _ := m.TokenDead(SubjectsOf("jti", shop, "ann"), c.authTime); !dead && m.clock().Before(c.until) {
 			proven = c.authTime
 		}
 	}
@@ -303,7 +303,7 @@ func (m *model) check(*rapid.T) {
 		if !c.dead || !now.Before(c.until) {
 			continue
 		}
-		if dead, _ := m.TokenDead(SubjectsOf("jti", shop), c.authTime); !dead || m.MayMint(shop, c.authTime) {
+		if dead, _ := m.TokenDead(SubjectsOf("jti", shop, "ann"), c.authTime); !dead || m.MayMint(shop, c.authTime) {
 			m.rt.Fatalf("a token of %d is alive, or may be minted, though it must be dead", c.authTime)
 		}
 	}
@@ -311,7 +311,7 @@ func (m *model) check(*rapid.T) {
 	if err != nil || !active {
 		return
 	}
-	if dead, _ := m.TokenDead(SubjectsOf("jti", shop), session.AuthTime); dead {
+	if dead, _ := m.TokenDead(SubjectsOf("jti", shop, "ann"), session.AuthTime); dead {
 		m.rt.Fatal("a token of the active session is dead")
 	}
 	if session.AuthTime <= m.ended {
@@ -324,7 +324,7 @@ func (m *model) check(*rapid.T) {
 		m.rt.Fatalf("minting is %v for an active session", may)
 	}
 	for _, c := range m.credentials {
-		dead, _ := m.TokenDead(SubjectsOf("jti", shop), c.authTime)
+		dead, _ := m.TokenDead(SubjectsOf("jti", shop, "ann"), c.authTime)
 		if c.user != session.User && now.Before(c.until) && !dead {
 			m.rt.Fatalf("the session is %q's, and a token of %q is alive", session.User, c.user)
 		}

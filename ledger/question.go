@@ -71,16 +71,20 @@ func (q *Question) Withdraw() {
 // as another does, and so the old user's tokens are dead; where that end could not be made durable, it is reported to
 // [Options.Report] and pending. In every other case the session is new. Returns [ErrOvertaken] where the answer came too
 // late.
+//
+// Where the session is revoked, or the user is and nothing shows that he signed in since, the answer does not count, and
+// [ErrRevoked] is returned; [Ledger.Revoked] says so for a minute, so that the application is not asked each time. The
+// same goes for a user one of whose sessions is revoked, where the session was not known before.
 func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes Lifetimes) (sessions.Session, error) {
 	if err := check(identity, lifetimes); err != nil {
 		q.Withdraw()
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
 	}
-	session, replaced, err := q.identify(ctx, identity, lifetimes)
-	if replaced {
+	session, unsaved, err := q.identify(ctx, identity, lifetimes)
+	if unsaved {
 		q.ledger.persist(ctx, q.key)
 	}
-	if errors.Is(err, ErrOvertaken) {
+	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return sessions.Session{}, err
 	}
 	if err != nil {
@@ -91,17 +95,23 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 
 func (q *Question) identify(
 	ctx context.Context, identity Identity, lifetimes Lifetimes,
-) (session sessions.Session, replaced bool, err error) {
+) (session sessions.Session, unsaved bool, err error) {
 	l := q.ledger
 	s := l.settle(q.key)
 	defer s.mu.Unlock()
-	if !s.remove(q) {
-		return sessions.Session{}, false, ErrOvertaken
+	if err := q.take(s); err != nil {
+		return sessions.Session{}, false, err
 	}
+	defer l.users.learning(identity.User)()
 	now := l.now()
 	found, err := l.find(ctx, q.key, now)
 	if err != nil {
 		return sessions.Session{}, false, err
+	}
+	against := l.standingOf(q.key.Realm, identity.User)
+	if !l.counts(found, identity.User, against) {
+		unsaved, err := l.refuse(ctx, s, found, identity.User, against, now)
+		return sessions.Session{}, unsaved, err
 	}
 	if found.active && found.User == identity.User {
 		confirmed := found.Touched(now, lifetimes.Idle)
@@ -110,20 +120,33 @@ func (q *Question) identify(
 		// Not written: it went between the two calls, so that what the application says is of a new one.
 		if written, err := l.store.Update(ctx, confirmed, now); err != nil || written {
 			l.nobodies.drop(q.key)
-			return confirmed, false, err
+			return confirmed, err == nil && l.admit(confirmed, against), err
 		}
 	}
 	return l.open(ctx, s, found, l.newSession(q.key, identity, lifetimes, sessions.Learned, now))
 }
 
+// take takes the question out of those in flight, so that its answer counts, or says why it does not.
+func (q *Question) take(s *stripe) error {
+	inFlight := s.remove(q)
+	switch {
+	case q.ledger.blacklist.Contains(revokedSession(q.key)):
+		return ErrRevoked // above all, so that it is not asked about once more
+	case !inFlight:
+		return ErrOvertaken
+	}
+	return nil
+}
+
 // Nobody settles that the application knows no user in the session. An active session has ended with that. Otherwise the
 // answer is remembered for the given time, unless [Ledger.Forget] was called since the question was asked. Returns
-// [ErrOvertaken] where the answer came too late, and errors as [Ledger.End] does.
+// [ErrOvertaken] where the answer came too late, [ErrRevoked] where the session is revoked, and errors as [Ledger.End]
+// does.
 func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
 	ctx, cancel := settling(ctx)
 	defer cancel()
 	ended, err := q.nobody(ctx, remember)
-	if errors.Is(err, ErrOvertaken) {
+	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return err
 	}
 	return q.ledger.ended(ctx, q.key, ended, err)
@@ -133,12 +156,12 @@ func (q *Question) nobody(ctx context.Context, remember time.Duration) (bool, er
 	l := q.ledger
 	s := l.settle(q.key)
 	defer s.mu.Unlock()
-	if !s.remove(q) {
-		return false, ErrOvertaken
+	if err := q.take(s); err != nil {
+		return false, err
 	}
 	now := l.now()
 	found, err := l.find(ctx, q.key, now)
-	if err != nil || found.active {
+	if err != nil || found.present && !found.ended {
 		return l.end(ctx, s, found, err, 0, now)
 	}
 	if remember > 0 && !q.forgotten {

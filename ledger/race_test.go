@@ -66,7 +66,7 @@ func signOut(f *fixture, key sessions.Key) {
 		f.t.Errorf("End: %v", err)
 	}
 	if active {
-		dead, _ := f.TokenDead(SubjectsOf("jti", key), session.AuthTime)
+		dead, _ := f.TokenDead(SubjectsOf("jti", key, "ann"), session.AuthTime)
 		if !dead || f.MayMint(key, session.AuthTime) {
 			f.t.Errorf("after the end of a session of %d: dead %v", session.AuthTime, dead)
 		}

@@ -23,67 +23,129 @@ func (l *Ledger) RevokeToken(ctx context.Context, jti string, expires time.Time)
 	return nil
 }
 
-// KillTokens revokes every token of the session that was minted so far, one with the given auth_time included. When it
-// returns nil this is durable and in force. The session itself goes on, with an AuthTime after its dead tokens', and is
-// no longer confirmed; questions in flight are overtaken.
+// RevokeSession revokes a session: it and its tokens are refused from when nil is returned, which is when this is durable,
+// until the revocation is lifted or has expired, see [Ledger.KeepRevocations]. Its record is deleted and questions in
+// flight are overtaken. After an error nothing is acknowledged.
 //
-// An error that says "revoking" means that nothing was done, and one that says "renewing" that the tokens are dead and
-// that the session is no longer active either.
-func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int64) error {
+// Where the user is known, which takes a record of the session, he is watched from then on: the same session may come
+// under another spelling of its id. Further sessions that the application names for him count only if they are active
+// now, or were added later, or [Ledger.SawSet] saw their beginning.
+func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 	s := l.settle(key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, key, now)
 	if err != nil {
-		return fmt.Errorf("revoking tokens of a session: %w", err)
+		return fmt.Errorf("revoking session: %w", err)
 	}
-	second := max(now.Unix(), found.AuthTime, authTime)
-	entry := blacklist.Entry{
-		Subject: endOf(key), Second: second,
-		Expires: time.Unix(second, 0).Add(time.Duration(l.longest.Load()) + margin),
+	if found.present {
+		defer l.users.judging(found.User)()
 	}
-	if err := l.blacklist.Revoke(ctx, entry); err != nil {
-		return fmt.Errorf("revoking tokens of a session: %w", err)
+	second := max(now.Unix(), found.AuthTime)
+	if before, ended := l.blacklist.Second(endOf(key)); ended {
+		second = max(second, before+1) // what began after that end may be ahead of the clock
+	}
+	expires := l.expiryOf(second, now)
+	entries := []blacklist.Entry{
+		{Subject: revokedSession(key), Second: second, Expires: expires},
+		{Subject: endOf(key), Second: second, Expires: l.expiryOfEnd(second)}, // it holds when the revocation is lifted
+	}
+	watched := blacklist.WatchedUser(key.Realm, found.User)
+	if found.present {
+		entries = append(entries,
+			blacklist.Entry{Subject: watched, Second: second, Expires: expires},
+			blacklist.Entry{Subject: blacklist.OwnerOf(key.Realm, key.Hash, found.User), Second: second, Expires: expires})
+		err := l.eachOf(ctx, key.Realm, found.User, now, func(other sessions.Session) {
+			if other.Key != key && l.isActive(other) {
+				entries = append(entries,
+					blacklist.Entry{Subject: admitted(other.Key), Second: other.AuthTime, Expires: expires})
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("revoking session: %w", err)
+		}
+	}
+	if err := l.blacklist.Revoke(ctx, entries...); err != nil {
+		return fmt.Errorf("revoking session: %w", err)
 	}
 	s.overtake(key)
-	if !found.active {
-		return nil
-	}
-	renewed := found.Session
-	renewed.AuthTime, renewed.Confirmed = second+1, time.Time{}
-	if err := l.store.Put(ctx, renewed, now); err != nil {
-		l.outlive(s, found, second, now)
-		return fmt.Errorf("renewing session whose tokens were revoked: %w", err)
+	l.nobodies.drop(key)
+	if found.present {
+		l.moments.mark(watched)
+		l.remove(ctx, s, found, second, now)
 	}
 	return nil
 }
 
-// Subjects is what a token can be dead by, computed once and kept with the token. The zero value is dead.
-type Subjects struct{ token, session blacklist.Subject }
-
-// SubjectsOf returns the subjects of a token with the given jti that is bound to the session.
-func SubjectsOf(jti string, key sessions.Key) Subjects {
-	return Subjects{token: blacklist.TokenID(jti), session: endOf(key)}
+// remove deletes the record of a session that is over, or sees to it that this is done later.
+func (l *Ledger) remove(ctx context.Context, s *stripe, found finding, second int64, now time.Time) {
+	if _, err := l.store.Delete(ctx, found.Key); err != nil {
+		l.outlive(s, found, second, now)
+		return
+	}
+	delete(s.undeleted, found.Key)
 }
 
-// Cause says what a token is dead by. The zero value is no cause.
-type Cause uint8
+// listed is how many sessions are listed at once.
+const listed = 200
 
-const (
-	// Ended: the token's session has ended, or all its tokens were revoked.
-	Ended Cause = iota + 1
-	// Revoked: the token itself was revoked.
-	Revoked
-)
+// eachOf calls do with each of the user's records in the realm that have not expired.
+func (l *Ledger) eachOf(
+	ctx context.Context, realm, user string, now time.Time, do func(sessions.Session),
+) error {
+	query := sessions.Query{Realm: realm, User: user, Limit: listed}
+	for {
+		page, err := l.store.List(ctx, query, now)
+		if err != nil {
+			return fmt.Errorf("listing the user's sessions: %w", err)
+		}
+		for _, session := range page.Sessions {
+			do(session)
+		}
+		if !page.More || len(page.Sessions) == 0 {
+			return nil
+		}
+		query.After = page.Sessions[len(page.Sessions)-1].Hash
+	}
+}
 
-// TokenDead says whether a verified token is dead, and by what. authTime is its auth_time in seconds since 1970. It
-// answers from memory and does not allocate.
-func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
-	if l.blacklist.Contains(subjects.token) {
-		return true, Revoked
+// RevokeUser revokes a user of a realm: all his sessions and tokens so far, up to the later of now and his newest
+// auth_time, are refused from when nil is returned, which is when this is durable, until the revocation is lifted or has
+// expired, see [Ledger.KeepRevocations]. After an error nothing is acknowledged.
+//
+// What begins later counts where the user has proven himself anew: it was added, or [Ledger.SawSet] saw its beginning.
+func (l *Ledger) RevokeUser(ctx context.Context, realm, user string) error {
+	return l.revokeUser(ctx, blacklist.RevokedUser(realm, user), scope{realm: realm, user: user})
+}
+
+// RevokeUserEverywhere revokes the user of this id in every realm, and is otherwise as [Ledger.RevokeUser].
+func (l *Ledger) RevokeUserEverywhere(ctx context.Context, user string) error {
+	return l.revokeUser(ctx, blacklist.RevokedUserEverywhere(user), scope{everywhere: true, user: user})
+}
+
+func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who scope) error {
+	if who.user == "" {
+		return errors.New("revoking user: the user id is empty")
 	}
-	if second, ended := l.blacklist.Second(subjects.session); ended && authTime <= second {
-		return true, Ended
+	defer l.users.judging(who.user)()
+	now := l.now()
+	found, err := l.knownOf(ctx, who, now)
+	if err != nil {
+		return fmt.Errorf("revoking user: %w", err)
 	}
-	return false, 0
+	expires := l.expiryOf(found.second, now)
+	if expires.Before(found.lasts.Add(margin)) {
+		expires = found.lasts.Add(margin)
+	}
+	entries := []blacklist.Entry{{Subject: subject, Second: found.second, Expires: expires}}
+	for _, end := range found.early {
+		if end.Second >= found.second {
+			entries = append(entries, l.next(end))
+		}
+	}
+	if err := l.blacklist.Revoke(ctx, entries...); err != nil {
+		return fmt.Errorf("revoking user: %w", err)
+	}
+	l.moments.mark(subject)
+	return nil
 }

@@ -21,7 +21,7 @@ func TestRevokeToken(t *testing.T) {
 	}
 	f.memory.journal.Fail(true)
 	err := f.RevokeToken(t.Context(), "jti", start.Add(time.Minute))
-	if dead, _ := f.TokenDead(SubjectsOf("jti", shop), session.AuthTime); dead || !errors.Is(err, blacklist.ErrUnavailable) {
+	if dead, _ := f.TokenDead(SubjectsOf("jti", shop, "ann"), session.AuthTime); dead || !errors.Is(err, blacklist.ErrUnavailable) {
 		t.Errorf("RevokeToken: %v, dead %v", err, dead)
 	}
 	f.memory.journal.Fail(false)
@@ -29,10 +29,10 @@ func TestRevokeToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if dead, cause := f.TokenDead(SubjectsOf("jti", shop), session.AuthTime); !dead || cause != Revoked {
+		if dead, cause := f.TokenDead(SubjectsOf("jti", shop, "ann"), session.AuthTime); !dead || cause != Revoked {
 			t.Errorf("dead %v, cause %d", dead, cause)
 		}
-		if dead, _ := f.TokenDead(SubjectsOf("another", shop), session.AuthTime); dead {
+		if dead, _ := f.TokenDead(SubjectsOf("another", shop, "ann"), session.AuthTime); dead {
 			t.Error("another token is dead")
 		}
 		f.crash()
@@ -151,7 +151,7 @@ func TestTokenDeadDoesNotAllocate(t *testing.T) {
 	f := newFixture(t)
 	session := f.learn("ann")
 	f.end(0)
-	ended, fresh := SubjectsOf("jti", shop), SubjectsOf("jti", sessions.Key{Realm: "shop"})
+	ended, fresh := SubjectsOf("jti", shop, "ann"), SubjectsOf("jti", sessions.Key{Realm: "shop"}, "ann")
 	allocations := testing.AllocsPerRun(100, func() {
 		f.TokenDead(ended, session.AuthTime)
 		f.TokenDead(fresh, session.AuthTime)
@@ -163,7 +163,7 @@ func TestTokenDeadDoesNotAllocate(t *testing.T) {
 
 func BenchmarkTokenDead(b *testing.B) {
 	f := newFixture(b)
-	subjects := SubjectsOf("jti", shop)
+	subjects := SubjectsOf("jti", shop, "ann")
 	b.ReportAllocs()
 	for b.Loop() {
 		if dead, _ := f.TokenDead(subjects, start.Unix()); dead {

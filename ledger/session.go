@@ -7,19 +7,24 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// finding is what the store holds for a key. Its Key is always set.
+// finding is what the store holds for a key, and what is in force against it. Its Key is always set.
 type finding struct {
 	sessions.Session
 	// present: there is a record that has not expired.
 	present bool
-	// active: it is that of a session that has not ended.
+	// ended: it is that of a session that has ended, or was dropped.
+	ended bool
+	// revoked: the operator said no to the session or its user.
+	revoked bool
+	// active: it is that of a session which counts.
 	active bool
 }
 
-// find looks the record up, and after that whether it has ended: in this order no end is missed in between.
+// find looks the record up, and after that what is in force against it: in this order nothing is missed in between.
 func (l *Ledger) find(ctx context.Context, key sessions.Key, now time.Time) (finding, error) {
 	session, present, err := l.store.Get(ctx, key, now)
 	if err != nil {
@@ -28,24 +33,45 @@ func (l *Ledger) find(ctx context.Context, key sessions.Key, now time.Time) (fin
 	if !present {
 		return finding{Session: sessions.Session{Key: key}}, nil
 	}
-	return finding{Session: session, present: true, active: !l.hasEnded(session)}, nil
+	found := finding{Session: session, present: true}
+	found.judge(l)
+	return found, nil
 }
 
-// hasEnded says whether the session that the record is of has ended, though the record is still there.
-func (l *Ledger) hasEnded(session sessions.Session) bool {
-	second, ended := l.blacklist.Second(endOf(session.Key))
-	return ended && session.AuthTime <= second
+// judge finds out what is in force against the session by now.
+func (f *finding) judge(l *Ledger) {
+	f.ended = l.isOver(f.Key, f.AuthTime)
+	f.revoked = l.blacklist.Contains(revokedSession(f.Key)) ||
+		l.isUserRevoked(blacklist.RevokedUser(f.Realm, f.User), f.AuthTime)
+	f.active = f.present && !f.ended && !f.revoked
+}
+
+// isActive says whether the session that the record is of counts.
+func (l *Ledger) isActive(session sessions.Session) bool {
+	found := finding{Session: session, present: true}
+	found.judge(l)
+	return found.active
 }
 
 // Active returns the session and true, or false where there is no active one: none is recorded, the record has expired,
-// or the session has ended and the record could not be deleted yet. An error means "could not tell".
+// or the session has ended and the record could not be deleted yet. [ErrRevoked] means that the operator said no to the
+// session or its user. Any other error means "could not tell".
 //
 // A session that was opened through the gateway is confirmed by being there: its Confirmed is the present.
 func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session, bool, error) {
+	if l.Revoked(key) {
+		return sessions.Session{}, false, ErrRevoked
+	}
 	now := l.now()
 	found, err := l.find(ctx, key, now)
-	if err != nil || !found.active {
+	switch {
+	case err != nil:
 		return sessions.Session{}, false, err
+	case found.revoked && !found.ended && !l.beganAnew(found):
+		l.refused(found)
+		return sessions.Session{}, false, ErrRevoked
+	case !found.active:
+		return sessions.Session{}, false, nil
 	}
 	if found.Source == sessions.Added {
 		found.Confirmed = now
@@ -53,17 +79,25 @@ func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session
 	return found.Session, true, nil
 }
 
+// beganAnew says whether the application set the session's id once more after its user was revoked, as one does whose ids
+// stem from the user. Then it is to be asked.
+func (l *Ledger) beganAnew(found finding) bool {
+	against := l.standingOf(found.Realm, found.User)
+	return l.sightings.since(found.Key, against.since) && !l.blacklist.Contains(revokedSession(found.Key))
+}
+
 // Add settles that the operator opens the session, and returns it. It takes the place of one that is there; one of
 // another user has ended with that, and where this end could not be made durable, it is reported to [Options.Report] and
-// pending. Questions in flight are overtaken: their answers are about what was before.
+// pending. Questions in flight are overtaken: their answers are about what was before. A session of a revoked user may be
+// added, and counts; where the session itself is revoked, [ErrRevoked] is returned.
 func (l *Ledger) Add(
 	ctx context.Context, key sessions.Key, identity Identity, lifetimes Lifetimes,
 ) (sessions.Session, error) {
 	if err := check(identity, lifetimes); err != nil {
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
 	}
-	session, replaced, err := l.add(ctx, key, identity, lifetimes)
-	if replaced {
+	session, unsaved, err := l.add(ctx, key, identity, lifetimes)
+	if unsaved {
 		l.persist(ctx, key)
 	}
 	if err != nil {
@@ -74,10 +108,14 @@ func (l *Ledger) Add(
 
 func (l *Ledger) add(
 	ctx context.Context, key sessions.Key, identity Identity, lifetimes Lifetimes,
-) (session sessions.Session, replaced bool, err error) {
+) (session sessions.Session, unsaved bool, err error) {
 	s := l.settle(key)
 	defer s.mu.Unlock()
+	defer l.users.learning(identity.User)()
 	now := l.now()
+	if l.blacklist.Contains(revokedSession(key)) {
+		return sessions.Session{}, false, ErrRevoked
+	}
 	found, err := l.find(ctx, key, now)
 	if err != nil {
 		return sessions.Session{}, false, err
@@ -86,7 +124,7 @@ func (l *Ledger) add(
 	return l.open(ctx, s, found, l.newSession(key, identity, lifetimes, sessions.Added, now))
 }
 
-// newSession returns a session that begins now and after whatever has ended.
+// newSession returns a session that begins now.
 func (l *Ledger) newSession(
 	key sessions.Key, identity Identity, lifetimes Lifetimes, source sessions.Source, now time.Time,
 ) sessions.Session {
@@ -94,33 +132,51 @@ func (l *Ledger) newSession(
 		Key: key, User: identity.User, Attributes: maps.Clone(identity.Attributes), Source: source,
 		AuthTime: now.Unix(), Confirmed: now, Ends: now.Add(lifetimes.MaxAge),
 	}
+	raise(&l.latest, session.AuthTime)
+	raise(&l.longestIdle, int64(min(lifetimes.Idle, lifetimes.MaxAge)))
 	return session.Touched(now, lifetimes.Idle)
 }
 
-// open writes a new session in the place of what was found. One of another user is ended first; replaced says so, also
-// beside an error.
+// open writes a new session in the place of what was found, and lets it begin after all that is over. One of another user
+// is ended first, and so is one that is revoked. unsaved says, also beside an error, that something is pending with that.
+// It is called with the user of the new session locked.
 func (l *Ledger) open(
 	ctx context.Context, s *stripe, found finding, session sessions.Session,
-) (opened sessions.Session, replaced bool, err error) {
+) (opened sessions.Session, unsaved bool, err error) {
 	now := session.Seen
-	if found.active && found.User != session.User {
-		replaced = true
+	if found.present && !found.ended && (found.revoked || found.User != session.User) {
+		unsaved = true
 		s.overtake(session.Key)
 		l.enforce(session.Key, max(now.Unix(), found.AuthTime), time.Time{})
 	}
 	l.nobodies.drop(session.Key)
-	second, ended := l.blacklist.Second(endOf(session.Key))
-	if ended {
-		session.AuthTime = max(session.AuthTime, second+1)
-	}
+	l.refusals.drop(session.Key)
+	against := l.standingOf(session.Realm, session.User)
+	session.AuthTime = l.after(session, against)
 	if err := l.store.Put(ctx, session, now); err != nil {
-		if found.present && l.hasEnded(found.Session) {
+		if second, ended := l.blacklist.Second(endOf(session.Key)); found.present && ended && found.AuthTime <= second {
 			l.outlive(s, found, second, now)
 		}
-		return sessions.Session{}, replaced, fmt.Errorf("writing session: %w", err)
+		return sessions.Session{}, unsaved, fmt.Errorf("writing session: %w", err)
 	}
 	delete(s.undeleted, session.Key)
-	return session, replaced, nil
+	return session, l.admit(session, against) || unsaved, nil
+}
+
+// after returns the session's auth_time, or the second after all that is over where that is later.
+func (l *Ledger) after(session sessions.Session, against standing) int64 {
+	authTime := session.AuthTime
+	if against.revoked {
+		authTime = max(authTime, against.second+1)
+	}
+	for _, subject := range []blacklist.Subject{
+		endOf(session.Key), blacklist.FlushedRealm(session.Realm), blacklist.FlushedAll(),
+	} {
+		if second, inForce := l.blacklist.Second(subject); inForce {
+			authTime = max(authTime, second+1)
+		}
+	}
+	return authTime
 }
 
 // Touch starts the session's idle time anew where the record is out of date by more than a minute, or by a tenth of the
@@ -161,7 +217,7 @@ func (l *Ledger) List(ctx context.Context, query sessions.Query) (sessions.Page,
 			return page, nil
 		}
 		query.After = page.Sessions[len(page.Sessions)-1].Hash
-		page.Sessions = slices.DeleteFunc(page.Sessions, l.hasEnded)
+		page.Sessions = slices.DeleteFunc(page.Sessions, func(s sessions.Session) bool { return !l.isActive(s) })
 		if len(page.Sessions) > 0 || !page.More {
 			return page, nil
 		}

@@ -57,7 +57,9 @@ func (m *moments) sweep(list *blacklist.List) {
 // sightings are the session ids that the application set lately, with the moment at which the request began that it
 // answered. They are bounded: with more of them the oldest are forgotten, and a user who has not used his by then signs
 // in once more.
-type sightings struct{ at *lru.Cache[sessions.Key, Moment] }
+type sightings struct {
+	at *lru.Cache[sessions.Key, Moment]
+}
 
 func newSightings() *sightings {
 	at, _ := lru.New[sessions.Key, Moment](maxSightings) // fails for a size below 1 only

@@ -56,7 +56,7 @@ func TestSettledOnDisk(t *testing.T) {
 		authTime int64
 		cause    ledger.Cause
 	}{{"another", ann.AuthTime, ledger.Ended}, {"jti", bob.AuthTime, ledger.Revoked}, {"another", bob.AuthTime, 0}} {
-		dead, cause := l.TokenDead(ledger.SubjectsOf(token.jti, key), token.authTime)
+		dead, cause := l.TokenDead(ledger.SubjectsOf(token.jti, key, "ann"), token.authTime)
 		if cause != token.cause || dead != (token.cause != 0) {
 			t.Errorf("token %s of %d: dead %v, cause %d; want %d", token.jti, token.authTime, dead, cause, token.cause)
 		}

@@ -1,0 +1,49 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// KillTokens revokes every token of the session that was minted so far, one with the given auth_time included. When it
+// returns nil this is durable and in force. The session itself goes on, with an AuthTime after its dead tokens', and is
+// no longer confirmed; questions in flight are overtaken.
+//
+// An error that says "revoking" means that nothing was done, and one that says "renewing" that the tokens are dead and
+// that the session is no longer active either.
+func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int64) error {
+	s := l.settle(key)
+	defer s.mu.Unlock()
+	now := l.now()
+	found, err := l.find(ctx, key, now)
+	if err != nil {
+		return fmt.Errorf("revoking tokens of a session: %w", err)
+	}
+	if found.present {
+		defer l.users.learning(found.User)()
+		found.judge(l) // once more: the user may have been revoked before he was locked
+	}
+	second := max(now.Unix(), found.AuthTime, authTime)
+	entry := blacklist.Entry{Subject: endOf(key), Second: second, Expires: l.expiryOfEnd(second)}
+	if err := l.blacklist.Revoke(ctx, entry); err != nil {
+		return fmt.Errorf("revoking tokens of a session: %w", err)
+	}
+	s.overtake(key)
+	if !found.active {
+		if found.present {
+			l.remove(ctx, s, found, second, now) // its user is revoked, and it must not come back when he is not
+		}
+		return nil
+	}
+	renewed := found.Session
+	renewed.AuthTime, renewed.Confirmed = second+1, time.Time{}
+	if err := l.store.Put(ctx, renewed, now); err != nil {
+		l.outlive(s, found, second, now)
+		return fmt.Errorf("renewing session whose tokens were revoked: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+)
+
+const day = 24 * time.Hour
+
+func (f *fixture) expectExpiry(subject blacklist.Subject, want time.Duration) {
+	f.t.Helper()
+	entry, in := f.blacklist.Entry(subject)
+	if got := entry.Expires.Sub(f.clock()); !in || got != want {
+		f.t.Errorf("%v %q is in force (%v) for %v, want %v", subject.Kind(), subject.User(), in, got, want)
+	}
+}
+
+func TestRevocationsExpire(t *testing.T) {
+	f := newFixture(t)
+	f.KeepRevocations(3 * day)
+	f.learnAt(one, "ann")
+	f.ok(f.RevokeSession(ctx, one))
+	f.ok(f.RevokeUser(ctx, "shop", "bob"))
+	f.advance(3*day - time.Second)
+	if !f.Revoked(one) || !f.standingOf("shop", "bob").revoked || !f.standingOf("shop", "ann").watched {
+		t.Error("over too soon")
+	}
+	f.ok(f.blacklist.Retry(ctx))
+	f.crash()
+	f.KeepRevocations(3 * day)
+	f.advance(3 * day)
+	f.sweep(ctx)
+	f.learnAt(one, "ann")
+	f.learnAt(two, "ann")
+	f.learnAt(three, "bob")
+	if len(f.moments.at) != 0 || f.blacklist.Len() != 0 {
+		t.Errorf("%d moments and %d entries are left", len(f.moments.at), f.blacklist.Len())
+	}
+}
+
+// However short the time that was asked for: no token and no record outlives what is said of it.
+func TestRevocationsOutliveWhatTheyHit(t *testing.T) {
+	f := newFixture(t)
+	f.KeepRevocations(time.Second)
+	f.ok(f.RevokeUser(ctx, "shop", "bob"))
+	f.expectExpiry(blacklist.RevokedUser("shop", "bob"), tokenLife+margin)
+	f.learnAt(one, "ann")
+	f.ok(f.RevokeUser(ctx, "shop", "ann"))
+	f.expectExpiry(blacklist.RevokedUser("shop", "ann"), lives.Idle+margin)
+	f.crash() // the idle time is forgotten, and the records are looked at
+	f.KeepRevocations(time.Second)
+	f.ok(f.RevokeUser(ctx, "shop", "ann"))
+	f.ok(f.RevokeUserEverywhere(ctx, "ann"))
+	f.expectExpiry(blacklist.RevokedUserEverywhere("ann"), tokenLife+margin)
+	f.advance(tokenLife)
+	if _, _, err := f.Active(ctx, one); err == nil {
+		t.Error("not refused")
+	}
+	f.expectExpiry(blacklist.RevokedUserEverywhere("ann"), lives.Idle-tokenLife+margin)
+}
+
+func TestRefusalProlongs(t *testing.T) {
+	watched, owner := blacklist.WatchedUser("shop", "ann"), blacklist.OwnerOf("shop", one.Hash, "ann")
+	for name, c := range map[string]struct {
+		refuse            func(f *fixture)
+		session, user, ev time.Duration // how long what is in force after ten days
+	}{
+		"nobody": {func(*fixture) {}, 20 * day, 20 * day, 20 * day},
+		"the session": {func(f *fixture) {
+			f.Revoked(one)
+		}, 30 * day, 20 * day, 20 * day},
+		"another spelling": {func(f *fixture) {
+			_, _ = f.named(two, "ann")
+		}, 30 * day, 20 * day, 20 * day},
+		"the user's session": {func(f *fixture) {
+			_, _ = f.named(two, "bob")
+		}, 20 * day, 30 * day, 30 * day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.learnAt(one, "ann")
+			f.ok(f.RevokeSession(ctx, one))
+			f.ok(f.RevokeUser(ctx, "shop", "bob"))
+			f.ok(f.RevokeUserEverywhere(ctx, "bob"))
+			f.advance(10 * day)
+			c.refuse(f)
+			for range 2 {
+				for _, subject := range []blacklist.Subject{revokedSession(one), watched, owner} {
+					f.expectExpiry(subject, c.session)
+				}
+				f.expectExpiry(blacklist.RevokedUser("shop", "bob"), c.user)
+				f.expectExpiry(blacklist.RevokedUserEverywhere("bob"), c.ev)
+				f.retry(ctx)
+				f.crash()
+			}
+		})
+	}
+}
+
+func TestProlongingIsWrittenOnceADay(t *testing.T) {
+	f := newFixture(t)
+	f.ok(f.RevokeSession(ctx, one))
+	writes := f.memory.journal.Writes()
+	for range 49 {
+		f.Revoked(one)
+		f.retry(ctx)
+		f.advance(time.Hour)
+	}
+	if got := f.memory.journal.Writes() - writes; got != 2 {
+		t.Errorf("written %d times in 49 hours", got)
+	}
+}
+
+func TestUseProlongsAdmission(t *testing.T) {
+	f := newFixture(t)
+	f.learnAt(one, "ann")
+	f.learnAt(two, "ann")
+	f.ok(f.RevokeSession(ctx, one))
+	f.expectExpiry(admitted(two), 30*day)
+	f.advance(10 * day)
+	f.learnAt(two, "ann")
+	f.expectExpiry(admitted(two), 30*day)
+	if f.blacklist.Pending(admitted(two)) {
+		t.Error("not durable")
+	}
+}
+
+// What is lifted does not come back because it was about to be prolonged.
+func TestLiftedIsNotProlonged(t *testing.T) {
+	f := newFixture(t)
+	f.learnAt(one, "ann")
+	f.ok(f.RevokeSession(ctx, one))
+	f.advance(10 * day)
+	f.Revoked(one)
+	_, err := f.LiftSession(ctx, one)
+	f.ok(err)
+	f.retry(ctx)
+	f.crash()
+	f.learnAt(one, "ann")
+	f.learnAt(two, "ann")
+}
+
+func TestSightingsNeedSomebodyFlagged(t *testing.T) {
+	f := newFixture(t)
+	f.SawSet(two, f.Moment())
+	if f.sightings.at.Len() != 0 {
+		t.Error("remembered though nobody is revoked or watched")
+	}
+	f.ok(f.RevokeUserEverywhere(ctx, "ann"))
+	for i := range maxSightings + 1 {
+		key := two
+		key.Hash[0], key.Hash[1], key.Hash[2] = byte(i), byte(i>>8), byte(i>>16)
+		f.SawSet(key, f.Moment())
+	}
+	if f.sightings.at.Len() != maxSightings {
+		t.Errorf("%d are remembered, want %d", f.sightings.at.Len(), maxSightings)
+	}
+}

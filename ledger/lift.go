@@ -1,0 +1,90 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// LiftToken takes back [Ledger.RevokeToken], and says whether there was something to take back. When it returns nil this
+// is durable; after an error the revocation is in force as before. So it is with the other methods that lift.
+func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
+	lifted, err := l.blacklist.Lift(ctx, blacklist.TokenID(jti))
+	if err != nil {
+		return false, fmt.Errorf("lifting the revocation of a token: %w", err)
+	}
+	return lifted, nil
+}
+
+// LiftSession takes back [Ledger.RevokeSession]. The session is asked about anew; its old tokens remain dead. Its user is
+// no longer watched, unless there are more revoked sessions of his; then this one counts all the same.
+func (l *Ledger) LiftSession(ctx context.Context, key sessions.Key) (bool, error) {
+	s := l.settle(key)
+	defer s.mu.Unlock()
+	gone := []blacklist.Subject{revokedSession(key)}
+	if owner, known := l.ownerOf(key); known {
+		defer l.users.judging(owner.User())()
+		gone = append(gone, owner)
+		if l.isLastOwned(owner) {
+			gone = append(gone, blacklist.WatchedUser(key.Realm, owner.User()))
+		}
+	}
+	lifted, err := l.liftSession(ctx, key, gone)
+	if err != nil {
+		return false, fmt.Errorf("lifting the revocation of a session: %w", err)
+	}
+	return lifted, nil
+}
+
+func (l *Ledger) liftSession(ctx context.Context, key sessions.Key, gone []blacklist.Subject) (bool, error) {
+	if l.blacklist.Contains(revokedSession(key)) {
+		// Second 0: it does not count against a revocation of the user himself.
+		entry := blacklist.Entry{Subject: admitted(key), Expires: l.expiryOf(0, l.now())}
+		if err := l.blacklist.Revoke(ctx, entry); err != nil {
+			return false, err
+		}
+	}
+	lifted, err := l.blacklist.Lift(ctx, gone...)
+	if err == nil {
+		l.refusals.sweep(time.Time{})
+	}
+	return lifted, err
+}
+
+// isLastOwned says whether the session is the only revoked one of its user.
+func (l *Ledger) isLastOwned(owner blacklist.Subject) bool {
+	for other := range l.ownedBy(owner.Realm(), owner.User()) {
+		if other != owner {
+			return false
+		}
+	}
+	return true
+}
+
+// LiftUser takes back [Ledger.RevokeUser]. His sessions and tokens from before it that have not expired or ended meanwhile
+// count again.
+func (l *Ledger) LiftUser(ctx context.Context, realm, user string) (bool, error) {
+	return l.liftUser(ctx, blacklist.RevokedUser(realm, user))
+}
+
+// LiftUserEverywhere takes back [Ledger.RevokeUserEverywhere], and is otherwise as [Ledger.LiftUser].
+func (l *Ledger) LiftUserEverywhere(ctx context.Context, user string) (bool, error) {
+	return l.liftUser(ctx, blacklist.RevokedUserEverywhere(user))
+}
+
+func (l *Ledger) liftUser(ctx context.Context, subject blacklist.Subject) (bool, error) {
+	defer l.users.judging(subject.User())()
+	second, _ := l.blacklist.Second(subject)
+	lifted, err := l.blacklist.Lift(ctx, subject)
+	if err != nil {
+		return false, fmt.Errorf("lifting the revocation of a user: %w", err)
+	}
+	if lifted {
+		raise(&l.lifted, second+1) // what began after it may be ahead of the clock, which no entry says any more
+	}
+	l.refusals.sweep(time.Time{})
+	return lifted, nil
+}

@@ -1,0 +1,120 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// scope is what a revocation or a flush is about.
+//
+// It has to name a second that nothing known in the scope is after. What is known has the auth_time of the clock when it
+// began, unless an entry made it begin later: then it is one second after that entry, which is still in the list while
+// that second is to come. So the entries tell how far ahead of the clock an auth_time can be.
+type scope struct {
+	everywhere bool
+	realm      string // unless everywhere
+	user       string // empty: all
+}
+
+func (s scope) includes(subject blacklist.Subject) bool {
+	inRealm := s.everywhere || subject.Realm() == s.realm ||
+		subject.Kind() == blacklist.KindUserEverywhere || subject.Kind() == blacklist.KindAll
+	return inRealm && (s.user == "" || subject.User() == "" || subject.User() == s.user)
+}
+
+// latestOf returns a second that nothing in the scope is after, sessions aside that have ended just now or will have.
+func (l *Ledger) latestOf(scope scope, now time.Time) int64 {
+	second := max(now.Unix(), l.latest.Load(), l.lifted.Load())
+	for _, kind := range []blacklist.Kind{
+		blacklist.KindUser, blacklist.KindUserEverywhere, blacklist.KindRealm, blacklist.KindAll,
+	} {
+		for entry := range l.blacklist.Entries(kind) {
+			if scope.includes(entry.Subject) {
+				second = max(second, entry.Second+1)
+			}
+		}
+	}
+	return second
+}
+
+// endsFrom returns the ends in the scope at or after the second. What began after one of them is after the second.
+func (l *Ledger) endsFrom(scope scope, second int64) []blacklist.Entry {
+	var ends []blacklist.Entry
+	for end := range l.blacklist.Entries(blacklist.KindEnd) {
+		if end.Second >= second && scope.includes(end.Subject) {
+			ends = append(ends, end)
+		}
+	}
+	return ends
+}
+
+// next returns the end of what began after the given end.
+func (l *Ledger) next(end blacklist.Entry) blacklist.Entry {
+	end.Second++
+	end.Expires = l.expiryOfEnd(end.Second)
+	return end
+}
+
+// known collects what is known of the user of a scope.
+type known struct {
+	scope  scope
+	second int64 // the newest auth_time, or now if that is later
+	lasts  time.Time
+	// early are ends of sessions that have no record. What began after them may have been his.
+	early []blacklist.Entry
+}
+
+func (k *known) note(session sessions.Session) {
+	k.second = max(k.second, session.AuthTime)
+	if session.Expires.After(k.lasts) {
+		k.lasts = session.Expires
+	}
+}
+
+// knownOf collects what is known of the scope's user. It is called with the user locked, so that nothing is added.
+func (l *Ledger) knownOf(ctx context.Context, scope scope, now time.Time) (known, error) {
+	found := known{scope: scope, second: l.latestOf(scope, now), lasts: now}
+	if !scope.everywhere {
+		if err := l.eachOf(ctx, scope.realm, scope.user, now, found.note); err != nil {
+			return known{}, err
+		}
+	}
+	for _, end := range l.endsFrom(scope, found.second) {
+		present, err := l.noteOne(ctx, &found, end.Subject, now)
+		if err != nil {
+			return known{}, err
+		}
+		if !present {
+			found.early = append(found.early, end)
+		}
+	}
+	for admitted := range l.blacklist.Entries(blacklist.KindAdmitted) {
+		if admitted.Second <= found.second || !scope.includes(admitted.Subject) {
+			continue
+		}
+		present, err := l.noteOne(ctx, &found, admitted.Subject, now)
+		if err != nil {
+			return known{}, err
+		}
+		if !present { // it may have been his as well, and must not count any more
+			found.second = max(found.second, admitted.Second)
+		}
+	}
+	return found, nil
+}
+
+// noteOne notes the session that the subject names, if it is the user's. It says whether there is a record, whosever.
+func (l *Ledger) noteOne(ctx context.Context, found *known, subject blacklist.Subject, now time.Time) (bool, error) {
+	key := sessions.Key{Realm: subject.Realm(), Hash: subject.Digest()}
+	record, err := l.find(ctx, key, now)
+	if err != nil {
+		return false, err
+	}
+	if record.present && record.User == found.scope.user {
+		found.note(record.Session)
+	}
+	return record.present, nil
+}
