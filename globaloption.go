@@ -13,6 +13,9 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("jwt_session", parseGlobalOption)
 }
 
+// globalOptions are the options that there are, for errors.
+const globalOptions = "store, key, token_cache, revoked_for"
+
 // parseGlobalOption reads the global option into the app's JSON.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
@@ -42,7 +45,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := parser.end(); err != nil {
 		return err
 	}
-	return parser.block("jwt_session", "store, key, token_cache, revoked_for", func(name string) error {
+	return parser.block("jwt_session", globalOptions, func(name string) error {
 		switch name {
 		case "store":
 			return a.unmarshalStore(d)

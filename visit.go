@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -69,6 +70,10 @@ func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.
 		v.began = v.gateway.ledger.Moment()
 	}
 	v.readToken()
+	if v.credential.Reason == validator.SessionAmbiguous || v.token.Reason == validator.TokenAmbiguous {
+		v.warn("requests bring two values of one cookie, so that neither counts; something else on this site or a site "+
+			"next to it sets a cookie of that name", zap.String("reason", string(cmp.Or(v.credential.Reason, v.token.Reason))))
+	}
 	v.revoked = v.gateway != nil && v.credential.Presence == validator.Present && v.gateway.ledger.Revoked(v.key())
 	return v, nil
 }

@@ -25,6 +25,8 @@ const (
 	KindAdmitted
 	// KindOwner: whose session a revoked one is, see [OwnerOf].
 	KindOwner
+	// KindLifted: what was lifted is still of weight, see [Lifted].
+	KindLifted
 
 	kinds = iota + 1
 )
@@ -57,6 +59,8 @@ func (k Kind) String() string {
 		return "admitted"
 	case KindOwner:
 		return "owner"
+	case KindLifted:
+		return "lifted"
 	default:
 		return "unknown"
 	}
@@ -75,13 +79,13 @@ const (
 
 func (k Kind) form() form {
 	switch k {
-	case KindToken, KindAll:
+	case KindToken, KindAll, KindLifted:
 		return bare
-	case KindEnd, KindSession, KindAdmitted, KindRealm:
+	case KindEnd, KindSession, KindRealm:
 		return ofRealm
 	case KindUserEverywhere:
 		return ofUser
-	case KindUser, KindWatched, KindOwner:
+	case KindUser, KindWatched, KindAdmitted, KindOwner:
 		return ofBoth
 	default:
 		return noForm

@@ -70,10 +70,10 @@ func FlushedAll() Subject { return Subject{kind: KindAll} }
 // names for him need an [AdmittedSession], or to be seen at their beginning. It hits nothing by itself.
 func WatchedUser(realm, user string) Subject { return RevokedUser(realm, user).Watched() }
 
-// AdmittedSession returns the subject that is a session of a watched or revoked user that counts all the same. Against a
-// revoked user it does so if the entry's second is after that of the revocation. It hits nothing.
-func AdmittedSession(realm string, session [sha256.Size]byte) Subject {
-	return Subject{kind: KindAdmitted, realm: realm, digest: session}
+// AdmittedSession returns the subject that is a session of a watched or revoked user that counts all the same, as his.
+// While he is revoked it does so if the entry's second is after that of the revocation. It hits nothing.
+func AdmittedSession(realm string, session [sha256.Size]byte, user string) Subject {
+	return Subject{kind: KindAdmitted, realm: realm, user: user, digest: session}
 }
 
 // OwnerOf returns the subject that says whose session a revoked one is, so that the user is watched as long as there is
@@ -81,6 +81,10 @@ func AdmittedSession(realm string, session [sha256.Size]byte) Subject {
 func OwnerOf(realm string, session [sha256.Size]byte, user string) Subject {
 	return Subject{kind: KindOwner, realm: realm, user: user, digest: session}
 }
+
+// Lifted returns the subject that stands for entries that were lifted: the entry's second is the latest of theirs, which
+// sessions may have begun after. It hits nothing.
+func Lifted() Subject { return Subject{kind: KindLifted} }
 
 // Kind returns what an entry for the subject means.
 func (s Subject) Kind() Kind { return s.kind }
@@ -92,7 +96,7 @@ func (s Subject) Realm() string { return s.realm }
 func (s Subject) User() string { return s.user }
 
 // Digest returns the SHA-256 that the subject is named by: of a session id, a token id or a user id. It is zero for all of
-// a realm and for everything.
+// a realm, for everything and for what was lifted.
 func (s Subject) Digest() [sha256.Size]byte { return s.digest }
 
 // Bytes returns the form that journals use as a key; [ParseSubject] reads it. No two subjects have the same one. It
@@ -140,7 +144,7 @@ func (s Subject) isSound() bool {
 	switch s.kind {
 	case KindUser, KindWatched, KindUserEverywhere:
 		return s.digest == sha256.Sum256([]byte(s.user))
-	case KindRealm, KindAll:
+	case KindRealm, KindAll, KindLifted:
 		return s.digest == [sha256.Size]byte{}
 	default:
 		return s.kind.form() != noForm

@@ -15,10 +15,10 @@ func TestSubjectsDiffer(t *testing.T) {
 	all := []Subject{
 		TokenID("jti"), TokenID("jti2"), EndOf("shop", session), EndOf("", session), EndOf("shop\x00", session),
 		EndOf("shop", [32]byte{}),
-		RevokedSession("shop", session), AdmittedSession("shop", session), OwnerOf("shop", session, "ann"),
+		RevokedSession("shop", session), AdmittedSession("shop", session, "ann"), OwnerOf("shop", session, "ann"),
 		OwnerOf("shop", session, "bob"), RevokedUser("shop", "ann"), RevokedUser("sho", "pann"), RevokedUser("shopann", ""),
 		RevokedUser("", "shopann"), RevokedUserEverywhere("ann"), WatchedUser("shop", "ann"), FlushedRealm("shop"),
-		FlushedRealm(""), FlushedAll(), Subject{},
+		FlushedRealm(""), FlushedAll(), Lifted(), Subject{},
 	}
 	seen := make(map[string]bool)
 	for i, one := range all {
@@ -51,8 +51,9 @@ func TestSubjectBytes(t *testing.T) {
 		{FlushedRealm("shop"), 6, zeros, "shop"},
 		{FlushedAll(), 7, zeros, ""},
 		{WatchedUser("shop", "ann"), 8, ann, "\x04shopann"},
-		{AdmittedSession("shop", digest), 9, digest, "shop"},
+		{AdmittedSession("shop", digest, "ann"), 9, digest, "\x04shopann"},
 		{OwnerOf("shop", digest, "ann"), 10, digest, "\x04shopann"},
+		{Lifted(), 11, zeros, ""},
 	} {
 		want := append(append([]byte{c.kind}, c.digest[:]...), c.rest...)
 		if got := c.subject.Bytes(); !bytes.Equal(got, want) {
@@ -93,7 +94,7 @@ func drawSubject(t *rapid.T) Subject {
 	return rapid.SampledFrom([]Subject{
 		TokenID(user), EndOf(realm, digest), RevokedSession(realm, digest), RevokedUser(realm, user),
 		RevokedUserEverywhere(user), FlushedRealm(realm), FlushedAll(), WatchedUser(realm, user),
-		AdmittedSession(realm, digest), OwnerOf(realm, digest, user),
+		AdmittedSession(realm, digest, user), Lifted(), OwnerOf(realm, digest, user),
 	}).Draw(t, "subject")
 }
 
@@ -123,6 +124,7 @@ func TestParseSubjectRefuses(t *testing.T) {
 		"a kind to come":        append([]byte{99}, make([]byte, 32)...),
 		"a token id in a realm": append(TokenID("jti").Bytes(), 'x'),
 		"everything in a realm": append(FlushedAll().Bytes(), 'x'),
+		"a lifted realm":        append(Lifted().Bytes(), 'x'),
 		"a user of another":     append(RevokedUserEverywhere("ann").Bytes(), 'x'),
 		"a realm with a digest": append(append([]byte{6}, sha256.New().Sum(nil)...), "shop"...),
 		"a realm too short":     append(OwnerOf("", [32]byte{}, "").Bytes()[:33], 5, 's'),

@@ -111,12 +111,12 @@ func testSubjects(t *testing.T, journal blacklist.Journal) {
 		blacklist.EndOf("shop", digest), blacklist.EndOf("shop", zeros), blacklist.EndOf("shops", zeros),
 		blacklist.EndOf("", zeros), blacklist.EndOf("\x00", zeros), blacklist.EndOf("a/b", zeros),
 		blacklist.EndOf(strings.Repeat("r", 300), zeros),
-		blacklist.RevokedSession("shop", digest), blacklist.AdmittedSession("shop", digest),
+		blacklist.RevokedSession("shop", digest), blacklist.AdmittedSession("shop", digest, "ann"),
 		blacklist.RevokedUser("shop", "ann"), blacklist.RevokedUser("sho", "pann"), blacklist.RevokedUser("", ""),
 		blacklist.RevokedUser(strings.Repeat("r", 300), strings.Repeat("u", 256)),
 		blacklist.RevokedUserEverywhere("ann"), blacklist.WatchedUser("shop", "ann"),
 		blacklist.OwnerOf("shop", digest, "ann"), blacklist.OwnerOf("shop", digest, "bob"),
-		blacklist.FlushedRealm("shop"), blacklist.FlushedRealm(""), blacklist.FlushedAll(),
+		blacklist.FlushedRealm("shop"), blacklist.FlushedRealm(""), blacklist.FlushedAll(), blacklist.Lifted(),
 	} {
 		expires := later.Add(time.Duration(i) * time.Minute)
 		all = append(all, blacklist.Entry{Subject: subject, Second: int64(i) * 1_000_000_007, Expires: expires})
