@@ -70,10 +70,10 @@ func (a *App) deskFor(realm string, config *Whoami) (*whoami.Desk[settlement], e
 
 // ask asks the application whose session it is. Where the session was ended meanwhile, the answer is about what was
 // before, and so is asked for once more.
-func (v *visit) ask(known bool) validator.SessionState {
-	result := v.askOnce(known)
+func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
+	result := v.askOnce(known, maxAge)
 	if errors.Is(result.err, ledger.ErrOvertaken) {
-		result = v.askOnce(false)
+		result = v.askOnce(false, maxAge)
 	}
 	if errors.Is(result.err, ledger.ErrRevoked) {
 		v.revoked = true
@@ -100,7 +100,7 @@ func (v *visit) ask(known bool) validator.SessionState {
 }
 
 // askOnce puts one question, or joins one that is under way about the same session.
-func (v *visit) askOnce(known bool) settlement {
+func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	exchange, err := v.whoami.template.Prepare(v.request, v.request.Header["Cookie"], v.next)
 	if err != nil {
 		return settlement{outcome: whoami.NotAsked(err)}
@@ -110,9 +110,9 @@ func (v *visit) askOnce(known bool) settlement {
 	query := whoami.Query{Key: v.key(), Known: known, Client: client}
 	// The question outlives this visit, so it must not hold on to it.
 	question := question{
-		source: v.whoami, ledger: v.gateway.ledger, key: v.key(), exchange: exchange,
+		Handler: v.Handler, ledger: v.gateway.ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
-		names:     v.sessionCookies, sent: v.cookies,
+		sent:      v.cookies,
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
@@ -123,37 +123,56 @@ func (v *visit) askOnce(known bool) settlement {
 
 // question is one question to the application.
 type question struct {
-	source    *whoamiSource
+	*Handler
+
 	ledger    *ledger.Ledger
 	key       sessions.Key
+	maxAge    time.Duration // of an answer that would do
 	lifetimes ledger.Lifetimes
 	exchange  *whoami.Exchange
-	names     validator.SessionCookies
 	sent      validator.Cookies
 }
 
 // put asks, reads the answer and settles it. The question is registered before it is sent, so that an end from then on
-// makes its answer void.
+// makes its answer void. It is not sent where another one was answered since this one's visitor looked.
 func (q question) put(release func()) settlement {
+	if known, ok := q.answered(); ok {
+		release()
+		return known
+	}
 	registered := q.ledger.Ask(q.key)
 	defer registered.Withdraw()
-	outcome := q.source.page.Read(q.exchange.Send(release), q.changed)
+	outcome := q.whoami.page.Read(q.exchange.Send(release), q.changed)
 	result := settlement{outcome: outcome}
 	switch outcome := outcome.(type) {
 	case whoami.Identified:
 		identity := ledger.Identity{User: outcome.User, Attributes: outcome.Attributes}
 		result.session, result.err = registered.Identified(context.Background(), identity, q.lifetimes)
 	case whoami.Nobody:
-		result.err = registered.Nobody(context.Background(), q.source.negativeTTL)
+		result.err = registered.Nobody(context.Background(), q.whoami.negativeTTL)
 	}
 	return result
+}
+
+// answered returns what is known by now, if that will do.
+func (q question) answered() (settlement, bool) {
+	record, active, err := q.ledger.Active(context.Background(), q.key)
+	switch {
+	case err != nil:
+		return settlement{}, false
+	case active && q.isCurrent(record, q.maxAge, q.app.now()):
+		return settlement{outcome: whoami.Identified{User: record.User, Attributes: record.Attributes}, session: record}, true
+	case !active && q.ledger.IsNobody(q.key):
+		return settlement{outcome: whoami.Nobody{Reason: whoami.NoMatch}}, true
+	}
+	return settlement{}, false
 }
 
 // changed names the session cookies that the answer would change.
 func (q question) changed(lines []string) []string {
 	var names []string
 	for _, line := range lines {
-		if cookie := readSetCookie(line); q.names.Match(cookie.name) && !sentSame(q.sent, cookie) {
+		if cookie := readSetCookie(line); q.sessionCookies.Match(cookie.name) && !sentSame(q.sent, cookie) {
 			names = append(names, cookie.name)
 		}
 	}

@@ -264,7 +264,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 		v.couldNotTell(reasonStoreUnavailable, err)
 		return validator.Undetermined
 	}
-	if active && v.isCurrent(record, maxAge) {
+	if active && v.isCurrent(record, maxAge, v.now) {
 		if err := v.gateway.ledger.Touch(ctx, record, time.Duration(v.SessionIdleTimeout)); err != nil {
 			v.warn("touching session", zap.Error(err)) // it counts all the same; only its idle time goes on
 		}
@@ -274,19 +274,19 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	if v.whoami == nil || !active && v.gateway.ledger.IsNobody(v.key()) {
 		return validator.Unknown
 	}
-	return v.ask(active)
+	return v.ask(active, maxAge)
 }
 
-// isCurrent says whether the record may be used as it is.
-func (v *visit) isCurrent(record sessions.Session, maxAge time.Duration) bool {
+// isCurrent says whether a record may be used as it is.
+func (h *Handler) isCurrent(record sessions.Session, maxAge time.Duration, now time.Time) bool {
 	if record.Source == sessions.Added {
 		return true // the operator's word; nobody else is asked
 	}
-	if v.now.Sub(record.Confirmed) >= maxAge {
+	if now.Sub(record.Confirmed) >= maxAge {
 		return false
 	}
-	for _, name := range v.needs {
-		if _, known := record.Attributes[name]; !known && v.whoami.reads(name) {
+	for _, name := range h.needs {
+		if _, known := record.Attributes[name]; !known && h.whoami.reads(name) {
 			return false
 		}
 	}
