@@ -16,7 +16,7 @@ func (l *Ledger) counts(found finding, user string, against standing) bool {
 	if !against.isFlagged() || found.active && found.User == user {
 		return true
 	}
-	second, isAdmitted := l.blacklist.Second(admitted(found.Key))
+	second, isAdmitted := l.blacklist.Second(admitted(found.Key, user))
 	if isAdmitted && (!against.revoked || second > against.second) {
 		return true
 	}
@@ -46,7 +46,7 @@ func (l *Ledger) admit(session sessions.Session, against standing) bool {
 	if !against.isFlagged() {
 		return false
 	}
-	subject := admitted(session.Key)
+	subject := admitted(session.Key, session.User)
 	if entry, ok := l.blacklist.Entry(subject); ok && entry.Second >= session.AuthTime {
 		return l.prolong(time.Time{}, subject)
 	}

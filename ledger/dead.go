@@ -64,6 +64,6 @@ func revokedSession(key sessions.Key) blacklist.Subject {
 	return blacklist.RevokedSession(key.Realm, key.Hash)
 }
 
-func admitted(key sessions.Key) blacklist.Subject {
-	return blacklist.AdmittedSession(key.Realm, key.Hash)
+func admitted(key sessions.Key, user string) blacklist.Subject {
+	return blacklist.AdmittedSession(key.Realm, key.Hash, user)
 }

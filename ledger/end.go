@@ -47,10 +47,10 @@ func (l *Ledger) ended(ctx context.Context, key sessions.Key, ended bool, err er
 }
 
 // persist makes durable what came with something else, whose outcome does not depend on it.
-func (l *Ledger) persist(ctx context.Context, key sessions.Key) {
+func (l *Ledger) persist(ctx context.Context, key sessions.Key, user string) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
-	if err := l.blacklist.Persist(ctx, endOf(key), admitted(key)); err != nil {
+	if err := l.blacklist.Persist(ctx, endOf(key), admitted(key, user)); err != nil {
 		l.report(fmt.Errorf("ending session of another user, or admitting one: %w", err))
 	}
 }

@@ -31,7 +31,7 @@ func (l *Ledger) flush(ctx context.Context, subject blacklist.Subject, dropped s
 	second := l.latestOf(dropped, now)
 	entries := []blacklist.Entry{{Subject: subject, Second: second, Expires: l.expiryOf(second, now)}}
 	for _, end := range l.endsFrom(dropped, second) {
-		entries = append(entries, l.next(end))
+		entries = append(entries, l.next(end, now))
 	}
 	if err := l.blacklist.Revoke(ctx, entries...); err != nil {
 		return fmt.Errorf("dropping all sessions: %w", err)

@@ -42,7 +42,6 @@ type Ledger struct {
 	longestIdle    atomic.Int64 // longest idle time of a record, likewise
 	revocationLife atomic.Int64 // likewise
 	latest         atomic.Int64 // the latest second at which a session began, by the clock
-	lifted         atomic.Int64 // the latest second that a session began after because of what was lifted since
 
 	stripes   [256]stripe
 	users     users

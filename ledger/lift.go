@@ -24,25 +24,28 @@ func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
 func (l *Ledger) LiftSession(ctx context.Context, key sessions.Key) (bool, error) {
 	s := l.settle(key)
 	defer s.mu.Unlock()
-	gone := []blacklist.Subject{revokedSession(key)}
-	if owner, known := l.ownerOf(key); known {
+	owner, known := l.ownerOf(key)
+	if known {
 		defer l.users.judging(owner.User())()
-		gone = append(gone, owner)
-		if l.isLastOwned(owner) {
-			gone = append(gone, blacklist.WatchedUser(key.Realm, owner.User()))
-		}
 	}
-	lifted, err := l.liftSession(ctx, key, gone)
+	lifted, err := l.liftSession(ctx, key, owner, known)
 	if err != nil {
 		return false, fmt.Errorf("lifting the revocation of a session: %w", err)
 	}
 	return lifted, nil
 }
 
-func (l *Ledger) liftSession(ctx context.Context, key sessions.Key, gone []blacklist.Subject) (bool, error) {
-	if l.blacklist.Contains(revokedSession(key)) {
+func (l *Ledger) liftSession(ctx context.Context, key sessions.Key, owner blacklist.Subject, known bool) (bool, error) {
+	gone := []blacklist.Subject{revokedSession(key)}
+	if known {
+		gone = append(gone, owner)
+	}
+	switch {
+	case known && l.isLastOwned(owner):
+		gone = append(gone, blacklist.WatchedUser(key.Realm, owner.User()))
+	case known:
 		// Second 0: it does not count against a revocation of the user himself.
-		entry := blacklist.Entry{Subject: admitted(key), Expires: l.expiryOf(0, l.now())}
+		entry := blacklist.Entry{Subject: admitted(key, owner.User()), Expires: l.expiryOf(0, l.now())}
 		if err := l.blacklist.Revoke(ctx, entry); err != nil {
 			return false, err
 		}
@@ -77,13 +80,16 @@ func (l *Ledger) LiftUserEverywhere(ctx context.Context, user string) (bool, err
 
 func (l *Ledger) liftUser(ctx context.Context, subject blacklist.Subject) (bool, error) {
 	defer l.users.judging(subject.User())()
-	second, _ := l.blacklist.Second(subject)
+	if second, inForce := l.blacklist.Second(subject); inForce && second >= l.now().Unix() {
+		// What began after it is ahead of the clock, which no entry would say any more.
+		entry := blacklist.Entry{Subject: blacklist.Lifted(), Second: second, Expires: l.expiryOfEnd(second)}
+		if err := l.blacklist.Revoke(ctx, entry); err != nil {
+			return false, fmt.Errorf("lifting the revocation of a user: %w", err)
+		}
+	}
 	lifted, err := l.blacklist.Lift(ctx, subject)
 	if err != nil {
 		return false, fmt.Errorf("lifting the revocation of a user: %w", err)
-	}
-	if lifted {
-		raise(&l.lifted, second+1) // what began after it may be ahead of the clock, which no entry says any more
 	}
 	l.refusals.sweep(time.Time{})
 	return lifted, nil

@@ -82,7 +82,7 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 	}
 	session, unsaved, err := q.identify(ctx, identity, lifetimes)
 	if unsaved {
-		q.ledger.persist(ctx, q.key)
+		q.ledger.persist(ctx, q.key, identity.User)
 	}
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return sessions.Session{}, err

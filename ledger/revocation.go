@@ -58,7 +58,7 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		err := l.eachOf(ctx, key.Realm, found.User, now, func(other sessions.Session) {
 			if other.Key != key && l.isActive(other) {
 				entries = append(entries,
-					blacklist.Entry{Subject: admitted(other.Key), Second: other.AuthTime, Expires: expires})
+					blacklist.Entry{Subject: admitted(other.Key, found.User), Second: other.AuthTime, Expires: expires})
 			}
 		})
 		if err != nil {
@@ -140,7 +140,7 @@ func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who 
 	entries := []blacklist.Entry{{Subject: subject, Second: found.second, Expires: expires}}
 	for _, end := range found.early {
 		if end.Second >= found.second {
-			entries = append(entries, l.next(end))
+			entries = append(entries, l.next(end, now))
 		}
 	}
 	if err := l.blacklist.Revoke(ctx, entries...); err != nil {

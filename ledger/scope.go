@@ -20,16 +20,19 @@ type scope struct {
 }
 
 func (s scope) includes(subject blacklist.Subject) bool {
-	inRealm := s.everywhere || subject.Realm() == s.realm ||
-		subject.Kind() == blacklist.KindUserEverywhere || subject.Kind() == blacklist.KindAll
+	inRealm := s.everywhere || subject.Realm() == s.realm
+	switch subject.Kind() {
+	case blacklist.KindUserEverywhere, blacklist.KindAll, blacklist.KindLifted:
+		inRealm = true
+	}
 	return inRealm && (s.user == "" || subject.User() == "" || subject.User() == s.user)
 }
 
 // latestOf returns a second that nothing in the scope is after, sessions aside that have ended just now or will have.
 func (l *Ledger) latestOf(scope scope, now time.Time) int64 {
-	second := max(now.Unix(), l.latest.Load(), l.lifted.Load())
+	second := max(now.Unix(), l.latest.Load())
 	for _, kind := range []blacklist.Kind{
-		blacklist.KindUser, blacklist.KindUserEverywhere, blacklist.KindRealm, blacklist.KindAll,
+		blacklist.KindUser, blacklist.KindUserEverywhere, blacklist.KindRealm, blacklist.KindAll, blacklist.KindLifted,
 	} {
 		for entry := range l.blacklist.Entries(kind) {
 			if scope.includes(entry.Subject) {
@@ -51,10 +54,10 @@ func (l *Ledger) endsFrom(scope scope, second int64) []blacklist.Entry {
 	return ends
 }
 
-// next returns the end of what began after the given end.
-func (l *Ledger) next(end blacklist.Entry) blacklist.Entry {
+// next returns the end of what began after the given end, for as long as there may be a record of it.
+func (l *Ledger) next(end blacklist.Entry, now time.Time) blacklist.Entry {
 	end.Second++
-	end.Expires = l.expiryOfEnd(end.Second)
+	end.Expires = l.expiryOf(end.Second, now)
 	return end
 }
 
@@ -82,6 +85,11 @@ func (l *Ledger) knownOf(ctx context.Context, scope scope, now time.Time) (known
 			return known{}, err
 		}
 	}
+	for admitted := range l.blacklist.Entries(blacklist.KindAdmitted) {
+		if scope.includes(admitted.Subject) { // its record may be gone
+			found.second = max(found.second, admitted.Second)
+		}
+	}
 	for _, end := range l.endsFrom(scope, found.second) {
 		present, err := l.noteOne(ctx, &found, end.Subject, now)
 		if err != nil {
@@ -89,18 +97,6 @@ func (l *Ledger) knownOf(ctx context.Context, scope scope, now time.Time) (known
 		}
 		if !present {
 			found.early = append(found.early, end)
-		}
-	}
-	for admitted := range l.blacklist.Entries(blacklist.KindAdmitted) {
-		if admitted.Second <= found.second || !scope.includes(admitted.Subject) {
-			continue
-		}
-		present, err := l.noteOne(ctx, &found, admitted.Subject, now)
-		if err != nil {
-			return known{}, err
-		}
-		if !present { // it may have been his as well, and must not count any more
-			found.second = max(found.second, admitted.Second)
 		}
 	}
 	return found, nil

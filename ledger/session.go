@@ -98,7 +98,7 @@ func (l *Ledger) Add(
 	}
 	session, unsaved, err := l.add(ctx, key, identity, lifetimes)
 	if unsaved {
-		l.persist(ctx, key)
+		l.persist(ctx, key, identity.User)
 	}
 	if err != nil {
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
