@@ -1,0 +1,160 @@
+//go:build linux
+
+package jwtsession
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// smallDisk mounts a file system of 160 MiB in memory, and returns where.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	switch err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "size=160m,mode=0700"); {
+	case errors.Is(err, unix.EPERM):
+		t.Skip("filling a disk up takes a file system of its own, which only root may mount")
+	case err != nil:
+		t.Fatalf("mounting a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		// Detached at once, and gone with the last process that has a file on it.
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Errorf("unmounting %s: %v", dir, err)
+		}
+	})
+	return dir
+}
+
+// fillUp leaves 16 MiB of the file system, and returns how to free the rest.
+func fillUp(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	var stat unix.Statfs_t
+	if err := unix.Statfs(dir, &stat); err != nil {
+		t.Fatal(err)
+	}
+	size := int64(stat.Bavail)*stat.Bsize - 16<<20
+	if size < 64<<20 {
+		t.Fatalf("only %d bytes are there to be filled", size)
+	}
+	path := filepath.Join(dir, "filler")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := unix.Fallocate(int(file.Fd()), 0, 0, size); err != nil {
+		t.Fatalf("filling the disk up: %v", err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	disk := smallDisk(t)
+	o := newOutpost(t, disk)
+	steady, victim, leaver, switcher := o.signIn(), o.signIn(), o.signIn(), o.signIn()
+	left, old := leaver.cookies["session"], leaver.cookies[tokenName]
+	switched, former := switcher.cookies["session"], switcher.cookies[tokenName]
+	free := fillUp(t, disk)
+
+	o.expectVia(steady.get("/page"), "token", "")
+	delete(steady.cookies, tokenName)
+	o.expectVia(steady.get("/page"), "session", "set")
+	o.expectUnkept()
+	o.expectNoRevocation(victim)
+
+	// The ends count at once.
+	if response := leaver.get("/logout"); response.StatusCode != http.StatusOK || response.tokenSet() != "cleared" {
+		t.Errorf("signing out: status %d, token cookie %q", response.StatusCode, response.tokenSet())
+	}
+	leaver.cookies["session"], leaver.cookies[tokenName] = left, old
+	if response := leaver.get("/page"); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after signing out: status %d, want 401", response.StatusCode)
+	}
+	if response := switcher.get("/forget"); response.StatusCode != http.StatusOK || response.tokenSet() != "cleared" {
+		t.Errorf("ending: status %d, token cookie %q", response.StatusCode, response.tokenSet())
+	}
+	for range 5 { // the application still knows the session, but it can't be learned again
+		switcher.cookies[tokenName] = former
+		if response := switcher.get("/page"); response.StatusCode != http.StatusServiceUnavailable || response.tokenSet() == "set" {
+			t.Errorf("after the end: status %d, token cookie %q, want 503 and no token", response.StatusCode, response.tokenSet())
+		}
+	}
+	o.expectVia(steady.get("/page"), "token", "")
+	o.alive()
+
+	free()
+	if status := o.revoke(revocationByID(t, victim.cookies[tokenName])); status != http.StatusOK {
+		t.Errorf("revoking with space on the disk: status %d", status)
+	}
+	o.untilMinted(switcher)
+	renewed := switcher.cookies[tokenName]
+	o.kill()
+	if log := o.output.String(); !strings.Contains(log, "too little space left") || !strings.Contains(log, "keeping the end of a session") {
+		t.Errorf("the log does not tell:\n%s", log)
+	}
+	o.start()
+	leaver.cookies["session"], leaver.cookies[tokenName] = left, old
+	if response := leaver.get("/page"); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after signing out and a restart: status %d, want 401", response.StatusCode)
+	}
+	switcher.cookies["session"], switcher.cookies[tokenName] = switched, former
+	o.expectDead(switcher)
+	switcher.cookies[tokenName] = renewed
+	o.expectVia(switcher.get("/page"), "token", "")
+	o.expectDead(victim)
+	o.expectVia(steady.get("/page"), "token", "")
+}
+
+// expectUnkept checks that a session that can't be kept is neither taken nor refused.
+func (o *outpost) expectUnkept() {
+	o.Helper()
+	b := browserAt(o.T, o.address)
+	b.cookies["session"] = o.legacy.signIn("alice")
+	for range 2 {
+		response := b.get("/page")
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || response.received != nil ||
+			response.tokenSet() != "" {
+			o.Errorf("a new session: status %d, token cookie %q, want 503", response.StatusCode, response.tokenSet())
+		}
+	}
+}
+
+// expectNoRevocation checks that no kind of revocation is acknowledged, and none is in force.
+func (o *outpost) expectNoRevocation(b *browser) {
+	o.Helper()
+	for _, body := range []map[string]any{revocationByID(o.T, b.cookies[tokenName]), {"token": b.cookies[tokenName]}} {
+		if status := o.revoke(body); status != http.StatusServiceUnavailable {
+			o.Errorf("revoking: status %d, want 503", status)
+		}
+		o.expectVia(b.get("/page"), "token", "")
+	}
+}
+
+// untilMinted sends requests until the browser gets a token, which it does not before the end of its former session is
+// durable.
+func (o *outpost) untilMinted(b *browser) {
+	o.Helper()
+	delete(b.cookies, tokenName)
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) {
+		switch response := b.get("/page"); {
+		case response.tokenSet() == "set":
+			return
+		case response.StatusCode != http.StatusOK && response.StatusCode != http.StatusServiceUnavailable:
+			o.Fatalf("status %d", response.StatusCode)
+		}
+	}
+	o.Fatal("no token is minted though there is space")
+}

@@ -1,0 +1,498 @@
+package jwtsession
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+)
+
+// reloading is a run of reloads under traffic. Every other configuration is refused, each time for another reason.
+type reloading struct {
+	*testing.T
+
+	legacy    *legacyApp
+	address   string
+	dir       string
+	good, bad [][]byte // configurations in turn
+	identity  bool     // whether the application is told who the user is
+
+	mutex   sync.Mutex
+	reloads int
+	over    bool
+	next    chan struct{} // closed when reloads or over change
+
+	answered atomic.Int64
+	dropped  atomic.Int64
+}
+
+// witness stands before all other handlers and remembers which requests came.
+type witness struct{}
+
+// enteredRequests holds the numbers of the requests that a handler began with.
+var (
+	lastRequest     atomic.Int64
+	enteredRequests sync.Map
+)
+
+func init() { caddy.RegisterModule(witness{}) }
+
+func (witness) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.test_witness", New: func() caddy.Module { return new(witness) }}
+}
+
+func (witness) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	enteredRequests.Store(r.Header.Get("X-Number"), true)
+	return next.ServeHTTP(w, r)
+}
+
+// witnessed puts the witness in front of the site's first handler.
+func witnessed(t *testing.T, config []byte, handler string) []byte {
+	t.Helper()
+	first := fmt.Sprintf(`{"handler":%q`, handler)
+	return substituted(t, config, first, `{"handler":"test_witness"},`+first)
+}
+
+func newReloading(t *testing.T) *reloading {
+	t.Helper()
+	r := &reloading{
+		T: t, legacy: newLegacyApp(t), address: freeAddress(t), dir: t.TempDir(), next: make(chan struct{}),
+	}
+	r.legacy.respond(r.serve)
+	r.legacy.respondWhoami(r.serveWhoami)
+	return r
+}
+
+// Caddy replaces its listeners at a reload, and connections that the kernel had given to the old one are lost. How many
+// these are without this module is the measure for how many there may be with it.
+func TestReloadsUnderTraffic(t *testing.T) {
+	reloads := 50
+	if testing.Short() {
+		reloads = 10
+	}
+	var byCaddy int64
+	t.Run("Caddy alone", func(t *testing.T) {
+		r := newReloading(t)
+		r.configurePlain()
+		r.run(reloads)
+		byCaddy = r.dropped.Load()
+	})
+	t.Run("with the module", func(t *testing.T) {
+		r := newReloading(t)
+		r.configureModule()
+		r.run(reloads)
+		// How many it hits is chance, so that only far more of them are the module's doing.
+		if dropped, most := r.dropped.Load(), 2*byCaddy+int64(reloads); dropped > most {
+			t.Errorf("%d connections dropped, and %d by Caddy alone", dropped, byCaddy)
+		}
+	})
+}
+
+func (r *reloading) configurePlain() {
+	r.Helper()
+	globals := fmt.Sprintf(lifecycleGlobals, "", filepath.Join(r.dir, "storage"))
+	text := globals + fmt.Sprintf("http://%s {\n\treverse_proxy %s\n}\n", r.address, r.legacy.address())
+	good := witnessed(r.T, adaptText(r.T, text), "reverse_proxy")
+	r.good = [][]byte{good}
+	r.bad = [][]byte{
+		witnessed(r.T, adaptText(r.T, text+fmt.Sprintf("http://%s {\n\tbind 192.0.2.1\n\trespond no\n}\n", freeAddress(r.T))), "reverse_proxy"),
+		substituted(r.T, good, `"handler":"reverse_proxy"`, `"handler":"unheard_of"`),
+	}
+}
+
+func (r *reloading) configureModule() {
+	r.Helper()
+	r.identity = true
+	foreign := filepath.Join(r.dir, "foreign")
+	if err := os.MkdirAll(foreign, 0o700); err != nil {
+		r.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(foreign, "index.html"), nil, 0o600); err != nil {
+		r.Fatal(err)
+	}
+	config := func(store, option, directive, more string) []byte {
+		return witnessed(r.T, adaptText(r.T, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t\t%s\n\t}", store, option),
+			filepath.Join(r.dir, "storage"))+
+			fmt.Sprintf("http://%s {\n\tjwt_session shop {\n\t\twhoami /whoami json user\n\t\ttoken_lifetime 10m\n\t\t%s\n\t}\n"+
+				"\trequest_header X-Via {http.jwt_session.via}\n\treverse_proxy %s\n}\n", r.address, directive, r.legacy.address())+more), "jwt_session")
+	}
+	store := filepath.Join(r.dir, "store")
+	other := "http://" + freeAddress(r.T) + " {\n%s\n\tjwt_session other\n\trespond ok\n}\n"
+	good := config(store, "", "", "")
+	r.good = [][]byte{good, config(store+"/../store", "token_cache off", "", fmt.Sprintf(other, ""))}
+	r.bad = [][]byte{
+		config(store, "", "renew_before 10m", ""),
+		config(store, "", "", fmt.Sprintf(other, "\tbind 192.0.2.1")),
+		config("/dev/null/store", "", "", ""),
+		config(foreign, "", "", ""),
+		config(store, "key secret c2hvcnQ=", "", ""),
+		substituted(r.T, good, `"handler":"reverse_proxy"`, `"handler":"unheard_of"`),
+	}
+}
+
+func substituted(t *testing.T, config []byte, old, new string) []byte {
+	t.Helper()
+	if !strings.Contains(string(config), old) {
+		t.Fatalf("no %s in %s", old, config)
+	}
+	return []byte(strings.ReplaceAll(string(config), old, new))
+}
+
+// run reloads under traffic, and checks that nothing is left of it.
+func (r *reloading) run(reloads int) {
+	goroutines := runtime.NumGoroutine()
+	r.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			r.Errorf("stopping: %v", err)
+		}
+		r.untilFewer(goroutines + goroutineBound)
+	})
+	if err := caddy.Load(r.good[0], true); err != nil {
+		r.Fatal(err)
+	}
+	open := r.openLedger()
+	probe := r.guest("probe", true)
+	r.visit(probe, "/page", "session")
+	end := r.startTraffic()
+	for i := range reloads {
+		r.load(i)
+		if r.openLedger() != open {
+			r.Error("a reload opened another database")
+		}
+		r.advance(false)
+		for range 3 {
+			r.visit(probe, "/page", "token")
+		}
+	}
+	r.advance(true)
+	end()
+	if questions := r.legacy.questions(); r.identity && questions != r.users() {
+		r.Errorf("the application was asked %d times about %d sessions", questions, r.users())
+	}
+}
+
+// goroutineBound is how many goroutines more there may be when all is over: what libraries keep for the whole process.
+const goroutineBound = 20
+
+func (r *reloading) load(i int) {
+	r.Helper()
+	config, bad := r.good[i/2%len(r.good)], i%2 == 1
+	if bad {
+		config = r.bad[i/2%len(r.bad)]
+	}
+	if err := caddy.Load(config, true); (err != nil) != bad {
+		r.Errorf("reload %d: %v", i, err)
+	}
+}
+
+// openLedger returns the one that is open, and checks that it is the only one.
+func (r *reloading) openLedger() *ledger.Ledger {
+	r.Helper()
+	if !r.identity {
+		return nil
+	}
+	if len(running.apps) != 1 {
+		r.Fatalf("%d apps count as running", len(running.apps))
+	}
+	open, err := running.newest().gateway()
+	if err != nil {
+		r.Fatal(err)
+	}
+	if locks := openFiles(r.T, filepath.Join(r.dir, "store")); locks > 1 {
+		r.Errorf("the store's directory is open %d times", locks)
+	}
+	return open.ledger
+}
+
+// openFiles counts how often this process has the path open, where the system tells. Badger keeps a directory open that
+// it has locked.
+func openFiles(t *testing.T, path string) int {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && target == path {
+			count++
+		}
+	}
+	return count
+}
+
+// advance tells those who wait for reloads.
+func (r *reloading) advance(over bool) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.reloads++
+	r.over = over
+	close(r.next)
+	r.next = make(chan struct{})
+}
+
+// state returns how many reloads there were, whether they are over, and what is closed when that changes.
+func (r *reloading) state() (reloads int, over bool, next <-chan struct{}) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.reloads, r.over, r.next
+}
+
+// await waits for so many more reloads.
+func (r *reloading) await(more int) {
+	first, over, next := r.state()
+	for now := first; now < first+more && !over; {
+		<-next
+		now, over, next = r.state()
+	}
+}
+
+// serve is the application: slow requests take two reloads, streams send a line at each of four.
+func (r *reloading) serve(w http.ResponseWriter, request *http.Request) bool {
+	switch request.URL.Path {
+	case "/slow":
+		r.await(2)
+	case "/stream":
+		for range streamLines {
+			_, _ = io.WriteString(w, "line\n")
+			_ = http.NewResponseController(w).Flush()
+			r.await(1)
+		}
+		return true
+	}
+	return false
+}
+
+const streamLines = 4
+
+// serveWhoami lets the questions about some sessions outlast a reload.
+func (r *reloading) serveWhoami(_ http.ResponseWriter, request *http.Request) bool {
+	if strings.HasPrefix(r.legacy.user(request), "late") {
+		r.await(1)
+	}
+	return false
+}
+
+// users is how many sessions the application knows.
+func (r *reloading) users() int {
+	r.legacy.mutex.Lock()
+	defer r.legacy.mutex.Unlock()
+	return len(r.legacy.sessions)
+}
+
+// guest is a user with one session and a client of his own.
+type guest struct {
+	user    string
+	cookies map[string]string
+	client  *http.Client
+}
+
+func (r *reloading) guest(user string, keepAlive bool) *guest {
+	transport := &http.Transport{DisableKeepAlives: !keepAlive}
+	r.Cleanup(transport.CloseIdleConnections)
+	return &guest{
+		user: user, cookies: map[string]string{"session": r.legacy.signIn(user)},
+		client: &http.Client{Transport: transport, Timeout: time.Minute},
+	}
+}
+
+// startTraffic starts guests of every kind, and returns what waits for their end.
+func (r *reloading) startTraffic() (end func()) {
+	var wait sync.WaitGroup
+	repeat := func(visit func(i int)) {
+		wait.Go(func() {
+			for i := 0; ; i++ {
+				if _, over, _ := r.state(); over || r.Failed() {
+					return
+				}
+				visit(i)
+			}
+		})
+	}
+	steady := func(user, path, via string, keepAlive bool) {
+		v := r.guest(user, keepAlive)
+		r.visit(v, "/page", "session")
+		repeat(func(int) {
+			if via == "session" {
+				delete(v.cookies, tokenName)
+			}
+			r.visit(v, path, via)
+		})
+	}
+	for _, path := range []string{"/page", "/slow", "/stream"} {
+		for _, via := range []string{"token", "session"} {
+			steady("user-"+via+path[1:], path, via, true)
+			steady("new-"+via+path[1:], path, via, false)
+		}
+	}
+	for _, kind := range []string{"late", "prompt"} {
+		repeat(func(i int) {
+			v := r.guest(kind+strconv.Itoa(i), false)
+			r.visit(v, "/page", "session")
+			r.visit(v, "/page", "token")
+		})
+	}
+	return wait.Wait
+}
+
+// visit sends a request until it was not dropped, and checks who the application thinks it is from.
+func (r *reloading) visit(v *guest, path, via string) {
+	r.Helper()
+	for !r.send(v, path, via) {
+		if r.dropped.Add(1) > 1000 {
+			r.Error("Caddy takes no connections")
+			return
+		}
+	}
+	r.answered.Add(1)
+}
+
+// send returns false where the connection was dropped.
+func (r *reloading) send(v *guest, path, via string) bool {
+	r.Helper()
+	number := strconv.FormatInt(lastRequest.Add(1), 10)
+	var reused, begun atomic.Bool // of the last try: net/http repeats what a connection that was kept did not take
+	trace := &httptrace.ClientTrace{
+		GetConn:              func(string) { reused.Store(false) },
+		GotConn:              func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
+		GotFirstResponseByte: func() { begun.Store(true) },
+	}
+	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(r.Context(), trace), http.MethodGet, "http://"+r.address+path, nil)
+	if err != nil {
+		r.Error(err)
+		return true
+	}
+	request.Header.Set("X-Number", number)
+	for _, name := range []string{"session", tokenName} {
+		if value, ok := v.cookies[name]; ok {
+			request.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+	}
+	response, err := v.client.Do(request)
+	if err != nil {
+		if _, entered := enteredRequests.Load(number); entered || reused.Load() || begun.Load() {
+			r.Errorf("%s of %s: %v (handled: %t, connection kept: %t, answer begun: %t)", path, v.user, err,
+				entered, reused.Load(), begun.Load())
+			return true
+		}
+		return false
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		r.Errorf("%s of %s: reading the answer: %v", path, v.user, err)
+	}
+	r.check(v, path, via, response, string(body))
+	return true
+}
+
+func (r *reloading) check(v *guest, path, via string, response *http.Response, body string) {
+	r.Helper()
+	if response.StatusCode != http.StatusOK {
+		r.Errorf("%s of %s: status %d %s", path, v.user, response.StatusCode, body)
+		return
+	}
+	if path == "/stream" && body != strings.Repeat("line\n", streamLines) {
+		r.Errorf("%s of %s: the answer is %q", path, v.user, body)
+	}
+	if !r.identity {
+		return
+	}
+	received := receivedFrom(r.T, response)
+	if user, by := received.user(r.T), received.Header.Get("X-Via"); user != v.user || by != via {
+		r.Errorf("%s of %s: the application sees %q by the %s, want the %s", path, v.user, user, by, via)
+	}
+	for _, cookie := range response.Cookies() {
+		if cookie.Name == tokenName && cookie.MaxAge >= 0 {
+			v.cookies[tokenName] = cookie.Value
+		}
+	}
+}
+
+// Caddy's HTTP server may start before the store, so that a configuration that is about to be refused gets requests.
+func TestRequestsOfAConfigurationThatIsAboutToBeRefused(t *testing.T) {
+	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	config := func(store string) string {
+		return fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), filepath.Join(dir, "storage")) +
+			site(address, "shop", "", legacy)
+	}
+	server := func(store string) string {
+		t.Helper()
+		parsed := new(caddy.Config)
+		if err := caddy.StrictUnmarshalJSON(adaptText(t, config(store)), parsed); err != nil {
+			t.Fatal(err)
+		}
+		ctx, err := caddy.ProvisionContext(parsed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, err := ctx.App("http")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, handler := range app.(*caddyhttp.App).Servers {
+			server := httptest.NewServer(handler)
+			t.Cleanup(server.Close)
+			return strings.TrimPrefix(server.URL, "http://")
+		}
+		t.Fatal("no server")
+		return ""
+	}
+	alone := browserAt(t, server("/dev/null/store"))
+	alone.cookies["session"] = legacy.signIn("alice")
+	if response := alone.get("/page"); response.StatusCode != http.StatusServiceUnavailable || response.received != nil {
+		t.Errorf("with no other configuration: status %d, want 503", response.StatusCode)
+	}
+	if err := loadText(t, config(filepath.Join(dir, "store"))); err != nil {
+		t.Fatal(err)
+	}
+	b := browserAt(t, address)
+	b.cookies["session"] = legacy.signIn("alice")
+	b.get("/page")
+	refused := browserAt(t, server("/dev/null/store"))
+	refused.cookies = maps.Clone(b.cookies)
+	for _, path := range []string{"token", "session"} {
+		response := refused.get("/page")
+		if response.StatusCode != http.StatusOK || response.received.user(t) != "alice" || legacy.questions() != 1 {
+			t.Errorf("%s path: status %d, %d questions", path, response.StatusCode, legacy.questions())
+		}
+		delete(refused.cookies, tokenName)
+	}
+}
+
+// untilFewer waits until there are no more goroutines than that, and asks the application meanwhile.
+func (r *reloading) untilFewer(most int) {
+	r.Helper()
+	r.legacy.CloseClientConnections() // Caddy keeps those of former configurations for a while
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	deadline := time.Now().Add(20 * time.Second)
+	for runtime.NumGoroutine() > most {
+		if time.Now().After(deadline) {
+			var profile strings.Builder
+			_ = pprof.Lookup("goroutine").WriteTo(&profile, 1)
+			r.Fatalf("%d goroutines are left, want at most %d:\n%s", runtime.NumGoroutine(), most, &profile)
+		}
+		response, err := client.Get(r.legacy.URL)
+		if err != nil {
+			r.Fatal(err)
+		}
+		_ = response.Body.Close()
+	}
+}
