@@ -221,6 +221,22 @@ func (a *App) gateway() (*gateway, error) {
 	return open, nil
 }
 
+// gatewayForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
+// to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
+// decided with what the running configuration has open, as if they had gone there.
+func (a *App) gatewayForRequest() (*gateway, error) {
+	open, err := a.gateway()
+	if err == nil {
+		return open, nil
+	}
+	if app := running.newest(); app != nil {
+		if open := app.open.Load(); open != nil {
+			return open, nil
+		}
+	}
+	return nil, err
+}
+
 func (a *App) openStore() (*ledger.Ledger, error) {
 	if a.lease != nil {
 		return a.lease.Value(), nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -28,7 +27,8 @@ type outpost struct {
 func newOutpost(t *testing.T, dir string) *outpost {
 	t.Helper()
 	o := &outpost{
-		T: t, legacy: newLegacyApp(t), address: freeAddress(t), admin: freeAddress(t), dir: t.TempDir(), store: filepath.Join(dir, "store"),
+		T: t, legacy: newLegacyApp(t), address: freeAddress(t), admin: freeAddress(t),
+		dir: t.TempDir(), store: filepath.Join(dir, "store"),
 	}
 	o.start()
 	return o
@@ -37,10 +37,8 @@ func newOutpost(t *testing.T, dir string) *outpost {
 // start starts the process, and waits until it answers.
 func (o *outpost) start() {
 	o.Helper()
-	globals := fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", o.store), filepath.Join(o.dir, "storage"))
-	o.child = startChild(o.T, o.dir, strings.Replace(globals, "admin off", "admin "+o.admin, 1)+
-		fmt.Sprintf("http://%s {\n\tjwt_session shop {\n\t\twhoami /whoami json user\n\t\ttoken_lifetime 10m\n\t\tforget_on /forget\n\t}\n"+
-			"\trequest_header X-Via {http.jwt_session.via}\n\treverse_proxy %s\n}\n", o.address, o.legacy.address()))
+	globals := strings.Replace(storeGlobals(o.store, filepath.Join(o.dir, "storage"), ""), "admin off", "admin "+o.admin, 1)
+	o.child = startChild(o.T, o.dir, globals+viaSite(o.address, "forget_on /forget", o.legacy))
 	deadline := time.Now().Add(time.Minute)
 	for !o.isUp() {
 		select {
@@ -87,7 +85,9 @@ func (o *outpost) kill() {
 	if err := o.Process.Kill(); err != nil {
 		o.Fatal(err)
 	}
-	_ = <-o.done // an error, by what was done
+	if err := <-o.done; err == nil {
+		o.Error("it ended by itself before it was killed")
+	}
 }
 
 // alive fails where the process has ended by itself.
@@ -117,7 +117,8 @@ func (o *outpost) expectVia(response reply, via, token string) {
 		o.Errorf("status %d, want alice by the %s\n%s", response.StatusCode, via, o.output.String())
 		return
 	}
-	if user, by := response.received.user(o.T), response.received.Header.Get("X-Via"); user != "alice" || by != via || response.tokenSet() != token {
+	user, by := response.received.user(o.T), response.received.Header.Get("X-Via")
+	if user != "alice" || by != via || response.tokenSet() != token {
 		o.Errorf("the application sees %q by the %s and the token cookie is %q, want alice by the %s and %q",
 			user, by, response.tokenSet(), via, token)
 	}

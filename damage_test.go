@@ -36,7 +36,6 @@ func newDamaged(t *testing.T) *damaged {
 	d := &damaged{T: t, legacy: newLegacyApp(t), address: freeAddress(t), dir: filepath.Join(t.TempDir(), "store")}
 	d.mustLoad(d.dir)
 	d.user = browserAt(t, d.address)
-	d.user.client.Transport = redialing{d.user.client.Transport}
 	d.user.cookies["session"] = d.legacy.signIn("alice")
 	d.user.get("/page")
 	d.revoked = d.user.cookies[tokenName]
@@ -61,8 +60,7 @@ func newDamaged(t *testing.T) *damaged {
 
 // config names a store; the keys are the same ones for all.
 func (d *damaged) config(store string) string {
-	return fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store),
-		filepath.Join(filepath.Dir(d.dir), "storage")) + site(d.address, "shop", "", d.legacy)
+	return storeGlobals(store, filepath.Join(filepath.Dir(d.dir), "storage"), "") + site(d.address, "shop", "", d.legacy)
 }
 
 func (d *damaged) mustLoad(store string) {
@@ -116,7 +114,8 @@ func (d *damaged) refused(words ...string) {
 	after := contents(d.T, d.dir)
 	for name, content := range before {
 		// What a log or the lock file holds may change by looking, and nothing of it is lost.
-		if extension := filepath.Ext(name); extension == ".mem" || extension == ".vlog" || name == "LOCK" || name == "DISCARD" {
+		extension := filepath.Ext(name)
+		if extension == ".mem" || extension == ".vlog" || name == "LOCK" || name == "DISCARD" {
 			continue
 		}
 		if now, there := after[name]; !there || now != content {
@@ -212,15 +211,18 @@ func TestDamagedStoreIsRefused(t *testing.T) {
 		do    func(d *damaged)
 		words []string
 	}{
-		{"no table of contents", func(d *damaged) { d.remove(storeManifest) }, []string{storeManifest, fromBackup, beginAnew}},
+		{"no table of contents", func(d *damaged) { d.remove(storeManifest) },
+			[]string{storeManifest, fromBackup, beginAnew}},
 		{"an empty table of contents", func(d *damaged) { d.write(storeManifest, "") }, []string{fromBackup, beginAnew}},
 		{"no marker", func(d *damaged) { d.remove(storeMarker) }, []string{storeMarker, fromBackup, beginAnew}},
 		{"neither", func(d *damaged) { d.remove(storeMarker, storeManifest) }, []string{storeMarker, fromBackup, beginAnew}},
 		{"an empty marker", func(d *damaged) { d.write(storeMarker, "") }, []string{storeMarker, fromBackup, beginAnew}},
-		{"a marker of nothing", func(d *damaged) { d.write(storeMarker, "shop\n") }, []string{storeMarker, fromBackup, beginAnew}},
+		{"a marker of nothing", func(d *damaged) { d.write(storeMarker, "shop\n") },
+			[]string{storeMarker, fromBackup, beginAnew}},
 		{"another store's marker", func(d *damaged) { d.write(storeMarker, strings.Repeat("0123456789abcdef", 2)+"\n") },
 			[]string{storeMarker, "another store", fromBackup, beginAnew}},
-		{"another store's database", func(d *damaged) { d.exchange(storeMarker) }, []string{storeMarker, "another store", fromBackup, beginAnew}},
+		{"another store's database", func(d *damaged) { d.exchange(storeMarker) },
+			[]string{storeMarker, "another store", fromBackup, beginAnew}},
 		{"only the marker is left", func(d *damaged) {
 			for name := range contents(d.T, d.dir) {
 				if name != storeMarker {
@@ -270,25 +272,11 @@ func TestDamagedStoreAtTheStartOfTheProcess(t *testing.T) {
 	d.expectWhole()
 }
 
-// redialing repeats what a reload, be it a refused one, has taken the connection from: Caddy itself drops new ones then.
-type redialing struct{ http.RoundTripper }
-
-func (r redialing) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := r.RoundTripper.RoundTrip(request)
-	for range 10 {
-		if err == nil {
-			break
-		}
-		response, err = r.RoundTripper.RoundTrip(request)
-	}
-	return response, err
-}
-
 // The last configuration goes away and the store closes, while requests are still in the application's hands.
 func TestStopWithRequestsInFlight(t *testing.T) {
 	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
-	err := loadText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", filepath.Join(dir, "store")),
-		filepath.Join(dir, "storage"))+site(address, "shop", "", legacy))
+	err := loadText(t, storeGlobals(filepath.Join(dir, "store"), filepath.Join(dir, "storage"), "")+
+		site(address, "shop", "", legacy))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,14 +318,16 @@ func TestStopWithRequestsInFlight(t *testing.T) {
 	close(release)
 	wait.Wait()
 	for path, want := range map[string]int{
-		"/token": http.StatusOK, "/session": http.StatusOK, "/logout": http.StatusOK, "/whoami-is-slow": http.StatusServiceUnavailable,
+		"/token": http.StatusOK, "/session": http.StatusOK, "/logout": http.StatusOK,
+		"/whoami-is-slow": http.StatusServiceUnavailable,
 	} {
 		answer, ok := replies.Load(path)
 		if !ok {
 			t.Errorf("%s: no answer", path)
 			continue
 		}
-		if response := answer.(reply); response.StatusCode != want || want == http.StatusOK && response.received.user(t) != "alice" {
+		response := answer.(reply)
+		if response.StatusCode != want || want == http.StatusOK && response.received.user(t) != "alice" {
 			t.Errorf("%s: status %d, want %d", path, response.StatusCode, want)
 		}
 	}
@@ -348,8 +338,8 @@ const enoughAnswers = 20
 // Reading what is being closed would end the process.
 func TestStopsUnderTraffic(t *testing.T) {
 	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
-	config := adaptText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", filepath.Join(dir, "store")),
-		filepath.Join(dir, "storage"))+site(address, "shop", "", legacy))
+	config := adaptText(t, storeGlobals(filepath.Join(dir, "store"), filepath.Join(dir, "storage"), "")+
+		site(address, "shop", "", legacy))
 	t.Cleanup(func() { _ = caddy.Stop() })
 	rounds := 10
 	if testing.Short() {
@@ -407,7 +397,8 @@ func lookingUp(t *testing.T) func() {
 	keys := make([]sessions.Key, 100)
 	for i := range keys {
 		keys[i] = sessions.Key{Realm: "shop", Hash: sessions.HashOf(fmt.Sprint("session", i))}
-		_, err := open.ledger.Add(t.Context(), keys[i], ledger.Identity{User: "bob"}, ledger.Lifetimes{Idle: time.Hour, MaxAge: time.Hour})
+		_, err := open.ledger.Add(t.Context(), keys[i], ledger.Identity{User: "bob"},
+			ledger.Lifetimes{Idle: time.Hour, MaxAge: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,19 +28,26 @@ import (
 type reloading struct {
 	*testing.T
 
-	legacy    *legacyApp
-	address   string
-	dir       string
-	good, bad [][]byte // configurations in turn
-	identity  bool     // whether the application is told who the user is
+	legacy   *legacyApp
+	address  string
+	dir      string
+	good     [][]byte    // configurations in turn
+	bad      []badConfig // likewise
+	identity bool        // whether the application is told who the user is
 
 	mutex   sync.Mutex
 	reloads int
 	over    bool
 	next    chan struct{} // closed when reloads or over change
 
-	answered atomic.Int64
-	dropped  atomic.Int64
+	left    atomic.Int64 // visitors who signed out and came again
+	dropped atomic.Int64 // connections
+}
+
+// badConfig is a configuration that Caddy does not take, and what it says then.
+type badConfig struct {
+	config []byte
+	words  string
 }
 
 // witness stands before all other handlers and remembers which requests came.
@@ -111,9 +118,10 @@ func (r *reloading) configurePlain() {
 	text := globals + fmt.Sprintf("http://%s {\n\treverse_proxy %s\n}\n", r.address, r.legacy.address())
 	good := witnessed(r.T, adaptText(r.T, text), "reverse_proxy")
 	r.good = [][]byte{good}
-	r.bad = [][]byte{
-		witnessed(r.T, adaptText(r.T, text+fmt.Sprintf("http://%s {\n\tbind 192.0.2.1\n\trespond no\n}\n", freeAddress(r.T))), "reverse_proxy"),
-		substituted(r.T, good, `"handler":"reverse_proxy"`, `"handler":"unheard_of"`),
+	unbound := fmt.Sprintf("http://%s {\n\tbind 192.0.2.1\n\trespond no\n}\n", freeAddress(r.T))
+	r.bad = []badConfig{
+		{witnessed(r.T, adaptText(r.T, text+unbound), "reverse_proxy"), "cannot assign requested address"},
+		{substituted(r.T, good, `"handler":"reverse_proxy"`, `"handler":"unheard_of"`), "unheard_of"},
 	}
 }
 
@@ -128,23 +136,32 @@ func (r *reloading) configureModule() {
 		r.Fatal(err)
 	}
 	config := func(store, option, directive, more string) []byte {
-		return witnessed(r.T, adaptText(r.T, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t\t%s\n\t}", store, option),
-			filepath.Join(r.dir, "storage"))+
-			fmt.Sprintf("http://%s {\n\tjwt_session shop {\n\t\twhoami /whoami json user\n\t\ttoken_lifetime 10m\n\t\t%s\n\t}\n"+
-				"\trequest_header X-Via {http.jwt_session.via}\n\treverse_proxy %s\n}\n", r.address, directive, r.legacy.address())+more), "jwt_session")
+		text := storeGlobals(store, filepath.Join(r.dir, "storage"), option) + viaSite(r.address, directive, r.legacy) + more
+		return witnessed(r.T, adaptText(r.T, text), "jwt_session")
 	}
 	store := filepath.Join(r.dir, "store")
 	other := "http://" + freeAddress(r.T) + " {\n%s\n\tjwt_session other\n\trespond ok\n}\n"
 	good := config(store, "", "", "")
 	r.good = [][]byte{good, config(store+"/../store", "token_cache off", "", fmt.Sprintf(other, ""))}
-	r.bad = [][]byte{
-		config(store, "", "renew_before 10m", ""),
-		config(store, "", "", fmt.Sprintf(other, "\tbind 192.0.2.1")),
-		config("/dev/null/store", "", "", ""),
-		config(foreign, "", "", ""),
-		config(store, "key secret c2hvcnQ=", "", ""),
-		substituted(r.T, good, `"handler":"reverse_proxy"`, `"handler":"unheard_of"`),
+	r.bad = []badConfig{
+		{config(store, "", "renew_before 10m", ""), "renew_before 10m"},
+		{config(store, "", "", fmt.Sprintf(other, "\tbind 192.0.2.1")), "cannot assign requested address"},
+		{config("/dev/null/store", "", "", ""), "/dev/null"},
+		{config(foreign, "", "", ""), "index.html"},
+		{config(store, "key secret c2hvcnQ=", "", ""), "secret"},
+		{substituted(r.T, good, `"handler":"reverse_proxy"`, `"handler":"unheard_of"`), "unheard_of"},
 	}
+}
+
+// storeGlobals are the global options with a store, and one option more.
+func storeGlobals(store, storage, option string) string {
+	return fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t\t%s\n\t}", store, option), storage)
+}
+
+// viaSite is a site that tells the application what spoke for the user. Its tokens outlast the test.
+func viaSite(address, option string, legacy *legacyApp) string {
+	return fmt.Sprintf("http://%s {\n\tjwt_session shop {\n\t\twhoami /whoami json user\n\t\ttoken_lifetime 10m\n\t\t%s\n\t}\n"+
+		"\trequest_header X-Via {http.jwt_session.via}\n\treverse_proxy %s\n}\n", address, option, legacy.address())
 }
 
 func substituted(t *testing.T, config []byte, old, new string) []byte {
@@ -183,22 +200,27 @@ func (r *reloading) run(reloads int) {
 	}
 	r.advance(true)
 	end()
-	if questions := r.legacy.questions(); r.identity && questions != r.users() {
-		r.Errorf("the application was asked %d times about %d sessions", questions, r.users())
+	// Once about each session, and once more where it was ended.
+	if questions, want := r.legacy.questions(), r.users()+int(r.left.Load()); r.identity && questions != want {
+		r.Errorf("the application was asked %d times, want %d", questions, want)
 	}
 }
 
 // goroutineBound is how many goroutines more there may be when all is over: what libraries keep for the whole process.
 const goroutineBound = 20
 
+// load takes a good configuration and a bad one in turn.
 func (r *reloading) load(i int) {
 	r.Helper()
-	config, bad := r.good[i/2%len(r.good)], i%2 == 1
-	if bad {
-		config = r.bad[i/2%len(r.bad)]
+	if i%2 == 0 {
+		if err := caddy.Load(r.good[i/2%len(r.good)], true); err != nil {
+			r.Errorf("reload %d: %v", i, err)
+		}
+		return
 	}
-	if err := caddy.Load(config, true); (err != nil) != bad {
-		r.Errorf("reload %d: %v", i, err)
+	bad := r.bad[i/2%len(r.bad)]
+	if err := caddy.Load(bad.config, true); err == nil || !strings.Contains(err.Error(), bad.words) {
+		r.Errorf("reload %d: %v, want an error that says %q", i, err, bad.words)
 	}
 }
 
@@ -347,12 +369,16 @@ func (r *reloading) startTraffic() (end func()) {
 			v := r.guest(kind+strconv.Itoa(i), false)
 			r.visit(v, "/page", "session")
 			r.visit(v, "/page", "token")
+			r.visit(v, "/logout", "token")
+			r.left.Add(1)
+			r.visit(v, "/page", "") // with the cookies that he had
 		})
 	}
 	return wait.Wait
 }
 
-// visit sends a request until it was not dropped, and checks who the application thinks it is from.
+// visit sends a request until it was not dropped, and checks who the application thinks it is from and what spoke for the
+// user; nothing does where the request must be refused.
 func (r *reloading) visit(v *guest, path, via string) {
 	r.Helper()
 	for !r.send(v, path, via) {
@@ -361,7 +387,6 @@ func (r *reloading) visit(v *guest, path, via string) {
 			return
 		}
 	}
-	r.answered.Add(1)
 }
 
 // send returns false where the connection was dropped.
@@ -374,7 +399,8 @@ func (r *reloading) send(v *guest, path, via string) bool {
 		GotConn:              func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
 		GotFirstResponseByte: func() { begun.Store(true) },
 	}
-	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(r.Context(), trace), http.MethodGet, "http://"+r.address+path, nil)
+	ctx := httptrace.WithClientTrace(r.Context(), trace)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.address+path, nil)
 	if err != nil {
 		r.Error(err)
 		return true
@@ -405,6 +431,12 @@ func (r *reloading) send(v *guest, path, via string) bool {
 
 func (r *reloading) check(v *guest, path, via string, response *http.Response, body string) {
 	r.Helper()
+	if r.identity && via == "" {
+		if response.StatusCode != http.StatusUnauthorized {
+			r.Errorf("%s of %s after signing out: status %d", path, v.user, response.StatusCode)
+		}
+		return
+	}
 	if response.StatusCode != http.StatusOK {
 		r.Errorf("%s of %s: status %d %s", path, v.user, response.StatusCode, body)
 		return
@@ -430,8 +462,7 @@ func (r *reloading) check(v *guest, path, via string, response *http.Response, b
 func TestRequestsOfAConfigurationThatIsAboutToBeRefused(t *testing.T) {
 	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
 	config := func(store string) string {
-		return fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), filepath.Join(dir, "storage")) +
-			site(address, "shop", "", legacy)
+		return storeGlobals(store, filepath.Join(dir, "storage"), "") + site(address, "shop", "", legacy)
 	}
 	server := func(store string) string {
 		t.Helper()

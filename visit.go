@@ -62,7 +62,7 @@ func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err
 	}
-	v.gateway, err = h.app.gateway()
+	v.gateway, err = h.app.gatewayForRequest()
 	if err != nil {
 		h.logger.Error("opening the session store", zap.Error(err))
 	}

@@ -3,6 +3,7 @@ package blacklist_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -91,6 +92,9 @@ func TestLiftOvertakesRetry(t *testing.T) {
 				defer close(retried)
 				_ = f.Retry(context.Background())
 			}()
+			for range 1000 {
+				runtime.Gosched() // it waits for Lift, by now or soon
+			}
 		}
 	}}, f.clock.now)
 	if err != nil {

@@ -70,8 +70,9 @@ func TestFlushAheadOfTheClock(t *testing.T) {
 	f.ok(err)
 	_, err = f.LiftUser(ctx, "shop", "bob")
 	f.ok(err)
-	for _, session := range []sessions.Session{f.learnAt(one, "ann"), bob} {
-		f.ok(f.Flush(ctx, "shop"))
+	ann := f.learnAt(one, "ann")
+	f.ok(f.Flush(ctx, "shop"))
+	for _, session := range []sessions.Session{ann, bob} {
 		f.expectDead(session, Ended)
 		f.expectUser(session.Key, "")
 		f.advance(lives.Idle - time.Second) // the record is there for longer than any token lives

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
 const day = 24 * time.Hour
@@ -114,16 +115,63 @@ func TestProlongingIsWrittenOnceADay(t *testing.T) {
 }
 
 func TestUseProlongsAdmission(t *testing.T) {
+	for name, idle := range map[string]time.Duration{"learned anew": time.Hour, "confirmed": 20 * day} {
+		f := newFixture(t)
+		learn := func(key sessions.Key) {
+			_, err := f.Ask(key).Identified(ctx, Identity{User: "ann"}, Lifetimes{Idle: idle, MaxAge: idle})
+			f.ok(err)
+		}
+		learn(one)
+		learn(two)
+		f.ok(f.RevokeSession(ctx, one))
+		f.expectExpiry(admitted(two, "ann"), 30*day)
+		f.advance(10 * day)
+		learn(two)
+		f.expectExpiry(admitted(two, "ann"), 30*day)
+		if f.blacklist.Pending(admitted(two, "ann")) {
+			t.Errorf("%s: not durable", name)
+		}
+	}
+}
+
+// A revoked session and whose it is are known for equally long, also where the user is watched for another one longer.
+func TestOwnerIsKnownAsLong(t *testing.T) {
 	f := newFixture(t)
 	f.learnAt(one, "ann")
-	f.learnAt(two, "ann")
 	f.ok(f.RevokeSession(ctx, one))
-	f.expectExpiry(admitted(two, "ann"), 30*day)
-	f.advance(10 * day)
+	f.advance(day / 2)
+	f.SawSet(two, f.Moment())
 	f.learnAt(two, "ann")
-	f.expectExpiry(admitted(two, "ann"), 30*day)
-	if f.blacklist.Pending(admitted(two, "ann")) {
-		t.Error("not durable")
+	f.ok(f.RevokeSession(ctx, two))
+	f.advance(day / 2)
+	f.Revoked(one)
+	f.expectExpiry(revokedSession(one), 30*day)
+	f.expectExpiry(blacklist.OwnerOf("shop", one.Hash, "ann"), 30*day)
+	f.expectExpiry(blacklist.WatchedUser("shop", "ann"), 29*day+day/2)
+}
+
+// A little is enough where the record would be there longer than what is said of it.
+func TestRevocationIsProlongedForTheRecord(t *testing.T) {
+	f := newFixture(t)
+	f.learnAt(one, "ann")
+	f.crash()
+	f.KeepRevocations(20 * time.Minute)
+	f.advance(9 * time.Minute)
+	f.ok(f.RevokeUserEverywhere(ctx, "ann"))
+	f.expectExpiry(blacklist.RevokedUserEverywhere("ann"), 20*time.Minute)
+	_, _, _ = f.Active(ctx, one)
+	f.expectExpiry(blacklist.RevokedUserEverywhere("ann"), lives.Idle-9*time.Minute+margin)
+}
+
+func TestMomentsAreSwept(t *testing.T) {
+	f := newFixture(t)
+	f.ok(f.RevokeUser(ctx, "shop", "ann"))
+	f.ok(f.RevokeUser(ctx, "shop", "bob"))
+	_, err := f.LiftUser(ctx, "shop", "ann")
+	f.ok(err)
+	f.sweep(ctx)
+	if len(f.moments.at) != 1 {
+		t.Errorf("%d moments, want 1", len(f.moments.at))
 	}
 }
 

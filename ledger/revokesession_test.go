@@ -147,6 +147,18 @@ func TestAdmissionIsRetried(t *testing.T) {
 	f.learnAt(two, "ann")
 }
 
+// An answer to a question from before a revocation does not count, though that was lifted meanwhile.
+func TestAnswerFromBeforeWhatWasLifted(t *testing.T) {
+	f := newFixture(t)
+	q := f.Ask(one)
+	f.ok(f.RevokeSession(ctx, one))
+	_, err := f.LiftSession(ctx, one)
+	f.ok(err)
+	if _, err := q.Identified(ctx, Identity{User: "ann"}, lives); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("Identified: %v", err)
+	}
+}
+
 // Without a record it is not known whose session it is, and so nobody is watched.
 func TestRevokeUnknownSession(t *testing.T) {
 	f := newFixture(t)

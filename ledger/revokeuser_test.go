@@ -189,6 +189,14 @@ func TestRevokeUserAheadOfTheClock(t *testing.T) {
 			f.SawSet(one, f.Moment())
 			return f.learnAt(one, "ann")
 		},
+		"admitted, ended and learned again": func(f *fixture) sessions.Session {
+			f.ok(f.RevokeUser(ctx, "shop", "ann"))
+			f.SawSet(one, f.Moment())
+			f.learnAt(one, "ann")
+			_, err := f.End(ctx, one, 0)
+			f.ok(err)
+			return f.learnAt(one, "ann")
+		},
 	}
 	for name, begin := range early {
 		for way, revocation := range userRevocations {
@@ -270,6 +278,28 @@ func TestKillTokensWhileUserIsRevoked(t *testing.T) {
 	}
 	f.ok(f.KillTokens(ctx, one, 0))
 	f.ok(<-revoked)
+	if _, active, _ := f.Active(ctx, one); active {
+		t.Error("active")
+	}
+}
+
+// KillTokens waits for a revocation of the user, and sees it.
+func TestKillTokensAfterUserIsRevoked(t *testing.T) {
+	f := newFixture(t)
+	f.learnAt(one, "ann")
+	killed, lookedUp := make(chan error, 1), make(chan struct{})
+	f.memory.before = func(method string) {
+		switch method {
+		case "List": // by RevokeUser
+			go func() { killed <- f.KillTokens(context.Background(), one, 0) }()
+			<-lookedUp
+		case "Get":
+			close(lookedUp)
+			f.memory.before = nil
+		}
+	}
+	f.ok(f.RevokeUser(ctx, "shop", "ann"))
+	f.ok(<-killed)
 	if _, active, _ := f.Active(ctx, one); active {
 		t.Error("active")
 	}
