@@ -132,6 +132,7 @@ func ParseSubject(data []byte) (Subject, error) {
 			return Subject{}, ErrSubject
 		}
 		subject.realm, subject.user = rest[size:size+int(length)], rest[size+int(length):]
+	default: // nothing more belongs to it
 	}
 	if !subject.isSound() || !bytes.Equal(subject.Bytes(), data) { // the length may have been written in more bytes
 		return Subject{}, ErrSubject

@@ -26,7 +26,7 @@ type memory struct {
 	failing map[string]bool // by the name of the method
 	writes  int
 	closed  int
-	before  func(method string) // called at the start of each method of the store, unlocked
+	before  func(method string) // called at the start of each method of the store and of Append, unlocked
 }
 
 var _ sessions.Store = (*memory)(nil)
@@ -39,7 +39,20 @@ func newMemory() *memory {
 }
 
 func (m *memory) Sessions() sessions.Store   { return m }
-func (m *memory) Journal() blacklist.Journal { return m.journal }
+func (m *memory) Journal() blacklist.Journal { return appending{m.journal, m} }
+
+// appending calls before.
+type appending struct {
+	*blacklisttest.Journal
+	memory *memory
+}
+
+func (a appending) Append(ctx context.Context, entries ...blacklist.Entry) error {
+	if a.memory.before != nil {
+		a.memory.before("Append")
+	}
+	return a.Journal.Append(ctx, entries...)
+}
 
 func (m *memory) Close() error {
 	m.mu.Lock()

@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +41,163 @@ func TestEndsAndMintsSettle(t *testing.T) {
 	counts, err := f.Count(t.Context())
 	if err != nil || counts.Questions != 0 || counts.Sessions != 0 || counts.Pending != 0 || len(f.reports()) != 0 {
 		t.Errorf("in the end %+v, %v, reported %v", counts, err, f.reports())
+	}
+}
+
+// What the application says while a revocation is being written is said after it.
+func TestLearningWaitsForRevocation(t *testing.T) {
+	for name, revoke := range map[string]func(f *fixture) error{
+		"user":       func(f *fixture) error { return f.RevokeUser(ctx, "shop", "ann") },
+		"everywhere": func(f *fixture) error { return f.RevokeUserEverywhere(ctx, "ann") },
+		"session":    func(f *fixture) error { return f.RevokeSession(ctx, one) },
+	} {
+		f := newFixture(t)
+		f.learnAt(one, "ann")
+		learned := make(chan error, 1)
+		f.memory.before = func(method string) {
+			if method != "Append" {
+				return
+			}
+			f.memory.before = nil
+			f.advance(2 * time.Second)
+			go func() {
+				_, err := f.named(two, "ann")
+				learned <- err
+			}()
+			for range 1000 {
+				runtime.Gosched() // it waits for the user's lock, by now or soon
+			}
+		}
+		f.ok(revoke(f))
+		if err := <-learned; !errors.Is(err, ErrRevoked) {
+			t.Errorf("%s: %v", name, err)
+		}
+		f.expectDead(sessions.Session{Key: two, User: "bob", AuthTime: f.clock().Unix()}, 0)
+		if _, active, _ := f.Active(ctx, two); active {
+			t.Errorf("%s: active", name)
+		}
+	}
+}
+
+// crowd is many requests of four users, each of whom an operator revokes and pardons.
+type crowd struct {
+	*fixture
+	mu    sync.Mutex
+	known map[string][]sessions.Session // by user
+}
+
+func (c *crowd) note(session sessions.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known[session.User] = append(c.known[session.User], session)
+}
+
+func (c *crowd) knownOf(user string) []sessions.Session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.known[user])
+}
+
+// visit asks about one of the user's sessions, answers, and looks at it.
+func (c *crowd) visit(user string, round int) {
+	key := keyOf(fmt.Sprint(user, round%8))
+	session, err := c.named(key, user)
+	switch {
+	case err == nil:
+		c.note(session)
+	case !errors.Is(err, ErrOvertaken) && !errors.Is(err, ErrRevoked):
+		c.t.Errorf("Identified: %v", err)
+	}
+	if _, _, err := c.Active(ctx, key); err != nil && !errors.Is(err, ErrRevoked) {
+		c.t.Errorf("Active: %v", err)
+	}
+	c.MayMint(key, session.AuthTime)
+	c.Revoked(key)
+}
+
+// operate revokes the user, and sees to it that nothing from before gets through, and what begins afterwards does.
+func (c *crowd) operate(user string, round int) {
+	before := c.knownOf(user)
+	question := c.Ask(keyOf(fmt.Sprint(user, round%8)))
+	revoke, lift := c.RevokeUserEverywhere, c.LiftUserEverywhere
+	if round%2 == 0 {
+		revoke = func(ctx context.Context, user string) error { return c.RevokeUser(ctx, "shop", user) }
+		lift = func(ctx context.Context, user string) (bool, error) { return c.LiftUser(ctx, "shop", user) }
+	}
+	c.check(revoke(ctx, user))
+	for _, session := range before {
+		if dead, _ := c.TokenDead(SubjectsOf("jti", session.Key, user), session.AuthTime); !dead {
+			c.t.Errorf("a token of %s's from before is alive", user)
+		}
+	}
+	if _, err := question.Identified(ctx, Identity{User: user}, lives); err == nil {
+		c.t.Errorf("an answer from before let %s in", user)
+	}
+	for i := range 8 {
+		if _, active, _ := c.Active(ctx, keyOf(fmt.Sprint(user, i))); active {
+			c.t.Errorf("a session of %s's is active", user)
+		}
+	}
+	fresh := keyOf(fmt.Sprint("fresh", user, round))
+	c.SawSet(fresh, c.Moment())
+	session, err := c.named(fresh, user)
+	for errors.Is(err, ErrOvertaken) { // by a flush
+		session, err = c.named(fresh, user)
+	}
+	if c.check(err); session.User != user {
+		c.t.Errorf("%s can't sign in: %v", user, err)
+	}
+	c.check(c.RevokeSession(ctx, fresh))
+	if dead, _ := c.TokenDead(SubjectsOf("jti", fresh, user), session.AuthTime); !dead || !c.Revoked(fresh) {
+		c.t.Error("a revoked session is alive")
+	}
+	_, err = c.LiftSession(ctx, fresh)
+	c.check(err)
+	lifted, err := lift(ctx, user)
+	if c.check(err); !lifted {
+		c.t.Error("there was nothing to lift")
+	}
+}
+
+func (c *crowd) check(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Error(err)
+	}
+}
+
+// Four users, each of them at 14 places, four operators, and four who drop everything, list and keep house.
+func TestRevocationsAndRequestsSettle(t *testing.T) {
+	c := &crowd{fixture: newFixture(t), known: make(map[string][]sessions.Session)}
+	var wait sync.WaitGroup
+	for worker := range 64 {
+		user := fmt.Sprint("user", worker%4)
+		wait.Go(func() {
+			for round := range 30 {
+				switch {
+				case worker < 4:
+					c.operate(user, round)
+				case worker == 4:
+					c.check(c.Flush(ctx, "shop"))
+				case worker == 5:
+					c.check(c.FlushAll(ctx))
+				case worker < 8:
+					c.lookAround(keyOf(fmt.Sprint(user, round%8)))
+					_, _, err := c.Revocations(10, "")
+					c.check(err)
+				default:
+					c.visit(user, round)
+				}
+				c.advance(20 * time.Millisecond)
+			}
+		})
+	}
+	wait.Wait()
+	for worker := range 4 {
+		c.learnAt(keyOf("in the end"), fmt.Sprint("user", worker))
+	}
+	if counts, err := c.Count(ctx); err != nil || counts.Questions != 0 || len(c.reports()) != 0 {
+		t.Errorf("in the end %+v, %v, reported %v", counts, err, c.reports())
 	}
 }
 

@@ -69,7 +69,6 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	s.overtake(key)
-	l.nobodies.drop(key)
 	if found.present {
 		l.moments.mark(watched)
 		l.remove(ctx, s, found, second, now)

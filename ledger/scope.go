@@ -24,6 +24,7 @@ func (s scope) includes(subject blacklist.Subject) bool {
 	switch subject.Kind() {
 	case blacklist.KindUserEverywhere, blacklist.KindAll, blacklist.KindLifted:
 		inRealm = true
+	default:
 	}
 	return inRealm && (s.user == "" || subject.User() == "" || subject.User() == s.user)
 }

@@ -60,8 +60,4 @@ func (l *Ledger) standingOf(realm, user string) standing {
 
 // isFlagged says whether sessions of the user are looked at more closely.
 func (s standing) isFlagged() bool { return s.revoked || s.watched }
-
-// subjects returns what is, or may be, in force.
-func (s standing) subjects() []blacklist.Subject {
-	return []blacklist.Subject{s.subject, s.subject.Everywhere(), s.subject.Watched()}
 }
