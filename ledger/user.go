@@ -60,4 +60,3 @@ func (l *Ledger) standingOf(realm, user string) standing {
 
 // isFlagged says whether sessions of the user are looked at more closely.
 func (s standing) isFlagged() bool { return s.revoked || s.watched }
-}
