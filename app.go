@@ -67,8 +67,9 @@ type Engine interface {
 	Location() (string, error)
 	// Options describes what is fixed while the store is open. For one location it must not change.
 	Options() string
-	// Open opens the store.
-	Open(logger *zap.Logger) (ledger.Storage, error)
+	// Open opens the store that had the given id the last time, and refuses any other and an empty place. Where the id is
+	// empty it opens what is there, or creates a new store.
+	Open(id string, logger *zap.Logger) (ledger.Storage, error)
 }
 
 // gateway is what requests work with once the store is open and the keys are there. It never changes.
@@ -245,7 +246,7 @@ func (a *App) openStore() (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening session store: %w", err)
 	}
-	lease, err := stores.Acquire(location, a.engine.Options(), a.openLedger)
+	lease, err := stores.Acquire(location, a.engine.Options(), func() (*ledger.Ledger, error) { return a.openLedger(location) })
 	if err != nil {
 		return nil, fmt.Errorf("opening session store: %w", err)
 	}
@@ -255,11 +256,22 @@ func (a *App) openStore() (*ledger.Ledger, error) {
 
 // openLedger opens the store for the first configuration that names it. The store may outlive that configuration, so it
 // gets Caddy's own logger and no context of ours.
-func (a *App) openLedger() (*ledger.Ledger, error) {
+func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 	logger := caddy.Log().Named("jwt_session")
-	storage, err := a.engine.Open(logger)
+	memory := memoryOf(location)
+	id, err := memory.recall(a.ctx, a.ctx.Storage())
 	if err != nil {
 		return nil, err
+	}
+	storage, err := a.engine.Open(id, logger)
+	if errors.Is(err, ledger.ErrOtherStore) {
+		return nil, fmt.Errorf("%w; to begin with no sessions and no revocations, remove %s from Caddy's storage", err, memory.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := memory.keep(a.ctx, a.ctx.Storage(), id, storage); err != nil {
+		return nil, errors.Join(err, storage.Close())
 	}
 	shared, err := ledger.Open(context.Background(), storage, ledger.Options{
 		Now:    a.now,

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -185,6 +186,43 @@ func TestSitesAndSpellingsOfOneDirectoryShareTheStore(t *testing.T) {
 		if response := b.get("/page"); response.StatusCode != http.StatusOK || legacy.questions() != 1 {
 			t.Errorf("%s: status %d, %d questions: not the same store", spelling, response.StatusCode, legacy.questions())
 		}
+	}
+}
+
+// A store whose disk is not mounted must not be taken for a new one: every revocation would be forgotten.
+func TestMissingStoreIsRefused(t *testing.T) {
+	legacy, dir := newLegacyApp(t), t.TempDir()
+	store := filepath.Join(dir, "store")
+	config := adaptText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store),
+		filepath.Join(dir, "storage"))+site(freeAddress(t), "shop", "", legacy))
+	start := func() error {
+		defer func() { _ = caddy.Stop() }()
+		return caddy.Load(config, true)
+	}
+	if err := start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(store, store+".unmounted"); err != nil {
+		t.Fatal(err)
+	}
+	err := start()
+	if err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), "jwt_session/stores/") {
+		t.Errorf("got %v, want an error that names the directory and the way to begin anew", err)
+	}
+	if _, err := os.Stat(store); !os.IsNotExist(err) {
+		t.Errorf("a new store was created: %v", err)
+	}
+	if err := os.Rename(store+".unmounted", store); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(); err != nil {
+		t.Errorf("the store is back: %v", err)
+	}
+	if err := errors.Join(os.RemoveAll(store), os.RemoveAll(filepath.Join(dir, "storage", "jwt_session", "stores"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(); err != nil {
+		t.Errorf("beginning anew: %v", err)
 	}
 }
 

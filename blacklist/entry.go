@@ -2,10 +2,11 @@ package blacklist
 
 import "time"
 
-// Entry says no to its subject until it expires.
+// Entry says something of its subject until it expires, mostly no.
 type Entry struct {
 	Subject Subject
-	// Second is, for a session's end, the last auth_time that is hit, in seconds since 1970. It is unused for a token id.
+	// Second is the last auth_time that is hit, in seconds since 1970: for the end of a session, a user, a realm or
+	// everything. What it means for other kinds of subjects is said with them; for a token id it is unused.
 	Second int64
 	// Expires is when the entry hits no longer. A [List] rounds it up to a whole second.
 	Expires time.Time

@@ -12,5 +12,15 @@
 //   - Tokens of one user are dead once the session is another user's.
 //   - An end whose record could not be deleted, or that could not be made durable, is in force all the same; both are
 //     tried again until they succeed, and no token is minted for that session before it is durable.
-//   - Whether a token is dead is answered from memory.
+//   - Whether a token is dead, and whether a session is revoked, is answered from memory.
+//   - A revocation is durable and in force when it is acknowledged: from then on nothing that it is about passes, be it in
+//     flight, learned by an answer that comes late, or before a restart. After an error nothing is acknowledged.
+//   - What the operator said no to does not come back by the application's word alone. Of a user who is revoked, or one of
+//     whose sessions is, a session counts that was known before and is not revoked itself, that was added later, or whose
+//     id the application was seen to set in answer to a request from after the revocation.
+//   - A flush is an end of all that is known, and refuses nobody afterwards.
+//   - What is lifted holds for nobody any more, and does not come back with a restart.
+//
+// Three kinds of locks keep the order, and are taken in the order of this list: that of a session, or of all sessions in
+// turn; that of a user; those inside of what is used, which are held for no longer than a call.
 package ledger

@@ -44,37 +44,56 @@ func TestEndsAndMintsSettle(t *testing.T) {
 	}
 }
 
-// What the application says while a revocation is being written is said after it.
-func TestLearningWaitsForRevocation(t *testing.T) {
-	for name, revoke := range map[string]func(f *fixture) error{
-		"user":       func(f *fixture) error { return f.RevokeUser(ctx, "shop", "ann") },
-		"everywhere": func(f *fixture) error { return f.RevokeUserEverywhere(ctx, "ann") },
-		"session":    func(f *fixture) error { return f.RevokeSession(ctx, one) },
+// What happens while a revocation or a flush is being written happens after it.
+func TestOthersWaitForRevocation(t *testing.T) {
+	user := func(f *fixture) error { return f.RevokeUser(ctx, "shop", "ann") }
+	everywhere := func(f *fixture) error { return f.RevokeUserEverywhere(ctx, "ann") }
+	session := func(f *fixture) error { return f.RevokeSession(ctx, one) }
+	realm := func(f *fixture) error { return f.Flush(ctx, "shop") }
+	learn := func(f *fixture, _ *Question) error {
+		_, err := f.named(two, "ann")
+		return err
+	}
+	answer := func(_ *fixture, q *Question) error {
+		_, err := q.Identified(ctx, Identity{User: "ann"}, lives)
+		return err
+	}
+	kill := func(f *fixture, _ *Question) error { return f.KillTokens(ctx, three, 0) }
+	for name, c := range map[string]struct {
+		revoke    func(f *fixture) error
+		meanwhile func(f *fixture, q *Question) error
+		want      error
+	}{
+		"learning, user":       {user, learn, ErrRevoked},
+		"learning, everywhere": {everywhere, learn, ErrRevoked},
+		"learning, session":    {session, learn, ErrRevoked},
+		"killing, user":        {user, kill, nil},
+		"killing, everywhere":  {everywhere, kill, nil},
+		"answering, flush":     {realm, answer, ErrOvertaken},
 	} {
 		f := newFixture(t)
 		f.learnAt(one, "ann")
-		learned := make(chan error, 1)
+		f.learnAt(three, "ann")
+		q, done := f.Ask(two), make(chan error, 1)
 		f.memory.before = func(method string) {
 			if method != "Append" {
 				return
 			}
 			f.memory.before = nil
 			f.advance(2 * time.Second)
-			go func() {
-				_, err := f.named(two, "ann")
-				learned <- err
-			}()
+			go func() { done <- c.meanwhile(f, q) }()
 			for range 1000 {
-				runtime.Gosched() // it waits for the user's lock, by now or soon
+				runtime.Gosched() // it waits for a lock, by now or soon
 			}
 		}
-		f.ok(revoke(f))
-		if err := <-learned; !errors.Is(err, ErrRevoked) {
-			t.Errorf("%s: %v", name, err)
+		f.ok(c.revoke(f))
+		if err := <-done; !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
-		f.expectDead(sessions.Session{Key: two, User: "bob", AuthTime: f.clock().Unix()}, 0)
-		if _, active, _ := f.Active(ctx, two); active {
-			t.Errorf("%s: active", name)
+		_, isTwo, _ := f.Active(ctx, two)
+		_, isThree, _ := f.Active(ctx, three)
+		if isTwo || isThree != (name == "learning, session") {
+			t.Errorf("%s: active: %v, %v", name, isTwo, isThree)
 		}
 	}
 }

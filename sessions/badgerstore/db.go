@@ -18,6 +18,7 @@ import (
 // DB is an open store. Its methods are safe for concurrent use.
 type DB struct {
 	dir      string
+	id       string
 	badger   *badger.DB
 	logger   *zap.Logger
 	settings settings
@@ -48,6 +49,9 @@ func newDB(dir string, database *badger.DB, logger *zap.Logger, settings setting
 	db.journal.db = db
 	return db
 }
+
+// ID returns what tells this store from all others.
+func (db *DB) ID() string { return db.id }
 
 // Sessions returns the sessions in the store.
 func (db *DB) Sessions() sessions.Store { return &db.sessions }

@@ -76,9 +76,15 @@ func (b *Badger) Location() (string, error) { return canonical(b.dir) }
 // Options describes what is fixed while the store is open.
 func (b *Badger) Options() string { return "badger" }
 
-// Open opens the store as [Open] does.
-func (b *Badger) Open(logger *zap.Logger) (ledger.Storage, error) {
-	db, err := Open(b.dir, logger)
+// Open opens the store with the given id as [Reopen] does, or whatever is there as [Open] does where the id is empty.
+func (b *Badger) Open(id string, logger *zap.Logger) (ledger.Storage, error) {
+	var db *DB
+	var err error
+	if id == "" {
+		db, err = Open(b.dir, logger)
+	} else {
+		db, err = Reopen(b.dir, id, logger)
+	}
 	if err != nil {
 		return nil, err // not db, which as an interface would be a nil that is not nil
 	}

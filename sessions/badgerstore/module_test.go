@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
 func provision(t *testing.T, b *Badger) error {
@@ -124,11 +127,11 @@ func TestTheModuleOpens(t *testing.T) {
 	if err := provision(t, b); err != nil {
 		t.Fatal(err)
 	}
-	storage, err := b.Open(zap.NewNop())
+	storage, err := b.Open("", zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := b.Open(zap.NewNop()); err == nil || again != nil {
+	if again, err := b.Open("", zap.NewNop()); err == nil || again != nil {
 		t.Errorf("a second Open = %v, %v, want nil and an error", again, err)
 	}
 	if err := storage.Sessions().Put(t.Context(), newSession("one", "ann"), start); err != nil {
@@ -139,5 +142,34 @@ func TestTheModuleOpens(t *testing.T) {
 	}
 	if err := storage.Close(); err != nil {
 		t.Errorf("Close: %v", err)
+	}
+}
+
+func TestReopenTakesNothingButTheStoreItKnew(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	first, err := Open(dir, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := first.ID()
+	if err := first.Close(); err != nil || len(id) != 2*idSize {
+		t.Fatalf("the id %q, %v", id, err)
+	}
+	again, err := Reopen(dir, id, zap.NewNop())
+	if err != nil || again.ID() != id {
+		t.Fatalf("the same store: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Reopen(dir, newID(), zap.NewNop()); !errors.Is(err, ledger.ErrOtherStore) {
+		t.Errorf("another store: %v", err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if _, err := Reopen(empty, id, zap.NewNop()); !errors.Is(err, ledger.ErrOtherStore) || !strings.Contains(err.Error(), empty) {
+		t.Errorf("a directory that has gone: %v", err)
+	}
+	if _, err := os.Stat(empty); !os.IsNotExist(err) {
+		t.Errorf("it was created: %v", err)
 	}
 }

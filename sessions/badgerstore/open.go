@@ -3,11 +3,15 @@ package badgerstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
 const (
@@ -33,6 +37,28 @@ type settings struct {
 // The logger is used until the store is closed.
 func Open(dir string, logger *zap.Logger) (*DB, error) {
 	return open(dir, logger, production())
+}
+
+// Reopen opens the store with the given id, and nothing else: where the directory has gone or is empty it creates
+// nothing, and where it holds another store it refuses. Both errors wrap [ledger.ErrOtherStore].
+func Reopen(dir, id string, logger *zap.Logger) (*DB, error) {
+	dir, err := canonical(dir)
+	if err != nil {
+		return nil, err
+	}
+	if entries, err := os.ReadDir(dir); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil, fmt.Errorf("directory %q: %w: it is missing. Is its file system mounted? Bring it back",
+			dir, ledger.ErrOtherStore)
+	}
+	db, err := Open(dir, logger)
+	if err != nil {
+		return nil, err
+	}
+	if db.ID() != id {
+		err := fmt.Errorf("directory %q: %w: it was exchanged. Bring the former one back", dir, ledger.ErrOtherStore)
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 func production() settings {
@@ -88,6 +114,7 @@ func (db *DB) identify() error {
 	if err != nil {
 		return err
 	}
+	db.id = marked
 	held, err := db.readID()
 	if err != nil {
 		return fmt.Errorf("reading the store's id from the database in %q: %w", db.dir, reason(err))
@@ -120,6 +147,7 @@ func (db *DB) create(held string) error {
 			return fmt.Errorf("creating the database in %q: %w", db.dir, reason(err))
 		}
 	}
+	db.id = held
 	return completeMarker(db.dir, held)
 }
 

@@ -1,0 +1,55 @@
+package jwtsession
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/caddyserver/certmagic"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+)
+
+// storeMemory is where Caddy's storage holds which store was at a location the last time. A store that has gone, because
+// its disk is not mounted for one, must not be taken for a new one: every revocation would be forgotten.
+type storeMemory struct{ path string }
+
+// memoryOf returns the memory of a location on this machine: others that share Caddy's storage have stores of their own.
+func memoryOf(location string) storeMemory {
+	host, _ := os.Hostname() // without a name all such machines count as one
+	hash := sha256.Sum256([]byte(host + "\x00" + location))
+	return storeMemory{path: "jwt_session/stores/" + hex.EncodeToString(hash[:8])}
+}
+
+// recall returns the id of the store, empty where none is known.
+func (m storeMemory) recall(ctx context.Context, storage certmagic.Storage) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
+	defer cancel()
+	text, err := storage.Load(ctx, m.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading %s from Caddy's storage: %w", m.path, err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// keep remembers the store that was opened, if it can be told from others and is not known yet.
+func (m storeMemory) keep(ctx context.Context, storage certmagic.Storage, known string, opened ledger.Storage) error {
+	store, ok := opened.(interface{ ID() string })
+	if !ok || store.ID() == known {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
+	defer cancel()
+	if err := storage.Store(ctx, m.path, []byte(store.ID()+"\n")); err != nil {
+		return fmt.Errorf("writing %s to Caddy's storage: %w", m.path, err)
+	}
+	return nil
+}
