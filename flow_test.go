@@ -504,3 +504,18 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// The token is all that is left of a session: its record is gone, and the application knows nobody in it any more.
+func TestNobodyAtRenewalEndsWhatOnlyTheTokenProves(t *testing.T) {
+	g := newTestGateway(t, "")
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("")
+	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
+	token := b.cookies[tokenName]
+	g.expect(b.get("/page"), "alice", "", 0)
+	g.clock.advance(31 * time.Second)
+	g.expectRefused(b.get("/page"), "cleared")
+	g.clock.advance(-31 * time.Second) // not due any more, and dead all the same
+	b.cookies[tokenName] = token
+	g.expectRefused(b.get("/page"), "cleared")
+}
