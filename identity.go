@@ -35,8 +35,8 @@ type IdentityHeader struct {
 
 // identityHeaders is the prepared form. The zero value sets nothing and removes the default header.
 type identityHeaders struct {
-	headers []IdentityHeader
-	folded  []string // every name that is removed from what clients send, folded
+	headers []IdentityHeader // by their canonical names
+	folded  []string         // every name that is removed from what clients send, folded
 }
 
 // forbiddenIdentityHeaders have a meaning of their own on the way upstream.
@@ -66,6 +66,7 @@ func (i *Identity) prepare() (identityHeaders, error) {
 			return identityHeaders{}, fmt.Errorf("identity_header %s: named twice", header.Name)
 		}
 		hasUserID = hasUserID || header.Attribute == ""
+		header.Name = http.CanonicalHeaderKey(header.Name)
 		prepared.headers = append(prepared.headers, header)
 		prepared.folded = append(prepared.folded, folded)
 	}
@@ -76,7 +77,7 @@ func (i *Identity) prepare() (identityHeaders, error) {
 			return identityHeaders{}, fmt.Errorf("identity_header %s: it carries the user id unless another header does",
 				defaultIdentityHeader)
 		}
-		prepared.headers = append(prepared.headers, IdentityHeader{Name: defaultIdentityHeader})
+		prepared.headers = append(prepared.headers, IdentityHeader{Name: http.CanonicalHeaderKey(defaultIdentityHeader)})
 	}
 	slices.Sort(prepared.folded)
 	prepared.folded = slices.Compact(prepared.folded)
@@ -183,9 +184,9 @@ func stripConnection(header http.Header) {
 func (i identityHeaders) set(r *http.Request, who principal) {
 	for _, header := range i.headers {
 		if header.Attribute == "" {
-			r.Header.Set(header.Name, who.user)
+			r.Header[header.Name] = []string{who.user}
 		} else if value, ok := headerValue(who.attributes[header.Attribute]); ok {
-			r.Header.Set(header.Name, value)
+			r.Header[header.Name] = []string{value}
 		}
 	}
 }

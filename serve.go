@@ -33,15 +33,16 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if !ok {
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
 	}
-	repl.Set(placeholderRealm, realm)
-	if earlier := journeyOf(r).visits[realm]; earlier != nil {
+	repl.Set(placeholderRealm, h.realm.placeholder(realm))
+	journey := journeyOf(r)
+	if earlier := journey.visit(realm); earlier != nil {
 		return h.follow(w, r, next, repl, earlier)
 	}
-	v, err := h.newVisit(r, next, repl, realm)
+	v, err := h.newVisit(r, next, repl, realm, journey.cookies)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	journeyOf(r).visits[realm] = v
+	journey.add(v)
 	defer v.releaseMint()
 	return v.act(w, v.decide())
 }
@@ -151,15 +152,15 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.count()
 	v.setReason()
 	v.beforeApplication()
-	response := newResponseWriter(w, func(status int) { v.settle(status, w.Header()) })
+	v.response.wrap(w, func(status int) { v.settle(status, w.Header()) })
 	defer func() {
-		if !response.begun { // an error, or a panic: the response is not the application's
+		if !v.response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)
 		}
 	}()
-	err := v.next.ServeHTTP(response, v.request)
+	err := v.next.ServeHTTP(&v.response, v.request)
 	if err == nil {
-		response.begin(http.StatusOK) // nothing was written, so net/http will say 200
+		v.response.begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
 	return err
 }
@@ -260,5 +261,5 @@ func (v *visit) count() {
 	if via == "" {
 		via = viaNone
 	}
-	requestsTotal.WithLabelValues(v.Mode, via, string(v.reason)).Inc()
+	v.requests.with(v.Mode, via, v.reason).Inc()
 }

@@ -53,7 +53,12 @@ func (c *Claims) Attribute(name string) (sessions.Attribute, bool) {
 }
 
 // Attributes returns a copy of all attributes.
-func (c *Claims) Attributes() sessions.Attributes { return maps.Clone(c.attributes) }
+func (c *Claims) Attributes() sessions.Attributes {
+	if len(c.attributes) == 0 {
+		return nil
+	}
+	return maps.Clone(c.attributes)
+}
 
 // IsReservedClaim says whether a claim name has a meaning of its own in tokens, so that no attribute can bear it: the
 // registered ones (RFC 7519 section 4.1) and those that the gateway or OpenID Connect give a meaning to.
