@@ -73,11 +73,16 @@ func openBinding(key Key, tokenID, sealed string) (boundID, bool) {
 	if len(sealed) > maxSealedText || !onlyBase64(sealed) {
 		return "", false
 	}
-	decoded, err := strictBase64.DecodeString(sealed)
+	// One piece of memory for all that goes in and comes out.
+	size := strictBase64.DecodedLen(len(sealed))
+	room := make([]byte, 0, size+len(tokenID)+size)
+	decoded, err := strictBase64.AppendDecode(room, []byte(sealed))
 	if err != nil {
 		return "", false
 	}
-	plain, err := key.hidden().sealing.Open(nil, nil, decoded, []byte(tokenID))
+	room = append(decoded, tokenID...)
+	id := room[len(decoded):]
+	plain, err := key.hidden().sealing.Open(room[len(room):], nil, decoded, id)
 	if err != nil {
 		return "", false
 	}
