@@ -13,7 +13,9 @@ type journey struct {
 	cookies []string // the Cookie lines as the client sent them
 	latest  *visit   // of those that were begun so far, each of which knows the one before it
 
-	line [1]string // what cookies is made of where there is one line, as nearly always
+	// What nearly every request does with, so that it is one piece of memory.
+	line  [1]string
+	first visit
 }
 
 // journeyVar is where a request's variables hold its journey.
@@ -38,6 +40,14 @@ func (j *journey) visit(realm string) *visit {
 		}
 	}
 	return nil
+}
+
+// newVisit returns one to be filled in.
+func (j *journey) newVisit() *visit {
+	if j.latest == nil {
+		return &j.first
+	}
+	return new(visit)
 }
 
 // add keeps the visit that decides for its realm.

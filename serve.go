@@ -38,7 +38,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if earlier := journey.visit(realm); earlier != nil {
 		return h.follow(w, r, next, repl, earlier)
 	}
-	v, err := h.newVisit(r, next, repl, realm, journey.cookies)
+	v, err := h.newVisit(journey, r, next, repl, realm)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
@@ -88,6 +88,8 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		return v.couldNot(w)
 	default:
 		v.reason = validator.NoCredentials
+		v.setReason()
+		w.Header().Set("Cache-Control", "no-store")
 		return v.refuse(w)
 	}
 }
@@ -194,20 +196,22 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
 func (v *visit) refuse(w http.ResponseWriter) error {
-	v.setReason()
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Add("WWW-Authenticate", challenge(v.realm, v.tokenSent, v.reason))
+	w.Header().Add("Www-Authenticate", challenge(v.realm, v.tokenSent, v.reason)) // as net/http spells it
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
 	}
-	return caddyhttp.Error(http.StatusUnauthorized, fmt.Errorf("not signed in: %s", v.reason))
+	return caddyhttp.Error(http.StatusUnauthorized, notSignedIn(v.reason))
 }
+
+// notSignedIn is the error of a request that was refused, by the reason.
+type notSignedIn validator.Reason
+
+func (n notSignedIn) Error() string { return "not signed in: " + string(n) }
 
 // challenge returns the WWW-Authenticate value (RFC 6750 section 3). Without a token there is no error to name.
 func challenge(realm string, tokenSent bool, reason validator.Reason) string {
-	challenge := fmt.Sprintf("Bearer realm=%q", realm)
 	if !tokenSent {
-		return challenge
+		return `Bearer realm="` + realm + `"` // nothing in a realm's name needs to be escaped
 	}
 	var description string
 	switch reason {
@@ -218,7 +222,7 @@ func challenge(realm string, tokenSent bool, reason validator.Reason) string {
 	default:
 		description = "the token is not accepted"
 	}
-	return challenge + fmt.Sprintf(`, error="invalid_token", error_description=%q`, description)
+	return `Bearer realm="` + realm + `", error="invalid_token", error_description="` + description + `"`
 }
 
 // retryAfter is what a client is told to wait, in seconds, where the store or the application did not answer.
@@ -241,7 +245,6 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 	v.beforeApplication()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
-	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Retry-After", retryAfter)
 	return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("%w: %s", errUndetermined, v.reason))
 }

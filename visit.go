@@ -53,13 +53,14 @@ type visit struct {
 
 // newVisit reads the credentials that the client sent, and hides our tokens from all that comes behind.
 func (h *Handler) newVisit(
-	r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string, sent []string,
+	journey *journey, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string,
 ) (*visit, error) {
-	cookies, err := validator.ScanCookies(sent)
+	cookies, err := validator.ScanCookies(journey.cookies)
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{
+	v := journey.newVisit()
+	*v = visit{
 		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
 		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
 	}
