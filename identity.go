@@ -35,8 +35,9 @@ type IdentityHeader struct {
 
 // identityHeaders is the prepared form. The zero value sets nothing and removes the default header.
 type identityHeaders struct {
-	headers []IdentityHeader // by their canonical names
-	folded  []string         // every name that is removed from what clients send, folded
+	headers   []IdentityHeader
+	canonical []string // the names of the headers as net/http spells them
+	folded    []string // every name that is removed from what clients send, folded
 }
 
 // forbiddenIdentityHeaders have a meaning of their own on the way upstream.
@@ -66,7 +67,6 @@ func (i *Identity) prepare() (identityHeaders, error) {
 			return identityHeaders{}, fmt.Errorf("identity_header %s: named twice", header.Name)
 		}
 		hasUserID = hasUserID || header.Attribute == ""
-		header.Name = http.CanonicalHeaderKey(header.Name)
 		prepared.headers = append(prepared.headers, header)
 		prepared.folded = append(prepared.folded, folded)
 	}
@@ -77,7 +77,10 @@ func (i *Identity) prepare() (identityHeaders, error) {
 			return identityHeaders{}, fmt.Errorf("identity_header %s: it carries the user id unless another header does",
 				defaultIdentityHeader)
 		}
-		prepared.headers = append(prepared.headers, IdentityHeader{Name: http.CanonicalHeaderKey(defaultIdentityHeader)})
+		prepared.headers = append(prepared.headers, IdentityHeader{Name: defaultIdentityHeader})
+	}
+	for _, header := range prepared.headers {
+		prepared.canonical = append(prepared.canonical, http.CanonicalHeaderKey(header.Name))
 	}
 	slices.Sort(prepared.folded)
 	prepared.folded = slices.Compact(prepared.folded)
@@ -182,11 +185,11 @@ func stripConnection(header http.Header) {
 // set gives the request the identity headers. Values that a header can't hold are left out; user ids were checked when
 // the session was learned.
 func (i identityHeaders) set(r *http.Request, who principal) {
-	for _, header := range i.headers {
+	for n, header := range i.headers {
 		if header.Attribute == "" {
-			r.Header[header.Name] = []string{who.user}
+			r.Header[i.canonical[n]] = []string{who.user}
 		} else if value, ok := headerValue(who.attributes[header.Attribute]); ok {
-			r.Header[header.Name] = []string{value}
+			r.Header[i.canonical[n]] = []string{value}
 		}
 	}
 }
