@@ -49,20 +49,17 @@ func (t *AccessToken) Since() int64 { return t.since }
 // Attributes returns the attributes. They must not be changed.
 func (t *AccessToken) Attributes() sessions.Attributes { return t.attributes }
 
-// NamesUnknownKey says whether the token has the form of an access token and names a key that is not in the set: then the
-// provider may have a newer one.
-func (k *ProviderKeys) NamesUnknownKey(text string) bool {
-	compact, reason := accessForm.read(text)
-	return reason == "" && !k.knows(compact.header)
-}
-
 // VerifyAccess verifies an access token (RFC 9068 section 4) with the keys of its provider. The token is nil unless the
-// reason is empty. Whether it or its user was revoked is not asked.
-func (k *ProviderKeys) VerifyAccess(text string, rules AccessRules, now time.Time) (*AccessToken, Reason) {
-	if k == nil || rules.Issuer == "" {
+// reason is empty; with [TokenUnknownKey] the provider may have a newer key. Whether the token or its user was revoked is
+// not asked.
+func (k *ProviderKeys) VerifyAccess(credential TokenCredential, rules AccessRules, now time.Time) (*AccessToken, Reason) {
+	switch {
+	case credential.Presence != Present:
+		return nil, TokenAmbiguous
+	case k == nil || rules.Issuer == "":
 		return nil, TokenUnknownKey
 	}
-	payload, _, reason := k.keys.verify(text, accessForm)
+	payload, _, reason := k.keys.verify(credential.raw(), accessForm)
 	if reason != "" {
 		return nil, reason
 	}

@@ -40,7 +40,7 @@ func TestVerifyAccessOfEveryAlgorithm(t *testing.T) {
 	keys := allProviderKeys(t)
 	for algorithm, key := range providerKeysByAlgorithm() {
 		for _, kind := range []string{"at+jwt", "application/at+jwt", "JWT", ""} {
-			token, reason := keys.VerifyAccess(key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"typ": kind}), accessRules(), testNow)
+			token, reason := keys.VerifyAccess(TokenOf(key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"typ": kind})), accessRules(), testNow)
 			if reason != "" {
 				t.Errorf("%s, typ %q: %s", algorithm, kind, reason)
 				continue
@@ -98,7 +98,7 @@ func TestVerifyAccessClaims(t *testing.T) {
 		{"another claim as object", map[string]any{"realm_access": map[string]any{"roles": []string{"x"}}}, ""},
 		{"claims too deep", map[string]any{"deep": deep(maxNesting)}, TokenMalformed},
 	} {
-		token, reason := keys.VerifyAccess(key.sign(t, accessClaims(test.changes), nil), accessRules(), testNow)
+		token, reason := keys.VerifyAccess(TokenOf(key.sign(t, accessClaims(test.changes), nil)), accessRules(), testNow)
 		if reason != test.want || (token == nil) != (reason != "") {
 			t.Errorf("%s: reason %q, want %q", test.name, reason, test.want)
 		}
@@ -124,7 +124,7 @@ func TestAccessTokenSince(t *testing.T) {
 		"signed in": {map[string]any{"auth_time": testNow.Unix() - 7}, testNow.Unix() - 7},
 		"neither":   {map[string]any{"iat": nil}, 0},
 	} {
-		token, reason := keys.VerifyAccess(key.sign(t, accessClaims(test.changes), nil), accessRules(), testNow)
+		token, reason := keys.VerifyAccess(TokenOf(key.sign(t, accessClaims(test.changes), nil)), accessRules(), testNow)
 		if reason != "" || token.Since() != test.want {
 			t.Errorf("%s: %v, %q", name, token, reason)
 		}
@@ -160,7 +160,7 @@ func TestVerifyAccessForm(t *testing.T) {
 		"an encrypted token":  {good + ".a.b", TokenMalformed},
 		"white space in text": {parts[0] + ".\n" + parts[1] + "." + parts[2], TokenMalformed},
 	} {
-		token, reason := keys.VerifyAccess(test.text, accessRules(), testNow)
+		token, reason := keys.VerifyAccess(credentialOfText(test.text), accessRules(), testNow)
 		if reason != test.want || (token == nil) != (reason != "") {
 			t.Errorf("%s: reason %q, want %q", name, reason, test.want)
 		}
@@ -195,14 +195,14 @@ func macWithPublicKey(t *testing.T, key providerKey) string {
 func TestVerifyAccessDeniesByDefault(t *testing.T) {
 	good := providerKeysByAlgorithm()[jose.ES256].sign(t, accessClaims(nil), nil)
 	for name, verify := range map[string]func() (*AccessToken, Reason){
-		"nil keys": func() (*AccessToken, Reason) { return (*ProviderKeys)(nil).VerifyAccess(good, accessRules(), testNow) },
-		"no keys":  func() (*AccessToken, Reason) { return new(ProviderKeys).VerifyAccess(good, accessRules(), testNow) },
-		"no rules": func() (*AccessToken, Reason) { return allProviderKeys(t).VerifyAccess(good, AccessRules{}, testNow) },
+		"nil keys": func() (*AccessToken, Reason) { return (*ProviderKeys)(nil).VerifyAccess(TokenOf(good), accessRules(), testNow) },
+		"no keys":  func() (*AccessToken, Reason) { return new(ProviderKeys).VerifyAccess(TokenOf(good), accessRules(), testNow) },
+		"no rules": func() (*AccessToken, Reason) { return allProviderKeys(t).VerifyAccess(TokenOf(good), AccessRules{}, testNow) },
 		"no audiences": func() (*AccessToken, Reason) {
-			return allProviderKeys(t).VerifyAccess(good, AccessRules{Issuer: testIssuer, UserClaim: "sub"}, testNow)
+			return allProviderKeys(t).VerifyAccess(TokenOf(good), AccessRules{Issuer: testIssuer, UserClaim: "sub"}, testNow)
 		},
 		"no claim": func() (*AccessToken, Reason) {
-			return allProviderKeys(t).VerifyAccess(good, AccessRules{Issuer: testIssuer, Audiences: []string{testAudience}}, testNow)
+			return allProviderKeys(t).VerifyAccess(TokenOf(good), AccessRules{Issuer: testIssuer, Audiences: []string{testAudience}}, testNow)
 		},
 	} {
 		if token, reason := verify(); token != nil || reason == "" {
@@ -211,20 +211,32 @@ func TestVerifyAccessDeniesByDefault(t *testing.T) {
 	}
 }
 
-func TestNamesUnknownKey(t *testing.T) {
-	keys, key := allProviderKeys(t), providerKeysByAlgorithm()[jose.ES256]
-	for text, want := range map[string]bool{
-		key.sign(t, accessClaims(nil), nil):                                    false,
-		key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"kid": "newer"}): true,
-		"garbage": false,
-		"":        false,
+// credentialOfText returns a credential that came, be it with an empty text.
+func credentialOfText(text string) TokenCredential { return TokenCredential{Presence: Present, text: &text} }
+
+func TestTokenOfLines(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		lines          []string
+		header, bearer Presence
+		token          string // of the Bearer scheme
+	}{
+		{"nothing", nil, Absent, Absent, ""},
+		{"an empty line", []string{""}, Absent, Absent, ""},
+		{"a token", []string{"Bearer abc"}, Present, Present, "abc"},
+		{"in other letters", []string{" bearer   abc "}, Present, Present, "abc"},
+		{"the same twice", []string{"Bearer abc", "Bearer abc"}, Present, Present, "abc"},
+		{"two tokens", []string{"Bearer abc", "Bearer abd"}, Unusable, Unusable, ""},
+		{"beside another scheme", []string{"Basic abc", "Bearer abc"}, Unusable, Unusable, ""},
+		{"another scheme", []string{"Basic abc"}, Present, Absent, ""},
+		{"the scheme alone", []string{"Bearer "}, Present, Absent, ""},
 	} {
-		if got := keys.NamesUnknownKey(text); got != want {
-			t.Errorf("%.20q: %v", text, got)
+		if got := TokenOfHeader(test.lines); got.Presence != test.header {
+			t.Errorf("%s: the header is %s", test.name, got.Presence.word())
 		}
-	}
-	if !(*ProviderKeys)(nil).NamesUnknownKey(key.sign(t, accessClaims(nil), nil)) {
-		t.Error("no keys at all, and the key is known")
+		if got := TokenOfBearer(test.lines); got.Presence != test.bearer || got.raw() != test.token {
+			t.Errorf("%s: the token is %s", test.name, got.Presence.word())
+		}
 	}
 }
 

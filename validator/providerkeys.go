@@ -96,7 +96,3 @@ func (j jwk) withUsualAlgorithm() jwk {
 	}
 	return j
 }
-
-// knows says whether the token names a key of the set, as far as can be told before anything is verified. A token of no
-// form that is accepted here names none, and is no reason to look for keys.
-func (k *ProviderKeys) knows(header joseHeader) bool { return k != nil && k.keys.find(header) >= 0 }

@@ -183,7 +183,7 @@ func TestProviderKeyWithoutAlgorithm(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", algorithm, err)
 		}
-		_, reason := keys.VerifyAccess(key.sign(t, accessClaims(nil), nil), accessRules(), testNow)
+		_, reason := keys.VerifyAccess(TokenOf(key.sign(t, accessClaims(nil), nil)), accessRules(), testNow)
 		usual := algorithm != jose.PS256 && algorithm != jose.PS384 && algorithm != jose.PS512 && algorithm != jose.RS384 && algorithm != jose.RS512
 		if (reason == "") != usual {
 			t.Errorf("%s: reason %q", algorithm, reason)
