@@ -11,8 +11,11 @@ import (
 // journey is what the handlers of this module that one request meets know of each other: what the client sent, and what
 // was decided for each realm. A request is decided once for a realm.
 type journey struct {
-	cookies []string // the Cookie lines as the client sent them
-	visits  map[string]*visit
+	cookies       []string // the Cookie lines as the client sent them
+	authorization []string // the Authorization lines likewise
+	visits        map[string]*visit
+	last          *visit // of the handler that the request met last; nil: none, or none that decides
+	preflight     bool   // the request goes on undecided, and bare of all that could decide it
 }
 
 // journeyVar is where a request's variables hold its journey.
@@ -23,7 +26,10 @@ func journeyOf(r *http.Request) *journey {
 	if existing, ok := caddyhttp.GetVar(r.Context(), journeyVar).(*journey); ok {
 		return existing
 	}
-	begun := &journey{cookies: slices.Clone(r.Header["Cookie"]), visits: make(map[string]*visit)}
+	begun := &journey{
+		cookies: slices.Clone(r.Header["Cookie"]), authorization: slices.Clone(r.Header["Authorization"]),
+		visits: make(map[string]*visit),
+	}
 	caddyhttp.SetVar(r.Context(), journeyVar, begun)
 	return begun
 }

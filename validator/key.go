@@ -161,6 +161,11 @@ func (s *KeySet) find(header joseHeader) (Key, bool) {
 	return Key{}, false
 }
 
+// has says whether one of the keys has the id.
+func (s *KeySet) has(id string) bool {
+	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.id == id })
+}
+
 func distinctBytes(data []byte) int {
 	var seen [256]bool
 	count := 0
