@@ -49,6 +49,7 @@ type App struct {
 	engine   Engine
 	keys     *validator.KeySet // as configured; nil: the gateway's own
 	handlers []*Handler
+	requires []*Require
 	desks    map[string]*whoami.Desk[settlement]
 	longest  time.Duration // the longest token lifetime of the configuration
 

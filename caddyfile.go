@@ -14,6 +14,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_strip", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_require", parseRequire)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_require", httpcaddyfile.Before, "basic_auth")
 }
 
 // parseStrip reads the directive. Syntax:
@@ -23,6 +25,21 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 	helper.Next() // the directive's own name
 	strip := &Strip{Headers: helper.RemainingArgs()}
 	return strip, options{helper.Dispenser}.block("jwt_session_strip", "none", func(string) error { return errUnknownOption })
+}
+
+// parseRequire reads the directive. Syntax:
+//
+//	jwt_session_require [<matcher>] <attribute> <value...>
+func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	require := new(Require)
+	if !helper.Args(&require.Attribute) {
+		return nil, helper.Err("want jwt_session_require [<matcher>] <attribute> <value...>")
+	}
+	if require.Values = helper.RemainingArgs(); len(require.Values) == 0 {
+		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
+	}
+	return require, options{helper.Dispenser}.block("jwt_session_require", "none", func(string) error { return errUnknownOption })
 }
 
 // parseHandler reads the directive. Syntax:
@@ -52,6 +69,7 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //		token_lifetime  <duration>
 //		renew_before    <duration>
 //		token_issuer    <issuer>
+//		accept_bearer
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
@@ -74,7 +92,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
+		"token_lifetime, renew_before, token_issuer, accept_bearer, identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
@@ -112,6 +130,9 @@ func (p handlerParser) option(name string) error {
 		return p.duration(&handler.RenewBefore)
 	case "token_issuer":
 		return p.text(&handler.TokenIssuer)
+	case "accept_bearer":
+		handler.AcceptBearer = true
+		return p.end()
 	case "identity_header":
 		return p.identityHeader()
 	case "unauthenticated":

@@ -226,7 +226,8 @@ func TestCaddyfileErrors(t *testing.T) {
 		// What other versions may know is no option here: nothing is accepted and ignored.
 		{handlerWith("response_user X-User"), `unknown option "response_user"`},
 		{handlerWith("token_encrypt"), `unknown option "token_encrypt"`},
-		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
+		{handlerWith("accept_bearer on"), `unexpected argument "on"`},
+		{handlerWith("accept_bearer\naccept_bearer"), "accept_bearer stands twice"},
 		{handlerWith("forward_token"), `unknown option "forward_token"`},
 		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
 		{handlerWith("issuer https://id.example {\n}"), `unknown option "issuer"`},
@@ -305,6 +306,10 @@ func FuzzCaddyfile(f *testing.F) {
 		helper := httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)}
 		if handler, err := parseHandler(helper); err == nil {
 			readBack(t, handler, new(Handler))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if require, err := parseRequire(helper); err == nil {
+			readBack(t, require, new(Require))
 		}
 		app := new(App)
 		if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {

@@ -86,6 +86,11 @@ type Handler struct {
 	// The claim `iss` of tokens, which is then required. Default: none.
 	TokenIssuer string `json:"token_issuer,omitempty"`
 
+	// Take our token from `Authorization: Bearer` too, for clients of an API. It is removed upstream, and the response
+	// brings no token. A Bearer credential under none of our keys is the application's and goes through untouched. Of two
+	// tokens that differ, in `Authorization` and in the cookie, none counts.
+	AcceptBearer bool `json:"accept_bearer,omitempty"`
+
 	// The request headers that carry the identity upstream.
 	Identity *Identity `json:"identity,omitempty"`
 

@@ -25,6 +25,17 @@ func (a *App) reviewHandlers() {
 				zap.String("realm", handler.Realm), zap.String("option", what))
 		}
 	}
+	a.reviewRequires()
+}
+
+// reviewRequires names attributes that are required and that nobody reads: a slip of the pen there keeps everybody out.
+func (a *App) reviewRequires() {
+	for _, require := range a.requires {
+		if !slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.whoami.reads(require.Attribute) }) {
+			a.logger.Warn("jwt_session_require names an attribute that no whoami reads: only sessions added through the "+
+				"admin API can have it", zap.String("attribute", require.Attribute))
+		}
+	}
 }
 
 // difference names an option that handlers of one realm should have in common and these two don't.

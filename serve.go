@@ -16,6 +16,7 @@ import (
 // serve is the way of every request: strip, decide, then pass on or refuse.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	journey := journeyOf(r) // before anything is taken from the request
 	h.identity.strip(r)
 	h.clearPlaceholders(repl)
 	switch {
@@ -23,10 +24,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		h.app.hideTokens(r)
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
+		journey.preflight = true
 		stripCredentials(r)
 		return next.ServeHTTP(w, r)
 	}
-	if err := h.CSRF.check(r); err != nil {
+	if err := h.CSRF.check(r, journey.authorization); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	realm, ok := h.realm.resolve(repl)
@@ -34,24 +36,27 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
 	}
 	repl.Set(placeholderRealm, realm)
-	if earlier := journeyOf(r).visits[realm]; earlier != nil {
-		return h.follow(w, r, next, repl, earlier)
+	if earlier := journey.visits[realm]; earlier != nil {
+		return h.follow(w, r, next, repl, journey, earlier)
 	}
 	v, err := h.newVisit(r, next, repl, realm)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	journeyOf(r).visits[realm] = v
+	journey.visits[realm], journey.last = v, v
 	defer v.releaseMint()
 	return v.act(w, v.decide())
 }
 
 // follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
-func (h *Handler) follow(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, earlier *visit) error {
+func (h *Handler) follow(
+	w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, journey *journey, earlier *visit,
+) error {
 	v := &visit{
 		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
-		reason: earlier.reason,
+		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
 	}
+	journey.last = v
 	switch {
 	case earlier.who.user != "":
 		h.identity.set(r, earlier.who)
@@ -136,7 +141,11 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 	if v.mode == validator.Shadow && action == validator.LeaveToken && v.token.State == validator.TokenUsable && v.isDue() {
 		action, v.tokenCookie = validator.ReplaceToken, validator.ReplaceToken
 	}
-	if action == validator.ReplaceToken && !v.claimMint() {
+	switch {
+	case action != validator.ReplaceToken:
+	case v.hasBearer():
+		v.tokenCookie = validator.ClearToken
+	case !v.claimMint():
 		v.tokenCookie = validator.LeaveToken
 	}
 }
@@ -195,7 +204,7 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 func (v *visit) refuse(w http.ResponseWriter) error {
 	v.setReason()
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Add("WWW-Authenticate", challenge(v.realm, v.tokenSent, v.reason))
+	w.Header().Add("WWW-Authenticate", challenge(v.realm, v.hasToken(), v.reason))
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
 	}
@@ -238,9 +247,13 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 	}
 	v.count()
 	v.beforeApplication()
+	return v.unavailable(w)
+}
+
+// unavailable answers 503: neither yes nor no.
+func (v *visit) unavailable(w http.ResponseWriter) error {
 	v.setReason()
 	v.clearOnRefusal(w.Header())
-	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Retry-After", retryAfter)
 	return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("%w: %s", errUndetermined, v.reason))
 }
