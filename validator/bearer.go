@@ -27,10 +27,12 @@ func CutBearer(line string) (string, bool) {
 // one of them is ours, since a request has one Authorization (RFC 9110 section 11.6.2) and another reader may choose
 // another one.
 func (v *Verifier) ReadBearer(lines []string) (TokenCredential, []string) {
-	if !slices.ContainsFunc(lines, v.isOurs) {
+	keys := v.ring.Current()
+	isOurs := func(line string) bool { return v.isOurs(line, keys) }
+	if !slices.ContainsFunc(lines, isOurs) {
 		return TokenCredential{Presence: Absent}, lines
 	}
-	kept := slices.DeleteFunc(slices.Clone(lines), v.isOurs)
+	kept := slices.DeleteFunc(slices.Clone(lines), isOurs)
 	for _, line := range lines[1:] {
 		if line != lines[0] {
 			return TokenCredential{Presence: Unusable}, kept
@@ -41,12 +43,12 @@ func (v *Verifier) ReadBearer(lines []string) (TokenCredential, []string) {
 }
 
 // isOurs says whether an Authorization line holds a token under the name of one of our keys, of whatever worth.
-func (v *Verifier) isOurs(line string) bool {
+func (v *Verifier) isOurs(line string, keys *KeySet) bool {
 	text, isBearer := CutBearer(line)
 	if !isBearer {
 		return false
 	}
-	if _, remembered := v.cache.get(text); remembered {
+	if remembered, ok := v.cache.get(text); ok && keys.holds(remembered.key) {
 		return true
 	}
 	header, _, found := strings.Cut(text, ".")
@@ -54,7 +56,12 @@ func (v *Verifier) isOurs(line string) bool {
 		return false
 	}
 	keyID, ok := readKeyID(header)
-	return ok && v.keys.has(keyID)
+	return ok && keys.names(keyID)
+}
+
+// names says whether one of the keys has the id.
+func (s *KeySet) names(id string) bool {
+	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.id == id })
 }
 
 // readKeyID returns the kid of a JOSE header, whatever else that has.

@@ -19,7 +19,7 @@ func TestCutBearer(t *testing.T) {
 
 func TestReadBearer(t *testing.T) {
 	keys := mustSet(t, mustKey(t, "a"))
-	verifier := NewVerifier(keys, nil)
+	verifier := NewVerifier(NewKeyRing(keys), nil)
 	credential := credentialOf(t, "sid=abc", "sid")
 	ours := mint(t, testMinter(keys), testSession(credential), credential)
 	other := mint(t, testMinter(keys), testSession(credential), credential)
@@ -73,7 +73,7 @@ func TestReadBearer(t *testing.T) {
 // Whatever a client sends: what is kept came from the client, in its order, and only a Bearer line is taken away.
 func FuzzReadBearer(f *testing.F) {
 	keys := mustSet(f, mustKey(f, "a"))
-	cached := NewVerifier(keys, NewCache(10))
+	cached := NewVerifier(NewKeyRing(keys), NewCache(10))
 	session := credentialOf(f, "sid=abc", "sid")
 	token := mint(f, testMinter(keys), testSession(session), session)
 	f.Add("Bearer "+token, "")
