@@ -70,6 +70,7 @@ func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 //		renew_before    <duration>
 //		token_issuer    <issuer>
 //		accept_bearer
+//		forward_token   [<audience>]
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
@@ -92,7 +93,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, accept_bearer, identity_header, unauthenticated, restore_session, csrf"
+		"token_lifetime, renew_before, token_issuer, accept_bearer, forward_token, identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
@@ -133,6 +134,8 @@ func (p handlerParser) option(name string) error {
 	case "accept_bearer":
 		handler.AcceptBearer = true
 		return p.end()
+	case "forward_token":
+		return p.forwardToken()
 	case "identity_header":
 		return p.identityHeader()
 	case "unauthenticated":
@@ -264,6 +267,16 @@ func (p handlerParser) tokenCookie() error {
 		}
 		return errUnknownOption
 	})
+}
+
+func (p handlerParser) forwardToken() error {
+	p.handler.ForwardToken = new(ForwardToken)
+	if p.NextArg() {
+		if p.handler.ForwardToken.Audience = p.Val(); p.Val() == "" {
+			return p.Err("forward_token: the audience is empty")
+		}
+	}
+	return p.end()
 }
 
 func (p handlerParser) identityHeader() error {

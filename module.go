@@ -91,6 +91,9 @@ type Handler struct {
 	// tokens that differ, in `Authorization` and in the cookie, none counts.
 	AcceptBearer bool `json:"accept_bearer,omitempty"`
 
+	// Send services that verify tokens by themselves one of their own. Needs `token_issuer`.
+	ForwardToken *ForwardToken `json:"forward_token,omitempty"`
+
 	// The request headers that carry the identity upstream.
 	Identity *Identity `json:"identity,omitempty"`
 
@@ -277,6 +280,9 @@ func (h *Handler) validate() error {
 	if h.SessionIdleTimeout > h.SessionMaxAge {
 		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
 			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
+	}
+	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
+		return err
 	}
 	example := h.realm.example()
 	if other := h.app.cookieConflict(h); other != nil {

@@ -26,6 +26,21 @@ func (a *App) reviewHandlers() {
 		}
 	}
 	a.reviewRequires()
+	a.reviewForwarding()
+}
+
+// reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
+func (a *App) reviewForwarding() {
+	open := a.open.Load()
+	if open == nil || open.keys.HasPublic() {
+		return
+	}
+	for _, handler := range a.handlers {
+		if handler.ForwardToken != nil {
+			a.logger.Warn("forward_token with HS256 alone: a service that can verify such a token has the gateway's own secret, "+
+				"and could sign in as anybody; use a key of another algorithm", zap.String("realm", handler.Realm))
+		}
+	}
 }
 
 // reviewRequires names attributes that are required and that nobody reads: a slip of the pen there keeps everybody out.

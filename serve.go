@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -61,6 +62,7 @@ func (h *Handler) follow(
 	case earlier.who.user != "":
 		h.identity.set(r, earlier.who)
 		v.setPlaceholders(repl, earlier.who)
+		v.forward()
 		return next.ServeHTTP(w, r)
 	case earlier.undetermined:
 		return v.couldNot(w)
@@ -83,7 +85,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		return v.passOn(w, principalOfToken(v.token.Claims))
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
-		return v.passOn(w, principalOfSession(v.record))
+		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
 	case validator.Unauthenticated:
 		v.tokenCookie, v.reason = verdict.Token, verdict.Reason
 		return v.unauthenticated(w)
@@ -157,6 +159,7 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 		v.setPlaceholders(v.repl, who)
 	}
 	v.who = who
+	v.forward()
 	v.count()
 	v.setReason()
 	v.beforeApplication()

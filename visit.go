@@ -138,7 +138,7 @@ func (v *visit) decide() validator.Verdict {
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
 	case validator.AskSession:
-		evidence.Session = v.lookUp(time.Duration(v.TokenLifetime))
+		evidence.Session = v.lookUp(v.confirmedFor())
 		verdict = validator.Decide(evidence)
 	case validator.ByToken:
 		if v.restore = decided.Restore; v.restore && v.mode != validator.Stateless {
