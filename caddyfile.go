@@ -69,6 +69,7 @@ func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 //		token_lifetime  <duration>
 //		renew_before    <duration>
 //		token_issuer    <issuer>
+//		token_encrypt
 //		accept_bearer
 //		forward_token   [<audience>]
 //		identity_header off|<name> [<attribute>]
@@ -93,7 +94,8 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, accept_bearer, forward_token, identity_header, unauthenticated, restore_session, csrf"
+		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, " +
+		"identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
@@ -131,6 +133,9 @@ func (p handlerParser) option(name string) error {
 		return p.duration(&handler.RenewBefore)
 	case "token_issuer":
 		return p.text(&handler.TokenIssuer)
+	case "token_encrypt":
+		handler.TokenEncrypt = true
+		return p.end()
 	case "accept_bearer":
 		handler.AcceptBearer = true
 		return p.end()

@@ -86,6 +86,10 @@ type Handler struct {
 	// The claim `iss` of tokens, which is then required. Default: none.
 	TokenIssuer string `json:"token_issuer,omitempty"`
 
+	// Encrypt tokens, so that nobody but a gateway with the same key can read what is in them. They are about half as long
+	// again. Tokens that are not encrypted do not count then, and encrypted ones only then.
+	TokenEncrypt bool `json:"token_encrypt,omitempty"`
+
 	// Take our token from `Authorization: Bearer` too, for clients of an API. It is removed upstream, and the response
 	// brings no token. A Bearer credential under none of our keys is the application's and goes through untouched. Of two
 	// tokens that differ, in `Authorization` and in the cookie, none counts.

@@ -120,7 +120,7 @@ func (v *visit) readToken() {
 func (v *visit) verify(credential validator.TokenCredential) validator.Token {
 	return v.gateway.verifier.Verify(credential, v.now, validator.Route{
 		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
-		Attributes: v.needs, Dead: v.gateway.dead,
+		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
 	})
 }
 

@@ -26,6 +26,8 @@ type Minter struct {
 	Lifetime time.Duration
 	// Attributes are those that every token carries, be it as null.
 	Attributes []string
+	// Encrypt makes nested JWTs, which nobody but a gateway with the same key can read.
+	Encrypt bool
 }
 
 // Mint returns a token for the session in compact form. The credential must be the one that the session was looked up
@@ -99,12 +101,17 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 		}
 		payload = payload.raw(name, value)
 	}
-	return compact(key, payload.end())
+	text, err := compact(key, payload.end())
+	if err != nil || !m.Encrypt {
+		return text, err
+	}
+	return encrypt(key, text)
 }
 
-// Expires returns the first second at which a token for the session that is minted now is not good any more. Whatever the session says, it is no more
-// than a lifetime after now: a confirmation may bear the time of a gateway whose clock is ahead, or be of after the
-// moment that this request counts as now, and a token that seems to live too long would be refused everywhere.
+// Expires returns the first second at which a token for the session that is minted now is not good any more. Whatever the
+// session says, it is no more than a lifetime after now: a confirmation may bear the time of a gateway whose clock is
+// ahead, or be of after the moment that this request counts as now, and a token that seems to live too long would be
+// refused everywhere.
 func (m Minter) Expires(session sessions.Session, now time.Time) int64 {
 	return min(
 		session.Confirmed.Add(m.Lifetime).Unix(),
