@@ -49,6 +49,7 @@ type App struct {
 	engine    Engine
 	keys      *validator.KeySet // as configured; nil: the gateway's own
 	handlers  []*Handler
+	states    []*State
 	requires  []*Require
 	forwarded *forwardMemory
 	desks     map[string]*whoami.Desk[settlement]

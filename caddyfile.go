@@ -16,6 +16,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_require", parseRequire)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_require", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_state", parseState)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_state", httpcaddyfile.Before, "basic_auth")
 }
 
 // parseStrip reads the directive. Syntax:
@@ -40,6 +42,36 @@ func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
 	}
 	return require, options{helper.Dispenser}.block("jwt_session_require", "none", func(string) error { return errUnknownOption })
+}
+
+// parseState reads the directive. Syntax:
+//
+//	jwt_session_state [<matcher>] <cookie> {
+//		request_header  <name>
+//		response_header <name>
+//		max_age         <duration>
+//	}
+func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	state := new(State)
+	helper.Next() // the directive's own name
+	if !helper.Args(&state.Cookie) {
+		return nil, helper.Err("want the name of a cookie: jwt_session_state [<matcher>] <cookie>")
+	}
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return state, parser.block("jwt_session_state", stateOptions, func(name string) error {
+		switch name {
+		case "request_header":
+			return parser.text(&state.RequestHeader)
+		case "response_header":
+			return parser.text(&state.ResponseHeader)
+		case "max_age":
+			return parser.duration(&state.MaxAge)
+		}
+		return errUnknownOption
+	})
 }
 
 // parseHandler reads the directive. Syntax:
@@ -97,6 +129,7 @@ const (
 		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, " +
 		"identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
+	stateOptions       = "request_header, response_header, max_age"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
 

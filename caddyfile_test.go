@@ -132,6 +132,7 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 	}
 	for list, with := range map[string]func(option string) string{
 		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
+		stateOptions: func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
@@ -313,6 +314,10 @@ func FuzzCaddyfile(f *testing.F) {
 		helper.Dispenser = caddyfile.NewTestDispenser(text)
 		if require, err := parseRequire(helper); err == nil {
 			readBack(t, require, new(Require))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if state, err := parseState(helper); err == nil {
+			readBack(t, state, new(State))
 		}
 		app := new(App)
 		if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {

@@ -293,6 +293,9 @@ func (h *Handler) validate() error {
 		return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name",
 			strings.Join(h.SessionCookies, " "), other.Realm)
 	}
+	if err := h.app.checkStates(); err != nil {
+		return err
+	}
 	if err := h.TokenCookie.validate(example); err != nil {
 		return fmt.Errorf("token_cookie: %w", err)
 	}
