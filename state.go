@@ -162,7 +162,7 @@ func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	visit := journey.last
 	if !journey.preflight {
-		if object, ok := s.read(visit, journey.visits[visit.realm].cookies); ok {
+		if object, ok := s.read(visit, journey.visit(visit.realm).cookies); ok {
 			r.Header.Set(s.RequestHeader, object)
 		}
 	}

@@ -57,7 +57,7 @@ func TestStateReturns(t *testing.T) {
 		keys := mustSet(t, key)
 		for sent, want := range map[string]string{
 			"{}": "{}", " { } ": "{}", testCart: `{"items":[{"sku":"a-1","n":2}],"note":"caf\u00e9"}`,
-			"{\"b\" : 1.50,\t\"a\":[ 1e3, -0 ]}":        `{"b":1.50,"a":[1e3,-0]}`,
+			"{\"b\" : 1.50,\t\"a\":[ 1e3, -0 ]}":       `{"b":1.50,"a":[1e3,-0]}`,
 			"{\"é\":\"\u00fc\U0001f600\u007f\"}":       `{"\u00e9":"\u00fc\ud83d\ude00\u007f"}`,
 			`{"a":"\u0000\n\"\\\/<>&"}`:                `{"a":"\u0000\n\"\\\/<>&"}`,
 			`{"":{"sub":"mallory","exp":1,"iat":[1]}}`: `{"":{"sub":"mallory","exp":1,"iat":[1]}}`,
