@@ -36,21 +36,24 @@ type App struct {
 	// itself and keeps in Caddy's storage.
 	Keys []KeySource `json:"keys,omitempty"`
 
-	// How many verified tokens are remembered, so that their signature is not checked again. 0 remembers none.
-	// Default: 100000.
+	// How many verified tokens are remembered, so that their signature is not checked again, and how many of those that
+	// were made for services (`forward_token`). 0 remembers none. Default: 100000.
 	TokenCache *int `json:"token_cache,omitempty"`
 
 	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody.
 	// Default: `720h`, which is 30 days.
 	RevokedFor caddy.Duration `json:"revoked_for,omitempty"`
 
-	ctx      caddy.Context
-	logger   *zap.Logger
-	engine   Engine
-	keys     *validator.KeySet // as configured; nil: the gateway's own
-	handlers []*Handler
-	desks    map[string]*whoami.Desk[settlement]
-	longest  time.Duration // the longest token lifetime of the configuration
+	ctx       caddy.Context
+	logger    *zap.Logger
+	engine    Engine
+	keys      *validator.KeySet // as configured; nil: the gateway's own
+	handlers  []*Handler
+	states    []*State
+	requires  []*Require
+	forwarded *forwardMemory
+	desks     map[string]*whoami.Desk[settlement]
+	longest   time.Duration // the longest token lifetime of the configuration
 
 	now func() time.Time // the clock; tests move it
 
@@ -113,6 +116,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		entries := defaultTokenCache
 		a.TokenCache = &entries
 	}
+	a.forwarded = newForwardMemory(*a.TokenCache)
 	setDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"engine": "badger"}`)

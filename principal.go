@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -15,6 +16,15 @@ type principal struct {
 	user       string
 	attributes sessions.Attributes
 	via        string
+	source     identitySource
+	expires    int64 // until when, in seconds since 1970; after that it is to be found out anew
+}
+
+// identitySource is what spoke for a user: one token, or one session since its user is known in it.
+type identitySource struct {
+	token    string // its id
+	session  sessions.Hash
+	authTime int64
 }
 
 // What spoke for the user: the values of {http.jwt_session.via}.
@@ -25,11 +35,19 @@ const (
 )
 
 func principalOfToken(claims *validator.Claims) principal {
-	return principal{user: claims.Subject(), attributes: claims.Attributes(), via: viaToken}
+	return principal{
+		user: claims.Subject(), attributes: claims.Attributes(), via: viaToken,
+		source: identitySource{token: claims.TokenID()}, expires: claims.Expires(),
+	}
 }
 
-func principalOfSession(session sessions.Session) principal {
-	return principal{user: session.User, attributes: session.Attributes, via: viaSession}
+// principalOfSession gives the identity the life that a token for the session would have.
+func principalOfSession(session sessions.Session, lifetime time.Duration, now time.Time) principal {
+	return principal{
+		user: session.User, attributes: session.Attributes, via: viaSession,
+		source:  identitySource{session: session.Hash, authTime: session.AuthTime},
+		expires: validator.Minter{Lifetime: lifetime}.Expires(session, now),
+	}
 }
 
 // viaValue returns via as the value of a placeholder: a constant is one already, other than the text of a field.
