@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,7 +17,9 @@ type access struct {
 	validator.Access
 
 	attributes sessions.Attributes // of a usable token
-	fromHeader bool                // it came in a header, which a browser adds to no request by itself
+	source     identitySource
+	expires    int64
+	fromHeader bool // it came in a header: such a client is given no cookie
 }
 
 // noAccess is what a request brings that has no access token.
@@ -31,27 +34,26 @@ func (v *visit) readAccess() access {
 	return joined
 }
 
-// join joins what came in two places. The attributes are those of the token that counts, and of both where both do.
+// join joins what came in two places. Where both count, so do the attributes of both.
 func (a access) join(other access) access {
-	both := a.State == validator.AccessUsable && other.State == validator.AccessUsable
-	joined := access{Access: a.Access.Join(other.Access), attributes: a.attributes, fromHeader: a.fromHeader}
+	joined := a.Access.Join(other.Access)
 	switch {
 	case joined.State != validator.AccessUsable:
-		joined.attributes = nil
-	case both:
-		joined.attributes, joined.fromHeader = overlay(a.attributes, other.attributes), a.fromHeader || other.fromHeader
-	case other.State == validator.AccessUsable:
-		joined.attributes, joined.fromHeader = other.attributes, other.fromHeader
+		return access{Access: joined}
+	case a.State != validator.AccessUsable:
+		return other
+	case other.State != validator.AccessUsable:
+		return a
 	}
-	return joined
+	a.attributes = overlay(a.attributes, other.attributes)
+	a.expires, a.fromHeader = min(a.expires, other.expires), a.fromHeader || other.fromHeader
+	return a
 }
 
 // overlay returns the attributes with those above in the place of their namesakes, as far as they say anything.
 func overlay(below, above sessions.Attributes) sessions.Attributes {
 	joined := make(sessions.Attributes, len(below)+len(above))
-	for name, attribute := range below {
-		joined[name] = attribute
-	}
+	maps.Copy(joined, below)
 	for name, attribute := range above {
 		if _, known := joined[name]; attribute.Present() || !known {
 			joined[name] = attribute
@@ -90,7 +92,52 @@ func (v *visit) accessFrom(one *Issuer) access {
 	}
 	return access{
 		Access:     validator.Access{State: validator.AccessUsable, User: token.User()},
-		attributes: token.Attributes(), fromHeader: one.From.Cookie == "",
+		attributes: token.Attributes(), fromHeader: one.From.Cookie == "", expires: token.Expires(),
+		source: identitySource{token: one.URL + " " + token.TokenID(), authTime: token.Since()},
+	}
+}
+
+// weighAccess takes the access tokens into account beside what was decided without them. Where both name the same user,
+// the attributes of the session stand where the access token does not say them itself.
+func (v *visit) weighAccess(verdict validator.Verdict) validator.Verdict {
+	if v.access.State == validator.AccessAbsent {
+		return verdict
+	}
+	var users []string
+	switch without := verdict.(type) {
+	case validator.ByToken:
+		users = []string{v.token.Claims.Subject()}
+		v.access.attributes = overlay(v.token.Claims.Attributes(), v.access.attributes)
+	case validator.BySession:
+		users = []string{v.record.User}
+		v.access.attributes = overlay(v.record.Attributes, v.access.attributes)
+	case validator.Unauthenticated:
+		if without.Reason == validator.SessionMissing && v.token.State == validator.TokenUsable {
+			users = []string{v.token.Claims.Subject()}
+		}
+	}
+	weighed := validator.DecideAccess(v.access.Access, verdict, users...)
+	if _, undetermined := weighed.(validator.CouldNotTell); undetermined && v.reason == "" {
+		v.reason = v.access.Reason
+	}
+	return weighed
+}
+
+// useTokenBesideAccess settles what becomes of our token's cookie: what becomes of it without the access token, except
+// that clients which send that in a header keep their tokens themselves.
+func (v *visit) useTokenBesideAccess(action validator.TokenCookie) {
+	switch {
+	case v.access.fromHeader:
+		v.tokenCookie = validator.LeaveToken
+	case action != validator.LeaveToken:
+		v.useTokenCookie(action)
+	}
+}
+
+// principalOfAccess returns the user that the access tokens name.
+func (v *visit) principalOfAccess() principal {
+	return principal{
+		user: v.access.User, attributes: v.access.attributes, via: viaIssuer, source: v.access.source, expires: v.access.expires,
 	}
 }
 

@@ -57,6 +57,8 @@ type App struct {
 
 	now func() time.Time // the clock; tests move it
 
+	providers providers
+
 	opening sync.Mutex
 	closed  bool
 	lease   *registry.Lease[*ledger.Ledger]
@@ -170,6 +172,11 @@ func (a *App) Start() error {
 	if _, err := a.gateway(); err != nil {
 		return err
 	}
+	for _, handler := range a.handlers {
+		if err := handler.openIssuers(); err != nil {
+			return err
+		}
+	}
 	a.reviewHandlers()
 	running.add(a)
 	return nil
@@ -181,15 +188,16 @@ func (a *App) Stop() error { return nil }
 // Cleanup gives the store back. Caddy also calls it for a configuration that it refused.
 func (a *App) Cleanup() error {
 	running.remove(a)
+	failed := a.providers.release()
 	a.opening.Lock()
 	defer a.opening.Unlock()
 	a.closed = true
 	lease := a.lease
 	a.lease = nil
-	if lease == nil {
-		return nil
+	if lease != nil {
+		failed = errors.Join(failed, lease.Release())
 	}
-	return lease.Release()
+	return failed
 }
 
 var errAppClosed = errors.New("the configuration was replaced")

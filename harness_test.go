@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -223,9 +224,15 @@ func (b *browser) get(path string, lines ...string) reply {
 
 func (b *browser) cookieLine() string {
 	var pairs []string
-	for _, name := range []string{"session", tokenName, hostPrefix + tokenName} {
+	usual := []string{"session", tokenName, hostPrefix + tokenName}
+	for _, name := range usual {
 		if value, ok := b.cookies[name]; ok {
 			pairs = append(pairs, name+"="+value)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.cookies)) {
+		if !slices.Contains(usual, name) {
+			pairs = append(pairs, name+"="+b.cookies[name])
 		}
 	}
 	return strings.Join(pairs, "; ")

@@ -164,6 +164,16 @@ func (h *Handler) prepareIssuers() error {
 	return nil
 }
 
+// openIssuers begins to ask the providers for their keys, so that they are there when the first token comes.
+func (h *Handler) openIssuers() error {
+	for _, one := range h.Issuers {
+		if _, err := h.app.providers.get(one.options()); err != nil {
+			return fmt.Errorf("opening issuer %s: %w", one.URL, err)
+		}
+	}
+	return nil
+}
+
 // safeURL returns the text of a URL for an error, unless it may hold a password.
 func safeURL(text string) string {
 	if strings.Contains(text, "@") {

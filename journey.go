@@ -15,6 +15,7 @@ type journey struct {
 	authorization []string // the Authorization lines likewise
 	latest        *visit   // of those that were begun so far, each of which knows the one before it
 	last          *visit   // of the handler that the request met last; nil: none, or none that decides
+	placeholders  []string // of attributes, that were set for the identity
 	preflight     bool     // the request goes on undecided, and bare of all that could decide it
 
 	// What nearly every request does with, so that it is one piece of memory.

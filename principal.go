@@ -31,6 +31,7 @@ type identitySource struct {
 const (
 	viaToken   = "token"
 	viaSession = "session"
+	viaIssuer  = "issuer"
 	viaNone    = "none"
 )
 
@@ -72,23 +73,26 @@ const (
 )
 
 // clearPlaceholders removes what an earlier handler, or an earlier run of this one, left of another identity.
-func (h *Handler) clearPlaceholders(repl *caddy.Replacer) {
+func (j *journey) clearPlaceholders(repl *caddy.Replacer) {
 	repl.Delete(placeholderID)
-	for _, name := range h.needs {
-		repl.Delete(placeholderUser + name)
+	for _, name := range j.placeholders {
+		repl.Delete(name)
 	}
+	j.placeholders = j.placeholders[:0]
 	repl.Delete(placeholderRealm)
 	repl.Set(placeholderVia, viaNone)
 	repl.Delete(placeholderReason)
 }
 
 // setPlaceholders makes the identity known to the rest of the route and to the access log.
-func (h *Handler) setPlaceholders(repl *caddy.Replacer, who principal) {
+func (j *journey) setPlaceholders(repl *caddy.Replacer, who principal) {
 	repl.Set(placeholderID, who.user)
 	repl.Set(placeholderVia, who.viaValue())
 	for name, attribute := range who.attributes {
 		if value, ok := headerValue(attribute); ok && name != "id" {
-			repl.Set(placeholderUser+name, value)
+			name = placeholderUser + name
+			repl.Set(name, value)
+			j.placeholders = append(j.placeholders, name)
 		}
 	}
 }

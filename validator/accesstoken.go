@@ -33,6 +33,7 @@ type AccessToken struct {
 	user       string
 	tokenID    string
 	since      int64
+	expires    int64
 	attributes sessions.Attributes
 }
 
@@ -45,6 +46,9 @@ func (t *AccessToken) TokenID() string { return t.tokenID }
 // Since returns when the user signed in, or, where the token doesn't say that, when it was issued, in seconds since 1970;
 // 0 where it says neither.
 func (t *AccessToken) Since() int64 { return t.since }
+
+// Expires returns the first second at which the token is not good any more (exp), in seconds since 1970.
+func (t *AccessToken) Expires() int64 { return t.expires }
 
 // Attributes returns the attributes. They must not be changed.
 func (t *AccessToken) Attributes() sessions.Attributes { return t.attributes }
@@ -92,7 +96,7 @@ func (r AccessRules) read(claims foreignClaims, now time.Time) (*AccessToken, Re
 	if !ok {
 		return nil, TokenMalformed
 	}
-	token := &AccessToken{user: user, tokenID: tokenID, since: times.since(), attributes: make(sessions.Attributes)}
+	token := &AccessToken{user: user, tokenID: tokenID, since: times.since(), expires: times.expires, attributes: make(sessions.Attributes)}
 	for name, claim := range r.Attributes {
 		token.attributes[name] = claims.attribute(claim)
 	}

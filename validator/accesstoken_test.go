@@ -195,9 +195,15 @@ func macWithPublicKey(t *testing.T, key providerKey) string {
 func TestVerifyAccessDeniesByDefault(t *testing.T) {
 	good := providerKeysByAlgorithm()[jose.ES256].sign(t, accessClaims(nil), nil)
 	for name, verify := range map[string]func() (*AccessToken, Reason){
-		"nil keys": func() (*AccessToken, Reason) { return (*ProviderKeys)(nil).VerifyAccess(TokenOf(good), accessRules(), testNow) },
-		"no keys":  func() (*AccessToken, Reason) { return new(ProviderKeys).VerifyAccess(TokenOf(good), accessRules(), testNow) },
-		"no rules": func() (*AccessToken, Reason) { return allProviderKeys(t).VerifyAccess(TokenOf(good), AccessRules{}, testNow) },
+		"nil keys": func() (*AccessToken, Reason) {
+			return (*ProviderKeys)(nil).VerifyAccess(TokenOf(good), accessRules(), testNow)
+		},
+		"no keys": func() (*AccessToken, Reason) {
+			return new(ProviderKeys).VerifyAccess(TokenOf(good), accessRules(), testNow)
+		},
+		"no rules": func() (*AccessToken, Reason) {
+			return allProviderKeys(t).VerifyAccess(TokenOf(good), AccessRules{}, testNow)
+		},
 		"no audiences": func() (*AccessToken, Reason) {
 			return allProviderKeys(t).VerifyAccess(TokenOf(good), AccessRules{Issuer: testIssuer, UserClaim: "sub"}, testNow)
 		},
@@ -212,7 +218,9 @@ func TestVerifyAccessDeniesByDefault(t *testing.T) {
 }
 
 // credentialOfText returns a credential that came, be it with an empty text.
-func credentialOfText(text string) TokenCredential { return TokenCredential{Presence: Present, text: &text} }
+func credentialOfText(text string) TokenCredential {
+	return TokenCredential{Presence: Present, text: &text}
+}
 
 func TestTokenOfLines(t *testing.T) {
 	for _, test := range []struct {
