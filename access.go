@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"context"
 	"maps"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -80,7 +79,11 @@ func (v *visit) accessFrom(one *Issuer) access {
 		v.warn("opening identity provider", zap.Error(err))
 		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonIssuerUnavailable}}
 	}
-	token, reason, err := verifyAccess(v.request.Context(), provider, credential, one.rules, v.now)
+	var token *validator.AccessToken
+	reason, err := withKeys(v.request.Context(), provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+		token, reason = keys.VerifyAccess(credential, one.rules, v.now)
+		return reason
+	})
 	if err != nil {
 		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonIssuerUnavailable}}
 	}
@@ -156,22 +159,20 @@ func (v *visit) accessCredential(place *TokenPlace) validator.TokenCredential {
 	}
 }
 
-// verifyAccess verifies a token, and asks the provider again where it names a key that is not known. An error means that
-// the provider could not be asked.
-func verifyAccess(
-	ctx context.Context, provider *issuer.Provider, credential validator.TokenCredential, rules validator.AccessRules, now time.Time,
-) (*validator.AccessToken, validator.Reason, error) {
+// withKeys verifies something with the keys of a provider, and asks the provider again where it is said to name a key that
+// is not known. An error means that the provider could not be asked.
+func withKeys(
+	ctx context.Context, provider *issuer.Provider, verify func(*validator.ProviderKeys) validator.Reason,
+) (validator.Reason, error) {
 	keys, err := provider.Keys(ctx)
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	token, reason := keys.VerifyAccess(credential, rules, now)
-	if reason != validator.TokenUnknownKey {
-		return token, reason, nil
+	if reason := verify(keys); reason != validator.TokenUnknownKey {
+		return reason, nil
 	}
 	if keys, err = provider.Refresh(ctx); err != nil {
-		return nil, "", err
+		return "", err
 	}
-	token, reason = keys.VerifyAccess(credential, rules, now)
-	return token, reason, nil
+	return verify(keys), nil
 }

@@ -49,6 +49,7 @@ type App struct {
 	engine    Engine
 	keys      *validator.KeySet // as configured; nil: the gateway's own
 	handlers  []*Handler
+	callbacks []*Callback
 	states    []*State
 	requires  []*Require
 	forwarded *forwardMemory
@@ -176,6 +177,9 @@ func (a *App) Start() error {
 		if err := handler.openIssuers(); err != nil {
 			return err
 		}
+	}
+	if err := a.startCallbacks(); err != nil {
+		return err
 	}
 	a.reviewHandlers()
 	running.add(a)

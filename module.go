@@ -303,6 +303,9 @@ func (h *Handler) validate() error {
 	if err := h.app.checkStates(); err != nil {
 		return err
 	}
+	if err := h.app.checkCallbacks(); err != nil {
+		return err
+	}
 	if err := h.TokenCookie.validate(example); err != nil {
 		return fmt.Errorf("token_cookie: %w", err)
 	}

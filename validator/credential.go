@@ -166,6 +166,14 @@ func NewSessionCookies(names ...string) (SessionCookies, error) {
 // Names returns the configured names, patterns as they were given.
 func (c SessionCookies) Names() []string { return slices.Clone(c.names) }
 
+// Single returns the name of the one cookie that carries a session, and false where there are several, or a pattern.
+func (c SessionCookies) Single() (string, bool) {
+	if len(c.names) != 1 || strings.HasSuffix(c.names[0], "*") {
+		return "", false
+	}
+	return c.names[0], true
+}
+
 // Match says whether a cookie of this name belongs to the set.
 func (c SessionCookies) Match(name string) bool {
 	return slices.ContainsFunc(c.names, func(pattern string) bool { return nameMatches(pattern, name) })

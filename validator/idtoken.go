@@ -36,6 +36,7 @@ type IDRules struct {
 type IDToken struct {
 	subject string
 	user    string
+	expires int64
 	claims  foreignClaims
 }
 
@@ -44,6 +45,9 @@ func (t *IDToken) Subject() string { return t.subject }
 
 // User returns the user id, which is the claim that the rules name.
 func (t *IDToken) User() string { return t.user }
+
+// Expires returns the first second at which the token is not good any more (exp), in seconds since 1970.
+func (t *IDToken) Expires() int64 { return t.expires }
 
 // Attribute returns a claim as an attribute of the user; nothing where the token has none that can be one.
 func (t *IDToken) Attribute(claim string) sessions.Attribute { return t.claims.attribute(claim) }
@@ -96,7 +100,7 @@ func (r IDRules) read(claims foreignClaims, algorithm Algorithm, now time.Time) 
 	if !ok {
 		return nil, TokenMalformed
 	}
-	return &IDToken{subject: subject, user: user, claims: claims}, ""
+	return &IDToken{subject: subject, user: user, expires: times.expires, claims: claims}, ""
 }
 
 // isHashOf says whether at_hash is that of the access token: the left half of its hash, by the hash of the ID token's own
