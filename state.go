@@ -186,7 +186,7 @@ func (s *State) read(v *visit, cookies validator.Cookies) (string, bool) {
 	if v.gateway == nil {
 		return "", false
 	}
-	object, reason := v.gateway.keys.ReadState(
+	object, reason := v.gateway.keys.Current().ReadState(
 		s.binding(v), validator.ReadToken(cookies, s.Cookie), time.Duration(s.MaxAge), v.now)
 	if check := s.logger.Check(zap.DebugLevel, "state passed over"); check != nil && reason != "" && reason != validator.NoCredentials {
 		check.Write(zap.String("realm", v.realm), zap.String("cookie", s.Cookie), zap.String("reason", string(reason)))
@@ -222,7 +222,7 @@ func (s *State) settle(status int, header http.Header, v *visit, object string) 
 		s.warn("a new state is not set: the application sets a cookie of its name itself")
 		return
 	}
-	token, err := v.gateway.keys.SignState(s.binding(v), object, time.Duration(s.MaxAge), now)
+	token, err := v.gateway.keys.Current().SignState(s.binding(v), object, time.Duration(s.MaxAge), now)
 	if err != nil {
 		s.warn("the application sent a state that can't be set", zap.Error(err))
 		return
