@@ -12,6 +12,8 @@ func init() {
 	// Each goes right before basic_auth, so behind the ones that went there earlier.
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_jwks", parseJWKS)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_jwks", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", parseCallback)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_callback", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_strip", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
