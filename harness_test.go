@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -178,6 +179,7 @@ type browser struct {
 	*testing.T
 
 	url     string
+	host    string // the name that it knows the gateway by; empty: its address
 	client  *http.Client
 	cookies map[string]string
 	headers http.Header
@@ -198,10 +200,23 @@ type reply struct {
 // do sends a request. Header lines are "Name: value".
 func (b *browser) do(method, path string, lines ...string) reply {
 	b.Helper()
-	request, err := http.NewRequestWithContext(b.Context(), method, b.url+path, nil)
+	return b.send(method, path, nil, lines...)
+}
+
+// post sends a form.
+func (b *browser) post(path string, form url.Values, lines ...string) reply {
+	b.Helper()
+	return b.send(http.MethodPost, path, strings.NewReader(form.Encode()),
+		append(lines, "Content-Type: application/x-www-form-urlencoded")...)
+}
+
+func (b *browser) send(method, path string, body io.Reader, lines ...string) reply {
+	b.Helper()
+	request, err := http.NewRequestWithContext(b.Context(), method, b.url+path, body)
 	if err != nil {
 		b.Fatal(err)
 	}
+	request.Host = b.host
 	maps.Copy(request.Header, b.headers)
 	for _, line := range lines {
 		name, value, found := strings.Cut(line, ": ")
