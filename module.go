@@ -109,6 +109,7 @@ type Handler struct {
 	whoami         *whoamiSource
 	needs          []string // names of the attributes that this route needs
 	warnings       warnings
+	requests       requestCounters
 }
 
 // CaddyModule returns the Caddy module information.

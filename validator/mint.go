@@ -86,7 +86,7 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 	payload := make(jsonObject, 0, 512)
 	payload = payload.text("sub", token.user)
 	payload = payload.text("aud", token.realm)
-	payload = payload.text("sid", token.bound.seal(key, tokenID))
+	payload = payload.base64("sid", token.bound.seal(key, tokenID))
 	payload = payload.text("jti", tokenID)
 	payload = payload.number("iat", now.Unix())
 	payload = payload.number("exp", token.expires)
@@ -136,7 +136,9 @@ func attributeNames(attributes sessions.Attributes, needed []string) []string {
 func newTokenID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails: it ends the process instead
-	return base64.RawURLEncoding.EncodeToString(id[:])
+	var text [22]byte
+	base64.RawURLEncoding.Encode(text[:], id[:])
+	return string(text[:])
 }
 
 // compact returns the token with the payload.
