@@ -61,6 +61,11 @@ func TestEncryptedToken(t *testing.T) {
 	minter := testMinter(mustSet(t, mustKey(t, "a")))
 	minter.Encrypt = true
 	text := mint(t, minter, testSession(credential), credential)
+	plain := minter
+	plain.Encrypt = false
+	if ratio := float64(len(text)) / float64(len(mint(t, plain, testSession(credential), credential))); ratio < 1.4 || ratio > 1.7 {
+		t.Errorf("it is %.2f times as long as a token that is not encrypted", ratio)
+	}
 	parts := strings.Split(text, ".")
 	if len(parts) != 5 || parts[1] != "" {
 		t.Fatalf("the token has %d parts", len(parts))
@@ -73,12 +78,12 @@ func TestEncryptedToken(t *testing.T) {
 	if !maps.Equal(header, want) {
 		t.Errorf("the header is %v, want %v", header, want)
 	}
-	plain, err := jweCipher(t, secretOf("a"), "jwt_session jwe").Open(
+	opened, err := jweCipher(t, secretOf("a"), "jwt_session jwe").Open(
 		nil, decode64(t, parts[2]), append(decode64(t, parts[3]), decode64(t, parts[4])...), []byte(parts[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner := decodeToken(t, "a", string(plain))
+	inner := decodeToken(t, "a", string(opened))
 	if inner.claims["sub"] != "alice" || inner.header["typ"] != "JWT" || inner.header["kid"] != "a" {
 		t.Errorf("inside is %v", inner.header)
 	}

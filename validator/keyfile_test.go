@@ -323,6 +323,23 @@ var rocaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	}
 })
 
+// Nor does what reads a public key rely on what looked at its algorithm.
+func TestPublicKeyOfUnknownCurves(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"kty":"OKP","crv":"X25519","x":"` + encode64(make([]byte, 32)) + `"}`: "its crv is not Ed25519",
+		`{"kty":"OKP","x":"` + encode64(make([]byte, 32)) + `"}`:                "its crv is not Ed25519",
+		`{"kty":"EC","crv":"P-224","x":"AA","y":"AA"}`:                          "its crv is none of P-256",
+		`{"kty":"EC","x":"AA","y":"AA"}`:                                        "its crv is none of P-256",
+		`{"kty":"oct","k":"AA"}`:                                                "its kty is none of RSA, EC and OKP",
+		`{}`:                                                                    "its kty is none of RSA, EC and OKP",
+	} {
+		key, err := must(readJWK([]byte(text))).public()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, %v", text, key, err)
+		}
+	}
+}
+
 // What checks the key of an algorithm does not rely on what read it.
 func TestCheckPublicKey(t *testing.T) {
 	for _, algorithm := range append([]Algorithm{"", "none"}, everyAlgorithm...) {
