@@ -81,7 +81,7 @@ type gateway struct {
 
 // dead says whether a verified token was revoked or its session has ended. It waits for nothing.
 func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.ledger.TokenDead(ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject()), claims.AuthTime())
+	dead, cause := g.ledger.TokenDead(bearerOf(claims).subjects, claims.AuthTime())
 	if dead && cause == ledger.Ended {
 		return validator.TokenEnded, true
 	}
