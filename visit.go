@@ -114,7 +114,7 @@ func (v *visit) readToken() {
 	}
 	v.token = v.gateway.verifier.Verify(credential, v.now, validator.Route{
 		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
-		Attributes: v.needs, Dead: v.gateway.dead,
+		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
 	})
 	v.reason = v.token.Reason
 	if v.token.State == validator.TokenForeign {

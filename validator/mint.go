@@ -26,6 +26,8 @@ type Minter struct {
 	Lifetime time.Duration
 	// Attributes are those that every token carries, be it as null.
 	Attributes []string
+	// Encrypt makes nested JWTs, which nobody but a gateway with the same key can read.
+	Encrypt bool
 }
 
 // Mint returns a token for the session in compact form. The credential must be the one that the session was looked up
@@ -99,7 +101,11 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 		}
 		payload = payload.raw(name, value)
 	}
-	return compact(key, payload.end())
+	text, err := compact(key, payload.end())
+	if err != nil || !m.Encrypt {
+		return text, err
+	}
+	return encrypt(key, text)
 }
 
 // expires returns the first second at which the token is not good any more. Whatever the session says, it is no more
