@@ -36,8 +36,8 @@ type App struct {
 	// itself and keeps in Caddy's storage.
 	Keys []KeySource `json:"keys,omitempty"`
 
-	// How many verified tokens are remembered, so that their signature is not checked again. 0 remembers none.
-	// Default: 100000.
+	// How many verified tokens are remembered, so that their signature is not checked again, in at most 2 KiB of memory
+	// each on average: where tokens are larger, fewer are. 0 remembers none. Default: 100000.
 	TokenCache *int `json:"token_cache,omitempty"`
 
 	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody.
