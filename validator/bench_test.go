@@ -170,3 +170,39 @@ func BenchmarkTokenPath(b *testing.B) {
 		}
 	}
 }
+
+// Requests with many different tokens at a time, all of which are remembered.
+func BenchmarkCacheParallel(b *testing.B) {
+	cache := NewCache(10_000)
+	texts := make([]string, 4096)
+	for i := range texts {
+		texts[i] = strings.Repeat("A", 300) + fmt.Sprint(i)
+		cache.put(texts[i], verified{claims: &Claims{}})
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(each *testing.PB) {
+		for i := 0; each.Next(); i++ {
+			if _, ok := cache.get(texts[i%len(texts)]); !ok {
+				b.Error("forgotten")
+			}
+		}
+	})
+}
+
+// The same with so many that each takes the place of another.
+func BenchmarkCacheParallelFull(b *testing.B) {
+	cache := NewCache(1000)
+	texts := make([]string, 4096)
+	for i := range texts {
+		texts[i] = strings.Repeat("A", 300) + fmt.Sprint(i)
+	}
+	claims := new(Claims)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(each *testing.PB) {
+		for i := 0; each.Next(); i++ {
+			cache.put(texts[i%len(texts)], verified{claims: claims})
+		}
+	})
+}
