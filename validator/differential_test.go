@@ -138,7 +138,7 @@ func TestOthersReadTheSameOfOtherSpellings(t *testing.T) {
 func TestOthersWriteTheSame(t *testing.T) {
 	for _, algorithm := range ours {
 		key, signing, verifying := testPair(t, algorithm)
-		sealed := encode64(boundID("\x01session-1").seal(key, "token-1"))
+		sealed := encode64(boundID("\x01session-1").binding().seal(key, "token-1"))
 		verifier := NewVerifier(NewKeyRing(mustSet(t, key)), nil)
 		for _, library := range otherLibraries {
 			t.Run(string(algorithm)+"/"+library.name, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestOthersOpenAndMakeTheSame(t *testing.T) {
 			compareClaims(t, verifier.Verify(tokenOf(text), testNow, encryptedRoute()), all, err)
 
 			signed := writeWithGoJOSE(t, algorithm, signing, "a",
-				payloadOf(t, map[string]string{"sid": `"` + encode64(boundID("\x01session-1").seal(key, "token-1")) + `"`}))
+				payloadOf(t, map[string]string{"sid": `"` + encode64(boundID("\x01session-1").binding().seal(key, "token-1")) + `"`}))
 			encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: secret, KeyID: "a"},
 				new(jose.EncrypterOptions).WithContentType("JWT"))
 			if err != nil {

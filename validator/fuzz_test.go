@@ -41,7 +41,7 @@ func FuzzReadClaims(f *testing.F) {
 // A sealed session id is opened only as it was sealed, and every text of one has one spelling.
 func FuzzOpenBinding(f *testing.F) {
 	key := mustKey(f, "a")
-	good := encode64(boundID("\x01session-1").seal(key, "token-1"))
+	good := encode64(boundID("\x01session-1").binding().seal(key, "token-1"))
 	for _, sealed := range []string{good, good + "=", good + "\n", good[1:], "", "AAAA", strings.Repeat("A", maxSealedText)} {
 		f.Add(sealed, "\x01session-1")
 	}
@@ -58,7 +58,10 @@ func FuzzOpenBinding(f *testing.F) {
 			t.Fatal("something beside a refusal")
 		}
 		// What is inside, whatever it is, is either no binding or one with a hash.
-		bound, ok := openBinding(key, "token-2", encode64(boundID(plain).seal(key, "token-2")))
+		if plain == "" {
+			return // there is always a form
+		}
+		bound, ok := openBinding(key, "token-2", encode64(boundID(plain).binding().seal(key, "token-2")))
 		if ok && string(bound) != plain {
 			t.Fatal("sealed and opened, it is another id")
 		}
