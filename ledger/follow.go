@@ -87,8 +87,8 @@ func (l *Ledger) follow(ctx context.Context, step Step) (session sessions.Sessio
 	}
 	s.overtake(to)
 	raise(&l.longestIdle, int64(step.Idle))
-	l.trails.of.Add(step.From, step.Lineage)
-	l.trails.of.Add(to, step.Lineage)
+	l.trails.of.Add(step.From, trail{step.Lineage, found.Ends})
+	l.trails.of.Add(to, trail{step.Lineage, found.Ends})
 	return session, unsaved, nil
 }
 

@@ -39,7 +39,7 @@ func (l *Ledger) lineagesOf(found finding, proven ...Lineage) []Lineage {
 		proven = append(proven, lineageOf(found.Session))
 	}
 	if trail, ok := l.trails.of.Peek(found.Key); ok {
-		proven = append(proven, trail)
+		proven = append(proven, trail.Lineage)
 	}
 	var known []Lineage
 	for _, of := range proven {
@@ -83,10 +83,37 @@ const maxTrails = 65536
 // trails say of ids that the application replaced lately of which session they were, for when their records are gone. They
 // are bounded: of an id that was forgotten it is not known which others it led to.
 type trails struct {
-	of *lru.Cache[sessions.Key, Lineage]
+	of *lru.Cache[sessions.Key, trail]
+}
+
+type trail struct {
+	Lineage
+	ends time.Time // of the session, where that is known
 }
 
 func newTrails() *trails {
-	of, _ := lru.New[sessions.Key, Lineage](maxTrails) // fails for a size below 1 only
+	of, _ := lru.New[sessions.Key, trail](maxTrails) // fails for a size below 1 only
 	return &trails{of: of}
+}
+
+// rejoin returns a session that is learned as a part of the one whose id its own was seen to be, where that is the same
+// user's and still goes on: the application knows more of that session's ids than the gateway has records of, and what ends
+// one of them is to end this one too.
+func (l *Ledger) rejoin(session sessions.Session) sessions.Session {
+	seen, ok := l.trails.of.Peek(session.Key)
+	if !ok || seen.User != session.User || seen.ends.IsZero() || !session.Seen.Before(seen.ends) {
+		return session
+	}
+	joined := session
+	joined.AuthTime, joined.Rolling = seen.AuthTime, true
+	if seen.ends.Before(joined.Ends) {
+		joined.Ends = seen.ends
+	}
+	if joined.Ends.Before(joined.Expires) {
+		joined.Expires = joined.Ends
+	}
+	if l.isLineageOver(session.Realm, seen.Lineage) || l.after(joined, l.standingOf(session.Realm, session.User)) != seen.AuthTime {
+		return session // something is over that it would go on from
+	}
+	return joined
 }

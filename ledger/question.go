@@ -138,7 +138,7 @@ func (q *Question) identify(
 			return confirmed, l.admit(confirmed, against), nil
 		}
 	}
-	return l.open(ctx, s, found, l.newSession(q.key, identity, lifetimes, sessions.Learned, now))
+	return l.open(ctx, s, found, l.rejoin(l.newSession(q.key, identity, lifetimes, sessions.Learned, now)))
 }
 
 // take takes the question out of those in flight, so that its answer counts, or says why it does not.

@@ -126,6 +126,11 @@ func (r *rolling) learned(before *life, session sessions.Session, user string) {
 	if trail := r.trail[session.Key]; trail != nil && trail.User != user {
 		r.over(trail)
 	}
+	if trail := r.trail[session.Key]; trail != nil && !trail.ended && trail.Lineage == lineageOf(session) {
+		r.of[session.Key] = trail
+		r.hold(trail, session)
+		return
+	}
 	for _, other := range r.lives {
 		if other.ended && other.Lineage == lineageOf(session) && r.of[session.Key] == other {
 			r.rt.Fatal("a session goes on that has ended")
@@ -186,7 +191,7 @@ func (r *rolling) answer(t *rapid.T) {
 	switch r.ok(err); {
 	case request.ended:
 		r.rt.Fatal("a session goes on that has ended")
-	case there != nil && there.Lineage != request.Lineage:
+	case there != nil && !there.blurred && there.Lineage != request.Lineage:
 		r.rt.Fatal("an identity went over to another session's id")
 	}
 	r.trail[request.session.Key], r.trail[to] = request.life, request.life
@@ -320,8 +325,11 @@ func (r *rolling) revokeSession(t *rapid.T) {
 	before, trail := r.known(key), r.trail[key]
 	r.ok(r.RevokeSession(ctx, key))
 	r.over(before, trail)
+	if before == nil {
+		before = trail
+	}
 	for other, of := range r.of {
-		if of.ended && (of == before || of == trail) {
+		if of == before {
 			r.barred[other] = of.User
 		}
 	}
