@@ -43,6 +43,7 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			max_body       <size>
 //			rolling
 //		}
+//		response_user   <header>
 //		forget_on       <matcher>
 //		token_cookie    [<name>] {
 //			domain    <domain>
@@ -74,7 +75,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 
 // The options that there are, for errors.
 const (
-	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
+	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
 		"token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling"
 	tokenCookieOptions = "domain, path, same_site, secure"
@@ -103,6 +104,8 @@ func (p handlerParser) option(name string) error {
 		return p.whoami()
 	case "restore_session":
 		return p.onOff(&handler.RestoreSession)
+	case "response_user":
+		return p.text(&handler.ResponseUser)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":

@@ -180,7 +180,12 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("whoami /whoami xpath //user"), `got "xpath //user"`},
 		{handlerWith("whoami /whoami json user id"), `got "json user id"`},
 		{handlerWith("whoami /a json u\nwhoami /b json u"), "whoami stands twice"},
-		{whoamiWith("rolling"), `whoami: unknown option "rolling"; want one of nobody, pattern,`},
+		{whoamiWith("rotating"), `whoami: unknown option "rotating"; want one of nobody, pattern,`},
+		{whoamiWith("rolling yes"), `unexpected argument "yes"`},
+		{whoamiWith("rolling\nrolling"), "rolling stands twice"},
+		{handlerWith("response_user"), "response_user: want a value"},
+		{handlerWith("response_user X-User X-Other"), `unexpected argument "X-Other"`},
+		{handlerWith("response_user X-User\nresponse_user X-User"), "response_user stands twice"},
 		{whoamiWith("route {\nrespond ok\n}"), `whoami: unknown option "route"`},
 		{whoamiWith("nobody"), "nobody: want at least one value"},
 		{whoamiWith("pattern"), "pattern: want a value"},
@@ -224,7 +229,6 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("csrf\ncsrf"), "csrf stands twice"},
 
 		// What other versions may know is no option here: nothing is accepted and ignored.
-		{handlerWith("response_user X-User"), `unknown option "response_user"`},
 		{handlerWith("token_encrypt"), `unknown option "token_encrypt"`},
 		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
 		{handlerWith("forward_token"), `unknown option "forward_token"`},

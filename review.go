@@ -11,7 +11,7 @@ import (
 func (a *App) reviewHandlers() {
 	first := make(map[string]*Handler)
 	for _, handler := range a.handlers {
-		if handler.Whoami == nil {
+		if handler.Whoami == nil && handler.ResponseUser == "" {
 			a.logger.Info("realm without whoami: only sessions added through the admin API are known",
 				zap.String("realm", handler.Realm))
 		}

@@ -64,7 +64,10 @@ type Extraction struct {
 	Regex string `json:"regex,omitempty"`
 }
 
-// The defaults of whoami.
+// defaultNobody holds the values in the user's place that mean nobody.
+var defaultNobody = []string{"0", "null"}
+
+// The other defaults of whoami.
 const (
 	defaultNegativeTTL = caddy.Duration(3 * time.Second)
 	defaultMaxBody     = int64(whoami.DefaultMaxBody)
@@ -77,7 +80,7 @@ func (w *Whoami) setDefaults() {
 	setDefault(&w.MaxConcurrent, limits.Concurrent)
 	setDefault(&w.MaxBody, defaultMaxBody)
 	if len(w.Nobody) == 0 {
-		w.Nobody = []string{"0", "null"}
+		w.Nobody = defaultNobody
 	}
 }
 
