@@ -42,6 +42,9 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			max_concurrent <number>
 //			max_body       <size>
 //			rolling
+//			route {
+//				<directives...>
+//			}
 //		}
 //		response_user   <header>
 //		forget_on       <matcher>
@@ -77,7 +80,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
 		"token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
-	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling"
+	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
 
@@ -170,6 +173,8 @@ func (p handlerParser) whoami() error {
 		case "rolling":
 			whoami.Rolling = true
 			return p.end()
+		case "route":
+			return p.whoamiRoute(&whoami.Routes)
 		}
 		return errUnknownOption
 	}, "attribute")

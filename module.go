@@ -198,7 +198,7 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 		return err
 	}
 	if h.Whoami != nil {
-		if h.whoami, err = h.Whoami.prepare(h.identity); err != nil {
+		if h.whoami, err = h.Whoami.prepare(ctx, h.identity); err != nil {
 			return fmt.Errorf("whoami: %w", err)
 		}
 	}

@@ -1,7 +1,6 @@
 package jwtsession
 
 import (
-	"encoding/json"
 	"slices"
 
 	"go.uber.org/zap"
@@ -38,15 +37,9 @@ func (h *Handler) difference(other *Handler) string {
 		return "session_max_age"
 	case h.TokenLifetime != other.TokenLifetime:
 		return "token_lifetime"
-	case !sameJSON(h.Whoami, other.Whoami):
+	case h.Whoami.configured() != other.Whoami.configured():
 		return "whoami"
 	default:
 		return ""
 	}
-}
-
-func sameJSON(a, b any) bool {
-	first, errFirst := json.Marshal(a)
-	second, errSecond := json.Marshal(b)
-	return errFirst == nil && errSecond == nil && string(first) == string(second)
 }
