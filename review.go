@@ -37,6 +37,8 @@ func (h *Handler) difference(other *Handler) string {
 		return "session_max_age"
 	case h.TokenLifetime != other.TokenLifetime:
 		return "token_lifetime"
+	case h.TokenEncrypt != other.TokenEncrypt:
+		return "token_encrypt"
 	case h.Whoami.configured() != other.Whoami.configured():
 		return "whoami"
 	default:
