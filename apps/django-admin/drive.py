@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django admin: login, account switch, logout, revocation.  usage: drive.py BASE_URL"""
+"""Django admin: login, account switch, logout, revocation.  usage: drive.py BASE_URL [visit]"""
 import os, sys; sys.dont_write_bytecode = True; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from drivelib import *
 
@@ -45,4 +45,9 @@ def run(browser):
     check("sessionid" not in b.jar, "and his cookie is deleted by that answer"); b.expect = "-"
     a.get("/admin/logout/", expect="?")
 
-main(run, r"^sessionid$")
+def visit(c):
+    login(c, "alice", "alice-pass-1"); c.expect = "alice"
+    for _ in range(10):
+        yield "/admin/"; yield "/admin/auth/user/"; yield "/admin/auth/group/"
+
+main(run, r"^sessionid$", visit)
