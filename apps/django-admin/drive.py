@@ -26,6 +26,7 @@ def run(browser):
     check(whoami(a) == "alice", "the page names alice")
     check(a.get("/admin/auth/user/").status == 200, "a second page, same session")
     login(b, "bob", "bob-pass-1"); b.expect = "bob"; check(whoami(b) == "bob", "second browser is bob"); check(whoami(a) == "alice", "first is still alice")
+    check(a.get("/admin/", headers={"User-Agent": "another", "Accept-Language": "de"}).status == 200, "another User-Agent and language: still alice")
     # login over a live session: the id rotates, the old one dies
     r = login(a, "bob", "bob-pass-1", expect="?"); check(r.status == 302 and a.jar["sessionid"] != s1, "login over a live session rotates the id")
     a.expect = "bob"; check(whoami(a) == "bob", "the same browser is now bob")

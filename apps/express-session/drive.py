@@ -22,6 +22,7 @@ def run(browser):
     check(a.get("/me").text == '{"user":{"id":"alice"}}' and cookie(a) == s1, "so does the page for scripts, and the id stays")
     login(b, "bob", "bob-pass-1"); b.expect = "bob"; check(whoami(b) == "bob", "second browser is bob"); check(whoami(a) == "alice", "first is still alice")
     check(whoami(b, raw_cookie=s0, expect="-") is None, "the id from before the login is anonymous")
+    check(whoami(a, headers={"User-Agent": "another", "Accept-Language": "de"}) == "alice", "another User-Agent and language: still alice")
     # login over a live session
     login(a, "bob", "bob-pass-1"); check(cookie(a) != s1, "login over a live session gives another id"); a.expect = "bob"
     check(whoami(a) == "bob", "the same browser is now bob"); check(whoami(a, raw_cookie=s1, expect="-") is None, "the old id is dead")

@@ -23,6 +23,7 @@ def run(browser):
     check(a.get("/me").text.replace(" ", "").strip() == '{"user":{"id":"alice"}}', "so says the page for scripts")
     login(b, "bob", "bob-pass-1"); b.expect = "bob"; check(whoami(b) == "bob", "second browser is bob"); check(whoami(a) == "alice", "first is still alice")
     check(whoami(b, raw_cookie=s0, expect="-") is None, "a cookie from before the login is anonymous")
+    check(whoami(a, headers={"User-Agent": "another", "Accept-Language": "de"}) == "alice", "another User-Agent and language: still alice")
     # the session grows, and the cookie with it
     for _ in range(3): check(a.post("/basket").status == 302, "alice buys"); check(whoami(a) == "alice", "still alice")
     check(len(cookie(a)) > 300, "a cookie of over 300 bytes")

@@ -31,6 +31,7 @@ def run(browser):
     login(b, "bob", "bob-pass-1"); b.expect = "bob"; check(whoami(b) == "bob", "second browser is bob"); check(whoami(a) == "alice", "first is still alice")
     r = b.get(INDEX + "?role=role1"); check("<i>not</i>" in r.text, "bob does not have it")
     check("mine" in a.get(DATA + "?dataname=cart&datavalue=mine").text, "the session keeps data"); check("mine" in a.get(DATA).text, "over requests"); check("mine" not in b.get(DATA).text, "apart from bob's")
+    check(remote_user(a, headers={"User-Agent": "another", "Accept-Language": "de"}) == "alice", "another User-Agent and language: still alice")
     check(cookie(a) == s1, "alice's id has stayed")
     # logout
     r = a.get(INDEX + "?logoff=true", expect="?"); check(r.status == 302 and cookie(a) == s1, "logout leaves the cookie alone"); a.expect = "-"
