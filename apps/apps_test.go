@@ -48,7 +48,7 @@ var rolling = []string{"flask"}
 // An unmodified application behaves behind the gateway as it does without it, each of its requests carries the user that
 // the application itself has in mind, and somebody who signs in and looks around is asked about hardly ever.
 func TestApplications(t *testing.T) {
-	for _, name := range []string{"django-admin", "dokuwiki", "express-session", "mediawiki", "tomcat-examples"} {
+	for _, name := range []string{"django-admin", "dokuwiki", "express-session", "mediawiki", "php-session", "tomcat-examples"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			app := startApplication(t, name)
