@@ -180,7 +180,7 @@ func (q question) changed(lines []string) []string {
 }
 
 func (v *visit) warnIfRotating(outcome whoami.Identified) {
-	if len(outcome.Changed) > 0 {
+	if len(outcome.Changed) > 0 && !v.isRolling() {
 		v.warn("the whoami page changes session cookies; such a change is dropped, so choose a page that makes none",
 			zap.String("uri", v.Whoami.URI), zap.Strings("cookies", outcome.Changed))
 	}

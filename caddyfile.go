@@ -41,6 +41,7 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			negative_ttl   <duration>
 //			max_concurrent <number>
 //			max_body       <size>
+//			rolling
 //		}
 //		forget_on       <matcher>
 //		token_cookie    [<name>] {
@@ -75,7 +76,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
 		"token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
-	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
+	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
 
@@ -163,6 +164,9 @@ func (p handlerParser) whoami() error {
 			return p.number(&whoami.MaxConcurrent)
 		case "max_body":
 			return p.size(&whoami.MaxBody)
+		case "rolling":
+			whoami.Rolling = true
+			return p.end()
 		}
 		return errUnknownOption
 	}, "attribute")

@@ -44,6 +44,12 @@ type Whoami struct {
 
 	// How many bytes an answer may have, decoded. Default: 1 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
+
+	// The application changes the session cookie with every answer, as one does that keeps the session in the cookie. On
+	// GET and HEAD requests that `forget_on` does not match, the identity then follows the new value, and is asked about
+	// again when it would have been anyway. Without this option, and on all other requests, a new value is the end of the
+	// session.
+	Rolling bool `json:"rolling,omitempty"`
 }
 
 // Extraction names a place in an answer. Exactly one of its fields is set.
