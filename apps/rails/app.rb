@@ -23,6 +23,7 @@ class Legacy < Rails::Application
     post "login", to: "pages#login"
     post "basket", to: "pages#add"
     post "logout", to: "pages#logout"
+    get "goodbye", to: "pages#logout" # as a link, as older sites have it
   end
 end
 

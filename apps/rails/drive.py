@@ -37,6 +37,8 @@ def run(browser):
     check(whoami(a) is None, "anonymous again"); check(whoami(a, raw_cookie=last, expect="bob") == "bob", "the application itself lets the logged-out cookie in again")
     check(whoami(a, raw_cookie=last[:-8] + "AAAAAA%3D%3D", expect="-") is None, "a cookie with another signature is anonymous")
     login(a, "alice", "alice-pass-1"); a.expect = "alice"; check(whoami(a) == "alice", "login straight after logout")
+    r = a.get("/goodbye", expect="?"); check(r.status == 302, "logout by a link"); a.expect = "-"; check(whoami(a) is None, "anonymous again")
+    login(a, "bob", "bob-pass-1"); a.expect = "bob"; check(whoami(a) == "bob", "and bob")
     check(whoami(b) == "bob", "bob's other session is untouched")
 
 def visit(c):
