@@ -42,7 +42,11 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			max_concurrent <number>
 //			max_body       <size>
 //			rolling
+//			route {
+//				<directives...>
+//			}
 //		}
+//		response_user   <header>
 //		forget_on       <matcher>
 //		token_cookie    [<name>] {
 //			domain    <domain>
@@ -75,9 +79,9 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 
 // The options that there are, for errors.
 const (
-	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
+	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
 		"token_lifetime, renew_before, token_issuer, token_encrypt, identity_header, unauthenticated, restore_session, csrf"
-	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling"
+	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
 
@@ -104,6 +108,8 @@ func (p handlerParser) option(name string) error {
 		return p.whoami()
 	case "restore_session":
 		return p.onOff(&handler.RestoreSession)
+	case "response_user":
+		return p.text(&handler.ResponseUser)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":
@@ -171,6 +177,8 @@ func (p handlerParser) whoami() error {
 		case "rolling":
 			whoami.Rolling = true
 			return p.end()
+		case "route":
+			return p.whoamiRoute(&whoami.Routes)
 		}
 		return errUnknownOption
 	}, "attribute")

@@ -20,13 +20,13 @@ func (h *Handler) isRolling() bool { return h.Whoami != nil && h.Whoami.Rolling 
 // bound to it.
 //
 // It does so for answers to requests that only read, since others may sign somebody in, and for none that a cache may have
-// kept for somebody else. Where it does not, the change is an end.
-func (v *visit) roll(status int, header http.Header) {
+// kept for somebody else, nor for one that names another user. Where it does not, the change is an end.
+func (v *visit) roll(status int, header http.Header, named naming) {
 	if !v.isRolling() || v.who.user == "" || v.ended || v.revoked || v.forget || !isReading(v.request.Method) {
 		return
 	}
 	cookies, changed := rolledCookies(v.sessionCookies, v.cookies, header, v.now)
-	if !changed || mayBeAnothers(status, header, v.now) {
+	if !changed || !named.allows(v.who.user) || mayBeAnothers(status, header, v.now) {
 		return
 	}
 	credential := v.sessionCookies.Read(cookies)
@@ -65,7 +65,8 @@ func (v *visit) lineage() (of ledger.Lineage, token time.Time) {
 		return ledger.Lineage{User: v.record.User, AuthTime: v.record.AuthTime}, time.Time{}
 	}
 	claims := v.token.Claims
-	if v.token.State != validator.TokenUsable || validator.Bind(v.token, v.credential) != validator.SameSession {
+	isBound := v.movesToken || validator.Bind(v.token, v.credential) == validator.SameSession
+	if v.token.State != validator.TokenUsable || !isBound {
 		return ledger.Lineage{}, time.Time{}
 	}
 	return ledger.Lineage{User: claims.Subject(), AuthTime: claims.AuthTime()}, time.Unix(claims.Expires(), 0)

@@ -24,7 +24,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
 		stripCredentials(r)
-		return next.ServeHTTP(w, r)
+		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	}
 	if err := h.CSRF.check(r); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
@@ -57,7 +57,7 @@ func (h *Handler) follow(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	case earlier.who.user != "":
 		h.identity.set(r, earlier.who)
 		v.setPlaceholders(repl, earlier.who)
-		return next.ServeHTTP(w, r)
+		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	case earlier.undetermined:
 		return v.couldNot(w)
 	default:
@@ -154,7 +154,10 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.count()
 	v.setReason()
 	v.beforeApplication()
-	v.response.wrap(w, func(status int) { v.settle(status, w.Header()) })
+	v.listen()
+	defer v.stopListening()
+	client := v.withoutResponseUser(w)
+	v.response.wrap(client, func(status int) { v.settle(status, client.Header()) })
 	defer func() {
 		if !v.response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)

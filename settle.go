@@ -48,12 +48,14 @@ func isUnsafe(method string) bool {
 // settle looks at the application's response before its head goes out, and adds what is due of ours.
 func (v *visit) settle(status int, header http.Header) {
 	v.now = v.app.now()
-	v.roll(status, header)
+	named := v.takeNaming(status, header)
+	v.roll(status, header, named)
 	v.afterApplication(header)
 	if v.ended {
 		v.tokenCookie = validator.ClearToken
 	}
 	v.sawSet(header)
+	v.hear(named, header)
 	if !mayCarryCookie(status, header, v.now) {
 		return // a later response will do
 	}
@@ -130,7 +132,7 @@ func (v *visit) mintWith(minter validator.Minter) (string, error) {
 	if v.movesToken {
 		return v.moveToken(minter)
 	}
-	if v.mode == validator.Stateless {
+	if v.mode == validator.Stateless && !v.learned {
 		claims := v.token.Claims
 		if _, dead := v.gateway.dead(claims); dead || !v.gateway.ledger.MayMint(claims.SessionKey(), claims.AuthTime()) {
 			return "", validator.ErrNothingToMint

@@ -44,6 +44,8 @@ type visit struct {
 	restore     bool                  // the session cookies are to be added upstream
 	movesToken  bool                  // the token that came is to be bound to the session's new id
 	renewsToken bool                  // and it was due to be replaced
+	learned     bool                  // the response named the user
+	listening   listening
 	reason      validator.Reason
 
 	who          principal // the outcome, for later handlers of the realm
