@@ -21,7 +21,7 @@ need_apt() { # need_apt PKG...  installs only what is missing, never starts serv
   ( flock 9   # rigs that start at once take turns
     [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' 2>/dev/null | head -1)" ] || "${get[@]}" update -qq
     "${get[@]}" install -y -qq --no-install-recommends "${miss[@]}" || { "${get[@]}" update -qq; "${get[@]}" install -y -qq --no-install-recommends "${miss[@]}"; }
-  ) 9>"$(dirname "$(mktemp -u)")/legacy-rigs-apt-$(id -u).lock" >&2
+  ) 9</var/lib/apt/lists >&2
 }
 
 need_node() { # node and npm from Debian, or from wherever they are already
