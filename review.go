@@ -31,8 +31,7 @@ func (a *App) reviewHandlers() {
 
 // reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
 func (a *App) reviewForwarding() {
-	open := a.open.Load()
-	if open == nil || open.keys.HasPublic() {
+	if a.publishesKeys() {
 		return
 	}
 	for _, handler := range a.handlers {

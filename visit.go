@@ -124,7 +124,7 @@ func (v *visit) readToken() {
 
 // verify says what a token is worth on this route.
 func (v *visit) verify(credential validator.TokenCredential) validator.Token {
-	return v.gateway.verifier.Verify(credential, v.now, validator.Route{
+	return v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
 		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
 		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
 	})
