@@ -42,21 +42,25 @@ type App struct {
 	KeyRotation *KeyRotation `json:"key_rotation,omitempty"`
 
 	// How many verified tokens are remembered, so that their signature is not checked again, in at most 2 KiB of memory
-	// each on average: where tokens are larger, fewer are. 0 remembers none. Default: 100000.
+	// each on average: where tokens are larger, fewer are; and how many of those that were made for services
+	// (`forward_token`). 0 remembers none. Default: 100000.
 	TokenCache *int `json:"token_cache,omitempty"`
 
 	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody.
 	// Default: `720h`, which is 30 days.
 	RevokedFor caddy.Duration `json:"revoked_for,omitempty"`
 
-	ctx      caddy.Context
-	logger   *zap.Logger
-	engine   Engine
-	events   *caddyevents.App
-	keys     []validator.Key // as configured; nil: the gateway's own
-	handlers []*Handler
-	desks    map[string]*whoami.Desk[settlement]
-	longest  time.Duration // the longest token lifetime of the configuration
+	ctx       caddy.Context
+	logger    *zap.Logger
+	engine    Engine
+	events    *caddyevents.App
+	keys      []validator.Key // as configured; nil: the gateway's own
+	handlers  []*Handler
+	states    []*State
+	requires  []*Require
+	forwarded *forwardMemory
+	desks     map[string]*whoami.Desk[settlement]
+	longest   time.Duration // the longest token lifetime of the configuration
 
 	now func() time.Time // the clock; tests move it
 
@@ -93,7 +97,7 @@ type gateway struct {
 
 // dead says whether a verified token was revoked or its session has ended. It waits for nothing.
 func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.ledger.TokenDead(bearerOf(claims).subjects, claims.AuthTime())
+	dead, cause := g.ledger.TokenDead(holderOf(claims).subjects, claims.AuthTime())
 	if dead && cause == ledger.Ended {
 		return validator.TokenEnded, true
 	}
@@ -125,6 +129,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		entries := defaultTokenCache
 		a.TokenCache = &entries
 	}
+	a.forwarded = newForwardMemory(*a.TokenCache)
 	setDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"engine": "badger"}`)

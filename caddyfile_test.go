@@ -132,6 +132,7 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 	}
 	for list, with := range map[string]func(option string) string{
 		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
+		stateOptions:       func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
@@ -236,8 +237,11 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("csrf\ncsrf"), "csrf stands twice"},
 
 		// What other versions may know is no option here: nothing is accepted and ignored.
-		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
-		{handlerWith("forward_token"), `unknown option "forward_token"`},
+		{handlerWith("accept_bearer on"), `unexpected argument "on"`},
+		{handlerWith("accept_bearer\naccept_bearer"), "accept_bearer stands twice"},
+		{handlerWith("forward_token a b"), `unexpected argument "b"`},
+		{handlerWith(`forward_token ""`), "the audience is empty"},
+		{handlerWith("forward_token\nforward_token a"), "forward_token stands twice"},
 		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
 		{handlerWith("issuer https://id.example {\n}"), `unknown option "issuer"`},
 		{handlerWith("token_in_session_cookie"), `unknown option "token_in_session_cookie"`},
@@ -324,6 +328,14 @@ func FuzzCaddyfile(f *testing.F) {
 		helper := httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)}
 		if handler, err := parseHandler(helper); err == nil {
 			readBack(t, handler, new(Handler))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if require, err := parseRequire(helper); err == nil {
+			readBack(t, require, new(Require))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if state, err := parseState(helper); err == nil {
+			readBack(t, state, new(State))
 		}
 		app := new(App)
 		if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {

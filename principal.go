@@ -3,10 +3,12 @@ package jwtsession
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // principal is the user that a request was found to be from. The zero value is nobody.
@@ -14,9 +16,18 @@ type principal struct {
 	user       string
 	attributes sessions.Attributes
 	via        string
+	source     identitySource
+	expires    int64 // until when, in seconds since 1970; after that it is to be found out anew
 
 	id           any           // the user id, as the value of a placeholder
 	placeholders []placeholder // of the attributes
+}
+
+// identitySource is what spoke for a user: one token, or one session since its user is known in it.
+type identitySource struct {
+	token    string // its id
+	session  sessions.Hash
+	authTime int64
 }
 
 // placeholder is one that is set, by its name.
@@ -42,8 +53,18 @@ const (
 	viaNone    = "none"
 )
 
-func principalOfSession(session sessions.Session) principal {
-	return newPrincipal(session.User, session.Attributes, viaSession)
+func principalOfToken(claims *validator.Claims) principal {
+	who := newPrincipal(claims.Subject(), claims.Attributes(), viaToken)
+	who.source, who.expires = identitySource{token: claims.TokenID()}, claims.Expires()
+	return who
+}
+
+// principalOfSession gives the identity the life that a token for the session would have.
+func principalOfSession(session sessions.Session, lifetime time.Duration, now time.Time) principal {
+	who := newPrincipal(session.User, session.Attributes, viaSession)
+	who.source = identitySource{session: session.Hash, authTime: session.AuthTime}
+	who.expires = validator.Minter{Lifetime: lifetime}.Expires(session, now)
+	return who
 }
 
 // viaValue returns via as the value of a placeholder: a constant is one already, other than the text of a field.

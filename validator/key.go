@@ -49,7 +49,7 @@ func newKey(algorithm Algorithm, id string, private []byte, signing any, public 
 		return Key{}, fmt.Errorf("loading key: the key id must be 1 to %d visible ASCII characters", maxHeaderMember)
 	}
 	material := &keyMaterial{
-		id: id, header: newHeader(algorithm, id), jweHeader: newJWEHeader(id), public: public, private: private,
+		id: id, header: newHeader(algorithm, id, "JWT"), jweHeader: newJWEHeader(id), public: public, private: private,
 		fingerprint: fingerprintOf(algorithm, id, private),
 	}
 	key := Key{id: id, algorithm: algorithm, hidden: func() *keyMaterial { return material }}
@@ -79,10 +79,10 @@ func NewSecretKey(id string, secret []byte) (Key, error) {
 	return newKey(HS256, id, secret, secret, nil)
 }
 
-// newHeader returns the JOSE header of the tokens of a key, in base64url.
-func newHeader(algorithm Algorithm, id string) string {
+// newHeader returns the JOSE header of tokens of one kind that a key signs, in base64url.
+func newHeader(algorithm Algorithm, id, kind string) string {
 	var header jsonObject
-	header = header.text("alg", string(algorithm)).text("kid", id).text("typ", "JWT")
+	header = header.text("alg", string(algorithm)).text("kid", id).text("typ", kind)
 	return base64.RawURLEncoding.EncodeToString(header.end())
 }
 

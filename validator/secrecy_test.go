@@ -51,7 +51,8 @@ func TestNoTextFormTellsSecrets(t *testing.T) {
 	}
 	secrets := secretForms(map[string][]byte{
 		"secret": secretOf("a"), "secret of the other key": secretOf("b"), "derived secret": sealingSecret(t, secretOf("a")),
-		"session id": []byte(id), "token": []byte(text), "sealed session id": []byte(sealed),
+		"secret of states": stateSecret(t, key),
+		"session id":       []byte(id), "token": []byte(text), "sealed session id": []byte(sealed),
 		"signature": compact.signature,
 	})
 	for name, value := range values {
