@@ -10,10 +10,28 @@ import (
 
 func init() {
 	// Each goes right before basic_auth, so behind the ones that went there earlier.
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_jwks", parseJWKS)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_jwks", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_strip", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_require", parseRequire)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_require", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_state", parseState)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_state", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseJWKS reads the directive. Syntax:
+//
+//	jwt_session_jwks [<matcher>]
+func parseJWKS(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return new(JWKS), parser.block("jwt_session_jwks", "none", func(string) error { return errUnknownOption })
 }
 
 // parseStrip reads the directive. Syntax:
@@ -23,6 +41,51 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 	helper.Next() // the directive's own name
 	strip := &Strip{Headers: helper.RemainingArgs()}
 	return strip, options{helper.Dispenser}.block("jwt_session_strip", "none", func(string) error { return errUnknownOption })
+}
+
+// parseRequire reads the directive. Syntax:
+//
+//	jwt_session_require [<matcher>] <attribute> <value...>
+func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	require := new(Require)
+	if !helper.Args(&require.Attribute) {
+		return nil, helper.Err("want jwt_session_require [<matcher>] <attribute> <value...>")
+	}
+	if require.Values = helper.RemainingArgs(); len(require.Values) == 0 {
+		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
+	}
+	return require, options{helper.Dispenser}.block("jwt_session_require", "none", func(string) error { return errUnknownOption })
+}
+
+// parseState reads the directive. Syntax:
+//
+//	jwt_session_state [<matcher>] <cookie> {
+//		request_header  <name>
+//		response_header <name>
+//		max_age         <duration>
+//	}
+func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	state := new(State)
+	helper.Next() // the directive's own name
+	if !helper.Args(&state.Cookie) {
+		return nil, helper.Err("want the name of a cookie: jwt_session_state [<matcher>] <cookie>")
+	}
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return state, parser.block("jwt_session_state", stateOptions, func(name string) error {
+		switch name {
+		case "request_header":
+			return parser.text(&state.RequestHeader)
+		case "response_header":
+			return parser.text(&state.ResponseHeader)
+		case "max_age":
+			return parser.duration(&state.MaxAge)
+		}
+		return errUnknownOption
+	})
 }
 
 // parseHandler reads the directive. Syntax:
@@ -58,6 +121,8 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //		renew_before    <duration>
 //		token_issuer    <issuer>
 //		token_encrypt
+//		accept_bearer
+//		forward_token   [<audience>]
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
@@ -80,8 +145,10 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, token_encrypt, identity_header, unauthenticated, restore_session, csrf"
+		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, " +
+		"identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
+	stateOptions       = "request_header, response_header, max_age"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
 
@@ -123,6 +190,11 @@ func (p handlerParser) option(name string) error {
 	case "token_encrypt":
 		handler.TokenEncrypt = true
 		return p.end()
+	case "accept_bearer":
+		handler.AcceptBearer = true
+		return p.end()
+	case "forward_token":
+		return p.forwardToken()
 	case "identity_header":
 		return p.identityHeader()
 	case "unauthenticated":
@@ -259,6 +331,16 @@ func (p handlerParser) tokenCookie() error {
 		}
 		return errUnknownOption
 	})
+}
+
+func (p handlerParser) forwardToken() error {
+	p.handler.ForwardToken = new(ForwardToken)
+	if p.NextArg() {
+		if p.handler.ForwardToken.Audience = p.Val(); p.Val() == "" {
+			return p.Err("forward_token: the audience is empty")
+		}
+	}
+	return p.end()
 }
 
 func (p handlerParser) identityHeader() error {

@@ -132,6 +132,7 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 	}
 	for list, with := range map[string]func(option string) string{
 		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
+		stateOptions:       func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
@@ -236,8 +237,11 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("csrf\ncsrf"), "csrf stands twice"},
 
 		// What other versions may know is no option here: nothing is accepted and ignored.
-		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
-		{handlerWith("forward_token"), `unknown option "forward_token"`},
+		{handlerWith("accept_bearer on"), `unexpected argument "on"`},
+		{handlerWith("accept_bearer\naccept_bearer"), "accept_bearer stands twice"},
+		{handlerWith("forward_token a b"), `unexpected argument "b"`},
+		{handlerWith(`forward_token ""`), "the audience is empty"},
+		{handlerWith("forward_token\nforward_token a"), "forward_token stands twice"},
 		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
 		{handlerWith("issuer https://id.example {\n}"), `unknown option "issuer"`},
 		{handlerWith("token_in_session_cookie"), `unknown option "token_in_session_cookie"`},
@@ -255,7 +259,7 @@ func whoamiWith(option string) string {
 func TestGlobalOptionErrors(t *testing.T) {
 	for _, test := range []struct{ options, want string }{
 		{"jwt_session shop", `unexpected argument "shop"`},
-		{"jwt_session {\nnonsense\n}", `jwt_session: unknown option "nonsense"; want one of store, key, token_cache`},
+		{"jwt_session {\nnonsense\n}", `jwt_session: unknown option "nonsense"; want one of store, algorithm, rotate_every, key_delay, key, token_cache`},
 		{"jwt_session\njwt_session", "the global option jwt_session stands twice"},
 		{"jwt_session {\nstore\n}", "want store badger [<dir>]"},
 		{"jwt_session {\nstore redis localhost\n}", "store redis: there is no such engine; want badger"},
@@ -264,17 +268,26 @@ func TestGlobalOptionErrors(t *testing.T) {
 		{"jwt_session {\nstore badger\nstore badger\n}", "store stands twice"},
 		{"jwt_session {\nkey\n}", "want key secret <base64>"},
 		{"jwt_session {\nkey secret\n}", "want key secret <base64>"},
-		{"jwt_session {\nkey file key.pem\n}", "want key secret <base64>"},
+		{"jwt_session {\nkey file\n}", "want key secret <base64> or key file <path>"},
+		{"jwt_session {\nkey file \"\"\n}", "want key secret <base64> or key file <path>"},
+		{"jwt_session {\nkey files key.pem\n}", "want key secret <base64> or key file <path>"},
+		{"jwt_session {\nkey file a b\n}", `unexpected argument "b"`},
 		{"jwt_session {\nkey secret a b\n}", `unexpected argument`},
 		{"jwt_session {\ntoken_cache\n}", "token_cache: want a value"},
 		{"jwt_session {\ntoken_cache 0\n}", "token_cache 0: want a number of tokens above 0, or off"},
 		{"jwt_session {\ntoken_cache -1\n}", "token_cache -1: want a number"},
 		{"jwt_session {\ntoken_cache lots\n}", "token_cache lots: want a number"},
 		{"jwt_session {\ntoken_cache off\ntoken_cache off\n}", "token_cache stands twice"},
-		{"jwt_session {\nalgorithm ES256\n}", `unknown option "algorithm"`},
-		{"jwt_session {\nrotate_every 1h\n}", `unknown option "rotate_every"`},
+		{"jwt_session {\nalgorithm\n}", "algorithm: want a value"},
+		{"jwt_session {\nalgorithm es256\n}", `algorithm: the algorithm "es256" is not known here; want HS256, ES256, EdDSA or RS256`},
+		{"jwt_session {\nalgorithm none\n}", `algorithm: the algorithm "none" is not known here`},
+		{"jwt_session {\nalgorithm ES256\nalgorithm ES256\n}", "algorithm stands twice"},
+		{"jwt_session {\nrotate_every soon\n}", "rotate_every soon: want a duration above 0"},
+		{"jwt_session {\nkey_delay 0\n}", "key_delay 0: want a duration above 0"},
+		{"jwt_session {\nkey file key.pem\nalgorithm ES256\n}", "algorithm, rotate_every and key_delay are for keys that the gateway makes itself"},
+		{"jwt_session {\nkey file key.pem\nrotate_every 1h\n}", "they can't stand beside key"},
+		{"jwt_session {\nkey_delay 1m\nkey secret x\n}", "they can't stand beside key"},
 		{"jwt_session {\nrevoked_for 0\n}", "revoked_for 0: want a duration above 0"},
-		{"jwt_session {\nkey_delay 5m\n}", `unknown option "key_delay"`},
 	} {
 		checkAdaptError(t, "{\n"+test.options+"\n}\nhttp:// {\n}", test.want)
 	}
@@ -315,6 +328,14 @@ func FuzzCaddyfile(f *testing.F) {
 		helper := httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)}
 		if handler, err := parseHandler(helper); err == nil {
 			readBack(t, handler, new(Handler))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if require, err := parseRequire(helper); err == nil {
+			readBack(t, require, new(Require))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if state, err := parseState(helper); err == nil {
+			readBack(t, state, new(State))
 		}
 		app := new(App)
 		if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {

@@ -95,6 +95,14 @@ type Handler struct {
 	// again. Tokens that are not encrypted do not count then, and encrypted ones only then.
 	TokenEncrypt bool `json:"token_encrypt,omitempty"`
 
+	// Take our token from `Authorization: Bearer` too, for clients of an API. It is removed upstream, and the response
+	// brings no token. A Bearer credential under none of our keys is the application's and goes through untouched. Of two
+	// tokens that differ, in `Authorization` and in the cookie, none counts.
+	AcceptBearer bool `json:"accept_bearer,omitempty"`
+
+	// Send services that verify tokens by themselves one of their own. Needs `token_issuer`.
+	ForwardToken *ForwardToken `json:"forward_token,omitempty"`
+
 	// The request headers that carry the identity upstream.
 	Identity *Identity `json:"identity,omitempty"`
 
@@ -290,10 +298,16 @@ func (h *Handler) validate() error {
 		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
 			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
 	}
+	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
+		return err
+	}
 	example := h.realm.example()
 	if other := h.app.cookieConflict(h); other != nil {
 		return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name",
 			strings.Join(h.SessionCookies, " "), other.Realm)
+	}
+	if err := h.app.checkStates(); err != nil {
+		return err
 	}
 	if err := h.TokenCookie.validate(example); err != nil {
 		return fmt.Errorf("token_cookie: %w", err)

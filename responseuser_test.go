@@ -58,22 +58,22 @@ func (l *legacyApp) names(header string) {
 func TestResponseNamesTheUser(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
-	g.expectVia(b.get("/page"), "", "none", "", 0)
+	g.expectRolling(b.get("/page"), "", "none", "", 0)
 	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("before the sign-in: status %d", response.StatusCode)
 	}
 	login := b.do(http.MethodPost, "/login?user=alice")
-	g.expectVia(login, "", "none", "set", 0) // a token for the session that the response itself begins
+	g.expectRolling(login, "", "none", "set", 0) // a token for the session that the response itself begins
 	if login.Header.Get("X-Remote-User") != "" {
 		t.Error("the header reached the client")
 	}
-	g.expectVia(b.get("/members"), "alice", "token", "", 0)
+	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
 	token := b.cookies[tokenName]
 	delete(b.cookies, tokenName)
-	g.expectVia(b.get("/members"), "alice", "session", "set", 0)
+	g.expectRolling(b.get("/members"), "alice", "session", "set", 0)
 	b.cookies[tokenName] = token
 	g.clock.advance(31 * time.Second)
-	g.expectVia(b.get("/members"), "alice", "token", "set", 0) // due: the response confirms the session
+	g.expectRolling(b.get("/members"), "alice", "token", "set", 0) // due: the response confirms the session
 	if g.claims(b).Expires() != g.clock.Now().Unix()+60 {
 		t.Error("the response did not confirm the session")
 	}
@@ -81,8 +81,8 @@ func TestResponseNamesTheUser(t *testing.T) {
 	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("longer ago than a token lives: status %d", response.StatusCode)
 	}
-	g.expectVia(b.get("/page"), "", "none", "set", 0) // what goes on brings it back
-	g.expectVia(b.get("/members"), "alice", "token", "", 0)
+	g.expectRolling(b.get("/page"), "", "none", "set", 0) // what goes on brings it back
+	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
 	if auth := g.claims(b).AuthTime(); g.clock.Now().Unix()-auth < 90 {
 		t.Error("it is another session than before")
 	}
@@ -92,8 +92,8 @@ func TestResponseWithoutTheHeaderSaysNothing(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	g.expectVia(b.get("/silent"), "alice", "token", "", 0)
-	g.expectVia(b.get("/members"), "alice", "token", "", 0)
+	g.expectRolling(b.get("/silent"), "alice", "token", "", 0)
+	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
 }
 
 // The same id is another user's from one response on.
@@ -103,10 +103,10 @@ func TestResponseNamesAnotherUser(t *testing.T) {
 		b := g.browser()
 		g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
 		alices := b.cookies[tokenName]
-		g.expectVia(b.get("/switch?user=bob"), "alice", "token", "set", 0)
-		g.expectVia(b.get("/members"), "bob", "token", "", 0)
+		g.expectRolling(b.get("/switch?user=bob"), "alice", "token", "set", 0)
+		g.expectRolling(b.get("/members"), "bob", "token", "", 0)
 		b.cookies[tokenName] = alices
-		g.expectVia(b.get("/members"), "bob", "session", "set", 0)
+		g.expectRolling(b.get("/members"), "bob", "session", "set", 0)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestResponseNamesNobody(t *testing.T) {
 		b := g.browser()
 		g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
 		token := b.cookies[tokenName]
-		g.expectVia(b.get("/switch?user="+nobody), "alice", "token", "cleared", 0)
+		g.expectRolling(b.get("/switch?user="+nobody), "alice", "token", "cleared", 0)
 		b.cookies[tokenName] = token
 		if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%q: status %d", nobody, response.StatusCode)
@@ -142,9 +142,9 @@ func TestResponseThatMatchesForgetOn(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	g.expectVia(b.get("/quiet-logout"), "alice", "token", "cleared", 0)
-	g.expectVia(b.get("/page"), "", "none", "set", 0)
-	g.expectVia(b.get("/members"), "alice", "token", "", 0)
+	g.expectRolling(b.get("/quiet-logout"), "alice", "token", "cleared", 0)
+	g.expectRolling(b.get("/page"), "", "none", "set", 0)
+	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
 }
 
 func TestResponseThatIsNotListenedTo(t *testing.T) {
@@ -191,7 +191,7 @@ func TestResponseThatCarriesNoToken(t *testing.T) {
 		t.Errorf("token cookie %q, header %q", response.tokenSet(), response.Header["X-Remote-User"])
 	}
 	g.legacy.respond(nil)
-	g.expectVia(b.get("/members"), "alice", "session", "set", 0)
+	g.expectRolling(b.get("/members"), "alice", "session", "set", 0)
 }
 
 // An answer to a request that began before an end or a revocation says nothing.
@@ -266,15 +266,15 @@ func TestResponseNamesRevokedUser(t *testing.T) {
 	}
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	g.expectVia(b.get("/members"), "alice", "token", "", 0)
+	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
 }
 
 func TestResponseUserBesideWhoami(t *testing.T) {
 	g := newNamingGateway(t, "mixed", askingToo)
 	b := g.signedIn()
-	g.expectVia(b.get("/members"), "alice", "session", "set", 1)
+	g.expectRolling(b.get("/members"), "alice", "session", "set", 1)
 	g.expect(b.do(http.MethodPost, "/login?user=bob"), "alice", "set", 1)
-	g.expectVia(b.get("/members"), "bob", "token", "", 1) // nobody was asked: the response said it
+	g.expectRolling(b.get("/members"), "bob", "token", "", 1) // nobody was asked: the response said it
 }
 
 // What the header does not say, whoami says: no token leaves that lacks it.
@@ -287,13 +287,13 @@ func TestResponseUserKeepsAttributes(t *testing.T) {
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "", 0)
 	response := b.get("/members")
-	g.expectVia(response, "alice", "session", "set", 1)
+	g.expectRolling(response, "alice", "session", "set", 1)
 	if role := response.received.Header.Get("X-Role"); role != "customer" {
 		t.Errorf("role %q", role)
 	}
 	g.clock.advance(31 * time.Second)
 	response = b.get("/members")
-	g.expectVia(response, "alice", "token", "set", 2)
+	g.expectRolling(response, "alice", "token", "set", 2)
 	if role := response.received.Header.Get("X-Role"); role != "customer" {
 		t.Errorf("after the renewal: role %q", role)
 	}
@@ -308,7 +308,7 @@ func TestResponseUserInOtherModes(t *testing.T) {
 		g := newNamingGateway(t, mode, "")
 		b := g.browser()
 		g.expect(b.do(http.MethodPost, "/login?user=alice"), "", want[0], 0)
-		g.expectVia(b.get("/members"), "alice", want[1], want[2], 0)
+		g.expectRolling(b.get("/members"), "alice", want[1], want[2], 0)
 	}
 }
 
@@ -324,18 +324,18 @@ func TestResponseUserOfRollingSessions(t *testing.T) {
 		return false
 	})
 	b := g.signedIn()
-	g.expectVia(b.get("/page"), "alice", "session", "set", 1)
+	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
 	first := g.claims(b)
 	for range 5 {
 		g.clock.advance(2 * time.Second)
-		g.expectVia(b.get("/page"), "alice", "token", "set", 1)
+		g.expectRolling(b.get("/page"), "alice", "token", "set", 1)
 	}
 	if g.claims(b).Expires() != first.Expires() {
 		t.Error("it was written anew each time")
 	}
 	user = "bob" // a sign-in by GET that forget_on does not name
-	g.expectVia(b.get("/page"), "alice", "token", "set", 1)
-	g.expectVia(b.get("/page"), "bob", "token", "set", 1)
+	g.expectRolling(b.get("/page"), "alice", "token", "set", 1)
+	g.expectRolling(b.get("/page"), "bob", "token", "set", 1)
 }
 
 func TestResponseUserIsRemovedEverywhere(t *testing.T) {

@@ -24,6 +24,31 @@ func (a *App) reviewHandlers() {
 				zap.String("realm", handler.Realm), zap.String("option", what))
 		}
 	}
+	a.reviewRequires()
+	a.reviewForwarding()
+}
+
+// reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
+func (a *App) reviewForwarding() {
+	if a.publishesKeys() {
+		return
+	}
+	for _, handler := range a.handlers {
+		if handler.ForwardToken != nil {
+			a.logger.Warn("forward_token with HS256 alone: a service that can verify such a token has the gateway's own secret, "+
+				"and could sign in as anybody; use a key of another algorithm", zap.String("realm", handler.Realm))
+		}
+	}
+}
+
+// reviewRequires names attributes that are required and that nobody reads: a slip of the pen there keeps everybody out.
+func (a *App) reviewRequires() {
+	for _, require := range a.requires {
+		if !slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.whoami.reads(require.Attribute) }) {
+			a.logger.Warn("jwt_session_require names an attribute that no whoami reads: only sessions added through the "+
+				"admin API can have it", zap.String("attribute", require.Attribute))
+		}
+	}
 }
 
 // difference names an option that handlers of one realm should have in common and these two don't.

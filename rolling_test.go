@@ -46,8 +46,8 @@ func newRollingGateway(t *testing.T, mode string) *testGateway {
 	return g
 }
 
-// expectVia checks also what spoke for the user.
-func (g *testGateway) expectVia(response reply, user, via, token string, questions int) {
+// expectRolling checks also what spoke for the user.
+func (g *testGateway) expectRolling(response reply, user, via, token string, questions int) {
 	g.Helper()
 	g.expect(response, user, token, questions)
 	if response.received == nil {
@@ -61,18 +61,18 @@ func (g *testGateway) expectVia(response reply, user, via, token string, questio
 func TestRollingIdentityFollowsTheCookie(t *testing.T) {
 	g := newRollingGateway(t, "mixed")
 	b := g.signedIn()
-	g.expectVia(b.get("/page"), "alice", "session", "set", 1)
+	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
 	seen := map[string]bool{b.cookies["session"]: true}
 	for range 10 { // the token path, though both cookies are others each time
 		response := b.get("/page")
-		g.expectVia(response, "alice", "token", "set", 1)
+		g.expectRolling(response, "alice", "token", "set", 1)
 		if seen[b.cookies["session"]] {
 			t.Fatal("the application does not roll")
 		}
 		seen[b.cookies["session"]] = true
 		g.clock.advance(2 * time.Second)
 	}
-	g.expectVia(b.do(http.MethodHead, "/page"), "alice", "token", "set", 1)
+	g.expectRolling(b.do(http.MethodHead, "/page"), "alice", "token", "set", 1)
 	if strings.Contains(g.log(), "whoami page changes session cookies") {
 		t.Error("it is warned about what was said to be so")
 	}
@@ -93,12 +93,12 @@ func TestRollingMovesNoDeadline(t *testing.T) {
 	}
 	delete(b.cookies, tokenName) // the record followed too, with its confirmation where it was
 	g.clock.advance(5 * time.Second)
-	g.expectVia(b.get("/page"), "alice", "session", "set", 1)
+	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
 	if claims := g.claims(b); claims.Expires() != first.Expires() {
 		t.Errorf("the record was confirmed by following: exp %+d", claims.Expires()-first.Expires())
 	}
 	g.clock.advance(5 * time.Second) // the last half of the token's life: the application is asked, and confirms
-	g.expectVia(b.get("/page"), "alice", "token", "set", 2)
+	g.expectRolling(b.get("/page"), "alice", "token", "set", 2)
 	claims := g.claims(b)
 	if claims.AuthTime() != first.AuthTime() || claims.Expires() != g.clock.Now().Unix()+60 {
 		t.Errorf("after the confirmation: exp %+d, auth_time %+d", claims.Expires()-first.Expires(), claims.AuthTime()-first.AuthTime())
@@ -131,7 +131,7 @@ func TestRollingEndsWithUnsafeRequestsAndForgetOn(t *testing.T) {
 			t.Errorf("%s: the new cookie did not reach the browser", name)
 		}
 		if response := b.get("/page"); name != "forget_on" {
-			g.expectVia(response, "alice", "session", "set", 2) // asked anew
+			g.expectRolling(response, "alice", "session", "set", 2) // asked anew
 		}
 		// What the browser had before is dead as well, whatever id it is bound to.
 		if response := old.get("/page"); response.received != nil && response.received.Header.Get("X-Via") == "token" {
@@ -163,14 +163,14 @@ func TestRollingAnswersInFlight(t *testing.T) {
 	left, right := *b, *b
 	left.cookies = map[string]string{"session": b.cookies["session"], tokenName: b.cookies[tokenName]}
 	right.cookies = map[string]string{"session": b.cookies["session"], tokenName: b.cookies[tokenName]}
-	g.expectVia(left.get("/page"), "alice", "token", "set", 1)
-	g.expectVia(right.get("/page"), "alice", "token", "set", 1)
-	g.expectVia(b.get("/page"), "alice", "token", "set", 1) // and one more with the old ones
+	g.expectRolling(left.get("/page"), "alice", "token", "set", 1)
+	g.expectRolling(right.get("/page"), "alice", "token", "set", 1)
+	g.expectRolling(b.get("/page"), "alice", "token", "set", 1) // and one more with the old ones
 	crossed := g.browser()
 	crossed.cookies = map[string]string{"session": left.cookies["session"], tokenName: right.cookies[tokenName]}
-	g.expectVia(crossed.get("/page"), "alice", "session", "set", 1) // nobody is asked: the record followed each
-	g.expectVia(left.get("/page"), "alice", "token", "set", 1)
-	g.expectVia(right.get("/page"), "alice", "token", "set", 1)
+	g.expectRolling(crossed.get("/page"), "alice", "session", "set", 1) // nobody is asked: the record followed each
+	g.expectRolling(left.get("/page"), "alice", "token", "set", 1)
+	g.expectRolling(right.get("/page"), "alice", "token", "set", 1)
 	g.expect(left.do(http.MethodPost, "/page"), "alice", "cleared", 1) // an end reaches all of them
 	for _, other := range []*browser{b, &right, crossed} {
 		if response := other.get("/page"); response.received.Header.Get("X-Via") != "session" {
@@ -245,7 +245,7 @@ func TestRollingAnswerAfterTheEnd(t *testing.T) {
 	close(proceed)
 	wait.Wait()
 	g.expect(response, "alice", "cleared", 1)
-	g.expectVia(slow.get("/page"), "alice", "session", "set", 2) // the application says so; nothing else does
+	g.expectRolling(slow.get("/page"), "alice", "session", "set", 2) // the application says so; nothing else does
 }
 
 // An answer that a cache may have kept for somebody else brings a cookie that may be somebody else's.
@@ -265,7 +265,7 @@ func TestRollingFollowsNoAnswerOfACache(t *testing.T) {
 			t.Errorf("%s: the token follows", header)
 		}
 		g.legacy.respond(nil)
-		g.expectVia(b.get("/page"), "bob", "session", "set", 2)
+		g.expectRolling(b.get("/page"), "bob", "session", "set", 2)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestRollingToAnotherUsersCookie(t *testing.T) {
 		return false
 	})
 	g.expect(b.get("/page"), "alice", "cleared", 2)
-	g.expectVia(b.get("/page"), "bob", "session", "set", 2)
+	g.expectRolling(b.get("/page"), "bob", "session", "set", 2)
 }
 
 func TestRollingNeedsOneClearChange(t *testing.T) {
@@ -312,13 +312,13 @@ func TestRollingInOtherModes(t *testing.T) {
 	g := newRollingGateway(t, "stateful")
 	b := g.signedIn()
 	for range 5 {
-		g.expectVia(b.get("/page"), "alice", "session", "", 1)
+		g.expectRolling(b.get("/page"), "alice", "session", "", 1)
 	}
 	g = newRollingGateway(t, "shadow")
 	b = g.signedIn()
 	before := g.mismatches()
 	for range 5 {
-		g.expectVia(b.get("/page"), "alice", "session", "set", 1)
+		g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
 	}
 	if got := g.mismatches(); got != before {
 		t.Errorf("%v differences were counted where there are none", got-before)
@@ -350,19 +350,19 @@ func TestRollingStateless(t *testing.T) {
 		}`})
 	g.legacy.rolls()
 	b := g.signedIn()
-	g.expectVia(b.get("/page"), "alice", "session", "set", 1)
-	g.expectVia(b.get("/new"), "alice", "token", "set", 1) // near its end by this route's measure: it is renewed as well
+	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
+	g.expectRolling(b.get("/new"), "alice", "token", "set", 1) // near its end by this route's measure: it is renewed as well
 	if claims := g.claims(b); claims.Expires() != g.clock.Now().Add(30*time.Minute).Unix() {
 		t.Error("a token that stands alone is not renewed where the cookie changes")
 	}
 	long := g.claims(b).Expires()
 	g.clock.advance(10 * time.Second)
-	g.expectVia(b.get("/new"), "alice", "token", "set", 1)
+	g.expectRolling(b.get("/new"), "alice", "token", "set", 1)
 	if claims := g.claims(b); claims.Expires() != long || claims.SessionKey() != keyOf(g, b.cookies["session"]) {
 		t.Error("the token did not move as it is")
 	}
 	g.clock.advance(50 * time.Second)
-	g.expectVia(b.get("/page"), "alice", "session", "set", 2) // too old for this route, however often it moved
+	g.expectRolling(b.get("/page"), "alice", "session", "set", 2) // too old for this route, however often it moved
 	g.expect(b.do(http.MethodPost, "/new"), "alice", "cleared", 2)
 	g.expectRefused(b.get("/new"), "")
 }
@@ -408,9 +408,9 @@ func TestRollingLongCookies(t *testing.T) {
 		return false
 	})
 	b := g.signedIn()
-	g.expectVia(b.get("/page"), "alice", "session", "set", 1)
+	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
 	for range 3 {
-		g.expectVia(b.get("/page"), "alice", "token", "set", 1)
+		g.expectRolling(b.get("/page"), "alice", "token", "set", 1)
 	}
 	if size := len(b.cookies[tokenName]); size > 420 {
 		t.Errorf("a token of %d bytes", size)
@@ -428,9 +428,9 @@ func TestRollingAcrossGateways(t *testing.T) {
 	second := &testGateway{T: t, legacy: legacy, clock: first.clock, dir: t.TempDir()}
 	second.load(options)
 	b := first.signedIn()
-	first.expectVia(b.get("/page"), "alice", "session", "set", 1)
+	first.expectRolling(b.get("/page"), "alice", "session", "set", 1)
 	for i := range 6 {
 		b.url = []string{second.url, first.url}[i%2]
-		first.expectVia(b.get("/page"), "alice", "token", "set", 1)
+		first.expectRolling(b.get("/page"), "alice", "token", "set", 1)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,6 +17,7 @@ import (
 // serve is the way of every request: strip, decide, then pass on or refuse.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	journey := journeyOf(r) // before anything is taken from the request
 	h.identity.strip(r)
 	h.clearPlaceholders(repl)
 	switch {
@@ -23,10 +25,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		h.app.hideTokens(r)
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
+		journey.preflight = true
 		stripCredentials(r)
 		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	}
-	if err := h.CSRF.check(r); err != nil {
+	if err := h.CSRF.check(r, journey.authorization); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	realm, ok := h.realm.resolve(repl)
@@ -34,9 +37,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
 	}
 	repl.Set(placeholderRealm, h.realm.placeholder(realm))
-	journey := journeyOf(r)
 	if earlier := journey.visit(realm); earlier != nil {
-		return h.follow(w, r, next, repl, earlier)
+		return h.follow(w, r, next, repl, journey, earlier)
 	}
 	v, err := h.newVisit(journey, r, next, repl, realm)
 	if err != nil {
@@ -48,15 +50,19 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 }
 
 // follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
-func (h *Handler) follow(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, earlier *visit) error {
+func (h *Handler) follow(
+	w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, journey *journey, earlier *visit,
+) error {
 	v := &visit{
 		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
-		reason: earlier.reason,
+		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
 	}
+	journey.last = v
 	switch {
 	case earlier.who.user != "":
 		h.identity.set(r, earlier.who)
 		v.setPlaceholders(repl, earlier.who)
+		v.forward()
 		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	case earlier.undetermined:
 		return v.couldNot(w)
@@ -76,10 +82,10 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		if v.restore {
 			v.restoreSession()
 		}
-		return v.passOn(w, principalOfToken(v.token.Claims))
+		return v.passOn(w, holderOf(v.token.Claims).who)
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
-		return v.passOn(w, principalOfSession(v.record))
+		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
 	case validator.Unauthenticated:
 		v.tokenCookie, v.reason = verdict.Token, verdict.Reason
 		return v.unauthenticated(w)
@@ -139,7 +145,11 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 	if v.mode == validator.Shadow && action == validator.LeaveToken && v.token.State == validator.TokenUsable && v.isDue() {
 		action, v.tokenCookie = validator.ReplaceToken, validator.ReplaceToken
 	}
-	if action == validator.ReplaceToken && !v.claimMint() {
+	switch {
+	case action != validator.ReplaceToken:
+	case v.hasBearer():
+		v.tokenCookie = validator.ClearToken
+	case !v.claimMint():
 		v.tokenCookie = validator.LeaveToken
 	}
 }
@@ -151,6 +161,7 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 		v.setPlaceholders(v.repl, who)
 	}
 	v.who = who
+	v.forward()
 	v.count()
 	v.setReason()
 	v.beforeApplication()
@@ -199,7 +210,7 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
 func (v *visit) refuse(w http.ResponseWriter) error {
-	w.Header().Add("Www-Authenticate", challenge(v.realm, v.tokenSent, v.reason)) // as net/http spells it
+	w.Header().Add("Www-Authenticate", challenge(v.realm, v.hasToken(), v.reason)) // as net/http spells it
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
 	}
@@ -246,6 +257,11 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 	}
 	v.count()
 	v.beforeApplication()
+	return v.unavailable(w)
+}
+
+// unavailable answers 503: neither yes nor no.
+func (v *visit) unavailable(w http.ResponseWriter) error {
 	v.setReason()
 	v.clearOnRefusal(w.Header())
 	w.Header().Set("Retry-After", retryAfter)

@@ -32,6 +32,7 @@ type visit struct {
 	cookies    validator.Cookies // as the client sent them
 	credential validator.SessionCredential
 	tokenSent  bool // whether a token cookie of this realm came, of whatever worth
+	bearer     validator.TokenCredential
 	token      validator.Token
 
 	record      sessions.Session      // the active session, where one was looked up
@@ -108,6 +109,7 @@ func (v *visit) matchesForgetOn() (bool, error) {
 // readToken verifies the token that came, if tokens count here.
 func (v *visit) readToken() {
 	v.token = validator.Token{State: validator.TokenAbsent}
+	v.takeBearer()
 	if v.mode == validator.Stateful {
 		return
 	}
@@ -116,21 +118,27 @@ func (v *visit) readToken() {
 	if v.gateway == nil {
 		return
 	}
-	v.token = v.gateway.verifier.Verify(credential, v.now, validator.Route{
-		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
-		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
-	})
-	v.reason = v.token.Reason
+	v.token = v.verify(credential)
 	if v.token.State == validator.TokenForeign {
 		v.warn("a token of another realm is in this realm's token cookie; give one of them another token_cookie name")
 	}
+	v.weighBearer(credential)
+	v.reason = v.token.Reason
+}
+
+// verify says what a token is worth on this route.
+func (v *visit) verify(credential validator.TokenCredential) validator.Token {
+	return v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
+		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
+		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
+	})
 }
 
 // decide finds out who the request is from. It waits for the store or the application only where the token does not
 // decide.
 func (v *visit) decide() validator.Verdict {
 	if v.gateway == nil {
-		if !v.tokenSent && v.credential.Presence == validator.Absent {
+		if !v.tokenSent && !v.mayBeBearer() && v.credential.Presence == validator.Absent {
 			return validator.Unauthenticated{Reason: validator.NoCredentials}
 		}
 		v.reason = reasonStoreUnavailable
@@ -140,7 +148,7 @@ func (v *visit) decide() validator.Verdict {
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
 	case validator.AskSession:
-		evidence.Session = v.lookUp(time.Duration(v.TokenLifetime))
+		evidence.Session = v.lookUp(v.confirmedFor())
 		evidence.OutsideShare = v.isOutsideShare() // by the user, who may be known only now
 		verdict = validator.Decide(evidence)
 	case validator.ByToken:
@@ -210,7 +218,7 @@ func (v *visit) isDue() bool {
 // Where the session turns out to have ended, or to be another user's by now, the token does not count any more.
 func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 	verdict := validator.ByToken{Restore: v.restore}
-	if !v.isDue() || !v.claimMint() {
+	if v.hasBearer() || !v.isDue() || !v.claimMint() {
 		return verdict
 	}
 	if v.mode == validator.Stateless {
