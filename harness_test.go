@@ -66,9 +66,10 @@ type testGateway struct {
 
 // gatewayOptions are what tests change of a gateway.
 type gatewayOptions struct {
-	global string // inside the global option jwt_session
-	site   string // the whole site block; LEGACY stands for the application's address
-	tls    bool
+	global  string // inside the global option jwt_session
+	site    string // the whole site block; LEGACY stands for the application's address
+	servers string // further global options
+	tls     bool
 }
 
 // newTestGateway starts a gateway whose directive has the given options besides the usual ones.
@@ -142,10 +143,12 @@ func (g *testGateway) adapt(options gatewayOptions) *caddy.Config {
 			store badger %q
 			%s
 		}
+		%s
 	}
 	http:// {
 		%s
-	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"), options.global,
+	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"),
+		options.global, options.servers,
 		strings.ReplaceAll(options.site, "LEGACY", g.legacy.address()))
 	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
