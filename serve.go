@@ -60,6 +60,7 @@ func (h *Handler) follow(
 		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
 	}
 	journey.last = v
+	v.takeBearer()
 	switch {
 	case earlier.who.user != "":
 		h.identity.set(r, earlier.who)
