@@ -49,6 +49,7 @@ type App struct {
 	engine   Engine
 	keys     *validator.KeySet // as configured; nil: the gateway's own
 	handlers []*Handler
+	combines bool // some handler has its token in the session cookie
 	desks    map[string]*whoami.Desk[settlement]
 	longest  time.Duration // the longest token lifetime of the configuration
 
@@ -152,6 +153,7 @@ func (a *App) register(h *Handler) error {
 		}
 	}
 	a.handlers = append(a.handlers, h)
+	a.combines = a.combines || h.TokenInSessionCookie != nil
 	a.longest = max(a.longest, time.Duration(h.TokenLifetime))
 	return nil
 }

@@ -49,6 +49,12 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			same_site lax|strict|none
 //			secure    auto|always|never
 //		}
+//		token_in_session_cookie {
+//			path      <path>
+//			domain    <domain>
+//			same_site lax|strict|none
+//			max_age   <duration>
+//		}
 //		token_lifetime  <duration>
 //		renew_before    <duration>
 //		token_issuer    <issuer>
@@ -74,9 +80,10 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
+		"token_in_session_cookie, token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
 	tokenCookieOptions = "domain, path, same_site, secure"
+	combinedOptions    = "path, domain, same_site, max_age"
 )
 
 // handlerParser reads the options of one directive.
@@ -106,6 +113,8 @@ func (p handlerParser) option(name string) error {
 		return p.forgetOn()
 	case "token_cookie":
 		return p.tokenCookie()
+	case "token_in_session_cookie":
+		return p.tokenInSessionCookie()
 	case "token_lifetime":
 		return p.duration(&handler.TokenLifetime)
 	case "renew_before":
@@ -240,6 +249,27 @@ func (p handlerParser) tokenCookie() error {
 			return p.text(&cookie.SameSite)
 		case "secure":
 			return p.text(&cookie.Secure)
+		}
+		return errUnknownOption
+	})
+}
+
+func (p handlerParser) tokenInSessionCookie() error {
+	cookie := new(TokenInSessionCookie)
+	p.handler.TokenInSessionCookie = cookie
+	if err := p.end(); err != nil {
+		return err
+	}
+	return p.block("token_in_session_cookie", combinedOptions, func(name string) error {
+		switch name {
+		case "path":
+			return p.text(&cookie.Path)
+		case "domain":
+			return p.text(&cookie.Domain)
+		case "same_site":
+			return p.text(&cookie.SameSite)
+		case "max_age":
+			return p.duration(&cookie.MaxAge)
 		}
 		return errUnknownOption
 	})

@@ -6,24 +6,30 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // journey is what the handlers of this module that one request meets know of each other: what the client sent, and what
 // was decided for each realm. A request is decided once for a realm.
 type journey struct {
-	cookies []string // the Cookie lines as the client sent them
+	cookies []string          // the Cookie lines as the client sent them, without what combined cookies carried
+	carried validator.Cookies // the tokens that came in combined cookies
 	visits  map[string]*visit
 }
 
 // journeyVar is where a request's variables hold its journey.
 const journeyVar = "jwt_session.journey"
 
-// journeyOf returns the journey of a request, which begins with the first handler that it meets.
-func journeyOf(r *http.Request) *journey {
+// journeyOf returns the journey of a request, which begins with the first handler that it meets. From then on combined
+// cookies have the application's form in the request: they are split once, since a session id may look combined itself.
+func (a *App) journeyOf(r *http.Request) *journey {
 	if existing, ok := caddyhttp.GetVar(r.Context(), journeyVar).(*journey); ok {
 		return existing
 	}
-	begun := &journey{cookies: slices.Clone(r.Header["Cookie"]), visits: make(map[string]*visit)}
+	begun := &journey{visits: make(map[string]*visit)}
+	begun.carried = a.splitCookies(r)
+	begun.cookies = slices.Clone(r.Header["Cookie"])
 	caddyhttp.SetVar(r.Context(), journeyVar, begun)
 	return begun
 }

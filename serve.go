@@ -34,14 +34,15 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
 	}
 	repl.Set(placeholderRealm, realm)
-	if earlier := journeyOf(r).visits[realm]; earlier != nil {
+	journey := h.app.journeyOf(r)
+	if earlier := journey.visits[realm]; earlier != nil {
 		return h.follow(w, r, next, repl, earlier)
 	}
-	v, err := h.newVisit(r, next, repl, realm)
+	v, err := h.newVisit(r, next, repl, realm, journey)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	journeyOf(r).visits[realm] = v
+	journey.visits[realm] = v
 	defer v.releaseMint()
 	return v.act(w, v.decide())
 }
@@ -248,8 +249,8 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 // clearOnRefusal clears the token on an answer of our own, which no cache may store.
 func (v *visit) clearOnRefusal(header http.Header) {
 	header.Set("Cache-Control", "no-store")
-	if v.mayClear() {
-		header.Add("Set-Cookie", v.TokenCookie.clear(v.realm, v.secure))
+	if line := v.clearLine(); line != "" {
+		header.Add("Set-Cookie", line)
 	}
 	v.clearRevoked(header)
 }

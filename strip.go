@@ -56,6 +56,7 @@ func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	for _, handler := range s.app.handlers {
 		handler.identity.strip(r)
 	}
+	s.app.journeyOf(r)
 	s.app.hideTokens(r)
 	return next.ServeHTTP(w, r)
 }

@@ -156,16 +156,24 @@ func (c *TokenCookie) validate(realm string) error {
 
 // validatePrefix checks a configured name's prefix, which browsers compare in any case of letters.
 func (c *TokenCookie) validatePrefix() error {
-	lower := strings.ToLower(c.Name)
-	isHost := strings.HasPrefix(lower, "__host-") || strings.HasPrefix(lower, "__host-http-")
-	isSecure := isHost || strings.HasPrefix(lower, "__secure-") || strings.HasPrefix(lower, "__http-")
-	if isSecure && c.Secure != "always" {
+	isHost := strings.HasPrefix(strings.ToLower(c.Name), "__host-")
+	if prefixNeedsSecure(c.Name) && c.Secure != "always" {
 		return fmt.Errorf("the name %q: browsers take a cookie with this prefix only with `secure always`", c.Name)
 	}
 	if isHost && (c.Path != "/" || c.Domain != "") {
 		return fmt.Errorf("the name %q: browsers take a cookie with this prefix only with the path / and without a domain", c.Name)
 	}
 	return nil
+}
+
+// prefixNeedsSecure says whether browsers take a cookie of this name only as a secure one.
+func prefixNeedsSecure(name string) bool {
+	for _, prefix := range []string{"__host-", "__secure-", "__http-"} {
+		if strings.HasPrefix(strings.ToLower(name), prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // setsCookie says whether a response sets or clears a cookie of the name.

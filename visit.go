@@ -30,6 +30,7 @@ type visit struct {
 	secure  bool // whether the response is a secure one for the browser
 
 	cookies    validator.Cookies // as the client sent them
+	combined   *combinedVisit    // nil: the token has a cookie of its own
 	credential validator.SessionCredential
 	tokenSent  bool // whether a token cookie of this realm came, of whatever worth
 	token      validator.Token
@@ -49,8 +50,10 @@ type visit struct {
 }
 
 // newVisit reads the credentials that the client sent, and hides our tokens from all that comes behind.
-func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string) (*visit, error) {
-	cookies, err := validator.ScanCookies(journeyOf(r).cookies)
+func (h *Handler) newVisit(
+	r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string, journey *journey,
+) (*visit, error) {
+	cookies, err := validator.ScanCookies(journey.cookies)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +62,7 @@ func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.
 		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
 	}
 	h.app.hideTokens(r)
+	v.joinCarried(journey)
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err
 	}
@@ -101,7 +105,7 @@ func (v *visit) readToken() {
 	if v.mode == validator.Stateful {
 		return
 	}
-	credential := validator.ReadToken(v.cookies, v.TokenCookie.name(v.realm, v.secure))
+	credential := v.readTokenCookie()
 	v.tokenSent = credential.Presence != validator.Absent
 	if v.gateway == nil {
 		return
@@ -111,6 +115,7 @@ func (v *visit) readToken() {
 		Attributes: v.needs, Dead: v.gateway.dead,
 	})
 	v.reason = v.token.Reason
+	v.yieldCombined()
 	if v.token.State == validator.TokenForeign {
 		v.warn("a token of another realm is in this realm's token cookie; give one of them another token_cookie name")
 	}
