@@ -50,6 +50,7 @@ type Ledger struct {
 	sightings *sightings
 	moments   *moments
 	claims    *claims
+	watches   *watches
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
@@ -75,10 +76,13 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 		storage: storage, store: storage.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
 		nobodies: newNobodies(), sightings: newSightings(), moments: newMoments(), claims: newClaims(),
-		stop: stop, stopped: make(chan struct{}),
+		watches: newWatches(),
+		stop:    stop, stopped: make(chan struct{}),
 	}
 	ledger.KeepRevocations(DefaultRevocationLife)
+	list.OnChange(ledger.watches.tell)
 	go ledger.keepHouse(background)
+	go ledger.keepWatch(background)
 	return ledger, nil
 }
 
