@@ -61,6 +61,7 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
+//		keep_streams
 //	}
 //
 // attribute, forget_on, identity_header and unauthenticated may be repeated, everything else stands once.
@@ -80,7 +81,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
-		"token_in_session_cookie, token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
+		"token_in_session_cookie, token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf, keep_streams"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
 	tokenCookieOptions = "domain, path, same_site, secure"
 	combinedOptions    = "path, domain, same_site, max_age"
@@ -128,6 +129,9 @@ func (p handlerParser) option(name string) error {
 	case "csrf":
 		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
 		return nil
+	case "keep_streams":
+		handler.KeepStreams = true
+		return p.end()
 	}
 	return errUnknownOption
 }

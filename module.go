@@ -99,6 +99,9 @@ type Handler struct {
 	// Refuse unsafe requests and WebSocket handshakes that pages of other origins make.
 	CSRF *CrossSite `json:"csrf,omitempty"`
 
+	// Leave WebSockets and event streams open when the session that they were opened with is ended or revoked.
+	KeepStreams bool `json:"keep_streams,omitempty"`
+
 	app            *App
 	logger         *zap.Logger
 	realm          realm

@@ -1,7 +1,9 @@
 package jwtsession
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -13,8 +15,9 @@ import (
 type responseWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 
-	before func(status int)
-	begun  bool
+	before   func(status int)
+	begun    bool
+	hijacked func(net.Conn) net.Conn // what becomes of a connection that is taken over; nil: it stays as it is
 }
 
 func newResponseWriter(w http.ResponseWriter, before func(status int)) *responseWriter {
@@ -55,8 +58,19 @@ func (w *responseWriter) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
+// Hijack takes the connection over.
+func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	//nolint:bodyclose // no body: this is the server's side
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil && w.hijacked != nil {
+		conn = w.hijacked(conn)
+	}
+	return conn, buffered, err
+}
+
 // Interface guards.
 var (
+	_ http.Hijacker       = (*responseWriter)(nil)
 	_ http.ResponseWriter = (*responseWriter)(nil)
 	_ io.ReaderFrom       = (*responseWriter)(nil)
 )

@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -152,13 +153,22 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.count()
 	v.setReason()
 	v.beforeApplication()
-	response := newResponseWriter(w, func(status int) { v.settle(status, w.Header()) })
+	v.prepareStream(w)
+	response := newResponseWriter(w, func(status int) {
+		v.settle(status, w.Header())
+		v.watchStream(w, status)
+	})
+	if v.stream != nil {
+		response.hijacked = func(conn net.Conn) net.Conn { return v.hijacked(w, conn) }
+	}
 	defer func() {
+		v.endStream()
 		if !response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)
 		}
 	}()
 	err := v.next.ServeHTTP(response, v.request)
+	v.abortIfCut()
 	if err == nil {
 		response.begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}

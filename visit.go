@@ -37,6 +37,7 @@ type visit struct {
 
 	record      sessions.Session      // the active session, where one was looked up
 	tokenCookie validator.TokenCookie // what becomes of it
+	stream      *stream               // nil where there is none
 	release     func()                // gives back the claim to mint; nil: this request has none
 	forget      bool                  // the request matches forget_on
 	ended       bool                  // its session was ended on the way

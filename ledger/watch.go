@@ -19,8 +19,8 @@ type Watch struct {
 }
 
 // Watch has a function called, once and in a goroutine of its own, as soon as [Ledger.TokenDead] is true of the subjects:
-// right away if it is already, and else after the end or the revocation that makes it so. Stop the watch when nothing is
-// left to be told. The function may still be called, or be under way, when [Watch.Stop] has returned.
+// right away if it is already, and else after the end or the revocation that makes it so. With that the watch is over. Stop
+// it when nothing is left to be told. The function may still be called, or be under way, when [Watch.Stop] has returned.
 //
 // It is for exchanges that last. A watch costs an end of its own session little, and that of others nothing; what is about
 // users, realms or single tokens is held against every watch.
@@ -38,7 +38,12 @@ func (w *Watch) Stop() { w.ledger.watches.remove(w) }
 // check calls the function if it is due, once.
 func (w *Watch) check() {
 	if dead, _ := w.ledger.TokenDead(w.subjects, w.authTime); dead {
-		w.fired.Do(func() { go w.over() })
+		w.fired.Do(func() {
+			go func() {
+				w.Stop()
+				w.over()
+			}()
+		})
 	}
 }
 
@@ -177,3 +182,6 @@ func (w *watches) checkAll() {
 		shard.mu.Unlock()
 	}
 }
+
+// Watching returns how many watches are open.
+func (l *Ledger) Watching() int { return int(l.watches.open.Load()) }

@@ -106,7 +106,7 @@ func TestWatch(t *testing.T) {
 
 func (f *fixture) expectNoWatches() {
 	f.t.Helper()
-	if open := f.watches.open.Load(); open != 0 {
+	if open := f.Watching(); open != 0 {
 		f.t.Errorf("%d watches are open", open)
 	}
 	for i := range f.watches.shards {
