@@ -133,6 +133,7 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 	for list, with := range map[string]func(option string) string{
 		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
+		combinedOptions:    func(option string) string { return handlerWith("token_in_session_cookie {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
 			if !words[option] {
@@ -210,6 +211,14 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("token_cookie {\ndomain\n}"), "domain: want a value"},
 		{handlerWith("token_cookie {\nsecure auto\nsecure auto\n}"), "secure stands twice"},
 		{handlerWith("token_cookie\ntoken_cookie"), "token_cookie stands twice"},
+		{handlerWith("token_in_session_cookie session"), `unexpected argument "session"`},
+		{handlerWith("token_in_session_cookie\ntoken_in_session_cookie"), "token_in_session_cookie stands twice"},
+		{handlerWith("token_in_session_cookie {\nsecure always\n}"), `token_in_session_cookie: unknown option "secure"; want one of path, domain, same_site, max_age`},
+		{handlerWith("token_in_session_cookie {\npath / /\n}"), `unexpected argument "/"`},
+		{handlerWith("token_in_session_cookie {\npath /\npath /\n}"), "path stands twice"},
+		{handlerWith("token_in_session_cookie {\nmax_age 0\n}"), "max_age 0: want a duration above 0"},
+		{handlerWith("keep_streams on"), `unexpected argument "on"`},
+		{handlerWith("keep_streams\nkeep_streams"), "keep_streams stands twice"},
 		{handlerWith("identity_header"), "want identity_header off | <name> [<attribute>]"},
 		{handlerWith("identity_header a b c"), "want identity_header off | <name> [<attribute>]"},
 		{handlerWith("identity_header off\nidentity_header off"), "identity_header off stands twice"},
@@ -228,9 +237,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("token_encrypt"), `unknown option "token_encrypt"`},
 		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
 		{handlerWith("forward_token"), `unknown option "forward_token"`},
-		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
 		{handlerWith("issuer https://id.example {\n}"), `unknown option "issuer"`},
-		{handlerWith("token_in_session_cookie"), `unknown option "token_in_session_cookie"`},
 	} {
 		checkAdaptError(t, "http:// {\n"+test.directive+"\n}", test.want)
 	}

@@ -39,7 +39,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, globalOptions} {
+	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, globalOptions} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {
 				t.Errorf("the README does not explain %s", name)

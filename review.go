@@ -5,10 +5,13 @@ import (
 	"slices"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // reviewHandlers says at start what is allowed, but seldom meant.
 func (a *App) reviewHandlers() {
+	a.reviewTokenCookies()
 	first := make(map[string]*Handler)
 	for _, handler := range a.handlers {
 		if handler.Whoami == nil {
@@ -21,10 +24,38 @@ func (a *App) reviewHandlers() {
 			continue
 		}
 		if what := other.difference(handler); what != "" {
-			a.logger.Warn("handlers of one realm differ, so that they take one another's sessions for others",
+			a.logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
 				zap.String("realm", handler.Realm), zap.String("option", what))
 		}
 	}
+}
+
+// reviewTokenCookies says where two realms have one name for their tokens' cookies. On one site each would find the
+// other's token there, and leave it alone; on two that share no cookies it does no harm.
+func (a *App) reviewTokenCookies() {
+	for i, handler := range a.handlers {
+		for _, other := range a.handlers[:i] {
+			if handler.Realm != other.Realm && handler.sharesTokenCookie(other) {
+				a.logger.Warn("two realms have one token_cookie; if they are on one site, only one of them gets tokens",
+					zap.String("realm", handler.Realm), zap.String("other_realm", other.Realm))
+				return
+			}
+		}
+	}
+}
+
+// sharesTokenCookie says whether tokens of both handlers can be in one cookie.
+func (h *Handler) sharesTokenCookie(other *Handler) bool {
+	if h.TokenInSessionCookie != nil || other.TokenInSessionCookie != nil {
+		return h.TokenInSessionCookie != nil && other.TokenInSessionCookie != nil && h.SessionCookies[0] == other.SessionCookies[0]
+	}
+	own, others := h.realm.example(), other.realm.example()
+	for _, name := range []string{h.TokenCookie.plainName(own), h.TokenCookie.secureName(own)} {
+		if name == other.TokenCookie.plainName(others) || name == other.TokenCookie.secureName(others) {
+			return true
+		}
+	}
+	return false
 }
 
 // difference names an option that handlers of one realm should have in common and these two don't.
@@ -38,6 +69,8 @@ func (h *Handler) difference(other *Handler) string {
 		return "session_max_age"
 	case h.TokenLifetime != other.TokenLifetime:
 		return "token_lifetime"
+	case h.mode != validator.Stateful && other.mode != validator.Stateful && *h.TokenCookie != *other.TokenCookie:
+		return "token_cookie"
 	case !sameJSON(h.Whoami, other.Whoami):
 		return "whoami"
 	default:

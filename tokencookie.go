@@ -81,7 +81,8 @@ func (a *App) cookieConflict(h *Handler) *Handler {
 	for _, other := range a.handlers {
 		for _, pair := range [][2]*Handler{{h, other}, {other, h}} {
 			cookie, example := pair[1].TokenCookie, pair[1].realm.example()
-			if pair[0].sessionCookies.Match(cookie.plainName(example)) || pair[0].sessionCookies.Match(cookie.secureName(example)) {
+			if pair[0].sessionCookies.Match(cookie.plainName(example)) || pair[0].sessionCookies.Match(cookie.secureName(example)) ||
+				slices.ContainsFunc(pair[0].SessionCookies, pair[1].isTokenCookie) {
 				return pair[1]
 			}
 		}

@@ -118,7 +118,7 @@ func (v *visit) readToken() {
 	v.reason = v.token.Reason
 	v.yieldCombined()
 	if v.token.State == validator.TokenForeign {
-		v.warn("a token of another realm is in this realm's token cookie; give one of them another token_cookie name")
+		v.warn("a token of another realm is where this realm's would be; give one of them another token_cookie")
 	}
 }
 
