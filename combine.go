@@ -34,7 +34,7 @@ func (v *visit) joinCarried(journey *journey) {
 			}
 		}
 	}
-	for _, other := range journey.visits {
+	for other := journey.latest; other != nil; other = other.previous {
 		if other.combined != nil && other.combined.name == v.combined.name {
 			v.combined.taken = true
 		}

@@ -310,8 +310,7 @@ func TestCombinedOddSessionIDs(t *testing.T) {
 
 // A cookie that would be too long stays plain, and the log names the attribute.
 func TestCombinedTooLong(t *testing.T) {
-	g := newTestGateway(t, "")
-	g.load(gatewayOptions{site: `jwt_session shop {
+	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
 		whoami /whoami json user {
 			attribute small json role
 			attribute large json large

@@ -69,6 +69,8 @@ func (h *Handler) difference(other *Handler) string {
 		return "session_max_age"
 	case h.TokenLifetime != other.TokenLifetime:
 		return "token_lifetime"
+	case h.TokenEncrypt != other.TokenEncrypt:
+		return "token_encrypt"
 	case h.mode != validator.Stateful && other.mode != validator.Stateful && *h.TokenCookie != *other.TokenCookie:
 		return "token_cookie"
 	case !sameJSON(h.Whoami, other.Whoami):

@@ -131,6 +131,7 @@ func (v *visit) mint() string {
 func (v *visit) mintToken() string {
 	minter := validator.Minter{
 		Keys: v.gateway.keys, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
+		Encrypt: v.TokenEncrypt,
 	}
 	token, err := v.mintWith(minter)
 	if err != nil {
