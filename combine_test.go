@@ -396,6 +396,47 @@ func TestCombinedOfTwoRealms(t *testing.T) {
 	if g.legacy.questions() != 2 {
 		t.Errorf("the application was asked %d times", g.legacy.questions())
 	}
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
+		return false
+	})
+	b.cookies["session"] = id // no token any more
+	if lines := sessionLines(b.get("/page").Header); len(lines) != 1 {
+		t.Errorf("a repeated cookie is set %d times", len(lines))
+	}
+	b.wantCookie("repeated", id, true)
+	if _, token := b.combined(); g.claimsOf(token).Realm() != "shop" {
+		t.Error("the token is that of the second realm")
+	}
+	before := g.legacy.questions()
+	for range 2 {
+		if b.get("/page").received.Header.Get("X-Shop-User") != "alice" || g.legacy.questions() != before {
+			t.Error("the token does not count, or its being handed on is taken for a new session")
+		}
+		b.wantCookie("repeated", id, true)
+	}
+}
+
+// Of two tokens that differ none is chosen, not even to be handed on.
+func TestCombinedTokensThatDiffer(t *testing.T) {
+	g := combinedGateway(t, "mode stateful")
+	id := g.legacy.signIn("alice")
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
+		return false
+	})
+	first, second := g.mintFor("alice", id), g.mintFor("alice", id)
+	for cookies, want := range map[string]bool{
+		"session=sid=" + id + "&jwt=" + first + "; session=sid=" + id + "&jwt=" + second: false,
+		"session=sid=" + id + "&jwt=" + first + "; session=sid=" + id + "&jwt=" + first:  true,
+		"session=sid=" + id + "&jwt=" + first + "; session=" + id:                        true,
+	} {
+		b := g.browser()
+		if user := b.get("/page", "Cookie: "+cookies).received.user(t); user != "alice" {
+			t.Error("the session does not count")
+		}
+		b.wantCookie("handed on", id, want)
+	}
 }
 
 // Everything behind sees the plain cookie: services without the handler's own realm, and error routes.

@@ -307,10 +307,13 @@ func TestStreamsThatGoOn(t *testing.T) {
 
 // The answer that ends a session is not cut short by that, not even if it is a stream. What is revoked later is over.
 func TestStreamThatEndsItsOwnSession(t *testing.T) {
-	for _, kind := range []string{"event source", "events"} {
+	for _, kind := range []string{"event source", "events", "events by token"} {
 		s := newStreamingApp(t, gatewayOptions{site: streamSite})
 		b := s.browser()
 		b.cookies["session"] = s.legacy.signIn("alice")
+		if kind == "events by token" && b.get("/page").tokenSet() != "set" {
+			t.Fatal("there is no token")
+		}
 		other := s.open(b, kind, "/events")
 		last := s.open(b, kind, "/events/out")
 		if err := other.ended(); err != nil {

@@ -155,7 +155,7 @@ func TestWatchManyChanges(t *testing.T) {
 		defer watch.Stop()
 		f.watches.mu.Lock() // nobody looks meanwhile
 		for range maxTold + 1 {
-			f.watches.told = append(f.watches.told, blacklist.TokenID("other"))
+			f.watches.told = append(f.watches.told, blacklist.EndOf("elsewhere", shop.Hash))
 		}
 		f.watches.mu.Unlock()
 		if _, err := f.End(t.Context(), shop, s.AuthTime); err != nil {
