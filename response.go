@@ -2,9 +2,11 @@ package jwtsession
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -17,8 +19,12 @@ type responseWriter struct {
 
 	before   func(status int)
 	begun    bool
+	isCut    atomic.Bool             // nothing more is to be written
 	hijacked func(net.Conn) net.Conn // what becomes of a connection that is taken over; nil: it stays as it is
 }
+
+// errCut is returned to whoever goes on writing to a response that was cut.
+var errCut = errors.New("the response was cut: its session is over")
 
 func newResponseWriter(w http.ResponseWriter, before func(status int)) *responseWriter {
 	response := new(responseWriter)
@@ -49,18 +55,27 @@ func (w *responseWriter) WriteHeader(status int) {
 // Write begins the response if nothing has.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
+	if w.isCut.Load() {
+		return 0, errCut
+	}
 	return w.ResponseWriterWrapper.Write(p)
 }
 
 // ReadFrom begins the response if nothing has.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.begin(http.StatusOK)
+	if w.isCut.Load() {
+		return 0, errCut
+	}
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError begins the response if nothing has.
 func (w *responseWriter) FlushError() error {
 	w.begin(http.StatusOK)
+	if w.isCut.Load() {
+		return errCut
+	}
 	//nolint:bodyclose // no body: this is the server's side
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }

@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -155,13 +154,13 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.count()
 	v.setReason()
 	v.beforeApplication()
-	v.prepareStream(w)
+	v.prepareStream()
 	v.response.wrap(w, func(status int) {
 		v.settle(status, w.Header())
 		v.watchStream(w, status)
 	})
 	if v.stream != nil {
-		v.response.hijacked = func(conn net.Conn) net.Conn { return v.hijacked(w, conn) }
+		v.response.hijacked = v.hijacked
 	}
 	defer func() {
 		v.endStream()

@@ -15,25 +15,24 @@ import (
 // stream is an exchange that stays open for as long as its ends like: an upgraded connection or an event stream. Whoever
 // it was opened for may have lost his session long before it closes, so it is cut when that happens.
 type stream struct {
-	writer http.ResponseWriter
-	cancel context.CancelFunc // ends what the rest of the route does with the request; nil where it did not look like a stream
-	watch  *ledger.Watch      // nil while it is none
+	response *responseWriter
+	cancel   context.CancelFunc // ends what the rest of the route does with the request; nil where it did not look like a stream
+	watch    *ledger.Watch      // nil while it is none
 
 	mutex    sync.Mutex
 	conn     net.Conn // hijacked
 	returned bool     // the rest of the route
-	isCut    bool
 }
 
 // prepareStream is called before the request goes on. What a request that may become a stream costs more, all others
 // don't: a context of its own.
-func (v *visit) prepareStream(w http.ResponseWriter) {
+func (v *visit) prepareStream() {
 	if v.KeepStreams || v.gateway == nil || v.who.user == "" || !mayStream(v.request) {
 		return
 	}
 	ctx, cancel := context.WithCancel(v.request.Context())
 	v.request = v.request.WithContext(ctx)
-	v.stream = &stream{writer: w, cancel: cancel}
+	v.stream = &stream{response: &v.response, cancel: cancel}
 }
 
 // mayStream says whether a request asks for a stream. One that does not may get it all the same, and over HTTP/3 there is
@@ -75,12 +74,12 @@ func isStream(r *http.Request, status int, header http.Header) bool {
 func (v *visit) watchStream(w http.ResponseWriter, status int) {
 	if isStream(v.request, status, w.Header()) {
 		v.releaseMint() // others need not wait for its end: whatever it brings is on its way
-		v.watch(w)
+		v.watch()
 	}
 }
 
 // watch waits for the end of what the stream was opened with.
-func (v *visit) watch(w http.ResponseWriter) {
+func (v *visit) watch() {
 	if v.KeepStreams || v.gateway == nil || v.who.user == "" || v.stream != nil && v.stream.watch != nil {
 		return
 	}
@@ -89,7 +88,7 @@ func (v *visit) watch(w http.ResponseWriter) {
 		return
 	}
 	if v.stream == nil {
-		v.stream = &stream{writer: w}
+		v.stream = &stream{response: &v.response}
 	}
 	v.stream.watch = v.gateway.ledger.Watch(subjects, authTime, v.stream.cut)
 }
@@ -123,7 +122,7 @@ func (s *stream) cut() {
 	if s.returned && s.conn == nil {
 		return // the connection may serve other requests by now
 	}
-	s.isCut = true
+	s.response.isCut.Store(true)
 	if s.cancel != nil {
 		s.cancel()
 	}
@@ -134,24 +133,35 @@ func (s *stream) cut() {
 	case s.cancel != nil:
 		return
 	}
-	// The server gives up a connection of HTTP/1.1, or a stream of HTTP/2, whose time is over, and with it the context
-	// of the request. Where it can't be set, writing goes on until the other end closes.
-	controller, past := http.NewResponseController(s.writer), time.Unix(1, 0)
+	// The server gives up a connection of HTTP/1.1, or a stream of HTTP/2, whose time is over, and with it the context of
+	// the request. Its own writer is asked: those around it are not for two goroutines.
+	controller, past := http.NewResponseController(innermost(s.response)), time.Unix(1, 0)
 	_ = controller.SetReadDeadline(past)
 	_ = controller.SetWriteDeadline(past)
 }
 
+// innermost returns the writer that all others are around.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		around, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = around.Unwrap()
+	}
+}
+
 // hijacked returns the connection that was taken over, such that it is known when it is closed. Some handlers do so
 // without a head of the response.
-func (v *visit) hijacked(w http.ResponseWriter, conn net.Conn) net.Conn {
-	v.watch(w)
+func (v *visit) hijacked(conn net.Conn) net.Conn {
+	v.watch()
 	if v.stream.watch == nil {
 		return conn
 	}
 	v.stream.mutex.Lock()
 	defer v.stream.mutex.Unlock()
 	v.stream.conn = conn
-	if v.stream.isCut {
+	if v.response.isCut.Load() {
 		_ = conn.Close() // since it was asked for
 	}
 	return &hijackedConn{Conn: conn, closed: v.stream.watch.Stop}
@@ -163,7 +173,7 @@ func (v *visit) abortIfCut() {
 		return
 	}
 	v.stream.mutex.Lock()
-	isCut := v.stream.isCut && v.stream.conn == nil
+	isCut := v.response.isCut.Load() && v.stream.conn == nil
 	v.stream.mutex.Unlock()
 	if isCut {
 		panic(http.ErrAbortHandler)
