@@ -7,7 +7,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
-	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // principal is the user that a request was found to be from. The zero value is nobody.
@@ -15,6 +14,25 @@ type principal struct {
 	user       string
 	attributes sessions.Attributes
 	via        string
+
+	id           any           // the user id, as the value of a placeholder
+	placeholders []placeholder // of the attributes
+}
+
+// placeholder is one that is set, by its name.
+type placeholder struct {
+	name  string
+	value any
+}
+
+func newPrincipal(user string, attributes sessions.Attributes, via string) principal {
+	who := principal{user: user, attributes: attributes, via: via, id: user}
+	for name, attribute := range attributes {
+		if value, ok := headerValue(attribute); ok && name != "id" {
+			who.placeholders = append(who.placeholders, placeholder{name: placeholderUser + name, value: value})
+		}
+	}
+	return who
 }
 
 // What spoke for the user: the values of {http.jwt_session.via}.
@@ -24,12 +42,8 @@ const (
 	viaNone    = "none"
 )
 
-func principalOfToken(claims *validator.Claims) principal {
-	return principal{user: claims.Subject(), attributes: claims.Attributes(), via: viaToken}
-}
-
 func principalOfSession(session sessions.Session) principal {
-	return principal{user: session.User, attributes: session.Attributes, via: viaSession}
+	return newPrincipal(session.User, session.Attributes, viaSession)
 }
 
 // viaValue returns via as the value of a placeholder: a constant is one already, other than the text of a field.
@@ -66,13 +80,11 @@ func (h *Handler) clearPlaceholders(repl *caddy.Replacer) {
 
 // setPlaceholders makes the identity known to the rest of the route and to the access log.
 func (h *Handler) setPlaceholders(repl *caddy.Replacer, who principal) {
-	repl.Set(placeholderID, who.user)
-	repl.Set(placeholderVia, who.viaValue())
-	for name, attribute := range who.attributes {
-		if value, ok := headerValue(attribute); ok && name != "id" {
-			repl.Set(placeholderUser+name, value)
-		}
+	repl.Set(placeholderID, who.id)
+	for _, placeholder := range who.placeholders {
+		repl.Set(placeholder.name, placeholder.value)
 	}
+	repl.Set(placeholderVia, who.viaValue())
 }
 
 // neededAttributes returns the names of the attributes that this route hands on or asks for.

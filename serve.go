@@ -76,7 +76,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		if v.restore {
 			v.restoreSession()
 		}
-		return v.passOn(w, principalOfToken(v.token.Claims))
+		return v.passOn(w, bearerOf(v.token.Claims).who)
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
 		return v.passOn(w, principalOfSession(v.record))

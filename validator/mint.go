@@ -63,7 +63,7 @@ func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (stri
 		return "", errors.New("minting token: there is none to renew")
 	}
 	return m.mint(key, minted{
-		user: claims.subject, realm: claims.realm, bound: *claims.bound, authTime: claims.authTime,
+		user: claims.subject, realm: claims.realm, bound: claims.bound.binding(), authTime: claims.authTime,
 		attributes: claims.attributes,
 		expires:    min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge)),
 	}, now)
@@ -72,7 +72,7 @@ func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (stri
 // minted is what goes into a token.
 type minted struct {
 	user, realm string
-	bound       boundID
+	bound       binding
 	authTime    int64
 	attributes  sessions.Attributes
 	expires     int64
