@@ -40,7 +40,9 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, stateOptions, globalOptions, issuerOptions, callbackOptions} {
+	for _, names := range []string{
+		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, stateOptions, globalOptions, issuerOptions, callbackOptions,
+	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {
 				t.Errorf("the README does not explain %s", name)
