@@ -56,6 +56,7 @@ type App struct {
 	events    *caddyevents.App
 	keys      []validator.Key // as configured; nil: the gateway's own
 	handlers  []*Handler
+	callbacks []*Callback
 	states    []*State
 	requires  []*Require
 	forwarded *forwardMemory
@@ -64,7 +65,8 @@ type App struct {
 
 	now func() time.Time // the clock; tests move it
 
-	warnings warnings
+	warnings  warnings
+	providers providers
 
 	opening        sync.Mutex
 	closed         bool
@@ -186,6 +188,14 @@ func (a *App) Start() error {
 	if _, err := a.gateway(); err != nil {
 		return err
 	}
+	for _, handler := range a.handlers {
+		if err := handler.openIssuers(); err != nil {
+			return err
+		}
+	}
+	if err := a.startCallbacks(); err != nil {
+		return err
+	}
 	a.reviewHandlers()
 	running.add(a)
 	a.keysBackground.start(a.keeper)
@@ -198,16 +208,17 @@ func (a *App) Stop() error { return nil }
 // Cleanup gives the store back. Caddy also calls it for a configuration that it refused.
 func (a *App) Cleanup() error {
 	running.remove(a)
+	failed := a.providers.release()
 	a.opening.Lock()
 	defer a.opening.Unlock()
 	a.keysBackground.stop(a.keeper)
 	a.closed = true
 	lease := a.lease
 	a.lease = nil
-	if lease == nil {
-		return nil
+	if lease != nil {
+		failed = errors.Join(failed, lease.Release())
 	}
-	return lease.Release()
+	return failed
 }
 
 var errAppClosed = errors.New("the configuration was replaced")

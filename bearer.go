@@ -15,7 +15,9 @@ var noBearer = validator.TokenCredential{Presence: validator.Absent}
 func (v *visit) hasBearer() bool { return v.bearer.Presence != validator.Absent }
 
 // hasToken says whether a token came in any place, of whatever worth and realm.
-func (v *visit) hasToken() bool { return v.tokenSent || v.hasBearer() || v.token.Reason != "" }
+func (v *visit) hasToken() bool {
+	return v.tokenSent || v.hasBearer() || v.token.Reason != "" || v.access.State != validator.AccessAbsent
+}
 
 // takeBearer reads our token from the client's Authorization, where this route accepts it there, and hides it from all that
 // comes behind. What is not ours is the application's, and stays.

@@ -12,6 +12,8 @@ func init() {
 	// Each goes right before basic_auth, so behind the ones that went there earlier.
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_jwks", parseJWKS)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_jwks", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", parseCallback)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_callback", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_strip", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
@@ -123,12 +125,22 @@ func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //		token_encrypt
 //		accept_bearer
 //		forward_token   [<audience>]
+//		issuer          <url> {
+//			audience    <audience...>
+//			jwks_url    <url>
+//			from        header|cookie <name>
+//			user_claim  <claim>
+//			attribute   <name> <claim>
+//			refresh_min <duration>
+//			stale_max   <duration>
+//			leeway      <duration>
+//		}
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
 //	}
 //
-// attribute, forget_on, identity_header and unauthenticated may be repeated, everything else stands once.
+// attribute, forget_on, issuer, identity_header and unauthenticated may be repeated, everything else stands once.
 func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
 	helper.Next() // the directive's own name
@@ -139,16 +151,18 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 		return nil, helper.Errf("want one realm, got also %q; a list of paths needs a named matcher", helper.Val())
 	}
 	parser := handlerParser{options: options{helper.Dispenser}, helper: helper, handler: handler}
-	return handler, parser.block("jwt_session", handlerOptions, parser.option, "forget_on", "identity_header", "unauthenticated")
+	return handler, parser.block("jwt_session", handlerOptions, parser.option,
+		"forget_on", "issuer", "identity_header", "unauthenticated")
 }
 
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, " +
+		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, issuer, " +
 		"identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
 	stateOptions       = "request_header, response_header, max_age"
+	issuerOptions      = "audience, jwks_url, from, user_claim, attribute, refresh_min, stale_max, leeway"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
 
@@ -195,6 +209,8 @@ func (p handlerParser) option(name string) error {
 		return p.end()
 	case "forward_token":
 		return p.forwardToken()
+	case "issuer":
+		return p.issuer()
 	case "identity_header":
 		return p.identityHeader()
 	case "unauthenticated":
@@ -331,6 +347,68 @@ func (p handlerParser) tokenCookie() error {
 		}
 		return errUnknownOption
 	})
+}
+
+func (p handlerParser) issuer() error {
+	issuer := new(Issuer)
+	p.handler.Issuers = append(p.handler.Issuers, issuer)
+	if !p.Args(&issuer.URL) {
+		return p.Err("want issuer <url>")
+	}
+	if err := p.end(); err != nil {
+		return err
+	}
+	return p.block("issuer", issuerOptions, func(name string) error {
+		switch name {
+		case "audience":
+			return p.texts(&issuer.Audiences)
+		case "jwks_url":
+			return p.text(&issuer.KeysURL)
+		case "from":
+			return p.tokenPlace(issuer)
+		case "user_claim":
+			return p.text(&issuer.UserClaim)
+		case "attribute":
+			return p.claim(issuer)
+		case "refresh_min":
+			return p.duration(&issuer.RefreshMin)
+		case "stale_max":
+			return p.duration(&issuer.StaleMax)
+		case "leeway":
+			return p.duration(&issuer.Leeway)
+		}
+		return errUnknownOption
+	}, "attribute")
+}
+
+func (p handlerParser) tokenPlace(issuer *Issuer) error {
+	arguments := p.RemainingArgs()
+	if len(arguments) == 2 {
+		switch arguments[0] {
+		case "header":
+			issuer.From = &TokenPlace{Header: arguments[1]}
+			return nil
+		case "cookie":
+			issuer.From = &TokenPlace{Cookie: arguments[1]}
+			return nil
+		}
+	}
+	return p.Errf("want from header <name> or from cookie <name>, got %q; without it, Authorization: Bearer", strings.Join(arguments, " "))
+}
+
+func (p handlerParser) claim(issuer *Issuer) error {
+	arguments := p.RemainingArgs()
+	if len(arguments) != 2 || arguments[1] == "" {
+		return p.Err("want attribute <name> <claim>")
+	}
+	if _, twice := issuer.Attributes[arguments[0]]; twice {
+		return p.Errf("the attribute %s is read twice", arguments[0])
+	}
+	if issuer.Attributes == nil {
+		issuer.Attributes = make(map[string]string)
+	}
+	issuer.Attributes[arguments[0]] = arguments[1]
+	return nil
 }
 
 func (p handlerParser) forwardToken() error {

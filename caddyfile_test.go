@@ -132,6 +132,7 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 	}
 	for list, with := range map[string]func(option string) string{
 		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
+		callbackOptions: callbackWith, issuerOptions: issuerWith,
 		stateOptions:       func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
 	} {
@@ -243,7 +244,21 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith(`forward_token ""`), "the audience is empty"},
 		{handlerWith("forward_token\nforward_token a"), "forward_token stands twice"},
 		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
-		{handlerWith("issuer https://id.example {\n}"), `unknown option "issuer"`},
+		{handlerWith("issuer"), "want issuer <url>"},
+		{handlerWith("issuer https://id.example b"), `unexpected argument "b"`},
+		{issuerWith("audience"), "audience: want at least one value"},
+		{issuerWith("from query token"), `want from header <name> or from cookie <name>, got "query token"`},
+		{issuerWith("from header"), "want from header <name>"},
+		{issuerWith("attribute role"), "want attribute <name> <claim>"},
+		{issuerWith("attribute role a\nattribute role b"), "the attribute role is read twice"},
+		{issuerWith("leeway 0s"), "want a duration above 0"},
+		{issuerWith("secret x"), `issuer: unknown option "secret"; want one of audience, jwks_url`},
+		{"jwt_session_callback", "want the name of a realm"},
+		{"jwt_session_callback shop blog", `unexpected argument "blog"`},
+		{callbackWith("issuer a b"), `unexpected argument "b"`},
+		{callbackWith("scope"), "scope: want at least one value"},
+		{callbackWith("token x"), `jwt_session_callback: unknown option "token"; want one of issuer, client_id`},
+		{callbackWith("start /a\nstart /b"), "start stands twice"},
 		{handlerWith("token_in_session_cookie"), `unknown option "token_in_session_cookie"`},
 	} {
 		checkAdaptError(t, "http:// {\n"+test.directive+"\n}", test.want)
@@ -251,6 +266,12 @@ func TestCaddyfileErrors(t *testing.T) {
 }
 
 func handlerWith(option string) string { return "jwt_session shop {\n" + option + "\n}" }
+
+func issuerWith(option string) string {
+	return handlerWith("issuer https://id.example {\n" + option + "\n}")
+}
+
+func callbackWith(option string) string { return "jwt_session_callback shop {\n" + option + "\n}" }
 
 func whoamiWith(option string) string {
 	return handlerWith("whoami /whoami json user {\n" + option + "\n}")

@@ -34,7 +34,7 @@ func init() {
 // - `{http.auth.user.id}`: the user id; unset where nobody is signed in
 // - `{http.auth.user.<attribute>}`: an attribute of the user
 // - `{http.jwt_session.realm}`: the realm
-// - `{http.jwt_session.via}`: what spoke for the user: `token`, `session` or `none`
+// - `{http.jwt_session.via}`: what spoke for the user: `token`, `session`, `issuer` or `none`
 // - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
 type Handler struct {
 	// The name of the application's set of users: letters, digits, `_` and `-`, or a text with placeholders for a site that
@@ -102,6 +102,9 @@ type Handler struct {
 
 	// Send services that verify tokens by themselves one of their own. Needs `token_issuer`.
 	ForwardToken *ForwardToken `json:"forward_token,omitempty"`
+
+	// Identity providers whose access tokens count here too, each in a place of its own.
+	Issuers []*Issuer `json:"issuers,omitempty"`
 
 	// The request headers that carry the identity upstream.
 	Identity *Identity `json:"identity,omitempty"`
@@ -215,6 +218,9 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 			return fmt.Errorf("whoami: %w", err)
 		}
 	}
+	if err := h.prepareIssuers(); err != nil {
+		return err
+	}
 	if err := h.prepareResponseUser(); err != nil {
 		return err
 	}
@@ -307,6 +313,9 @@ func (h *Handler) validate() error {
 			strings.Join(h.SessionCookies, " "), other.Realm)
 	}
 	if err := h.app.checkStates(); err != nil {
+		return err
+	}
+	if err := h.app.checkCallbacks(); err != nil {
 		return err
 	}
 	if err := h.TokenCookie.validate(example); err != nil {

@@ -50,6 +50,7 @@ func newPrincipal(user string, attributes sessions.Attributes, via string) princ
 const (
 	viaToken   = "token"
 	viaSession = "session"
+	viaIssuer  = "issuer"
 	viaNone    = "none"
 )
 
@@ -74,6 +75,8 @@ func (p principal) viaValue() any {
 		return viaToken
 	case viaSession:
 		return viaSession
+	case viaIssuer:
+		return viaIssuer
 	default:
 		return p.via
 	}
@@ -89,19 +92,21 @@ const (
 )
 
 // clearPlaceholders removes what an earlier handler, or an earlier run of this one, left of another identity.
-func (h *Handler) clearPlaceholders(repl *caddy.Replacer) {
+func (j *journey) clearPlaceholders(repl *caddy.Replacer) {
 	repl.Delete(placeholderID)
-	for _, name := range h.needs {
-		repl.Delete(placeholderUser + name)
+	for _, placeholder := range j.placeholders {
+		repl.Delete(placeholder.name)
 	}
+	j.placeholders = nil
 	repl.Delete(placeholderRealm)
 	repl.Set(placeholderVia, viaNone)
 	repl.Delete(placeholderReason)
 }
 
 // setPlaceholders makes the identity known to the rest of the route and to the access log.
-func (h *Handler) setPlaceholders(repl *caddy.Replacer, who principal) {
+func (j *journey) setPlaceholders(repl *caddy.Replacer, who principal) {
 	repl.Set(placeholderID, who.id)
+	j.placeholders = who.placeholders
 	for _, placeholder := range who.placeholders {
 		repl.Set(placeholder.name, placeholder.value)
 	}

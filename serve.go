@@ -19,7 +19,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	journey := journeyOf(r) // before anything is taken from the request
 	h.identity.strip(r)
-	h.clearPlaceholders(repl)
+	journey.clearPlaceholders(repl)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		h.app.hideTokens(r)
@@ -46,7 +46,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	journey.add(v)
 	defer v.releaseMint()
-	return v.act(w, v.decide())
+	verdict := v.decide()
+	v.judged = v.isJudged(verdict)
+	return v.act(w, v.weighAccess(verdict))
 }
 
 // follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
@@ -58,10 +60,11 @@ func (h *Handler) follow(
 		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
 	}
 	journey.last = v
+	v.takeBearer()
 	switch {
 	case earlier.who.user != "":
 		h.identity.set(r, earlier.who)
-		v.setPlaceholders(repl, earlier.who)
+		journey.setPlaceholders(repl, earlier.who)
 		v.forward()
 		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	case earlier.undetermined:
@@ -76,16 +79,18 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	if v.revoked {
 		v.hideSession()
 	}
-	v.judged = v.isJudged(verdict)
+	if v.restore {
+		v.restoreSession()
+	}
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
-		if v.restore {
-			v.restoreSession()
-		}
 		return v.passOn(w, holderOf(v.token.Claims).who)
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
 		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
+	case validator.ByIssuer:
+		v.useTokenBesideAccess(verdict.Token)
+		return v.passOn(w, v.principalOfAccess())
 	case validator.Unauthenticated:
 		v.tokenCookie, v.reason = verdict.Token, verdict.Reason
 		return v.unauthenticated(w)
@@ -158,7 +163,7 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	if who.user != "" {
 		v.identity.set(v.request, who)
-		v.setPlaceholders(v.repl, who)
+		journeyOf(v.request).setPlaceholders(v.repl, who)
 	}
 	v.who = who
 	v.forward()

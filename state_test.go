@@ -71,6 +71,7 @@ func (s states) visit(b *browser, path string, lines ...string) reply {
 	b.Helper()
 	var pairs []string
 	for _, name := range []string{"cart", "wishes"} {
+		delete(b.cookies, name) // what the browser would send is what s holds
 		if value, ok := s[name]; ok {
 			pairs = append(pairs, name+"="+value)
 		}

@@ -34,6 +34,7 @@ type visit struct {
 	tokenSent  bool // whether a token cookie of this realm came, of whatever worth
 	bearer     validator.TokenCredential
 	token      validator.Token
+	access     access // tokens of identity providers
 
 	record      sessions.Session      // the active session, where one was looked up
 	tokenCookie validator.TokenCookie // what becomes of it
@@ -81,6 +82,7 @@ func (h *Handler) newVisit(
 		v.began = v.gateway.ledger.Moment()
 	}
 	v.readToken()
+	v.access = v.readAccess()
 	if v.credential.Reason == validator.SessionAmbiguous || v.token.Reason == validator.TokenAmbiguous {
 		v.warn("requests bring two values of one cookie, so that neither counts; something else on this site or a site "+
 			"next to it sets a cookie of that name", zap.String("reason", string(cmp.Or(v.credential.Reason, v.token.Reason))))

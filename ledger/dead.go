@@ -41,6 +41,14 @@ func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
 	return false, 0
 }
 
+// AccessDead says whether an access token of an identity provider is revoked, by itself or with its user, or was dropped
+// by a flush. The jti may be empty. Since is when its user signed in, in seconds since 1970: a revocation does not reach
+// those who signed in after it. It answers from memory.
+func (l *Ledger) AccessDead(realm, user, jti string, since int64) bool {
+	return jti != "" && l.blacklist.Contains(blacklist.TokenID(jti)) ||
+		l.isUserRevoked(blacklist.RevokedUser(realm, user), since) || l.isFlushed(realm, since)
+}
+
 // isUserRevoked says whether a session or token of the user is revoked that has this auth_time.
 func (l *Ledger) isUserRevoked(user blacklist.Subject, authTime int64) bool {
 	return l.hits(user, authTime) || l.hits(user.Everywhere(), authTime)
