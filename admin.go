@@ -160,6 +160,7 @@ func asAPIError(logger *zap.Logger, err error) error {
 	if errors.Is(err, ledger.ErrRevoked) {
 		return apiError(http.StatusConflict, "the session is revoked; lift the revocation first")
 	}
+	countStoreError(err)
 	logger.Error("serving the admin API", zap.Error(err))
 	return apiError(http.StatusServiceUnavailable, "nothing was done: the session store did not take it; the log says more")
 }

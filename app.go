@@ -275,7 +275,10 @@ func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 	}
 	shared, err := ledger.Open(context.Background(), storage, ledger.Options{
 		Now:    a.now,
-		Report: func(err error) { logger.Error("keeping sessions", zap.Error(err)) },
+		Report: func(err error) {
+			countStoreError(err)
+			logger.Error("keeping sessions", zap.Error(err))
+		},
 	})
 	if err != nil {
 		return nil, errors.Join(err, storage.Close())

@@ -261,4 +261,5 @@ func (v *visit) count() {
 		via = viaNone
 	}
 	requestsTotal.WithLabelValues(v.Mode, via, string(v.reason)).Inc()
+	markSpan(v.request.Context(), v.realm, v.Mode, via, v.reason)
 }

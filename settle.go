@@ -119,6 +119,7 @@ func (v *visit) mint() string {
 			zap.String("largest_attribute", largestAttribute(v.record.Attributes)))
 		return ""
 	}
+	v.countIssued(len(token))
 	return line
 }
 
