@@ -28,14 +28,15 @@ func (v *visit) countIssued(size int) {
 	tokenSize.Observe(float64(size))
 }
 
-// lookedUpBytes is how many bytes of records the look-ups have read so far.
-var lookedUpBytes atomic.Uint64
+// foundRecords and foundBytes are how many records the look-ups have found so far, and of how many bytes.
+var foundRecords, foundBytes atomic.Uint64
 
 // lookedUp counts one look-up of a session.
 func lookedUp(record sessions.Session, began time.Time) {
 	observeSince(lookupDuration, began)
 	if record.User != "" {
-		lookedUpBytes.Add(uint64(recordBytes(record)))
+		foundRecords.Add(1)
+		foundBytes.Add(uint64(recordBytes(record)))
 	}
 }
 

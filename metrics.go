@@ -84,7 +84,9 @@ func countStoreError(err error) {
 }
 
 // observeSince notes how long something took by the machine's own clock, which no test moves.
-func observeSince(observer prometheus.Observer, began time.Time) { observer.Observe(time.Since(began).Seconds()) }
+func observeSince(observer prometheus.Observer, began time.Time) {
+	observer.Observe(time.Since(began).Seconds())
+}
 
 // inventory says how much the open store holds, when it is asked: of all that is open, since it has no other name.
 type inventory struct{}
