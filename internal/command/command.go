@@ -19,6 +19,7 @@ use, explains tokens, and measures what tokens save on this machine.
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Use = "jwt-session"
+			holds(cmd)
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), keysCommand(), statusCommand(), storeCommand(),
 				inspectCommand(), benchCommand())
 		},
@@ -27,9 +28,16 @@ use, explains tokens, and measures what tokens save on this machine.
 
 // group returns a command that only holds others.
 func group(name, short string, commands ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: name, Short: short, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: name, Short: short, Long: short + ".\n\n" + exitCodes}
+	holds(cmd)
 	cmd.AddCommand(commands...)
 	return cmd
+}
+
+// holds lets a command do nothing but show what is below it, and refuse what is not.
+func holds(cmd *cobra.Command) {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // details are what a command's help says.
