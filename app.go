@@ -216,7 +216,7 @@ func (a *App) gateway() (*gateway, error) {
 	}
 	shared.Retain(a.longest)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
-	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
+	verifier := validator.NewVerifier(validator.NewKeyRing(keys), validator.NewCache(*a.TokenCache))
 	open := &gateway{ledger: shared, verifier: verifier, keys: keys}
 	a.open.Store(open)
 	return open, nil

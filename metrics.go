@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,6 +14,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 const metricsNamespace, metricsSubsystem = "caddy", "jwt_session"
@@ -61,6 +65,39 @@ var (
 		Help: "Tokens that were due and were not replaced, since whether their session is active could not be told.",
 	})
 )
+
+// requestCounters are the counters of requestsTotal that a handler has met, so that it need not look for one in all of them,
+// under their lock, with every request. There are as many as there are outcomes, whose set is closed. The zero value is
+// ready to use.
+type requestCounters struct {
+	known  atomic.Pointer[map[requestLabels]prometheus.Counter] // never changed, but replaced
+	adding sync.Mutex
+}
+
+// requestLabels are what a request came to, as it is counted.
+type requestLabels struct {
+	via    string
+	reason validator.Reason
+}
+
+// with returns the counter of the outcome.
+func (c *requestCounters) with(mode, via string, reason validator.Reason) prometheus.Counter {
+	labels := requestLabels{via: via, reason: reason}
+	if known := c.known.Load(); known != nil {
+		if counter, ok := (*known)[labels]; ok {
+			return counter
+		}
+	}
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	counter := requestsTotal.WithLabelValues(mode, via, string(reason))
+	more := map[requestLabels]prometheus.Counter{labels: counter}
+	if known := c.known.Load(); known != nil {
+		maps.Copy(more, *known)
+	}
+	c.known.Store(&more)
+	return counter
+}
 
 // registerMetrics adds the metrics to a configuration's registry.
 func registerMetrics(registry prometheus.Registerer) error {

@@ -40,21 +40,23 @@ type Route struct {
 	Lifetime time.Duration
 	// Longest is the longest lifetime that tokens of this configuration are minted with.
 	Longest time.Duration
+	// Encrypted says which of two forms a token must have: that of a nested JWT, or that of a plain one.
+	Encrypted bool
 	// Attributes are those that a token must carry, be it as null.
 	Attributes []string
 	// Dead asks whether the token was revoked or its session ended, and why. It must not wait. Nil denies.
 	Dead func(*Claims) (Reason, bool)
 }
 
-// Verifier verifies tokens with one set of keys and remembers those whose signature held. It is safe for concurrent
-// use. The zero value accepts nothing.
+// Verifier verifies tokens with the keys that are in a ring at the moment and remembers those whose signature held. It is
+// safe for concurrent use. The zero value accepts nothing.
 type Verifier struct {
-	keys  *KeySet
+	ring  *KeyRing
 	cache *Cache
 }
 
-// NewVerifier makes a Verifier. A nil cache remembers nothing. The cache must not have served other keys.
-func NewVerifier(keys *KeySet, cache *Cache) *Verifier { return &Verifier{keys: keys, cache: cache} }
+// NewVerifier makes a Verifier. A nil cache remembers nothing.
+func NewVerifier(ring *KeyRing, cache *Cache) *Verifier { return &Verifier{ring: ring, cache: cache} }
 
 // Verify says what the token is worth at the given time. Only the check of the signature is remembered; realm, times,
 // attributes and revocation are asked every time.
@@ -81,7 +83,7 @@ func (v *Verifier) Verify(credential TokenCredential, now time.Time, route Route
 }
 
 // Authenticate says whether a token is ours, for an operator's use of it: its form and its signature hold. It may have
-// expired, be revoked, and belong to any realm. The claims are nil unless the reason is empty.
+// expired, be revoked, belong to any realm, and be encrypted or not. The claims are nil unless the reason is empty.
 func (v *Verifier) Authenticate(text string) (*Claims, Reason) {
 	verified, reason := v.verified(text)
 	return verified.claims, reason
@@ -91,31 +93,56 @@ func (v *Verifier) Authenticate(text string) (*Claims, Reason) {
 type verified struct {
 	claims    *Claims
 	notBefore int64
+	key       *keyMaterial // that the signature held under
+	encrypted bool
 }
 
-// verified checks the signature, or remembers that it held.
+// verified checks the signature, or remembers that it held. What is remembered counts only while the key that it held
+// under is among the current ones.
 func (v *Verifier) verified(text string) (verified, Reason) {
-	if remembered, ok := v.cache.get(text); ok {
+	keys := v.ring.Current()
+	if remembered, ok := v.cache.get(text); ok && keys.holds(remembered.key) {
 		return remembered, ""
 	}
-	compact, reason := readCompact(text)
+	result, reason := keys.verify(text)
+	if reason == "" {
+		v.cache.put(text, result)
+	}
+	return result, reason
+}
+
+// verify checks the signature with the keys of the set.
+func (s *KeySet) verify(text string) (verified, Reason) {
+	if s == nil {
+		s = new(KeySet)
+	}
+	if !isEncrypted(text) {
+		return s.verifySigned(text)
+	}
+	inner, keyID, reason := s.decrypt(text)
 	if reason != "" {
 		return verified{}, reason
 	}
-	key, ok := v.keys.find(compact.header)
-	if !ok {
-		return verified{}, TokenUnknownKey
+	result, reason := s.verifySigned(inner)
+	if reason == "" && result.key.id != keyID {
+		return verified{}, TokenMalformed
 	}
-	if !key.hidden().signature.verify(compact.signed, compact.signature) {
-		return verified{}, TokenBadSignature
+	result.encrypted = true
+	return result, reason
+}
+
+// verifySigned checks the signature of a token that is not encrypted, or not any more.
+func (s *KeySet) verifySigned(text string) (verified, Reason) {
+	payload, n, reason := s.verifying.verify(text, ourForm)
+	if reason != "" {
+		return verified{}, reason
 	}
-	claims, notBefore, ok := readClaims(key, compact.payload)
+	key := s.keys[n]
+	claims, notBefore, ok := readClaims(key, payload)
 	if !ok {
 		return verified{}, TokenMalformed
 	}
-	result := verified{claims: claims, notBefore: notBefore}
-	v.cache.put(text, result)
-	return result, ""
+	return verified{claims: claims, notBefore: notBefore, key: key.hidden()}, ""
 }
 
 // check is every rule but the signature and the realm. An empty reason means that the token is usable.
@@ -123,6 +150,8 @@ func (r Route) check(token verified, now time.Time) Reason {
 	claims, seconds := token.claims, now.Unix()
 	ahead := now.Add(clockLeeway).Unix()
 	switch {
+	case token.encrypted != r.Encrypted:
+		return TokenMalformed
 	case seconds >= claims.expires:
 		return TokenExpired
 	case claims.issuedAt > ahead || token.notBefore > ahead:

@@ -61,7 +61,7 @@ func formReason(text string) validator.Reason {
 	if err != nil {
 		return ""
 	}
-	_, reason := validator.NewVerifier(keys, nil).Authenticate(text)
+	_, reason := validator.NewVerifier(validator.NewKeyRing(keys), nil).Authenticate(text)
 	return reason
 }
 
