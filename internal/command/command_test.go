@@ -226,3 +226,35 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 }
+
+// The benchmark measures this build, of every algorithm, and leaves nothing behind.
+func TestBench(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var found struct {
+		LookUp struct {
+			Nanoseconds float64 `json:"ns"`
+			CookieBytes int     `json:"cookie_bytes"`
+		} `json:"look_up"`
+		Tokens []struct {
+			Algorithm string
+			Bytes     int
+			First     float64 `json:"first_ns"`
+			Seen      float64 `json:"seen_ns"`
+			Mint      float64 `json:"mint_ns"`
+			Remote    int     `json:"wins_from_requests_remote"`
+		}
+	}
+	caddy(t, "", "bench", "--json").done(t).into(t, &found)
+	if found.LookUp.Nanoseconds <= 0 || found.LookUp.CookieBytes != len("session=")+32 || len(found.Tokens) != 4 {
+		t.Fatalf("got %+v", found)
+	}
+	for i, algorithm := range []string{"HS256", "ES256", "EdDSA", "RS256"} {
+		token := found.Tokens[i]
+		if token.Algorithm != algorithm || token.Bytes < 300 || token.First <= 0 || token.Seen <= 0 || token.Mint <= 0 || token.Remote < 1 {
+			t.Errorf("%s: %+v", algorithm, token)
+		}
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("it left %v: %v", left, err)
+	}
+}
