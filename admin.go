@@ -44,6 +44,8 @@ var adminRoutes = map[string]map[string]func(*adminCall) (any, error){
 	"sessions/list": {http.MethodPost: (*adminCall).listSessions},
 	"sessions/end":  {http.MethodPost: (*adminCall).endSession},
 	"revocations":   {http.MethodPost: (*adminCall).revoke, http.MethodGet: (*adminCall).listRevocations},
+	"keys":          {http.MethodGet: (*adminCall).listKeys},
+	"keys/rotate":   {http.MethodPost: (*adminCall).rotateKeys},
 }
 
 // Routes returns the one route that serves all.

@@ -95,7 +95,7 @@ func (c *adminCall) revokeByID(body revokeRequest) error {
 // revokeByToken revokes every token of the token's session that was minted so far. A token that is not ours is refused,
 // since anything could be written in it; one that has merely expired is not.
 func (c *adminCall) revokeByToken(text string) error {
-	claims, reason := c.gateway.verifier.Authenticate(text)
+	claims, reason := c.gateway.authenticate(c.request.Context(), text)
 	if reason != "" {
 		return apiError(http.StatusUnprocessableEntity, "token: it does not verify ("+string(reason)+"); nothing was done")
 	}
