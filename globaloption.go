@@ -88,17 +88,14 @@ func (a *App) unmarshalKey(o options) error {
 		return o.WrapErr(errKeysTwice)
 	}
 	var kind, value string
-	if !o.Args(&kind, &value) || value == "" {
+	if !o.Args(&kind, &value) || kind != "secret" && kind != "file" || kind == "file" && value == "" {
 		return o.Err("want key secret <base64> or key file <path>")
 	}
-	switch kind {
-	case "secret":
-		a.Keys = append(a.Keys, KeySource{Secret: value})
-	case "file":
-		a.Keys = append(a.Keys, KeySource{File: value})
-	default:
-		return o.Err("want key secret <base64> or key file <path>")
+	source := KeySource{Secret: value}
+	if kind == "file" {
+		source = KeySource{File: value}
 	}
+	a.Keys = append(a.Keys, source)
 	return o.end()
 }
 

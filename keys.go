@@ -102,7 +102,7 @@ func loadKeys(sources []KeySource) ([]validator.Key, error) {
 		}
 		for _, key := range loaded {
 			if earlier, twice := from[key.ID()]; twice {
-				return nil, fmt.Errorf("key %d: %s: the key with the id %q is that of key %d", i+1, source.kind(), key.ID(), earlier)
+				return nil, fmt.Errorf("key %d: %s: the key id %q occurs twice: key %d has it too", i+1, source.kind(), key.ID(), earlier)
 			}
 			from[key.ID()] = i + 1
 		}
@@ -138,7 +138,7 @@ func (s KeySource) loadSecret() ([]validator.Key, error) {
 	if s.Secret == "" {
 		return nil, errors.New("want at least 32 random bytes in base64")
 	}
-	text, err := replaced(s.Secret)
+	text, err := expanded(s.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (s KeySource) loadSecret() ([]validator.Key, error) {
 const maxKeyFile = 1 << 20
 
 func (s KeySource) loadFile() ([]validator.Key, error) {
-	path, err := replaced(s.File)
+	path, err := expanded(s.File)
 	if err != nil {
 		return nil, err
 	}
@@ -184,9 +184,9 @@ func (s KeySource) loadFile() ([]validator.Key, error) {
 	return keys, err
 }
 
-// replaced fills in the placeholders of an option. The error does not say what it could not replace: that may be a secret
+// expanded fills in the placeholders of an option. The error does not say what it could not replace: that may be a secret
 // that holds braces.
-func replaced(option string) (string, error) {
+func expanded(option string) (string, error) {
 	text, err := caddy.NewReplacer().ReplaceOrErr(option, true, true)
 	if err != nil {
 		return "", errors.New("a placeholder in it is unknown or empty")

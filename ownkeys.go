@@ -109,4 +109,6 @@ func (g *gateway) authenticate(ctx context.Context, text string) (*validator.Cla
 	return claims, reason
 }
 
-func (g *gateway) rereadKeys(ctx context.Context) bool { return g.keeper != nil && g.keeper.Reread(ctx) }
+func (g *gateway) rereadKeys(ctx context.Context) bool {
+	return g.keeper != nil && g.keeper.Reread(ctx)
+}

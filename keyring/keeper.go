@@ -194,7 +194,7 @@ func (k *Keeper) load(ctx context.Context) (known, error) {
 		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, err)
 	}
 	last := k.memory()
-	if bytes.Equal(text, last.text) {
+	if last.text != nil && bytes.Equal(text, last.text) { // an empty file is not the one before the first
 		return last, nil
 	}
 	loaded := known{text: bytes.Clone(text)}

@@ -26,7 +26,7 @@ func benchSetup(b *testing.B) (Minter, sessions.Session, SessionCredential, stri
 func benchVerify(b *testing.B, cache *Cache, text string, want Reason) {
 	b.Helper()
 	minter, _, _, _ := benchSetup(b)
-	verifier, credential, route := NewVerifier(minter.Keys, cache), tokenOf(text), testRoute()
+	verifier, credential, route := NewVerifier(NewKeyRing(minter.Keys), cache), tokenOf(text), testRoute()
 	b.ReportAllocs()
 	for b.Loop() {
 		if got := verifier.Verify(credential, testNow, route); got.Reason != want {
@@ -119,7 +119,7 @@ func BenchmarkDecide(b *testing.B) {
 // The whole token path of a request, without what a server adds.
 func BenchmarkTokenPath(b *testing.B) {
 	minter, _, _, text := benchSetup(b)
-	verifier, route, lines := NewVerifier(minter.Keys, NewCache(1000)), testRoute(), browserCookies(text)
+	verifier, route, lines := NewVerifier(NewKeyRing(minter.Keys), NewCache(1000)), testRoute(), browserCookies(text)
 	names := mustSessionCookies(b, "sid")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -30,7 +30,7 @@ func TestCacheOff(t *testing.T) {
 
 func TestCacheRemembersTheSignatureAlone(t *testing.T) {
 	cache := NewCache(1000)
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), cache)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), cache)
 	text := forge(testHeader, payloadOf(t, nil))
 	first := verifier.Verify(tokenOf(text), testNow, testRoute())
 	if first.State != TokenUsable || cache.size() != 1 {
@@ -98,7 +98,7 @@ func TestCacheForgetsTheOldest(t *testing.T) {
 // Nothing that was refused takes a place.
 func TestCacheHoldsNoRefusedToken(t *testing.T) {
 	cache := NewCache(1000)
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), cache)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), cache)
 	for _, text := range []string{
 		"", "a.b.c", forge(testHeader, "{}"), forge(`{"alg":"HS256","kid":"b","typ":"JWT"}`, payloadOf(t, nil)),
 		forge(testHeader, payloadOf(t, nil)) + "AAAA", sized(t, MaxTokenBytes) + "A",
@@ -114,7 +114,7 @@ func TestCacheHoldsNoRefusedToken(t *testing.T) {
 
 // Many requests with few tokens and a cache that is too small for them; the race detector watches.
 func TestCacheConcurrency(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), NewCache(1))
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), NewCache(1))
 	texts := make([]string, 200)
 	for i := range texts {
 		texts[i] = forge(testHeader, payloadOf(t, map[string]string{"sub": fmt.Sprintf(`"user-%d"`, i)}))

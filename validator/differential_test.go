@@ -14,7 +14,7 @@ import (
 // What the gate accepts, another library verifies to the same claims: nobody behind the gateway reads another user, or
 // another end, from a token than the gateway does.
 func TestGoJOSEReadsTheSame(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), nil)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), nil)
 	minter := testMinter(mustSet(t, mustKey(t, "a")))
 	minter.Issuer = "https://shop.example"
 	credential := credentialOf(t, "sid=1", "sid")

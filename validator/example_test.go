@@ -24,7 +24,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	verifier := validator.NewVerifier(keys, validator.NewCache(1000))
+	verifier := validator.NewVerifier(validator.NewKeyRing(keys), validator.NewCache(1000))
 	minter := validator.Minter{Keys: keys, Lifetime: time.Minute}
 	route := validator.Route{
 		Realm: "shop", Lifetime: time.Minute, Longest: time.Minute,

@@ -2,6 +2,7 @@ package validator
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,10 +33,24 @@ type compactToken struct {
 // decoder still skips line breaks, which onlyBase64 refuses.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// readCompact is the gate before the JOSE library, which is lenient by design. It reads the raw text and decides by it
-// alone.
-func readCompact(text string) (compactToken, Reason) {
-	if len(text) > MaxTokenBytes {
+// form says which tokens one place accepts. The zero value lets none in.
+type form struct {
+	// size is the length of the longest token that is looked at.
+	size int
+	// kinds are the values of typ that are accepted, exactly so; an empty one stands for a header without typ.
+	kinds []string
+	// algorithms are those that are accepted.
+	algorithms []Algorithm
+	// ignored are the header members that are passed over, whatever they hold.
+	ignored []string
+}
+
+// ourForm is that of the tokens that the gateway mints.
+var ourForm = form{size: MaxTokenBytes, kinds: []string{"JWT"}, algorithms: ours}
+
+// read is the gate before the JOSE library, which is lenient by design. It reads the raw text and decides by it alone.
+func (f form) read(text string) (compactToken, Reason) {
+	if len(text) > f.size {
 		return compactToken{}, TokenTooLarge
 	}
 	header, rest, ok := strings.Cut(text, ".")
@@ -46,7 +61,7 @@ func readCompact(text string) (compactToken, Reason) {
 	if !ok || !onlyBase64(header) || !onlyBase64(payload) || !onlyBase64(signature) {
 		return compactToken{}, TokenMalformed
 	}
-	fields, ok := readHeader(header)
+	fields, ok := f.readHeader(header)
 	if !ok {
 		return compactToken{}, TokenMalformed
 	}
@@ -61,15 +76,18 @@ func readCompact(text string) (compactToken, Reason) {
 	return result, ""
 }
 
-// readHeader reads a JOSE header that has exactly the members alg, kid and typ, each a short string, typ being JWT.
-// That leaves no place for jku, jwk, x5u, crit, b64, zip and their like (RFC 7515 section 4.1, RFC 8725 section 3).
-func readHeader(encoded string) (joseHeader, bool) {
+// readHeader reads a JOSE header that has exactly the members alg, kid and typ, each a short string, typ as the form has
+// it. That leaves no place for jku, jwk, x5u, crit, b64, zip and their like (RFC 7515 section 4.1, RFC 8725 section 3).
+func (f form) readHeader(encoded string) (joseHeader, bool) {
 	text, err := strictBase64.DecodeString(encoded)
 	if err != nil {
 		return joseHeader{}, false
 	}
 	var algorithm, keyID, kind string
 	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
+		if slices.Contains(f.ignored, name) {
+			return decoder.SkipValue()
+		}
 		value, err := readString(decoder)
 		if err != nil || len(value) > maxHeaderMember {
 			return errStrictJSON
@@ -86,7 +104,7 @@ func readHeader(encoded string) (joseHeader, bool) {
 		}
 		return nil
 	})
-	if err != nil || algorithm == "" || keyID == "" || kind != "JWT" {
+	if err != nil || algorithm == "" || keyID == "" || !slices.Contains(f.kinds, kind) {
 		return joseHeader{}, false
 	}
 	return joseHeader{algorithm: algorithm, keyID: keyID}, true

@@ -8,7 +8,7 @@ import (
 func TestReadCompact(t *testing.T) {
 	good := forge(testHeader, payloadOf(t, nil))
 	parts := strings.Split(good, ".")
-	got, reason := readCompact(good)
+	got, reason := ourForm.read(good)
 	if reason != "" {
 		t.Fatalf("refused: %q", reason)
 	}
@@ -22,7 +22,7 @@ func TestReadCompact(t *testing.T) {
 		t.Error("payload or signature are not those of the text")
 	}
 	long := strings.Repeat("a", maxHeaderMember)
-	got, reason = readCompact(forge(`{"alg":"HS256","kid":"`+long+`","typ":"JWT"}`, "{}"))
+	got, reason = ourForm.read(forge(`{"alg":"HS256","kid":"`+long+`","typ":"JWT"}`, "{}"))
 	if reason != "" || got.header.keyID != long {
 		t.Errorf("a key id of %d characters is refused: %q", maxHeaderMember, reason)
 	}
@@ -31,7 +31,7 @@ func TestReadCompact(t *testing.T) {
 // A reason comes alone: nothing of a refused text is returned.
 func checkCompact(t *testing.T, text string) {
 	t.Helper()
-	got, reason := readCompact(text)
+	got, reason := ourForm.read(text)
 	switch reason {
 	case "":
 	case TokenMalformed, TokenTooLarge:
@@ -67,7 +67,7 @@ func FuzzReadCompact(f *testing.F) {
 	f.Add(forge(`{"alg":"HS256","kid":"a","kid":"b","typ":"JWT"}`, payload))
 	f.Add(`{"payload":"e30","protected":"e30","signature":"AA"}`)
 	f.Add(strings.Repeat("A", MaxTokenBytes+1))
-	verifier := NewVerifier(mustSet(f, mustKey(f, "a")), nil)
+	verifier := NewVerifier(NewKeyRing(mustSet(f, mustKey(f, "a"))), nil)
 	f.Fuzz(func(t *testing.T, text string) {
 		checkCompact(t, text)
 		// The fuzzer seldom finds base64 of a header, so the text is tried as one too, and as a payload.

@@ -23,7 +23,7 @@ type attack struct {
 func refuseAll(t *testing.T, attacks []attack) {
 	t.Helper()
 	keys := mustSet(t, mustKey(t, "a"), mustKey(t, "b"))
-	cached, plain := NewVerifier(keys, NewCache(100)), NewVerifier(keys, nil)
+	cached, plain := NewVerifier(NewKeyRing(keys), NewCache(100)), NewVerifier(NewKeyRing(keys), nil)
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
 			for _, verifier := range []*Verifier{cached, cached, plain} {
@@ -37,7 +37,7 @@ func refuseAll(t *testing.T, attacks []attack) {
 
 // The control of all attacks: unchanged, the forged token is good.
 func TestForgedTokenIsGood(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a"), mustKey(t, "b")), nil)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"), mustKey(t, "b"))), nil)
 	for name, text := range map[string]string{
 		"plain":               forge(testHeader, payloadOf(t, nil)),
 		"header in any order": forge(` { "typ":"JWT", "kid":"a", "alg":"HS256" } `, payloadOf(t, nil)),
@@ -130,7 +130,7 @@ func TestAttacksOnBase64(t *testing.T) {
 	header, payload := partsFor(t)
 	mac := func(signed string) string { return encode64(macOf(secretOf("a"), signed)) }
 	canonical := header + "." + payload
-	if got := NewVerifier(mustSet(t, mustKey(t, "a")), nil).Verify(
+	if got := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), nil).Verify(
 		tokenOf(withMAC(canonical)), testNow, testRoute()); got.State != TokenUsable {
 		t.Fatalf("the control is refused: %q", got.Reason)
 	}
@@ -464,7 +464,7 @@ func TestAttacksOnTheSealedSession(t *testing.T) {
 
 // What the form can't tell: rules of the route, each refusing a token that is good without it.
 func TestAttacksOnTheRoute(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a"), mustKey(t, "b")), NewCache(100))
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"), mustKey(t, "b"))), NewCache(100))
 	payload := func(changes map[string]string) string { return forge(testHeader, payloadOf(t, changes)) }
 	old := map[string]string{"iat": "1799999970", "exp": "1800000030"}
 	for _, c := range []struct {
@@ -526,7 +526,7 @@ func TestAttacksOnTheRoute(t *testing.T) {
 }
 
 func TestExpiryIsExact(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), nil)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), nil)
 	token := tokenOf(forge(testHeader, payloadOf(t, nil)))
 	route := testRoute()
 	route.Lifetime = time.Hour // so that expiry alone decides

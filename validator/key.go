@@ -1,32 +1,18 @@
 package validator
 
 import (
+	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 )
-
-// Algorithm is a JWS algorithm by its registered name (RFC 7518 section 3.1).
-type Algorithm string
-
-// HS256 is HMAC with SHA-256.
-const HS256 Algorithm = "HS256"
-
-// MinSecretBytes is the least length of a secret: that of the hash (RFC 7518 section 3.2).
-const MinSecretBytes = 32
-
-// minDistinctBytes tells a secret from a filler such as zeros or "aaaa…". Of 32 random bytes at least 20 differ, save
-// once in 10^11 or so.
-const minDistinctBytes = 8
-
-// ErrWeakKey is returned, wrapped with the reason, for a key that must not be used.
-var ErrWeakKey = errors.New("weak key")
 
 // Key signs and verifies tokens with one algorithm and seals the session ids in them. The key fixes the algorithm: what
 // a token's header says is only compared with it. No text form of a Key shows more than its id.
@@ -40,34 +26,54 @@ type Key struct {
 
 // keyMaterial is what of a key must never be shown, and what it makes tokens with.
 type keyMaterial struct {
-	header    string // of every token that the key signs, in base64url
-	signature signature
-	sealing   cipher.AEAD
+	header      string // of every token that the key signs, in base64url
+	signature   signature
+	public      crypto.PublicKey // nil for secrets
+	private     []byte           // the secret, or PKCS#8 DER as Go writes it
+	sealing     cipher.AEAD
+	encryption  cipher.AEAD
+	fingerprint [sha256.Size]byte
+}
+
+// isSame says whether both are the same key: material, id and algorithm.
+func (m *keyMaterial) isSame(other *keyMaterial) bool {
+	return m == other || m != nil && other != nil && m.fingerprint == other.fingerprint
+}
+
+// newKey puts a key together whose parts were checked. Signing and public are what the signature works with.
+func newKey(algorithm Algorithm, id string, private []byte, signing any, public crypto.PublicKey) (Key, error) {
+	if !isVisibleASCII(id, maxHeaderMember) {
+		return Key{}, fmt.Errorf("loading key: the key id must be 1 to %d visible ASCII characters", maxHeaderMember)
+	}
+	material := &keyMaterial{
+		header: newHeader(algorithm, id), public: public, private: slices.Clone(private),
+		fingerprint: fingerprintOf(algorithm, id, private),
+	}
+	key := Key{id: id, algorithm: algorithm, hidden: func() *keyMaterial { return material }}
+	verifying := any(public)
+	if public == nil {
+		verifying = signing
+	}
+	var err error
+	if material.signature, err = newSignature(algorithm, signing, verifying); err != nil {
+		return Key{}, fmt.Errorf("loading key: %w", err)
+	}
+	if material.sealing, err = key.newSealing(); err != nil {
+		return Key{}, fmt.Errorf("loading key: %w", err)
+	}
+	if material.encryption, err = key.newEncryption(); err != nil {
+		return Key{}, fmt.Errorf("loading key: %w", err)
+	}
+	return key, nil
 }
 
 // NewSecretKey makes an HS256 key. The id (kid) must be 1 to 128 visible ASCII characters.
 func NewSecretKey(id string, secret []byte) (Key, error) {
-	if !isVisibleASCII(id, maxHeaderMember) {
-		return Key{}, fmt.Errorf("loading key: the key id must be 1 to %d visible ASCII characters", maxHeaderMember)
-	}
-	if len(secret) < MinSecretBytes {
-		return Key{}, fmt.Errorf("loading key: %w: the secret has %d bytes, want at least %d random ones",
-			ErrWeakKey, len(secret), MinSecretBytes)
-	}
-	if distinctBytes(secret) < minDistinctBytes {
-		return Key{}, fmt.Errorf("loading key: %w: the secret repeats a few bytes; want %d random ones",
-			ErrWeakKey, MinSecretBytes)
-	}
-	sealing, err := newSealing(secret)
-	if err != nil {
-		return Key{}, fmt.Errorf("loading key: deriving the sealing key: %w", err)
-	}
-	signature, err := newSignature(HS256, slices.Clone(secret))
-	if err != nil {
+	if err := checkSecret(HS256, secret); err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
 	}
-	material := &keyMaterial{header: newHeader(HS256, id), signature: signature, sealing: sealing}
-	return Key{id: id, algorithm: HS256, hidden: func() *keyMaterial { return material }}, nil
+	secret = slices.Clone(secret)
+	return newKey(HS256, id, secret, secret, nil)
 }
 
 // newHeader returns the JOSE header of the tokens of a key, in base64url.
@@ -88,17 +94,53 @@ func SecretKeyID(secret []byte) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(id), nil
 }
 
-// newSealing derives the AES-256-GCM key that seals session ids from the signing key's secret bytes.
-func newSealing(secret []byte) (cipher.AEAD, error) {
-	derived, err := hkdf.Key(sha256.New, secret, nil, "jwt_session sid", 32)
-	if err != nil {
-		return nil, err
+// Derive returns the key of 256 bits that HKDF with SHA-256 (RFC 5869), without salt, makes of the key's secret bytes
+// for the purpose that the info names: the secret itself, or PKCS#8 DER as Go writes it. One key serves several purposes
+// so, none of which can be computed from another.
+func (k Key) Derive(info string) ([]byte, error) {
+	if k.hidden == nil {
+		return nil, errors.New("deriving key: there is none to derive from")
 	}
-	block, err := aes.NewCipher(derived)
+	derived, err := hkdf.Key(sha256.New, k.hidden().private, nil, info, 32)
+	if err != nil {
+		return nil, fmt.Errorf("deriving key: %w", err)
+	}
+	return derived, nil
+}
+
+// newSealing derives the AES-256-GCM key that seals session ids.
+func (k Key) newSealing() (cipher.AEAD, error) {
+	block, err := k.deriveAES("jwt_session sid")
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// newEncryption derives the AES-256-GCM key of encrypted tokens.
+func (k Key) newEncryption() (cipher.AEAD, error) {
+	block, err := k.deriveAES("jwt_session jwe")
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+func (k Key) deriveAES(info string) (cipher.Block, error) {
+	derived, err := k.Derive(info)
+	if err != nil {
+		return nil, err
+	}
+	return aes.NewCipher(derived)
+}
+
+// fingerprintOf returns a hash that no two keys share. It stays in the memory of the process.
+func fingerprintOf(algorithm Algorithm, id string, private []byte) [sha256.Size]byte {
+	var text []byte
+	for _, part := range [][]byte{[]byte(algorithm), []byte(id), private} {
+		text = append(binary.BigEndian.AppendUint64(text, uint64(len(part))), part...)
+	}
+	return sha256.Sum256(text)
 }
 
 // ID returns the key id, which tokens carry as kid.
@@ -118,60 +160,6 @@ func (k Key) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(k.Strin
 
 // LogValue returns the key id alone.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// KeySet holds the keys of a gateway. The first signs, all verify. A KeySet never changes; the zero value holds no key.
-type KeySet struct {
-	keys []Key
-}
-
-// NewKeySet makes a set of at least one key; no two may share an id.
-func NewKeySet(keys ...Key) (*KeySet, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("loading keys: none given")
-	}
-	for i, key := range keys {
-		if key.hidden == nil {
-			return nil, errors.New("loading keys: one of them is empty")
-		}
-		if slices.ContainsFunc(keys[:i], func(other Key) bool { return other.id == key.id }) {
-			return nil, fmt.Errorf("loading keys: the key id %q occurs twice", key.id)
-		}
-	}
-	return &KeySet{keys: slices.Clone(keys)}, nil
-}
-
-// signing returns the key that signs.
-func (s *KeySet) signing() (Key, bool) {
-	if s == nil || len(s.keys) == 0 {
-		return Key{}, false
-	}
-	return s.keys[0], true
-}
-
-// find returns the one key that a token's header selects. An algorithm that is not the key's own selects none.
-func (s *KeySet) find(header joseHeader) (Key, bool) {
-	if s == nil {
-		return Key{}, false
-	}
-	for _, key := range s.keys {
-		if key.id == header.keyID && string(key.algorithm) == header.algorithm {
-			return key, true
-		}
-	}
-	return Key{}, false
-}
-
-func distinctBytes(data []byte) int {
-	var seen [256]bool
-	count := 0
-	for _, b := range data {
-		if !seen[b] {
-			seen[b] = true
-			count++
-		}
-	}
-	return count
-}
 
 // isVisibleASCII says whether the text has 1 to limit characters from ! to ~.
 func isVisibleASCII(text string, limit int) bool {

@@ -60,11 +60,8 @@ func TestNewKeySet(t *testing.T) {
 		if _, ok := empty.signing(); ok {
 			t.Error("an empty set signs")
 		}
-		if _, ok := empty.find(joseHeader{algorithm: "HS256", keyID: "a"}); ok {
-			t.Error("an empty set finds a key")
-		}
-		if _, ok := empty.find(joseHeader{}); ok {
-			t.Error("an empty set finds an empty key")
+		if _, reason := empty.verify(forge(testHeader, payloadOf(t, nil))); reason != TokenUnknownKey {
+			t.Errorf("an empty set says %q", reason)
 		}
 	}
 }
@@ -86,8 +83,8 @@ func TestSecretKeyID(t *testing.T) {
 }
 
 func TestNewSignature(t *testing.T) {
-	for _, algorithm := range []Algorithm{"", "none", "HS512", "hs256"} {
-		if signature, err := newSignature(algorithm, secretOf("a")); err == nil || signature.signer != nil {
+	for _, algorithm := range []Algorithm{"", "none", "HS224", "hs256", "ES256K"} {
+		if signature, err := newSignature(algorithm, secretOf("a"), secretOf("a")); err == nil || signature.signer != nil {
 			t.Errorf("%q is accepted", algorithm)
 		}
 	}
@@ -97,7 +94,7 @@ func TestNewSignature(t *testing.T) {
 	if value, err := (signature{}).sign([]byte("a")); err == nil || value != nil {
 		t.Error("an empty signature signs")
 	}
-	empty, err := newSignature(HS256, []byte{})
+	empty, err := newSignature(HS256, []byte{}, []byte{})
 	if err != nil {
 		t.Fatal(err)
 	}

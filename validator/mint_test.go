@@ -154,7 +154,7 @@ func TestSealedForms(t *testing.T) {
 			if got := decodeToken(t, "a", text); string(got.session) != c.want {
 				t.Errorf("sealed %q, want %q", got.session, c.want)
 			}
-			token := NewVerifier(minter.Keys, nil).Verify(tokenOf(text), testNow, testRoute())
+			token := NewVerifier(NewKeyRing(minter.Keys), nil).Verify(tokenOf(text), testNow, testRoute())
 			if Bind(token, credential) != SameSession {
 				t.Errorf("not bound: %q", token.Reason)
 			}
@@ -208,7 +208,7 @@ func TestMintTimes(t *testing.T) {
 			}
 			route := testRoute()
 			route.Lifetime, route.Longest = c.lifetime, c.lifetime
-			got := NewVerifier(minter.Keys, nil).Verify(tokenOf(text), testNow, route)
+			got := NewVerifier(NewKeyRing(minter.Keys), nil).Verify(tokenOf(text), testNow, route)
 			if got.State != TokenUsable || got.Claims.Expires() != 1_800_000_000+c.want {
 				t.Fatalf("got %+v %+v, want exp %d", got, got.Claims, c.want)
 			}
@@ -220,7 +220,7 @@ func TestMintTimes(t *testing.T) {
 func TestMintNeverOutlives(t *testing.T) {
 	credential := credentialOf(t, "sid=1", "sid")
 	keys := mustSet(t, mustKey(t, "a"))
-	verifier := NewVerifier(keys, nil)
+	verifier := NewVerifier(NewKeyRing(keys), nil)
 	rapid.Check(t, func(t *rapid.T) {
 		duration := func(name string, from, to int64) time.Duration {
 			return time.Duration(rapid.Int64Range(from, to).Draw(t, name))
@@ -311,7 +311,7 @@ func TestRotation(t *testing.T) {
 		{"old token, old key gone", gone, first, TokenUnknownKey},
 		{"new token, old key", before, second, TokenUnknownKey},
 	} {
-		got := NewVerifier(c.keys, nil).Verify(tokenOf(c.text), testNow, testRoute())
+		got := NewVerifier(NewKeyRing(c.keys), nil).Verify(tokenOf(c.text), testNow, testRoute())
 		if got.Reason != c.want || (got.State == TokenUsable) != (c.want == "") {
 			t.Errorf("%s: got %q, want %q", c.name, got.Reason, c.want)
 		}
@@ -327,7 +327,7 @@ func TestKeyIDIsSigned(t *testing.T) {
 	text := mint(t, testMinter(mustSet(t, one)), testSession(credential), credential)
 	parts := strings.Split(text, ".")
 	moved := encode64([]byte(`{"alg":"HS256","kid":"two","typ":"JWT"}`)) + "." + parts[1] + "." + parts[2]
-	verifier := NewVerifier(mustSet(t, one, two), nil)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, one, two)), nil)
 	if got := verifier.Verify(tokenOf(moved), testNow, testRoute()); got.Reason != TokenBadSignature {
 		t.Errorf("got %+v", got)
 	}

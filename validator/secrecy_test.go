@@ -24,12 +24,12 @@ func TestNoTextFormTellsSecrets(t *testing.T) {
 	minter := testMinter(keys)
 	text := mint(t, minter, testSession(session), session)
 	token := ReadToken(mustScan(t, []string{"jwt=" + text}), "jwt")
-	verifier := NewVerifier(keys, NewCache(1))
+	verifier := NewVerifier(NewKeyRing(keys), NewCache(1))
 	verified := verifier.Verify(token, testNow, testRoute())
 	if verified.State != TokenUsable {
 		t.Fatalf("the control is refused: %q", verified.Reason)
 	}
-	compact, _ := readCompact(text)
+	compact, _ := ourForm.read(text)
 	sealed := decodeToken(t, "a", text).claims["sid"].(string)
 
 	values := map[string]any{

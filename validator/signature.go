@@ -1,6 +1,9 @@
 package validator
 
 import (
+	"crypto"
+	"crypto/rsa"
+	"errors"
 	"fmt"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -12,44 +15,75 @@ import (
 
 // signature makes and checks the signatures of one key. The zero value does neither. Safe for concurrent use.
 type signature struct {
-	signer   jws.Signer
-	verifier jws.Verifier
-	material any
+	signer    jws.Signer
+	verifier  jws.Verifier
+	signing   any
+	verifying any
 }
 
-// newSignature binds key material to the one algorithm it is for.
-func newSignature(algorithm Algorithm, material any) (signature, error) {
+// newSignature binds key material to the one algorithm it is for: a secret as []byte, else a private and a public key.
+// What signs may be nil. The material must have been checked to fit the algorithm.
+func newSignature(algorithm Algorithm, signing, verifying any) (signature, error) {
 	var name jwa.SignatureAlgorithm
-	switch algorithm {
-	case HS256:
-		name = jwa.HS256
-	default:
+	if kty, _ := algorithm.keyType(); kty == "" || name.Accept(string(algorithm)) != nil {
 		return signature{}, fmt.Errorf("no algorithm of ours: %q", string(algorithm))
 	}
-	signer, err := jws.NewSigner(name)
+	verifier, err := newVerifier(algorithm, name)
 	if err != nil {
 		return signature{}, err
 	}
-	verifier, err := jws.NewVerifier(name)
-	if err != nil {
-		return signature{}, err
+	result := signature{verifier: verifier, verifying: verifying}
+	if signing != nil {
+		if result.signer, err = jws.NewSigner(name); err != nil {
+			return signature{}, err
+		}
+		result.signing = signing
 	}
-	return signature{signer: signer, verifier: verifier, material: material}, nil
+	return result, nil
+}
+
+// newVerifier returns the library's verifier, except for RSASSA-PSS: the library takes a salt of any length, and the
+// standard asks for the length of the hash (RFC 7518 section 3.5).
+func newVerifier(algorithm Algorithm, name jwa.SignatureAlgorithm) (jws.Verifier, error) {
+	switch algorithm {
+	case ps256:
+		return pssVerifier{crypto.SHA256}, nil
+	case ps384:
+		return pssVerifier{crypto.SHA384}, nil
+	case ps512:
+		return pssVerifier{crypto.SHA512}, nil
+	default:
+		return jws.NewVerifier(name)
+	}
 }
 
 // verify says whether the signature over the text holds.
 func (s signature) verify(signed string, value []byte) bool {
-	return s.verifier != nil && s.verifier.Verify([]byte(signed), value, s.material) == nil
+	return s.verifier != nil && s.verifier.Verify([]byte(signed), value, s.verifying) == nil
 }
 
 // sign returns the signature over the text.
 func (s signature) sign(text []byte) ([]byte, error) {
 	if s.signer == nil {
-		return nil, fmt.Errorf("signing token: the key is empty")
+		return nil, errors.New("signing token: there is no key that signs")
 	}
-	value, err := s.signer.Sign(text, s.material)
+	value, err := s.signer.Sign(text, s.signing)
 	if err != nil {
 		return nil, fmt.Errorf("signing token: %w", err)
 	}
 	return value, nil
+}
+
+// pssVerifier checks RSASSA-PSS signatures whose salt is as long as the hash.
+type pssVerifier struct{ hash crypto.Hash }
+
+// Verify returns an error unless the signature over the text holds under the key, an *rsa.PublicKey.
+func (v pssVerifier) Verify(text, value []byte, key any) error {
+	public, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return errors.New("verifying token: not an RSA key")
+	}
+	hash := v.hash.New()
+	hash.Write(text)
+	return rsa.VerifyPSS(public, v.hash, hash.Sum(nil), value, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 }

@@ -46,15 +46,15 @@ type Route struct {
 	Dead func(*Claims) (Reason, bool)
 }
 
-// Verifier verifies tokens with one set of keys and remembers those whose signature held. It is safe for concurrent
-// use. The zero value accepts nothing.
+// Verifier verifies tokens with the keys that are in a ring at the moment and remembers those whose signature held. It is
+// safe for concurrent use. The zero value accepts nothing.
 type Verifier struct {
-	keys  *KeySet
+	ring  *KeyRing
 	cache *Cache
 }
 
-// NewVerifier makes a Verifier. A nil cache remembers nothing. The cache must not have served other keys.
-func NewVerifier(keys *KeySet, cache *Cache) *Verifier { return &Verifier{keys: keys, cache: cache} }
+// NewVerifier makes a Verifier. A nil cache remembers nothing.
+func NewVerifier(ring *KeyRing, cache *Cache) *Verifier { return &Verifier{ring: ring, cache: cache} }
 
 // Verify says what the token is worth at the given time. Only the check of the signature is remembered; realm, times,
 // attributes and revocation are asked every time.
@@ -91,31 +91,38 @@ func (v *Verifier) Authenticate(text string) (*Claims, Reason) {
 type verified struct {
 	claims    *Claims
 	notBefore int64
+	key       *keyMaterial // that the signature held under
 }
 
-// verified checks the signature, or remembers that it held.
+// verified checks the signature, or remembers that it held. What is remembered counts only while the key that it held
+// under is among the current ones.
 func (v *Verifier) verified(text string) (verified, Reason) {
-	if remembered, ok := v.cache.get(text); ok {
+	keys := v.ring.Current()
+	if remembered, ok := v.cache.get(text); ok && keys.holds(remembered.key) {
 		return remembered, ""
 	}
-	compact, reason := readCompact(text)
+	result, reason := keys.verify(text)
+	if reason == "" {
+		v.cache.put(text, result)
+	}
+	return result, reason
+}
+
+// verify checks the signature with the keys of the set.
+func (s *KeySet) verify(text string) (verified, Reason) {
+	if s == nil {
+		s = new(KeySet)
+	}
+	payload, n, reason := s.verifying.verify(text, ourForm)
 	if reason != "" {
 		return verified{}, reason
 	}
-	key, ok := v.keys.find(compact.header)
-	if !ok {
-		return verified{}, TokenUnknownKey
-	}
-	if !key.hidden().signature.verify(compact.signed, compact.signature) {
-		return verified{}, TokenBadSignature
-	}
-	claims, notBefore, ok := readClaims(key, compact.payload)
+	key := s.keys[n]
+	claims, notBefore, ok := readClaims(key, payload)
 	if !ok {
 		return verified{}, TokenMalformed
 	}
-	result := verified{claims: claims, notBefore: notBefore}
-	v.cache.put(text, result)
-	return result, ""
+	return verified{claims: claims, notBefore: notBefore, key: key.hidden()}, ""
 }
 
 // check is every rule but the signature and the realm. An empty reason means that the token is usable.

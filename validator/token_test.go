@@ -32,7 +32,7 @@ func drawAttributes(t *rapid.T) sessions.Attributes {
 // What is minted verifies to the same user, session, times and attributes, is bound to its session and to no other.
 func TestMintedTokensVerify(t *testing.T) {
 	keys := mustSet(t, mustKey(t, "a"), mustKey(t, "b"))
-	verifier := NewVerifier(keys, NewCache(100))
+	verifier := NewVerifier(NewKeyRing(keys), NewCache(100))
 	names := mustSessionCookies(t, "sid", "user")
 	single := mustSessionCookies(t, "sid")
 	printable := rapid.StringOfN(rapid.SampledFrom([]rune(`abcXYZ019!"#$%&'()*+,-./:<>?@[\]^_{|}~`)), 1, 256, 256)
@@ -111,7 +111,7 @@ func TestBind(t *testing.T) {
 }
 
 func TestVerifyPresence(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), nil)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), nil)
 	text := forge(testHeader, payloadOf(t, nil))
 	for _, c := range []struct {
 		name       string
@@ -136,7 +136,7 @@ func TestVerifyPresence(t *testing.T) {
 
 // The claims are asked for revocation, and they are those of the token.
 func TestDeadIsAskedAboutTheClaims(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), NewCache(1))
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), NewCache(1))
 	route := testRoute()
 	var asked *Claims
 	route.Dead = func(claims *Claims) (Reason, bool) {
@@ -161,7 +161,7 @@ func TestDeadIsAskedAboutTheClaims(t *testing.T) {
 }
 
 func TestAuthenticate(t *testing.T) {
-	verifier := NewVerifier(mustSet(t, mustKey(t, "a")), NewCache(1))
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), NewCache(1))
 	expired := map[string]string{"iat": "1", "exp": "2", "aud": `"blog"`}
 	claims, reason := verifier.Authenticate(forge(testHeader, payloadOf(t, expired)))
 	if reason != "" || claims == nil || claims.Realm() != "blog" || claims.Expires() != 2 {

@@ -1,0 +1,277 @@
+package validator
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// jwk is a JSON Web Key (RFC 7517 section 4) as it was read: the members that are texts by name, and the operations that
+// it is for. Members that are not known here are passed over, as section 4 says.
+type jwk struct {
+	texts      map[string]string
+	operations []string // nil where the member is missing
+	primes     bool     // whether there is oth: an RSA key of more than two primes
+}
+
+// jwkTexts are the members that are read, and must be texts.
+var jwkTexts = []string{
+	"kty", "use", "alg", "kid", "crv", "x", "y", "d", "n", "e", "p", "q", "dp", "dq", "qi", "k",
+}
+
+var (
+	errNoJWK       = errors.New("not one strict JSON object as RFC 7517 has it")
+	errNoJWKNumber = errors.New("not base64url as RFC 7518 section 6 has it")
+)
+
+// readJWK reads the one JSON object that a key is. It checks nothing but its form.
+func readJWK(text []byte) (jwk, error) {
+	key := jwk{texts: make(map[string]string)}
+	err := readObject(text, func(name string, decoder *jsontext.Decoder) error {
+		var err error
+		switch {
+		case slices.Contains(jwkTexts, name):
+			key.texts[name], err = readString(decoder)
+		case name == "key_ops":
+			key.operations, err = readTexts(decoder)
+		default:
+			key.primes = key.primes || name == "oth"
+			err = decoder.SkipValue()
+		}
+		return err
+	})
+	if err != nil {
+		return jwk{}, errNoJWK
+	}
+	return key, nil
+}
+
+// readTexts reads a JSON array of strings. It is not nil, however empty.
+func readTexts(decoder *jsontext.Decoder) ([]string, error) {
+	list := []string{}
+	err := readArray(decoder, func() error {
+		text, err := readString(decoder)
+		list = append(list, text)
+		return err
+	})
+	return list, err
+}
+
+// readArray reads a JSON array and calls element for each of its elements, which must consume exactly one value.
+func readArray(decoder *jsontext.Decoder, element func() error) error {
+	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '[' {
+		return errStrictJSON
+	}
+	for decoder.PeekKind() != ']' {
+		if err := element(); err != nil {
+			return errStrictJSON
+		}
+	}
+	if _, err := decoder.ReadToken(); err != nil {
+		return errStrictJSON
+	}
+	return nil
+}
+
+// id returns the kid, and false where the key has none.
+func (j jwk) id() (string, bool, error) {
+	id, ok := j.texts["kid"]
+	if ok && !isVisibleASCII(id, maxHeaderMember) {
+		return "", false, fmt.Errorf("its kid must be 1 to %d visible ASCII characters", maxHeaderMember)
+	}
+	return id, ok, nil
+}
+
+// checkPurpose refuses keys that are not meant for signatures, or not for this side of them: sign or verify (RFC 7517
+// sections 4.2 and 4.3).
+func (j jwk) checkPurpose(operation string) error {
+	if use, ok := j.texts["use"]; ok && use != "sig" {
+		return errors.New("its use is not sig")
+	}
+	if j.operations != nil && !slices.Contains(j.operations, operation) {
+		return fmt.Errorf("its key_ops lack %s", operation)
+	}
+	return nil
+}
+
+// algorithm returns the algorithm that the key is for, which must be one of those allowed, and fit its type and curve.
+func (j jwk) algorithm(allowed []Algorithm) (Algorithm, error) {
+	name, ok := j.texts["alg"]
+	if !ok {
+		return "", fmt.Errorf("it has no alg; want %s", listOf(allowed))
+	}
+	algorithm := Algorithm(name)
+	if !slices.Contains(allowed, algorithm) {
+		return "", fmt.Errorf("its alg is not known here; want %s", listOf(allowed))
+	}
+	kty, crv := algorithm.keyType()
+	if j.texts["kty"] != kty || j.texts["crv"] != crv {
+		return "", fmt.Errorf("its alg %s needs a key of type %s", algorithm, typeName(kty, crv))
+	}
+	return algorithm, nil
+}
+
+// verificationKey returns what verifies signatures of a foreign key; the id must be given. A private key is none, but a
+// secret is.
+func (j jwk) verificationKey(allowed []Algorithm) (verificationKey, error) {
+	id, ok, err := j.id()
+	if err != nil {
+		return verificationKey{}, err
+	}
+	if !ok {
+		return verificationKey{}, errors.New("it has no kid")
+	}
+	if err := j.checkPurpose("verify"); err != nil {
+		return verificationKey{}, err
+	}
+	algorithm, err := j.algorithm(allowed)
+	if err != nil {
+		return verificationKey{}, err
+	}
+	verifying, err := j.verifying(algorithm)
+	if err != nil {
+		return verificationKey{}, err
+	}
+	signature, err := newSignature(algorithm, nil, verifying)
+	if err != nil {
+		return verificationKey{}, err
+	}
+	return verificationKey{id: id, algorithm: algorithm, verifies: signature.verify}, nil
+}
+
+// verifying returns the secret or the public key, checked.
+func (j jwk) verifying(algorithm Algorithm) (any, error) {
+	if kty, _ := algorithm.keyType(); kty == typeSecret {
+		secret, err := j.bytes("k")
+		if err != nil {
+			return nil, err
+		}
+		return secret, checkSecret(algorithm, secret)
+	}
+	if _, private := j.texts["d"]; private {
+		return nil, errors.New("it is a private key, want the public one")
+	}
+	public, err := j.public()
+	if err != nil {
+		return nil, err
+	}
+	return public, checkPublicKey(algorithm, public)
+}
+
+// bytes returns what a member holds in base64url.
+func (j jwk) bytes(name string) ([]byte, error) {
+	text, ok := j.texts[name]
+	if !ok {
+		return nil, fmt.Errorf("it has no %s", name)
+	}
+	if !onlyBase64(text) {
+		return nil, fmt.Errorf("its %s is %w", name, errNoJWKNumber)
+	}
+	value, err := strictBase64.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("its %s is %w", name, errNoJWKNumber)
+	}
+	return value, nil
+}
+
+// sized returns what a member holds in base64url, which must have that many bytes (RFC 7518 section 6.2.1.2).
+func (j jwk) sized(name string, size int) ([]byte, error) {
+	value, err := j.bytes(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(value) != size {
+		return nil, fmt.Errorf("its %s has %d bytes, want %d", name, len(value), size)
+	}
+	return value, nil
+}
+
+// number returns the positive number that a member holds.
+func (j jwk) number(name string) (*big.Int, error) {
+	value, err := j.bytes(name)
+	if err != nil {
+		return nil, err
+	}
+	number := new(big.Int).SetBytes(value)
+	if number.Sign() == 0 {
+		return nil, fmt.Errorf("its %s is 0", name)
+	}
+	return number, nil
+}
+
+// public returns the public key.
+func (j jwk) public() (crypto.PublicKey, error) {
+	switch j.texts["kty"] {
+	case typeRSA:
+		return j.publicRSA()
+	case typeEC:
+		return j.publicEC()
+	case typeOKP:
+		return j.publicOKP()
+	default:
+		return nil, fmt.Errorf("its kty is none of %s, %s and %s", typeRSA, typeEC, typeOKP)
+	}
+}
+
+func (j jwk) publicRSA() (*rsa.PublicKey, error) {
+	modulus, err := j.number("n")
+	if err != nil {
+		return nil, err
+	}
+	exponent, err := j.number("e")
+	if err != nil {
+		return nil, err
+	}
+	// Here already, since the exponent may not fit in the type.
+	if err := checkRSA(modulus, exponent); err != nil {
+		return nil, err
+	}
+	return &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}, nil
+}
+
+// curve returns the curve of an elliptic key.
+func (j jwk) curve() (elliptic.Curve, error) {
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		if curve.Params().Name == j.texts["crv"] {
+			return curve, nil
+		}
+	}
+	return nil, errors.New("its crv is none of P-256, P-384 and P-521")
+}
+
+func (j jwk) publicEC() (*ecdsa.PublicKey, error) {
+	curve, err := j.curve()
+	if err != nil {
+		return nil, err
+	}
+	size := (curve.Params().BitSize + 7) / 8
+	x, err := j.sized("x", size)
+	if err != nil {
+		return nil, err
+	}
+	y, err := j.sized("y", size)
+	if err != nil {
+		return nil, err
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
+	if err != nil {
+		return nil, errors.New("its x and y are no point of its curve")
+	}
+	return public, nil
+}
+
+func (j jwk) publicOKP() (ed25519.PublicKey, error) {
+	if j.texts["crv"] != "Ed25519" {
+		return nil, errors.New("its crv is not Ed25519")
+	}
+	x, err := j.sized("x", ed25519.PublicKeySize)
+	return ed25519.PublicKey(x), err
+}
