@@ -320,7 +320,9 @@ func TestErrorsHoldNoKey(t *testing.T) {
 	w := newWorld(t)
 	k := w.open(nil)
 	private := w.storage.text[bytes.Index(w.storage.text, []byte(`"private"`))+12:][:20]
-	w.storage.change(func() { w.storage.text = bytes.Replace(w.storage.text, []byte(`"private": "`), []byte(`"private": 1 "`), 1) })
+	w.storage.change(func() {
+		w.storage.text = bytes.Replace(w.storage.text, []byte(`"private": "`), []byte(`"private": 1 "`), 1)
+	})
 	if err := k.Read(ctx); err == nil || strings.Contains(err.Error(), string(private)) {
 		t.Errorf("got the error %v", err)
 	}
