@@ -88,7 +88,7 @@ func (c *adminCall) revokeByID(body revokeRequest) error {
 	if err := c.gateway.ledger.RevokeToken(c.request.Context(), body.TokenID, time.Unix(*body.Expires, 0)); err != nil {
 		return err
 	}
-	c.audit("token revoked")
+	c.announce("token revoked", "token", "")
 	return nil
 }
 
@@ -102,7 +102,7 @@ func (c *adminCall) revokeByToken(text string) error {
 	if err := c.gateway.ledger.KillTokens(c.request.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
 		return err
 	}
-	c.audit("tokens of a session revoked", zap.String("realm", claims.Realm()))
+	c.announce("tokens of a session revoked", "tokens", claims.Realm())
 	return nil
 }
 
@@ -124,7 +124,7 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 	if err := c.gateway.ledger.RevokeSession(c.request.Context(), key); err != nil {
 		return nil, err
 	}
-	c.audit("session revoked", zap.String("realm", key.Realm))
+	c.announce("session revoked", "session", key.Realm)
 	return revokeAnswer{Revoked: true}, nil
 }
 
@@ -151,8 +151,14 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 	if err := revoke(); err != nil {
 		return nil, err
 	}
-	c.audit("user revoked", zap.String("realm", body.Realm))
+	c.announce("user revoked", "user", body.Realm)
 	return revokeAnswer{Revoked: true}, nil
+}
+
+// announce tells of a revocation: in the log, and those who listen to Caddy's events.
+func (c *adminCall) announce(action, kind, realm string) {
+	c.audit(action, zap.String("realm", realm))
+	c.app.emit("revocation", map[string]any{"kind": kind, "realm": realm})
 }
 
 // flush drops all that is known of a realm, or of all.
@@ -161,7 +167,7 @@ func (c *adminCall) flush(body revokeRequest) error {
 		if err := c.gateway.ledger.FlushAll(c.request.Context()); err != nil {
 			return err
 		}
-		c.audit("all sessions and tokens dropped")
+		c.announce("all sessions and tokens dropped", "all", "")
 		return nil
 	}
 	if _, err := c.handlerOf(body.Realm); err != nil {
@@ -170,7 +176,7 @@ func (c *adminCall) flush(body revokeRequest) error {
 	if err := c.gateway.ledger.Flush(c.request.Context(), body.Realm); err != nil {
 		return err
 	}
-	c.audit("sessions and tokens of a realm dropped", zap.String("realm", body.Realm))
+	c.announce("sessions and tokens of a realm dropped", "realm", body.Realm)
 	return nil
 }
 
@@ -182,7 +188,7 @@ func (c *adminCall) lifted(was bool, err error) (any, error) {
 	if !was {
 		return nil, apiError(http.StatusNotFound, "there is no such revocation")
 	}
-	c.audit("revocation lifted")
+	c.announce("revocation lifted", "lifted", "")
 	return revokeAnswer{Lifted: true}, nil
 }
 
