@@ -300,3 +300,25 @@ func TestUnknownKeyIDReadsTheStorage(t *testing.T) {
 	d.url, d.client = first.url, first.server.Client()
 	first.expectVia(d.get("/page"), "token", "")
 }
+
+// What fails with the keys is in the log once a minute, and no user notices.
+func TestKeysOutOfReachAreLogged(t *testing.T) {
+	g := newKeysGateway(t, "")
+	b := g.withToken()
+	if err := os.Remove(filepath.Join(g.dir, "storage", "jwt_session", "keys.json")); err != nil {
+		t.Fatal(err)
+	}
+	for minute := range 2 {
+		for range 5 {
+			if err := g.app.keeper.Read(t.Context()); err == nil {
+				t.Fatal("the file is still there")
+			}
+		}
+		if log := g.log(); strings.Count(log, `"keeping the keys: going on with those in memory"`) != minute+1 ||
+			!strings.Contains(log, "jwt_session/keys.json from Caddy's storage: it has gone") {
+			t.Errorf("the log does not say so once a minute:\n%s", log)
+		}
+		g.expectVia(b.get("/page"), "token", "")
+		g.clock.advance(time.Minute)
+	}
+}
