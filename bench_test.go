@@ -26,8 +26,11 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 })
 
 // benchHandler returns a provisioned handler on a store of its own, whose clock stands still.
-func benchHandler(b *testing.B, mode string) *Handler {
+func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
 	b.Helper()
+	if tokenCache == 0 {
+		tokenCache = defaultTokenCache
+	}
 	dir := b.TempDir()
 	text := fmt.Sprintf(`{
 		admin off
@@ -37,6 +40,7 @@ func benchHandler(b *testing.B, mode string) *Handler {
 		}
 		jwt_session {
 			store badger %q
+			token_cache %d
 		}
 	}
 	http:// {
@@ -44,7 +48,7 @@ func benchHandler(b *testing.B, mode string) *Handler {
 			mode %s
 			whoami /whoami json user
 		}
-	}`, filepath.Join(dir, "storage"), filepath.Join(dir, "store"), mode)
+	}`, filepath.Join(dir, "storage"), filepath.Join(dir, "store"), tokenCache, mode)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -83,7 +87,7 @@ func (w *benchWriter) Write(p []byte) (int, error) { return len(p), nil }
 
 // benchServe serves one request as Caddy does, and returns the error and the header of the response. Without a handler
 // it goes to the application.
-func benchServe(b *testing.B, handler *Handler, cookies string) (http.Header, error) {
+func benchServe(b testing.TB, handler *Handler, cookies string) (http.Header, error) {
 	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "http://shop.example/page", nil)
 	if err != nil {
 		b.Fatal(err)
@@ -102,7 +106,7 @@ func benchServe(b *testing.B, handler *Handler, cookies string) (http.Header, er
 }
 
 // benchToken signs in and returns the token cookie.
-func benchToken(b *testing.B, handler *Handler, session string) string {
+func benchToken(b testing.TB, handler *Handler, session string) string {
 	b.Helper()
 	header, err := benchServe(b, handler, session)
 	if err != nil {
@@ -115,37 +119,57 @@ func benchToken(b *testing.B, handler *Handler, session string) string {
 	return cookie
 }
 
+// benchPath is one way that requests take.
+type benchPath struct {
+	name     string
+	mode     string // empty: no handler
+	cookies  string
+	tokens   int // how many different tokens come in turn with the cookies
+	remember int // how many tokens are remembered, if not as many as by default
+	mints    bool
+	refuses  bool
+}
+
+const benchSession = "session=hCJx2RQ3mXb7aT8wqLeZ5n0vPdKyUgSo"
+
+// Of more tokens than are remembered, none is when it comes again.
+var benchPaths = []benchPath{
+	{name: "none", cookies: benchSession},
+	{name: "token path", mode: modeMixed, cookies: benchSession, tokens: 1},
+	{name: "token path at first sight", mode: modeMixed, cookies: benchSession, tokens: 1024, remember: 1},
+	{name: "session path", mode: modeStateful, cookies: benchSession},
+	{name: "session path and mint", mode: modeMixed, cookies: benchSession, mints: true},
+	{name: "refusal", mode: modeMixed, refuses: true},
+}
+
+// prepare returns a function that serves one request.
+func (p benchPath) prepare(b testing.TB) func() {
+	b.Helper()
+	var handler *Handler
+	if p.mode != "" {
+		handler = benchHandler(b, p.mode, p.remember)
+	}
+	cookies := []string{p.cookies}
+	for i := range p.tokens {
+		cookies = append(cookies[:i], p.cookies+"; "+benchToken(b, handler, p.cookies))
+	}
+	request := 0
+	return func() {
+		header, err := benchServe(b, handler, cookies[request%len(cookies)])
+		if (err != nil) != p.refuses || (len(header["Set-Cookie"]) > 0) != p.mints {
+			b.Fatalf("%v, header %v", err, header)
+		}
+		request++
+	}
+}
+
 func BenchmarkHandler(b *testing.B) {
-	const session = "session=hCJx2RQ3mXb7aT8wqLeZ5n0vPdKyUgSo"
-	for _, bench := range []struct {
-		name    string
-		mode    string // empty: no handler
-		cookies string
-		token   bool // send the token too
-		mints   bool
-		refuses bool
-	}{
-		{name: "none", cookies: session},
-		{name: "token path", mode: modeMixed, cookies: session, token: true},
-		{name: "session path", mode: modeStateful, cookies: session},
-		{name: "session path and mint", mode: modeMixed, cookies: session, mints: true},
-		{name: "refusal", mode: modeMixed, refuses: true},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			var handler *Handler
-			cookies := bench.cookies
-			if bench.mode != "" {
-				handler = benchHandler(b, bench.mode)
-			}
-			if bench.token {
-				cookies += "; " + benchToken(b, handler, session)
-			}
+	for _, path := range benchPaths {
+		b.Run(path.name, func(b *testing.B) {
+			serve := path.prepare(b)
 			b.ReportAllocs()
 			for b.Loop() {
-				header, err := benchServe(b, handler, cookies)
-				if (err != nil) != bench.refuses || (len(header["Set-Cookie"]) > 0) != bench.mints {
-					b.Fatalf("%v, header %v", err, header)
-				}
+				serve()
 			}
 		})
 	}

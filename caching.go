@@ -43,7 +43,11 @@ func sharedCacheMayStore(header http.Header, now time.Time) bool {
 // expiresLater says whether Expires is in the future. A date that can't be read means that the response is stale
 // already (RFC 9111 section 5.3).
 func expiresLater(header http.Header, now time.Time) bool {
-	expires, err := http.ParseTime(header.Get("Expires"))
+	text := header.Get("Expires")
+	if text == "" {
+		return false
+	}
+	expires, err := http.ParseTime(text)
 	if err != nil {
 		return false
 	}

@@ -66,6 +66,7 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //		token_lifetime  <duration>
 //		renew_before    <duration>
 //		token_issuer    <issuer>
+//		token_encrypt
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
@@ -88,7 +89,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, identity_header, unauthenticated, restore_session, csrf"
+		"token_lifetime, renew_before, token_issuer, token_encrypt, identity_header, unauthenticated, restore_session, csrf"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
@@ -126,6 +127,9 @@ func (p handlerParser) option(name string) error {
 		return p.duration(&handler.RenewBefore)
 	case "token_issuer":
 		return p.text(&handler.TokenIssuer)
+	case "token_encrypt":
+		handler.TokenEncrypt = true
+		return p.end()
 	case "identity_header":
 		return p.identityHeader()
 	case "unauthenticated":

@@ -173,6 +173,8 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("renew_before {env.X}"), "renew_before {env.X}: want a duration"},
 		{handlerWith("token_issuer"), "token_issuer: want a value"},
 		{handlerWith("token_issuer a\ntoken_issuer a"), "token_issuer stands twice"},
+		{handlerWith("token_encrypt on"), "unexpected argument \"on\""},
+		{handlerWith("token_encrypt\ntoken_encrypt"), "token_encrypt stands twice"},
 
 		{handlerWith("whoami"), "want whoami <uri> json <path>"},
 		{handlerWith("whoami /whoami"), "want json <path>, header <name> or regex <expression>"},
@@ -225,7 +227,6 @@ func TestCaddyfileErrors(t *testing.T) {
 
 		// What other versions may know is no option here: nothing is accepted and ignored.
 		{handlerWith("response_user X-User"), `unknown option "response_user"`},
-		{handlerWith("token_encrypt"), `unknown option "token_encrypt"`},
 		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
 		{handlerWith("forward_token"), `unknown option "forward_token"`},
 		{handlerWith("keep_streams"), `unknown option "keep_streams"`},

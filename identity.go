@@ -35,8 +35,9 @@ type IdentityHeader struct {
 
 // identityHeaders is the prepared form. The zero value sets nothing and removes the default header.
 type identityHeaders struct {
-	headers []IdentityHeader
-	folded  []string // every name that is removed from what clients send, folded
+	headers   []IdentityHeader
+	canonical []string // the names of the headers as net/http spells them
+	folded    []string // every name that is removed from what clients send, folded
 }
 
 // forbiddenIdentityHeaders have a meaning of their own on the way upstream.
@@ -77,6 +78,9 @@ func (i *Identity) prepare() (identityHeaders, error) {
 				defaultIdentityHeader)
 		}
 		prepared.headers = append(prepared.headers, IdentityHeader{Name: defaultIdentityHeader})
+	}
+	for _, header := range prepared.headers {
+		prepared.canonical = append(prepared.canonical, http.CanonicalHeaderKey(header.Name))
 	}
 	slices.Sort(prepared.folded)
 	prepared.folded = slices.Compact(prepared.folded)
@@ -181,11 +185,11 @@ func stripConnection(header http.Header) {
 // set gives the request the identity headers. Values that a header can't hold are left out; user ids were checked when
 // the session was learned.
 func (i identityHeaders) set(r *http.Request, who principal) {
-	for _, header := range i.headers {
+	for n, header := range i.headers {
 		if header.Attribute == "" {
-			r.Header.Set(header.Name, who.user)
+			r.Header[i.canonical[n]] = []string{who.user}
 		} else if value, ok := headerValue(who.attributes[header.Attribute]); ok {
-			r.Header.Set(header.Name, value)
+			r.Header[i.canonical[n]] = []string{value}
 		}
 	}
 }

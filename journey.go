@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -12,7 +11,11 @@ import (
 // was decided for each realm. A request is decided once for a realm.
 type journey struct {
 	cookies []string // the Cookie lines as the client sent them
-	visits  map[string]*visit
+	latest  *visit   // of those that were begun so far, each of which knows the one before it
+
+	// What nearly every request does with, so that it is one piece of memory.
+	line  [1]string
+	first visit
 }
 
 // journeyVar is where a request's variables hold its journey.
@@ -23,10 +26,32 @@ func journeyOf(r *http.Request) *journey {
 	if existing, ok := caddyhttp.GetVar(r.Context(), journeyVar).(*journey); ok {
 		return existing
 	}
-	begun := &journey{cookies: slices.Clone(r.Header["Cookie"]), visits: make(map[string]*visit)}
+	begun := new(journey)
+	begun.cookies = append(begun.line[:0], r.Header["Cookie"]...)
 	caddyhttp.SetVar(r.Context(), journeyVar, begun)
 	return begun
 }
+
+// visit returns the visit that the request was decided by for the realm, or nil. Few requests meet more than one realm.
+func (j *journey) visit(realm string) *visit {
+	for v := j.latest; v != nil; v = v.previous {
+		if v.realm == realm {
+			return v
+		}
+	}
+	return nil
+}
+
+// newVisit returns one to be filled in.
+func (j *journey) newVisit() *visit {
+	if j.latest == nil {
+		return &j.first
+	}
+	return new(visit)
+}
+
+// add keeps the visit that decides for its realm.
+func (j *journey) add(v *visit) { v.previous, j.latest = j.latest, v }
 
 // Format writes nothing: a variable can be a placeholder, and this one holds cookies.
 func (*journey) Format(fmt.State, rune) {}

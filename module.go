@@ -86,6 +86,10 @@ type Handler struct {
 	// The claim `iss` of tokens, which is then required. Default: none.
 	TokenIssuer string `json:"token_issuer,omitempty"`
 
+	// Encrypt tokens, so that nobody but a gateway with the same key can read what is in them. They are about half as long
+	// again. Tokens that are not encrypted do not count then, and encrypted ones only then.
+	TokenEncrypt bool `json:"token_encrypt,omitempty"`
+
 	// The request headers that carry the identity upstream.
 	Identity *Identity `json:"identity,omitempty"`
 
@@ -105,6 +109,7 @@ type Handler struct {
 	whoami         *whoamiSource
 	needs          []string // names of the attributes that this route needs
 	warnings       warnings
+	requests       requestCounters
 }
 
 // CaddyModule returns the Caddy module information.

@@ -32,6 +32,18 @@ func principalOfSession(session sessions.Session) principal {
 	return principal{user: session.User, attributes: session.Attributes, via: viaSession}
 }
 
+// viaValue returns via as the value of a placeholder: a constant is one already, other than the text of a field.
+func (p principal) viaValue() any {
+	switch p.via {
+	case viaToken:
+		return viaToken
+	case viaSession:
+		return viaSession
+	default:
+		return p.via
+	}
+}
+
 // The placeholders.
 const (
 	placeholderUser   = "http.auth.user."
@@ -55,7 +67,7 @@ func (h *Handler) clearPlaceholders(repl *caddy.Replacer) {
 // setPlaceholders makes the identity known to the rest of the route and to the access log.
 func (h *Handler) setPlaceholders(repl *caddy.Replacer, who principal) {
 	repl.Set(placeholderID, who.user)
-	repl.Set(placeholderVia, who.via)
+	repl.Set(placeholderVia, who.viaValue())
 	for name, attribute := range who.attributes {
 		if value, ok := headerValue(attribute); ok && name != "id" {
 			repl.Set(placeholderUser+name, value)

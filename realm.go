@@ -14,6 +14,7 @@ const maxRealm = 200
 type realm struct {
 	text           string
 	dynamic        bool
+	value          any    // a fixed text as the value of a placeholder, which is made once and not for each request
 	prefix, suffix string // what is fixed before the first placeholder and after the last one
 }
 
@@ -23,7 +24,7 @@ func parseRealm(text string) (realm, error) {
 		if !isRealm(text) {
 			return realm{}, fmt.Errorf("the realm %q must be letters, digits, _ and -, or have placeholders", text)
 		}
-		return realm{text: text}, nil
+		return realm{text: text, value: text}, nil
 	}
 	parsed := realm{text: text, dynamic: true, prefix: text[:open], suffix: text[end+1:]}
 	for _, part := range []string{parsed.prefix, parsed.suffix} {
@@ -41,6 +42,14 @@ func (r realm) resolve(repl *caddy.Replacer) (string, bool) {
 	}
 	name := strings.ToLower(repl.ReplaceAll(r.text, ""))
 	return name, len(name) <= maxRealm && isRealmText(name)
+}
+
+// placeholder returns the value of the placeholder for what resolve returned.
+func (r realm) placeholder(name string) any {
+	if r.dynamic {
+		return name
+	}
+	return r.value
 }
 
 // matches says whether the realm of some request can have this name.

@@ -11,14 +11,21 @@ import (
 // The function may still change the header. Interim responses pass untouched; 101 is final, since nothing of HTTP
 // follows it.
 type responseWriter struct {
-	*caddyhttp.ResponseWriterWrapper
+	caddyhttp.ResponseWriterWrapper
 
 	before func(status int)
 	begun  bool
 }
 
 func newResponseWriter(w http.ResponseWriter, before func(status int)) *responseWriter {
-	return &responseWriter{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, before: before}
+	response := new(responseWriter)
+	response.wrap(w, before)
+	return response
+}
+
+// wrap makes the writer one for the given response.
+func (w *responseWriter) wrap(wrapped http.ResponseWriter, before func(status int)) {
+	*w = responseWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: wrapped}, before: before}
 }
 
 // begin calls the function for a final status, the first time.

@@ -38,6 +38,8 @@ func (h *Handler) difference(other *Handler) string {
 		return "session_max_age"
 	case h.TokenLifetime != other.TokenLifetime:
 		return "token_lifetime"
+	case h.TokenEncrypt != other.TokenEncrypt:
+		return "token_encrypt"
 	case !sameJSON(h.Whoami, other.Whoami):
 		return "whoami"
 	default:

@@ -33,15 +33,16 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if !ok {
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
 	}
-	repl.Set(placeholderRealm, realm)
-	if earlier := journeyOf(r).visits[realm]; earlier != nil {
+	repl.Set(placeholderRealm, h.realm.placeholder(realm))
+	journey := journeyOf(r)
+	if earlier := journey.visit(realm); earlier != nil {
 		return h.follow(w, r, next, repl, earlier)
 	}
-	v, err := h.newVisit(r, next, repl, realm)
+	v, err := h.newVisit(journey, r, next, repl, realm)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	journeyOf(r).visits[realm] = v
+	journey.add(v)
 	defer v.releaseMint()
 	return v.act(w, v.decide())
 }
@@ -87,6 +88,8 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		return v.couldNot(w)
 	default:
 		v.reason = validator.NoCredentials
+		v.setReason()
+		w.Header().Set("Cache-Control", "no-store")
 		return v.refuse(w)
 	}
 }
@@ -151,15 +154,15 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.count()
 	v.setReason()
 	v.beforeApplication()
-	response := newResponseWriter(w, func(status int) { v.settle(status, w.Header()) })
+	v.response.wrap(w, func(status int) { v.settle(status, w.Header()) })
 	defer func() {
-		if !response.begun { // an error, or a panic: the response is not the application's
+		if !v.response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)
 		}
 	}()
-	err := v.next.ServeHTTP(response, v.request)
+	err := v.next.ServeHTTP(&v.response, v.request)
 	if err == nil {
-		response.begin(http.StatusOK) // nothing was written, so net/http will say 200
+		v.response.begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
 	return err
 }
@@ -193,20 +196,22 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
 func (v *visit) refuse(w http.ResponseWriter) error {
-	v.setReason()
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Add("WWW-Authenticate", challenge(v.realm, v.tokenSent, v.reason))
+	w.Header().Add("Www-Authenticate", challenge(v.realm, v.tokenSent, v.reason)) // as net/http spells it
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
 	}
-	return caddyhttp.Error(http.StatusUnauthorized, fmt.Errorf("not signed in: %s", v.reason))
+	return caddyhttp.Error(http.StatusUnauthorized, notSignedIn(v.reason))
 }
+
+// notSignedIn is the error of a request that was refused, by the reason.
+type notSignedIn validator.Reason
+
+func (n notSignedIn) Error() string { return "not signed in: " + string(n) }
 
 // challenge returns the WWW-Authenticate value (RFC 6750 section 3). Without a token there is no error to name.
 func challenge(realm string, tokenSent bool, reason validator.Reason) string {
-	challenge := fmt.Sprintf("Bearer realm=%q", realm)
 	if !tokenSent {
-		return challenge
+		return `Bearer realm="` + realm + `"` // nothing in a realm's name needs to be escaped
 	}
 	var description string
 	switch reason {
@@ -217,7 +222,7 @@ func challenge(realm string, tokenSent bool, reason validator.Reason) string {
 	default:
 		description = "the token is not accepted"
 	}
-	return challenge + fmt.Sprintf(`, error="invalid_token", error_description=%q`, description)
+	return `Bearer realm="` + realm + `", error="invalid_token", error_description="` + description + `"`
 }
 
 // retryAfter is what a client is told to wait, in seconds, where the store or the application did not answer.
@@ -240,7 +245,6 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 	v.beforeApplication()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
-	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Retry-After", retryAfter)
 	return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("%w: %s", errUndetermined, v.reason))
 }
@@ -260,5 +264,5 @@ func (v *visit) count() {
 	if via == "" {
 		via = viaNone
 	}
-	requestsTotal.WithLabelValues(v.Mode, via, string(v.reason)).Inc()
+	v.requests.with(v.Mode, via, v.reason).Inc()
 }

@@ -104,6 +104,7 @@ func (v *visit) mayClear() bool {
 func (v *visit) mint() string {
 	minter := validator.Minter{
 		Keys: v.gateway.keys.Current(), Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
+		Encrypt: v.TokenEncrypt,
 	}
 	token, err := v.mintWith(minter)
 	if err != nil {

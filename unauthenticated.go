@@ -105,8 +105,11 @@ func ruleFor(rules []*UnauthenticatedRule, r *http.Request) (*UnauthenticatedRul
 			return rule, nil
 		}
 	}
-	return &UnauthenticatedRule{Action: actionDeny}, nil
+	return denyAll, nil
 }
+
+// denyAll is what counts where no rule does.
+var denyAll = &UnauthenticatedRule{Action: actionDeny}
 
 // answer is what the rule makes of one request. The zero value denies.
 type answer struct {

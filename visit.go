@@ -46,15 +46,21 @@ type visit struct {
 
 	who          principal // the outcome, for later handlers of the realm
 	undetermined bool      // likewise: it could not be told
+	previous     *visit    // of the same request, for another realm
+
+	response responseWriter // what the application writes to
 }
 
 // newVisit reads the credentials that the client sent, and hides our tokens from all that comes behind.
-func (h *Handler) newVisit(r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string) (*visit, error) {
-	cookies, err := validator.ScanCookies(journeyOf(r).cookies)
+func (h *Handler) newVisit(
+	journey *journey, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string,
+) (*visit, error) {
+	cookies, err := validator.ScanCookies(journey.cookies)
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{
+	v := journey.newVisit()
+	*v = visit{
 		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
 		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
 	}
@@ -108,7 +114,7 @@ func (v *visit) readToken() {
 	}
 	v.token = v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
 		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
-		Attributes: v.needs, Dead: v.gateway.dead,
+		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
 	})
 	v.reason = v.token.Reason
 	if v.token.State == validator.TokenForeign {

@@ -53,7 +53,12 @@ func (c *Claims) Attribute(name string) (sessions.Attribute, bool) {
 }
 
 // Attributes returns a copy of all attributes.
-func (c *Claims) Attributes() sessions.Attributes { return maps.Clone(c.attributes) }
+func (c *Claims) Attributes() sessions.Attributes {
+	if len(c.attributes) == 0 {
+		return nil
+	}
+	return maps.Clone(c.attributes)
+}
 
 // IsReservedClaim says whether a claim name has a meaning of its own in tokens, so that no attribute can bear it: the
 // registered ones (RFC 7519 section 4.1) and those that the gateway or OpenID Connect give a meaning to.
@@ -75,9 +80,11 @@ func IsTokenID(text string) bool { return isVisibleASCII(text, maxClaimText) }
 // maxClaimText is the length of the longest text in a claim of ours, the sealed session id aside.
 const maxClaimText = 256
 
-// claimsReader collects the members of a payload. What is missing is still zero at the end.
+// claimsReader collects the members of a payload. What is missing is still zero at the end. It is where the claims stay
+// that it reads, so that they are one piece of memory.
 type claimsReader struct {
 	claims    Claims
+	bound     boundID
 	sealed    string
 	notBefore int64
 }
@@ -85,18 +92,21 @@ type claimsReader struct {
 // readClaims reads a payload whose signature was verified. Claims that are not of the form that we mint are refused,
 // whoever signed them.
 func readClaims(key Key, payload []byte) (*Claims, int64, bool) {
-	reader := claimsReader{claims: Claims{attributes: sessions.Attributes{}}}
+	reader := new(claimsReader)
 	if err := readObject(payload, reader.member); err != nil || !reader.complete() {
 		return nil, 0, false
 	}
-	bound, opened := openBinding(key, reader.claims.tokenID, reader.sealed)
-	session, known := bound.hash()
-	if !opened || !known {
+	claims, opened := &reader.claims, false
+	if reader.bound, opened = openBinding(key, claims.tokenID, reader.sealed); !opened {
 		return nil, 0, false
 	}
-	claims := reader.claims
-	claims.session, claims.bound = session, &bound
-	return &claims, reader.notBefore, true
+	session, known := reader.bound.hash()
+	if !known {
+		return nil, 0, false
+	}
+	claims.session, claims.bound = session, &reader.bound
+	reader.sealed = "" // the claims keep the reader in memory, and nothing of this is theirs
+	return claims, reader.notBefore, true
 }
 
 func (r *claimsReader) member(name string, decoder *jsontext.Decoder) error {
@@ -123,6 +133,9 @@ func (r *claimsReader) member(name string, decoder *jsontext.Decoder) error {
 	default:
 		if IsReservedClaim(name) {
 			return errStrictJSON
+		}
+		if r.claims.attributes == nil {
+			r.claims.attributes = make(sessions.Attributes)
 		}
 		r.claims.attributes[name], err = readAttribute(decoder)
 	}

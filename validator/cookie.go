@@ -53,53 +53,66 @@ func ScanCookies(lines []string) (Cookies, error) {
 // in their order, and so do the lines; a line that holds nothing any more is left out. The given lines are not changed,
 // and are returned themselves where there is nothing to drop.
 func DropCookies(lines []string, drop func(name string) bool) []string {
+	result, copied := lines, false
 	for i, line := range lines {
 		kept := dropFromLine(line, drop)
-		if len(kept) == len(line) {
-			continue
+		if len(kept) != len(line) && !copied {
+			result, copied = append(make([]string, 0, len(lines)), lines[:i]...), true
 		}
-		result := append(make([]string, 0, len(lines)), lines[:i]...)
-		for _, line := range lines[i:] {
-			if kept := dropFromLine(line, drop); kept != "" || line == "" {
-				result = append(result, kept)
-			}
+		if copied && (kept != "" || line == "") {
+			result = append(result, kept)
 		}
-		return result
 	}
-	return lines
+	return result
 }
 
+// dropFromLine makes a new text only where what is kept is not one piece of the line.
 func dropFromLine(line string, drop func(name string) bool) string {
-	var kept strings.Builder
-	changed := false
-	position := 0
-	for segment := range strings.SplitSeq(line, ";") {
-		start := position
-		position += len(segment) + 1
-		name, _, found := cutPair(segment)
-		switch {
-		case found && drop(name):
-			if !changed {
-				changed = true
-				kept.Grow(len(line))
-				kept.WriteString(strings.TrimSuffix(line[:start], ";"))
-			}
-		case changed:
-			if kept.Len() == 0 {
-				segment = strings.TrimLeft(segment, " \t")
-			} else {
-				kept.WriteByte(';')
-			}
-			kept.WriteString(segment)
-		}
-	}
-	if !changed {
+	start, end := findPair(line, 0, drop)
+	if start == end {
 		return line
 	}
-	if strings.Trim(kept.String(), " \t;") == "" {
+	kept := line[:start]
+	var joined strings.Builder
+	for end < len(line) {
+		start, next := findPair(line, end+1, drop)
+		between := line[end:start] // with the semicolon in front
+		end = next
+		switch {
+		case between == "":
+		case kept == "":
+			kept = strings.TrimLeft(between, " \t;")
+		default:
+			if joined.Len() == 0 {
+				joined.Grow(len(line))
+				joined.WriteString(kept)
+			}
+			joined.WriteString(between)
+		}
+	}
+	if joined.Len() > 0 {
+		kept = joined.String()
+	}
+	if strings.Trim(kept, " \t;") == "" {
 		return ""
 	}
-	return kept.String()
+	return kept
+}
+
+// findPair returns where the first pair at or behind a position begins, with the semicolon in front of it, and where it
+// ends, if match says yes to its name. Where there is none, both are the end of the line.
+func findPair(line string, position int, match func(name string) bool) (start, end int) {
+	for position <= len(line) {
+		length := strings.IndexByte(line[position:], ';')
+		if length < 0 {
+			length = len(line) - position
+		}
+		if name, _, found := cutPair(line[position : position+length]); found && match(name) {
+			return max(position-1, 0), position + length
+		}
+		position += length + 1
+	}
+	return len(line), len(line)
 }
 
 func cutPair(segment string) (name, value string, found bool) {

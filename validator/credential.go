@@ -62,7 +62,10 @@ func (c TokenCredential) LogValue() slog.Value { return slog.StringValue(c.Strin
 // value twice is one token, and an empty value is none.
 func ReadToken(cookies Cookies, name string) TokenCredential {
 	cookie, presence := only(cookies, func(candidate string) bool { return candidate == name })
-	return TokenCredential{Presence: presence, text: &cookie.Value}
+	if presence != Present {
+		return TokenCredential{Presence: presence}
+	}
+	return TokenCredential{Presence: Present, text: &cookie.Value}
 }
 
 // SessionCredential is the session id that came with a request. No text form of it shows the id.
@@ -135,7 +138,7 @@ func (c SessionCookies) Match(name string) bool {
 // Read reads the session id from a request's cookies: the value where the set has one cookie, else the cookies as
 // name=value lines in the configured order. Values are taken as they stand. An empty value counts as no cookie.
 func (c SessionCookies) Read(cookies Cookies) SessionCredential {
-	found := make([]Cookie, 0, 4)
+	found := make([]*Cookie, 0, 4)
 	for _, pattern := range c.names {
 		cookie, presence := only(cookies, func(name string) bool { return nameMatches(pattern, name) })
 		switch presence {
@@ -151,7 +154,7 @@ func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 		return SessionCredential{Presence: Absent}
 	case len(c.names):
 		id := joinSessionID(found)
-		return SessionCredential{Presence: Present, Hash: sessions.HashOf(id), id: &id}
+		return SessionCredential{Presence: Present, Hash: sessions.HashOf(*id), id: id}
 	default:
 		return SessionCredential{Presence: Unusable, Reason: SessionIncomplete}
 	}
@@ -184,33 +187,34 @@ func isScanned(text string) bool {
 	return text == strings.Trim(text, " \t") && !strings.ContainsAny(text, ";\r\n")
 }
 
-func joinSessionID(cookies []Cookie) string {
+func joinSessionID(cookies []*Cookie) *string {
 	if len(cookies) == 1 {
-		return cookies[0].Value
+		return &cookies[0].Value
 	}
 	lines := make([]string, len(cookies))
 	for i, cookie := range cookies {
 		lines[i] = cookie.Name + "=" + cookie.Value
 	}
-	return strings.Join(lines, "\n")
+	id := strings.Join(lines, "\n")
+	return &id
 }
 
-// only returns the one cookie whose name matches. Two with the same name and value are one; two that differ in either
-// are unusable, since the application may choose another than we would.
-func only(cookies Cookies, match func(name string) bool) (Cookie, Presence) {
-	var result Cookie
-	seen := false
-	for _, cookie := range cookies {
+// only returns the one cookie whose name matches, and nil where it is not present. Two with the same name and value are
+// one; two that differ in either are unusable, since the application may choose another than we would.
+func only(cookies Cookies, match func(name string) bool) (*Cookie, Presence) {
+	var result *Cookie
+	for i := range cookies {
+		cookie := &cookies[i]
 		if !match(cookie.Name) {
 			continue
 		}
-		if seen && result != cookie {
-			return Cookie{}, Unusable
+		if result != nil && *result != *cookie {
+			return nil, Unusable
 		}
-		result, seen = cookie, true
+		result = cookie
 	}
-	if result.Value == "" {
-		return Cookie{}, Absent
+	if result == nil || result.Value == "" {
+		return nil, Absent
 	}
 	return result, Present
 }

@@ -96,17 +96,44 @@ func payloadOf(t testing.TB, changes map[string]string) string {
 		"iat": "1800000000", "exp": "1800000060", "auth_time": "1799999990", "role": `"customer"`,
 	}
 	maps.Copy(members, changes)
+	return objectOf(t, members)
+}
+
+// objectOf is a JSON object of raw JSON text by name, without the members whose text is empty.
+func objectOf(t testing.TB, members map[string]string) string {
+	t.Helper()
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if value := members[name]; value != "" {
-			quoted, err := json.Marshal(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, string(quoted)+":"+value)
+			list = append(list, mustJSON(t, name)+":"+value)
 		}
 	}
 	return "{" + strings.Join(list, ",") + "}"
+}
+
+// changedJSON is a JSON object with some members changed: raw JSON text by name, an empty one for a member that is to be
+// missing.
+func changedJSON(t testing.TB, object []byte, changes map[string]string) string {
+	t.Helper()
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(object, &raw); err != nil {
+		t.Fatal(err)
+	}
+	members := make(map[string]string)
+	for name, value := range raw {
+		members[name] = string(value)
+	}
+	maps.Copy(members, changes)
+	return objectOf(t, members)
+}
+
+func mustJSON(t testing.TB, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // decoded is a token as an independent reader sees it.

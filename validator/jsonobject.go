@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"encoding/base64"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,6 +18,11 @@ func (o jsonObject) text(name, value string) jsonObject { return quote(o.name(na
 // number adds a whole number.
 func (o jsonObject) number(name string, value int64) jsonObject {
 	return strconv.AppendInt(o.name(name), value, 10)
+}
+
+// base64 adds a string that is the value in base64url.
+func (o jsonObject) base64(name string, value []byte) jsonObject {
+	return append(base64.RawURLEncoding.AppendEncode(append(o.name(name), '"'), value), '"')
 }
 
 // raw adds a value that is JSON already.

@@ -29,6 +29,7 @@ var jwkTexts = []string{
 
 var (
 	errNoJWK       = errors.New("not one strict JSON object as RFC 7517 has it")
+	errMixedSet    = errors.New("the set mixes secrets (kty oct) with other keys; give them apart")
 	errNoJWKNumber = errors.New("not base64url as RFC 7518 section 6 has it")
 )
 
@@ -147,6 +148,40 @@ func (j jwk) verificationKey(allowed []Algorithm) (verificationKey, error) {
 	return verificationKey{id: id, algorithm: algorithm, verifies: signature.verify}, nil
 }
 
+// readVerificationKeys reads a JWK or a JWK set of foreign keys for the allowed algorithms. Each must be usable, and have
+// an id of its own; secrets do not go together with public keys, since a reader that were to mix them up would take a
+// public key for a secret (RFC 8725 section 2.1).
+func readVerificationKeys(text []byte, allowed []Algorithm) (verificationKeys, error) {
+	elements, isSet, err := readJWKSet(text)
+	if err != nil {
+		return nil, err
+	}
+	if !isSet {
+		elements = []jsontext.Value{text}
+	}
+	keys := make(verificationKeys, len(elements))
+	secrets := 0
+	for i, element := range elements {
+		read, err := readJWK(element)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		if keys[i], err = read.verificationKey(allowed); err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		if slices.ContainsFunc(keys[:i], func(other verificationKey) bool { return other.id == keys[i].id }) {
+			return nil, fmt.Errorf("key %d: its kid %q occurs twice", i+1, keys[i].id)
+		}
+		if read.texts["kty"] == typeSecret {
+			secrets++
+		}
+	}
+	if secrets > 0 && secrets < len(keys) {
+		return nil, errMixedSet
+	}
+	return keys, nil
+}
+
 // verifying returns the secret or the public key, checked.
 func (j jwk) verifying(algorithm Algorithm) (any, error) {
 	if kty, _ := algorithm.keyType(); kty == typeSecret {
@@ -154,7 +189,7 @@ func (j jwk) verifying(algorithm Algorithm) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return secret, checkSecret(algorithm, secret)
+		return secret, checkSecretLength(algorithm, secret)
 	}
 	if _, private := j.texts["d"]; private {
 		return nil, errors.New("it is a private key, want the public one")

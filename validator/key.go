@@ -26,6 +26,7 @@ type Key struct {
 
 // keyMaterial is what of a key must never be shown, and what it makes tokens with.
 type keyMaterial struct {
+	id          string
 	header      string // of every token that the key signs, in base64url
 	signature   signature
 	public      crypto.PublicKey // nil for secrets
@@ -46,7 +47,7 @@ func newKey(algorithm Algorithm, id string, private []byte, signing any, public 
 		return Key{}, fmt.Errorf("loading key: the key id must be 1 to %d visible ASCII characters", maxHeaderMember)
 	}
 	material := &keyMaterial{
-		header: newHeader(algorithm, id), public: public, private: slices.Clone(private),
+		id: id, header: newHeader(algorithm, id), public: public, private: slices.Clone(private),
 		fingerprint: fingerprintOf(algorithm, id, private),
 	}
 	key := Key{id: id, algorithm: algorithm, hidden: func() *keyMaterial { return material }}
@@ -69,7 +70,7 @@ func newKey(algorithm Algorithm, id string, private []byte, signing any, public 
 
 // NewSecretKey makes an HS256 key. The id (kid) must be 1 to 128 visible ASCII characters.
 func NewSecretKey(id string, secret []byte) (Key, error) {
-	if err := checkSecret(HS256, secret); err != nil {
+	if err := checkSecret(secret); err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
 	}
 	secret = slices.Clone(secret)

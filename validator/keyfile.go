@@ -114,7 +114,7 @@ func readJSONKeys(text []byte) ([]Key, error) {
 	}
 	isSecret := func(key Key) bool { return key.algorithm == HS256 }
 	if slices.ContainsFunc(keys, isSecret) && slices.ContainsFunc(keys, func(key Key) bool { return !isSecret(key) }) {
-		return nil, errors.New("reading keys: the set mixes secrets (kty oct) with private keys; give them apart")
+		return nil, fmt.Errorf("reading keys: %w", errMixedSet)
 	}
 	return checkIDs(keys)
 }

@@ -26,6 +26,8 @@ type Minter struct {
 	Lifetime time.Duration
 	// Attributes are those that every token carries, be it as null.
 	Attributes []string
+	// Encrypt makes nested JWTs, which nobody but a gateway with the same key can read.
+	Encrypt bool
 }
 
 // Mint returns a token for the session in compact form. The credential must be the one that the session was looked up
@@ -84,7 +86,7 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 	payload := make(jsonObject, 0, 512)
 	payload = payload.text("sub", token.user)
 	payload = payload.text("aud", token.realm)
-	payload = payload.text("sid", token.bound.seal(key, tokenID))
+	payload = payload.base64("sid", token.bound.seal(key, tokenID))
 	payload = payload.text("jti", tokenID)
 	payload = payload.number("iat", now.Unix())
 	payload = payload.number("exp", token.expires)
@@ -99,7 +101,11 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 		}
 		payload = payload.raw(name, value)
 	}
-	return compact(key, payload.end())
+	text, err := compact(key, payload.end())
+	if err != nil || !m.Encrypt {
+		return text, err
+	}
+	return encrypt(key, text)
 }
 
 // expires returns the first second at which the token is not good any more. Whatever the session says, it is no more
@@ -130,7 +136,9 @@ func attributeNames(attributes sessions.Attributes, needed []string) []string {
 func newTokenID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails: it ends the process instead
-	return base64.RawURLEncoding.EncodeToString(id[:])
+	var text [22]byte
+	base64.RawURLEncoding.Encode(text[:], id[:])
+	return string(text[:])
 }
 
 // compact returns the token with the payload.

@@ -2,7 +2,6 @@ package validator
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -58,11 +57,15 @@ func (b boundID) whole() (string, bool) {
 
 // seal seals a binding for the token with the given id (jti). A token's payload is readable by all who see the token;
 // sealed, a token that leaked does not leak the session. The token's id as additional data keeps a sealed id from being
-// moved into another token.
-func (b boundID) seal(key Key, tokenID string) string {
+// moved into another token. The claim sid is what is returned, in base64url.
+func (b boundID) seal(key Key, tokenID string) []byte {
+	sealing := key.hidden().sealing
+	// One piece of memory for all that goes in and comes out.
+	room := make([]byte, 0, len(b)+len(tokenID)+len(b)+sealing.Overhead())
+	room = append(append(room, b...), tokenID...)
+	plain, id, sealed := room[:len(b)], room[len(b):], room[len(room):]
 	// The AEAD puts a random nonce of 96 bits in front; the empty one is what its interface asks for.
-	sealed := key.hidden().sealing.Seal(nil, nil, []byte(b), []byte(tokenID))
-	return base64.RawURLEncoding.EncodeToString(sealed)
+	return sealing.Seal(sealed, nil, plain, id)
 }
 
 // openBinding returns what is sealed in a token.
@@ -70,11 +73,16 @@ func openBinding(key Key, tokenID, sealed string) (boundID, bool) {
 	if len(sealed) > maxSealedText || !onlyBase64(sealed) {
 		return "", false
 	}
-	decoded, err := strictBase64.DecodeString(sealed)
+	// One piece of memory for all that goes in and comes out.
+	size := strictBase64.DecodedLen(len(sealed))
+	room := make([]byte, 0, size+len(tokenID)+size)
+	decoded, err := strictBase64.AppendDecode(room, []byte(sealed))
 	if err != nil {
 		return "", false
 	}
-	plain, err := key.hidden().sealing.Open(nil, nil, decoded, []byte(tokenID))
+	room = append(decoded, tokenID...)
+	id := room[len(decoded):]
+	plain, err := key.hidden().sealing.Open(room[len(room):], nil, decoded, id)
 	if err != nil {
 		return "", false
 	}

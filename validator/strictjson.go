@@ -28,11 +28,11 @@ func readObject(text []byte, member func(name string, decoder *jsontext.Decoder)
 		return errStrictJSON
 	}
 	for decoder.PeekKind() != '}' {
-		name, err := decoder.ReadToken()
+		name, err := readString(decoder)
 		if err != nil {
 			return errStrictJSON
 		}
-		if err := member(name.String(), decoder); err != nil {
+		if err := member(name, decoder); err != nil {
 			return err
 		}
 	}
@@ -61,13 +61,53 @@ func (r *objectReader) release() {
 	objectReaders.Put(r)
 }
 
-// readString reads a JSON string.
+// readString reads a JSON string, or the name of a member.
 func readString(decoder *jsontext.Decoder) (string, error) {
-	token, err := decoder.ReadToken()
-	if err != nil || token.Kind() != '"' {
+	value, err := decoder.ReadValue()
+	if err != nil || value.Kind() != '"' {
 		return "", errStrictJSON
 	}
-	return token.String(), nil
+	text := value[1 : len(value)-1]
+	if bytes.IndexByte(text, '\\') >= 0 {
+		if text, err = jsontext.AppendUnquote(nil, value); err != nil {
+			return "", errStrictJSON
+		}
+	}
+	return common(text), nil
+}
+
+// common returns the text as a string. What stands in every token of ours is a constant, which takes no memory.
+func common(text []byte) string {
+	switch string(text) {
+	case "alg":
+		return "alg"
+	case "kid":
+		return "kid"
+	case "typ":
+		return "typ"
+	case "JWT":
+		return "JWT"
+	case string(HS256):
+		return string(HS256)
+	case "sub":
+		return "sub"
+	case "aud":
+		return "aud"
+	case "iss":
+		return "iss"
+	case "jti":
+		return "jti"
+	case "sid":
+		return "sid"
+	case "iat":
+		return "iat"
+	case "exp":
+		return "exp"
+	case "auth_time":
+		return "auth_time"
+	default:
+		return string(text)
+	}
 }
 
 // MaxSeconds is the last second of the year 9999, beyond which dates have no common text form.
@@ -88,6 +128,10 @@ func readSeconds(decoder *jsontext.Decoder) (int64, error) {
 
 // readAttribute reads what [sessions.Attribute] can hold: nothing that nests deeper than a list.
 func readAttribute(decoder *jsontext.Decoder) (sessions.Attribute, error) {
+	if decoder.PeekKind() == '"' { // as nearly all of them are; the way below comes to the same, slowly
+		text, err := readString(decoder)
+		return sessions.Text(text), err
+	}
 	value, err := decoder.ReadValue()
 	if err != nil {
 		return sessions.Attribute{}, errStrictJSON

@@ -40,6 +40,8 @@ type Route struct {
 	Lifetime time.Duration
 	// Longest is the longest lifetime that tokens of this configuration are minted with.
 	Longest time.Duration
+	// Encrypted says which of two forms a token must have: that of a nested JWT, or that of a plain one.
+	Encrypted bool
 	// Attributes are those that a token must carry, be it as null.
 	Attributes []string
 	// Dead asks whether the token was revoked or its session ended, and why. It must not wait. Nil denies.
@@ -81,7 +83,7 @@ func (v *Verifier) Verify(credential TokenCredential, now time.Time, route Route
 }
 
 // Authenticate says whether a token is ours, for an operator's use of it: its form and its signature hold. It may have
-// expired, be revoked, and belong to any realm. The claims are nil unless the reason is empty.
+// expired, be revoked, belong to any realm, and be encrypted or not. The claims are nil unless the reason is empty.
 func (v *Verifier) Authenticate(text string) (*Claims, Reason) {
 	verified, reason := v.verified(text)
 	return verified.claims, reason
@@ -92,6 +94,7 @@ type verified struct {
 	claims    *Claims
 	notBefore int64
 	key       *keyMaterial // that the signature held under
+	encrypted bool
 }
 
 // verified checks the signature, or remembers that it held. What is remembered counts only while the key that it held
@@ -113,6 +116,23 @@ func (s *KeySet) verify(text string) (verified, Reason) {
 	if s == nil {
 		s = new(KeySet)
 	}
+	if !isEncrypted(text) {
+		return s.verifySigned(text)
+	}
+	inner, keyID, reason := s.decrypt(text)
+	if reason != "" {
+		return verified{}, reason
+	}
+	result, reason := s.verifySigned(inner)
+	if reason == "" && result.key.id != keyID {
+		return verified{}, TokenMalformed
+	}
+	result.encrypted = true
+	return result, reason
+}
+
+// verifySigned checks the signature of a token that is not encrypted, or not any more.
+func (s *KeySet) verifySigned(text string) (verified, Reason) {
 	payload, n, reason := s.verifying.verify(text, ourForm)
 	if reason != "" {
 		return verified{}, reason
@@ -130,6 +150,8 @@ func (r Route) check(token verified, now time.Time) Reason {
 	claims, seconds := token.claims, now.Unix()
 	ahead := now.Add(clockLeeway).Unix()
 	switch {
+	case token.encrypted != r.Encrypted:
+		return TokenMalformed
 	case seconds >= claims.expires:
 		return TokenExpired
 	case claims.issuedAt > ahead || token.notBefore > ahead:

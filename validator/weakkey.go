@@ -27,14 +27,21 @@ const (
 // ErrWeakKey is returned, wrapped with the reason, for a key that must not be used.
 var ErrWeakKey = errors.New("weak key")
 
-// checkSecret refuses secrets that can be guessed.
-func checkSecret(algorithm Algorithm, secret []byte) error {
-	least := algorithm.minSecretBytes()
-	if len(secret) < least {
-		return fmt.Errorf("%w: the secret has %d bytes, want at least %d random ones", ErrWeakKey, len(secret), least)
+// checkSecret refuses secrets for HS256 that can be guessed.
+func checkSecret(secret []byte) error {
+	if err := checkSecretLength(HS256, secret); err != nil {
+		return err
 	}
 	if distinctBytes(secret) < minDistinctBytes {
-		return fmt.Errorf("%w: the secret repeats a few bytes; want %d random ones", ErrWeakKey, least)
+		return fmt.Errorf("%w: the secret repeats a few bytes; want %d random ones", ErrWeakKey, MinSecretBytes)
+	}
+	return nil
+}
+
+// checkSecretLength refuses secrets that are shorter than the hash, the empty one included.
+func checkSecretLength(algorithm Algorithm, secret []byte) error {
+	if least := algorithm.minSecretBytes(); len(secret) < least {
+		return fmt.Errorf("%w: the secret has %d bytes, want at least %d random ones", ErrWeakKey, len(secret), least)
 	}
 	return nil
 }

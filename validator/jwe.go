@@ -1,0 +1,114 @@
+package validator
+
+import (
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// An encrypted token is a nested JWT (RFC 7519 section 5.2): the JWS inside of a JWE (RFC 7516) whose content is encrypted
+// with a key that both ends have (dir). Of the many forms of a JWE exactly one is read, by the standard library alone.
+
+// The parts of a JWE (RFC 7516 section 7.1) in base64url.
+const (
+	jweDots       = 4
+	jweNonceChars = 16 // 96 bits
+	jweTagChars   = 22 // 128 bits
+)
+
+// jweHeader is the members that the header of a JWE has besides kid.
+var jweHeader = map[string]string{"alg": "dir", "enc": "A256GCM", "cty": "JWT"}
+
+// isEncrypted says whether a text has the parts of a JWE. Nothing is decoded.
+func isEncrypted(text string) bool { return strings.Count(text, ".") == jweDots }
+
+// encrypt puts a token into a JWE, with the key that signed it.
+func encrypt(key Key, token string) (string, error) {
+	if key.hidden == nil {
+		return "", errors.New("encrypting token: there is no key")
+	}
+	var header jsonObject
+	for _, name := range []string{"alg", "enc", "cty"} {
+		header = header.text(name, jweHeader[name])
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	protected := encode(header.text("kid", key.id).end())
+	// The AEAD puts a random nonce of 96 bits in front, and the tag of 128 bits at the end. What is authenticated with the
+	// content is the header as it is encoded (RFC 7516 section 5.1).
+	sealed := key.hidden().encryption.Seal(nil, nil, []byte(token), []byte(protected))
+	nonce, content, tag := sealed[:12], sealed[12:len(sealed)-16], sealed[len(sealed)-16:]
+	return strings.Join([]string{protected, "", encode(nonce), encode(content), encode(tag)}, "."), nil
+}
+
+// decrypt returns the token inside of a JWE and the id of the key that opened it, which is all that the JWE says of
+// itself.
+func (s *KeySet) decrypt(text string) (token, keyID string, reason Reason) {
+	if len(text) > MaxTokenBytes {
+		return "", "", TokenTooLarge
+	}
+	parts := strings.Split(text, ".")
+	if len(parts) != jweDots+1 || parts[1] != "" || len(parts[2]) != jweNonceChars || len(parts[4]) != jweTagChars {
+		return "", "", TokenMalformed
+	}
+	protected := parts[0]
+	keyID, ok := readJWEHeader(protected)
+	if !ok || parts[3] == "" {
+		return "", "", TokenMalformed
+	}
+	var sealed []byte
+	for _, part := range parts[2:] {
+		if !onlyBase64(part) {
+			return "", "", TokenMalformed
+		}
+		decoded, err := strictBase64.DecodeString(part)
+		if err != nil {
+			return "", "", TokenMalformed
+		}
+		sealed = append(sealed, decoded...)
+	}
+	n := slices.IndexFunc(s.keys, func(key Key) bool { return key.id == keyID })
+	if n < 0 {
+		return "", "", TokenUnknownKey
+	}
+	opened, err := s.keys[n].hidden().encryption.Open(nil, nil, sealed, []byte(protected))
+	if err != nil {
+		return "", "", TokenBadSignature
+	}
+	return string(opened), keyID, ""
+}
+
+// readJWEHeader returns the kid of a header that has exactly the members alg, enc, cty and kid, the first three with the
+// values that are ours. That leaves no place for zip, epk, p2c, crit and their like.
+func readJWEHeader(encoded string) (keyID string, ok bool) {
+	if !onlyBase64(encoded) {
+		return "", false
+	}
+	text, err := strictBase64.DecodeString(encoded)
+	if err != nil {
+		return "", false
+	}
+	count := 0
+	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
+		value, err := readString(decoder)
+		if err != nil {
+			return err
+		}
+		count++
+		if name == "kid" {
+			keyID = value
+			return nil
+		}
+		if want, known := jweHeader[name]; !known || value != want {
+			return errStrictJSON
+		}
+		return nil
+	})
+	// Names don't repeat, so that as many members as there are names are all of them.
+	if err != nil || count != len(jweHeader)+1 || keyID == "" || len(keyID) > maxHeaderMember {
+		return "", false
+	}
+	return keyID, true
+}
