@@ -53,6 +53,8 @@ var adminRoutes = map[string]map[string]adminRoute{
 	"revocations/list": {http.MethodPost: (*adminCall).pageRevocations},
 	"status":           {http.MethodGet: (*adminCall).status},
 	"store/backup":     {http.MethodPost: (*adminCall).backup},
+	"keys":             {http.MethodGet: (*adminCall).listKeys},
+	"keys/rotate":      {http.MethodPost: (*adminCall).rotateKeys},
 }
 
 // lineRoutes are what a body of newline-delimited JSON goes to, which is read as it comes.

@@ -89,21 +89,21 @@ func (c *adminCall) revokeByID(body revokeRequest) error {
 	if err := c.gateway.ledger.RevokeToken(c.request.Context(), body.TokenID, time.Unix(*body.Expires, 0)); err != nil {
 		return err
 	}
-	c.audit("token revoked")
+	c.announce("token revoked", "token", "")
 	return nil
 }
 
 // revokeByToken revokes every token of the token's session that was minted so far. A token that is not ours is refused,
 // since anything could be written in it; one that has merely expired is not.
 func (c *adminCall) revokeByToken(text string) error {
-	claims, reason := c.gateway.verifier.Authenticate(text)
+	claims, reason := c.gateway.authenticate(c.request.Context(), text)
 	if reason != "" {
 		return apiError(http.StatusUnprocessableEntity, "token: it does not verify ("+string(reason)+"); nothing was done")
 	}
 	if err := c.gateway.ledger.KillTokens(c.request.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
 		return err
 	}
-	c.audit("tokens of a session revoked", zap.String("realm", claims.Realm()))
+	c.announce("tokens of a session revoked", "tokens", claims.Realm())
 	return nil
 }
 
@@ -125,7 +125,7 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 	if err := c.gateway.ledger.RevokeSession(c.request.Context(), key); err != nil {
 		return nil, err
 	}
-	c.audit("session revoked", zap.String("realm", key.Realm))
+	c.announce("session revoked", "session", key.Realm)
 	return revokeAnswer{Revoked: true}, nil
 }
 
@@ -152,8 +152,14 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 	if err := revoke(); err != nil {
 		return nil, err
 	}
-	c.audit("user revoked", zap.String("realm", body.Realm))
+	c.announce("user revoked", "user", body.Realm)
 	return revokeAnswer{Revoked: true}, nil
+}
+
+// announce tells of a revocation: in the log, and those who listen to Caddy's events.
+func (c *adminCall) announce(action, kind, realm string) {
+	c.audit(action, zap.String("realm", realm))
+	c.app.emit("revocation", map[string]any{"kind": kind, "realm": realm})
 }
 
 // flush drops all that is known of a realm, or of all.
@@ -162,7 +168,7 @@ func (c *adminCall) flush(body revokeRequest) error {
 		if err := c.gateway.ledger.FlushAll(c.request.Context()); err != nil {
 			return err
 		}
-		c.audit("all sessions and tokens dropped")
+		c.announce("all sessions and tokens dropped", "all", "")
 		return nil
 	}
 	if _, err := c.handlerOf(body.Realm); err != nil {
@@ -171,7 +177,7 @@ func (c *adminCall) flush(body revokeRequest) error {
 	if err := c.gateway.ledger.Flush(c.request.Context(), body.Realm); err != nil {
 		return err
 	}
-	c.audit("sessions and tokens of a realm dropped", zap.String("realm", body.Realm))
+	c.announce("sessions and tokens of a realm dropped", "realm", body.Realm)
 	return nil
 }
 
@@ -183,7 +189,7 @@ func (c *adminCall) lifted(was bool, err error) (any, error) {
 	if !was {
 		return nil, apiError(http.StatusNotFound, "there is no such revocation")
 	}
-	c.audit("revocation lifted")
+	c.announce("revocation lifted", "lifted", "")
 	return revokeAnswer{Lifted: true}, nil
 }
 

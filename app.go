@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore" // the default store
@@ -32,9 +34,12 @@ type App struct {
 	// Where sessions, ends and revocations are kept. Default: `{"engine": "badger"}`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=jwt_session.stores inline_key=engine"`
 
-	// The keys that tokens are signed and verified with. The first one signs. Default: one key that the gateway makes
-	// itself and keeps in Caddy's storage.
+	// The keys that tokens are signed and verified with. The first one signs. Default: keys that the gateway makes itself
+	// and keeps in Caddy's storage.
 	Keys []KeySource `json:"keys,omitempty"`
+
+	// How the gateway makes its own keys. It can't stand beside `keys`.
+	KeyRotation *KeyRotation `json:"key_rotation,omitempty"`
 
 	// How many verified tokens are remembered, so that their signature is not checked again. 0 remembers none.
 	// Default: 100000.
@@ -47,17 +52,22 @@ type App struct {
 	ctx      caddy.Context
 	logger   *zap.Logger
 	engine   Engine
-	keys     *validator.KeySet // as configured; nil: the gateway's own
+	events   *caddyevents.App
+	keys     []validator.Key // as configured; nil: the gateway's own
 	handlers []*Handler
 	desks    map[string]*whoami.Desk[settlement]
 	longest  time.Duration // the longest token lifetime of the configuration
 
 	now func() time.Time // the clock; tests move it
 
-	opening sync.Mutex
-	closed  bool
-	lease   *registry.Lease[*ledger.Ledger]
-	open    atomic.Pointer[gateway]
+	warnings warnings
+
+	opening        sync.Mutex
+	closed         bool
+	lease          *registry.Lease[*ledger.Ledger]
+	keeper         *keyring.Keeper // of the gateway's own keys
+	keysBackground keysBackground
+	open           atomic.Pointer[gateway]
 }
 
 // Engine is what a module in the namespace `jwt_session.stores` must be. None of its methods but Open may open, create or
@@ -72,11 +82,13 @@ type Engine interface {
 	Open(id string, logger *zap.Logger) (ledger.Storage, error)
 }
 
-// gateway is what requests work with once the store is open and the keys are there. It never changes.
+// gateway is what requests work with once the store is open and the keys are there. It never changes, but the keys in the
+// ring do.
 type gateway struct {
 	ledger   *ledger.Ledger
 	verifier *validator.Verifier
-	keys     *validator.KeySet
+	keys     *validator.KeyRing
+	keeper   *keyring.Keeper // nil where the configuration gives the keys
 }
 
 // dead says whether a verified token was revoked or its session has ended. It waits for nothing.
@@ -126,7 +138,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading store: the module %T is no store engine", module)
 	}
 	a.engine = engine
-	if a.keys, err = loadKeys(a.Keys); err != nil {
+	if err := a.prepareKeys(); err != nil {
+		return err
+	}
+	if err := a.provisionEvents(); err != nil {
 		return err
 	}
 	return registerMetrics(ctx.GetMetricsRegistry())
@@ -168,6 +183,7 @@ func (a *App) Start() error {
 	}
 	a.reviewHandlers()
 	running.add(a)
+	a.keysBackground.start(a.keeper)
 	return nil
 }
 
@@ -179,6 +195,7 @@ func (a *App) Cleanup() error {
 	running.remove(a)
 	a.opening.Lock()
 	defer a.opening.Unlock()
+	a.keysBackground.stop(a.keeper)
 	a.closed = true
 	lease := a.lease
 	a.lease = nil
@@ -208,16 +225,14 @@ func (a *App) gateway() (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := a.keys
-	if keys == nil {
-		if keys, err = storedKeys(a.ctx, a.ctx.Storage()); err != nil {
-			return nil, err
-		}
+	keys, err := a.openKeys()
+	if err != nil {
+		return nil, err
 	}
 	shared.Retain(a.longest)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
-	verifier := validator.NewVerifier(validator.NewKeyRing(keys), validator.NewCache(*a.TokenCache))
-	open := &gateway{ledger: shared, verifier: verifier, keys: keys}
+	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
+	open := &gateway{ledger: shared, verifier: verifier, keys: keys, keeper: a.keeper}
 	a.open.Store(open)
 	return open, nil
 }
@@ -310,6 +325,13 @@ func (r *runningApps) remove(app *App) {
 			return
 		}
 	}
+}
+
+// all returns the apps, the newest last.
+func (r *runningApps) all() []*App {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return slices.Clone(r.apps)
 }
 
 // newest returns the app of the configuration that started last, or nil.

@@ -176,7 +176,7 @@ func TestAttackTokenOfAnotherRealm(t *testing.T) {
 	g := newTestGateway(t, "")
 	b := g.browser()
 	session := g.legacy.signIn("alice")
-	b.cookies[tokenName] = g.mintWith(g.app.open.Load().keys, "blog", "alice", session)
+	b.cookies[tokenName] = g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", session)
 	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "" {
 		t.Errorf("alone: status %d, token cookie %q; want 401 and untouched", response.StatusCode, response.tokenSet())
 	}

@@ -10,10 +10,24 @@ import (
 
 func init() {
 	// Each goes right before basic_auth, so behind the ones that went there earlier.
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_jwks", parseJWKS)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_jwks", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_strip", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseJWKS reads the directive. Syntax:
+//
+//	jwt_session_jwks [<matcher>]
+func parseJWKS(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return new(JWKS), parser.block("jwt_session_jwks", "none", func(string) error { return errUnknownOption })
 }
 
 // parseStrip reads the directive. Syntax:

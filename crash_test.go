@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -21,6 +22,8 @@ type outpost struct {
 	legacy         *legacyApp
 	address, admin string
 	dir, store     string
+	storage        string // Caddy's, below dir unless it is set
+	global, site   string // inside the global option, and the whole site; unless they are set nothing and the usual one
 }
 
 // newOutpost starts one whose store is in a directory below the given one.
@@ -37,8 +40,9 @@ func newOutpost(t *testing.T, dir string) *outpost {
 // start starts the process, and waits until it answers.
 func (o *outpost) start() {
 	o.Helper()
-	globals := strings.Replace(storeGlobals(o.store, filepath.Join(o.dir, "storage"), ""), "admin off", "admin "+o.admin, 1)
-	o.child = startChild(o.T, o.dir, globals+viaSite(o.address, "forget_on /forget", o.legacy))
+	storage := cmp.Or(o.storage, filepath.Join(o.dir, "storage"))
+	globals := strings.Replace(storeGlobals(o.store, storage, o.global), "admin off", "admin "+o.admin, 1)
+	o.child = startChild(o.T, o.dir, globals+cmp.Or(o.site, viaSite(o.address, "forget_on /forget", o.legacy)))
 	deadline := time.Now().Add(time.Minute)
 	for !o.isUp() {
 		select {

@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 func init() {
@@ -14,7 +16,7 @@ func init() {
 }
 
 // globalOptions are the options that there are, for errors.
-const globalOptions = "store, key, token_cache, revoked_for"
+const globalOptions = "store, algorithm, rotate_every, key_delay, key, token_cache, revoked_for"
 
 // parseGlobalOption reads the global option into the app's JSON.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -32,13 +34,16 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 // UnmarshalCaddyfile reads the global option. Syntax:
 //
 //	jwt_session {
-//		store       <engine> [<args...>]
-//		key         secret <base64>
-//		token_cache <entries>|off
-//		revoked_for <duration>
+//		store        <engine> [<args...>]
+//		algorithm    HS256|ES256|EdDSA|RS256
+//		rotate_every <duration>
+//		key_delay    <duration>
+//		key          secret <base64>|file <path>
+//		token_cache  <entries>|off
+//		revoked_for  <duration>
 //	}
 //
-// The engine is badger [<dir>]. key may be repeated.
+// The engine is badger [<dir>]. key may be repeated, and can't stand beside algorithm, rotate_every and key_delay.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	parser := options{d}
 	d.Next() // the option's own name
@@ -49,6 +54,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		switch name {
 		case "store":
 			return a.unmarshalStore(d)
+		case "algorithm", "rotate_every", "key_delay":
+			return a.unmarshalKeyRotation(parser)
 		case "key":
 			return a.unmarshalKey(parser)
 		case "token_cache":
@@ -77,12 +84,42 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 }
 
 func (a *App) unmarshalKey(o options) error {
-	var kind, value string
-	if !o.Args(&kind, &value) || kind != "secret" {
-		return o.Err("want key secret <base64>")
+	if a.KeyRotation != nil {
+		return o.WrapErr(errKeysTwice)
 	}
-	a.Keys = append(a.Keys, KeySource{Secret: value})
+	var kind, value string
+	if !o.Args(&kind, &value) || kind != "secret" && kind != "file" || kind == "file" && value == "" {
+		return o.Err("want key secret <base64> or key file <path>")
+	}
+	source := KeySource{Secret: value}
+	if kind == "file" {
+		source = KeySource{File: value}
+	}
+	a.Keys = append(a.Keys, source)
 	return o.end()
+}
+
+func (a *App) unmarshalKeyRotation(o options) error {
+	if len(a.Keys) > 0 {
+		return o.WrapErr(errKeysTwice)
+	}
+	if a.KeyRotation == nil {
+		a.KeyRotation = new(KeyRotation)
+	}
+	switch o.Val() {
+	case "algorithm":
+		if err := o.text(&a.KeyRotation.Algorithm); err != nil {
+			return err
+		}
+		if _, err := validator.ParseAlgorithm(a.KeyRotation.Algorithm); err != nil {
+			return o.Errf("algorithm: %w", err)
+		}
+		return nil
+	case "rotate_every":
+		return o.duration(&a.KeyRotation.RotateEvery)
+	default:
+		return o.duration(&a.KeyRotation.KeyDelay)
+	}
 }
 
 func (a *App) unmarshalTokenCache(o options) error {

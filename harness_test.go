@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -59,6 +60,8 @@ type testGateway struct {
 	legacy *legacyApp
 	clock  *testClock
 	dir    string
+
+	storage string // Caddy's storage, where it is not below dir
 }
 
 // gatewayOptions are what tests change of a gateway.
@@ -142,7 +145,7 @@ func (g *testGateway) adapt(options gatewayOptions) *caddy.Config {
 	}
 	http:// {
 		%s
-	}`, filepath.Join(g.dir, "storage"), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"), options.global,
+	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"), options.global,
 		strings.ReplaceAll(options.site, "LEGACY", g.legacy.address()))
 	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {

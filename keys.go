@@ -1,64 +1,197 @@
 package jwtsession
 
 import (
-	"bytes"
-	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// KeySource is a key that the configuration gives.
+// KeySource is a key that the configuration gives, or a file of keys. It is one of both.
 type KeySource struct {
 	// A secret for HS256: at least 32 random bytes in base64. Placeholders such as `{env.JWT_SECRET}` and
 	// `{file./run/secrets/jwt}` work.
 	Secret string `json:"secret,omitempty"`
+
+	// The path of a file with private keys or secrets: PEM, a JWK or a JWK set. Placeholders work. It is read when the
+	// configuration is loaded.
+	File string `json:"file,omitempty"`
 }
 
-// loadKeys reads the configured keys; nil where there are none.
-func loadKeys(sources []KeySource) (*validator.KeySet, error) {
-	if len(sources) == 0 {
-		return nil, nil //nolint:nilnil // no keys configured is a case of its own: the gateway makes its own
+// KeyRotation says how the gateway makes its own keys, which it keeps in Caddy's storage. Gateways that share the storage
+// share the keys.
+type KeyRotation struct {
+	// What new keys are for: `HS256`, `ES256`, `EdDSA` or `RS256`. Keys of another algorithm that are there already go on
+	// until the first key of this one signs. Default: `HS256`.
+	Algorithm string `json:"algorithm,omitempty"`
+
+	// How long a key signs before the next one does. Default: `168h`, which is 7 days.
+	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
+
+	// How long before it signs a new key is published, so that other gateways and the services that verify tokens know it
+	// in time. Less than `rotate_every`. Default: `5m`.
+	KeyDelay caddy.Duration `json:"key_delay,omitempty"`
+
+	algorithm validator.Algorithm
+}
+
+// The defaults of the rotation.
+const (
+	defaultRotateEvery = caddy.Duration(7 * 24 * time.Hour)
+	defaultKeyDelay    = caddy.Duration(5 * time.Minute)
+)
+
+// prepare sets the defaults and checks the options. It may be called again.
+func (r *KeyRotation) prepare() error {
+	setDefault(&r.Algorithm, string(validator.HS256))
+	setDefault(&r.RotateEvery, defaultRotateEvery)
+	setDefault(&r.KeyDelay, defaultKeyDelay)
+	var err error
+	if r.algorithm, err = validator.ParseAlgorithm(r.Algorithm); err != nil {
+		return fmt.Errorf("algorithm: %w", err)
 	}
-	keys := make([]validator.Key, len(sources))
+	if r.RotateEvery < 0 {
+		return fmt.Errorf("rotate_every %s: want more than 0", time.Duration(r.RotateEvery))
+	}
+	if r.KeyDelay < 0 {
+		return fmt.Errorf("key_delay %s: want more than 0", time.Duration(r.KeyDelay))
+	}
+	if r.KeyDelay >= r.RotateEvery {
+		return fmt.Errorf("key_delay %s must be less than rotate_every %s", time.Duration(r.KeyDelay), time.Duration(r.RotateEvery))
+	}
+	return nil
+}
+
+// errKeysTwice is the answer to keys of the configuration beside options for the gateway's own.
+var errKeysTwice = errors.New("algorithm, rotate_every and key_delay are for keys that the gateway makes itself: " +
+	"they can't stand beside key, whose keys say what they are for")
+
+// prepareKeys reads the keys that the configuration gives, or says how the gateway makes its own. It creates nothing.
+func (a *App) prepareKeys() error {
+	if len(a.Keys) == 0 {
+		if a.KeyRotation == nil {
+			a.KeyRotation = new(KeyRotation)
+		}
+		return a.KeyRotation.prepare()
+	}
+	if a.KeyRotation != nil {
+		return errKeysTwice
+	}
+	var err error
+	a.keys, err = loadKeys(a.Keys)
+	return err
+}
+
+// loadKeys reads the configured keys. Each error names the key by its number, its kind and its path, and shows nothing of
+// it.
+func loadKeys(sources []KeySource) ([]validator.Key, error) {
+	var keys []validator.Key
+	from := make(map[string]int)
 	for i, source := range sources {
-		key, err := source.load()
+		loaded, err := source.load()
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
-		keys[i] = key
+		for _, key := range loaded {
+			if earlier, twice := from[key.ID()]; twice {
+				return nil, fmt.Errorf("key %d: %s: the key id %q occurs twice: key %d has it too", i+1, source.kind(), key.ID(), earlier)
+			}
+			from[key.ID()] = i + 1
+		}
+		keys = append(keys, loaded...)
 	}
-	return validator.NewKeySet(keys...)
+	return keys, nil
 }
 
-func (s KeySource) load() (validator.Key, error) {
-	if s.Secret == "" {
-		return validator.Key{}, errors.New("secret: want at least 32 random bytes in base64")
+// kind names what the source is, for errors.
+func (s KeySource) kind() string {
+	if s.File != "" {
+		return "file " + s.File
 	}
-	text, err := caddy.NewReplacer().ReplaceOrErr(s.Secret, true, true)
+	return "secret"
+}
+
+func (s KeySource) load() ([]validator.Key, error) {
+	load := s.loadSecret
+	switch {
+	case s.Secret != "" && s.File != "":
+		return nil, errors.New("want a secret or a file, not both")
+	case s.File != "":
+		load = s.loadFile
+	}
+	keys, err := load()
 	if err != nil {
-		// The error may quote the text that it could not replace, which may be a secret that holds braces.
-		return validator.Key{}, errors.New("secret: a placeholder in it is unknown or empty")
+		return nil, fmt.Errorf("%s: %w", s.kind(), err)
+	}
+	return keys, nil
+}
+
+func (s KeySource) loadSecret() ([]validator.Key, error) {
+	if s.Secret == "" {
+		return nil, errors.New("want at least 32 random bytes in base64")
+	}
+	text, err := expanded(s.Secret)
+	if err != nil {
+		return nil, err
 	}
 	secret, err := decodeBase64(strings.TrimSpace(text))
 	if err != nil {
-		return validator.Key{}, errors.New("secret: not base64 (RFC 4648 section 4 or 5); `openssl rand -base64 32` makes one")
+		return nil, errors.New("not base64 (RFC 4648 section 4 or 5); `openssl rand -base64 32` makes one")
 	}
 	id, err := validator.SecretKeyID(secret)
 	if err != nil {
-		return validator.Key{}, err
+		return nil, err
 	}
-	return validator.NewSecretKey(id, secret)
+	key, err := validator.NewSecretKey(id, secret)
+	if err != nil {
+		return nil, err
+	}
+	return []validator.Key{key}, nil
+}
+
+// maxKeyFile is how large a file of keys may be.
+const maxKeyFile = 1 << 20
+
+func (s KeySource) loadFile() ([]validator.Key, error) {
+	path, err := expanded(s.File)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err // names the path, which is no secret
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxKeyFile {
+		return nil, fmt.Errorf("%s: want a file of 1 MiB at most", path)
+	}
+	keys, err := validator.ReadKeys(text)
+	if err != nil && path != s.File {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, err
+}
+
+// expanded fills in the placeholders of an option. The error does not say what it could not replace: that may be a secret
+// that holds braces.
+func expanded(option string) (string, error) {
+	text, err := caddy.NewReplacer().ReplaceOrErr(option, true, true)
+	if err != nil {
+		return "", errors.New("a placeholder in it is unknown or empty")
+	}
+	return text, nil
 }
 
 // decodeBase64 reads either alphabet of RFC 4648, padded or not.
@@ -67,90 +200,10 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-// keysPath is where the gateway keeps its own keys in Caddy's storage.
-const keysPath = "jwt_session/keys.json"
-
-// keysTimeout is how long reading or making the keys may take, the wait for another gateway that makes them included.
-const keysTimeout = 30 * time.Second
-
-// keyFile is the form of the stored keys.
-type keyFile struct {
-	Keys []storedKey `json:"keys"`
-}
-
-type storedKey struct {
-	ID        string              `json:"kid"`
-	Algorithm validator.Algorithm `json:"alg"`
-	Secret    []byte              `json:"secret"`
-	Created   time.Time           `json:"created"`
-}
-
-// storedKeys reads the gateway's own keys, and makes the first one where there is none. Gateways that share the storage
-// share the keys: the storage's lock lets one of them make it.
-func storedKeys(ctx context.Context, storage certmagic.Storage) (*validator.KeySet, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
-	defer cancel()
-	keys, err := readKeys(ctx, storage)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return keys, err
+// publishesKeys says whether other services can verify tokens: whether there is a key, or will be, with a public half.
+func (a *App) publishesKeys() bool {
+	if a.keys == nil {
+		return a.KeyRotation.algorithm != validator.HS256
 	}
-	if err := storage.Lock(ctx, keysPath); err != nil {
-		return nil, fmt.Errorf("making the first key: locking %s in Caddy's storage: %w", keysPath, err)
-	}
-	defer func() {
-		unlocking, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
-		defer cancel()
-		_ = storage.Unlock(unlocking, keysPath) // a lock that stays is taken over when it is stale
-	}()
-	keys, err = readKeys(ctx, storage)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return keys, err
-	}
-	if err := makeKey(ctx, storage); err != nil {
-		return nil, err
-	}
-	return readKeys(ctx, storage)
-}
-
-func readKeys(ctx context.Context, storage certmagic.Storage) (*validator.KeySet, error) {
-	text, err := storage.Load(ctx, keysPath)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s from Caddy's storage: %w", keysPath, err)
-	}
-	var file keyFile
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&file); err != nil {
-		// The decoder's error may quote what it read.
-		return nil, fmt.Errorf("reading %s from Caddy's storage: not a key file; if it is beyond repair, remove it: "+
-			"a new key is made, and every token counts no more", keysPath)
-	}
-	keys := make([]validator.Key, len(file.Keys))
-	for i, stored := range file.Keys {
-		if stored.Algorithm != validator.HS256 {
-			return nil, fmt.Errorf("reading %s from Caddy's storage: the algorithm %q is not known here",
-				keysPath, stored.Algorithm)
-		}
-		if keys[i], err = validator.NewSecretKey(stored.ID, stored.Secret); err != nil {
-			return nil, fmt.Errorf("reading %s from Caddy's storage: %w", keysPath, err)
-		}
-	}
-	return validator.NewKeySet(keys...)
-}
-
-// makeKey stores a new key: 256 random bits under a random id.
-func makeKey(ctx context.Context, storage certmagic.Storage) error {
-	secret, id := make([]byte, validator.MinSecretBytes), make([]byte, 8)
-	_, _ = rand.Read(secret) // never fails: it ends the process instead
-	_, _ = rand.Read(id)
-	text, err := json.MarshalIndent(keyFile{Keys: []storedKey{{
-		ID: base64.RawURLEncoding.EncodeToString(id), Algorithm: validator.HS256, Secret: secret, Created: time.Now().UTC(),
-	}}}, "", "\t")
-	if err != nil {
-		return fmt.Errorf("making the first key: %w", err)
-	}
-	if err := storage.Store(ctx, keysPath, text); err != nil {
-		return fmt.Errorf("making the first key: writing %s to Caddy's storage: %w", keysPath, err)
-	}
-	return nil
+	return slices.ContainsFunc(a.keys, func(key validator.Key) bool { return key.Algorithm() != validator.HS256 })
 }

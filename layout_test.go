@@ -83,7 +83,7 @@ func (p packages) needs(path string) map[string]bool {
 // The trusted core and what it builds on must not come to depend on the server or on a database, not even by others.
 func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 	listed := listPackages(t)
-	for _, name := range []string{"validator", "sessions", "blacklist", "ledger", "registry"} {
+	for _, name := range []string{"validator", "sessions", "blacklist", "ledger", "registry", "keyring"} {
 		path := modulePath + "/" + name
 		if _, there := listed[path]; !there {
 			t.Errorf("there is no package %s", name)
@@ -107,6 +107,7 @@ func TestLayoutArrowsPointDown(t *testing.T) {
 		"registry":         {},
 		"validator":        {"sessions", "blacklist"},
 		"ledger":           {"sessions", "blacklist"},
+		"keyring":          {"validator", "sessions", "blacklist"},
 		"example/shop":     {},
 		"internal/gateway": {},
 		"example":          {"example/shop", "internal/gateway"},

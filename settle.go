@@ -103,7 +103,7 @@ func (v *visit) mayClear() bool {
 // mint returns the Set-Cookie line with a new token for the session, or nothing where there can be none.
 func (v *visit) mint() string {
 	minter := validator.Minter{
-		Keys: v.gateway.keys, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
+		Keys: v.gateway.keys.Current(), Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
 		Encrypt: v.TokenEncrypt,
 	}
 	token, err := v.mintWith(minter)

@@ -9,11 +9,15 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
+
+// memoryTimeout is how long reading or writing the memory of a store may take.
+const memoryTimeout = 30 * time.Second
 
 // storeMemory is where Caddy's storage holds which store was at a location the last time. A store that has gone, because
 // its disk is not mounted for one, must not be taken for a new one: every revocation would be forgotten.
@@ -28,7 +32,7 @@ func memoryOf(location string) storeMemory {
 
 // recall returns the id of the store, empty where none is known.
 func (m storeMemory) recall(ctx context.Context, storage certmagic.Storage) (string, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), memoryTimeout)
 	defer cancel()
 	text, err := storage.Load(ctx, m.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,7 +50,7 @@ func (m storeMemory) keep(ctx context.Context, storage certmagic.Storage, known 
 	if !ok || store.ID() == known {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), memoryTimeout)
 	defer cancel()
 	if err := storage.Store(ctx, m.path, []byte(store.ID()+"\n")); err != nil {
 		return fmt.Errorf("writing %s to Caddy's storage: %w", m.path, err)

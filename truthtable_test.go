@@ -145,7 +145,7 @@ func checkRow(t *testing.T, mode string, row tableRow, want outcome) {
 // mintFor mints a token as the gateway does, for a session that it need not know.
 func (g *testGateway) mintFor(user, session string) string {
 	g.Helper()
-	return g.mintWith(g.app.open.Load().keys, "shop", user, session)
+	return g.mintWith(g.app.open.Load().keys.Current(), "shop", user, session)
 }
 
 func (g *testGateway) mintWith(keys *validator.KeySet, realm, user, session string) string {

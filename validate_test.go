@@ -176,11 +176,11 @@ func TestValidateKeyErrors(t *testing.T) {
 	zeros := base64.StdEncoding.EncodeToString(make([]byte, 64))
 	repeated := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("secret!", 10)))
 	for _, test := range []struct{ global, want string }{
-		{"key secret " + short, "key 1: loading key: weak key: the secret has 31 bytes, want at least 32 random ones"},
-		{"key secret " + zeros, "key 1: loading key: weak key: the secret repeats a few bytes"},
-		{"key secret " + repeated, "key 1: loading key: weak key"},
-		{"key secret " + goodSecret(1) + "\nkey secret " + short, "key 2: loading key: weak key"},
-		{"key secret " + goodSecret(1) + "\nkey secret " + goodSecret(1), "occurs twice"},
+		{"key secret " + short, "key 1: secret: loading key: weak key: the secret has 31 bytes, want at least 32 random ones"},
+		{"key secret " + zeros, "key 1: secret: loading key: weak key: the secret repeats a few bytes"},
+		{"key secret " + repeated, "key 1: secret: loading key: weak key"},
+		{"key secret " + goodSecret(1) + "\nkey secret " + short, "key 2: secret: loading key: weak key"},
+		{"key secret " + goodSecret(1) + "\nkey secret " + goodSecret(1), `key 2: secret: the key id "ZeTAt2YOwis" occurs twice: key 1 has it too`},
 		{`key secret ""`, "key 1: secret: want at least 32 random bytes in base64"},
 		{"key secret ä" + goodSecret(1), "key 1: secret: not base64"},
 		{"key secret {env.JWT_SESSION_TEST_SECRET}", "key 1: secret: not base64"},

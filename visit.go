@@ -112,7 +112,7 @@ func (v *visit) readToken() {
 	if v.gateway == nil {
 		return
 	}
-	v.token = v.gateway.verifier.Verify(credential, v.now, validator.Route{
+	v.token = v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
 		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
 		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
 	})

@@ -1,0 +1,94 @@
+package jwtsession
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// keyList is the answer to GET /jwt_session/keys.
+type keyList struct {
+	Keys []listedKey `json:"keys"`
+}
+
+// listedKey says of a key what is not secret. Of keys that the configuration gives it is not known when they were made.
+type listedKey struct {
+	ID        string              `json:"kid"`
+	Algorithm validator.Algorithm `json:"alg"`
+	State     keyring.State       `json:"state"`
+	Created   *time.Time          `json:"created,omitempty"`
+	SignsFrom *time.Time          `json:"signs_from,omitempty"`
+	Age       *int64              `json:"age,omitempty"` // in seconds
+}
+
+// listKeys lists the keys that count: the one that signs first.
+func (c *adminCall) listKeys() (any, error) {
+	answer := keyList{Keys: []listedKey{}}
+	if keeper := c.gateway.keeper; keeper != nil {
+		now := c.app.now()
+		for _, key := range keeper.Keys() {
+			age := int64(now.Sub(key.Created) / time.Second)
+			answer.Keys = append(answer.Keys, listedKey{
+				ID: key.ID, Algorithm: key.Algorithm, State: key.State, Created: &key.Created, SignsFrom: &key.SignsFrom, Age: &age,
+			})
+		}
+		return answer, nil
+	}
+	state := keyring.StateSigning
+	for _, key := range c.app.keys {
+		answer.Keys = append(answer.Keys, listedKey{ID: key.ID(), Algorithm: key.Algorithm(), State: state})
+		state = keyring.StateVerifying
+	}
+	return answer, nil
+}
+
+// rotateRequest is the body of POST /jwt_session/keys/rotate.
+type rotateRequest struct {
+	Emergency bool `json:"emergency"`
+}
+
+// rotateAnswer is the answer to it, once the new key is in Caddy's storage.
+type rotateAnswer struct {
+	ID        string              `json:"kid"`
+	Algorithm validator.Algorithm `json:"alg"`
+	SignsFrom time.Time           `json:"signs_from"`
+}
+
+// rotateKeys makes a new key. What was begun is finished, whether or not the operator waits for it.
+func (c *adminCall) rotateKeys() (any, error) {
+	var body rotateRequest
+	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	keeper := c.gateway.keeper
+	if keeper == nil {
+		return nil, apiError(http.StatusConflict, "the keys are those that the configuration gives; to change them, change `key` there")
+	}
+	rotate, action := keeper.Rotate, "key rotated"
+	if body.Emergency {
+		rotate, action = keeper.Replace, "all keys replaced"
+	}
+	ctx := context.WithoutCancel(c.request.Context())
+	key, err := rotate(ctx)
+	if err != nil {
+		c.app.logger.Error("changing the keys", zap.Error(err))
+		return nil, apiError(http.StatusServiceUnavailable, "the keys were not changed: Caddy's storage did not take it; the log says more")
+	}
+	running.rereadKeys(ctx, keeper)
+	c.audit(action, zap.String("kid", key.ID))
+	return rotateAnswer{ID: key.ID, Algorithm: key.Algorithm, SignsFrom: key.SignsFrom}, nil
+}
+
+// rereadKeys lets the other configurations of this process, if there are any during a reload, read the keys again.
+func (r *runningApps) rereadKeys(ctx context.Context, but *keyring.Keeper) {
+	for _, app := range r.all() {
+		if open := app.open.Load(); open != nil && open.keeper != nil && open.keeper != but {
+			_ = open.keeper.Read(ctx) // what fails is reported
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package jwtsession
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+)
+
+func listKeys(t *testing.T) []listedKey {
+	t.Helper()
+	var list keyList
+	adminDo(t, http.MethodGet, "keys", "", "").into(t, &list)
+	return list.Keys
+}
+
+func TestAdminListsKeys(t *testing.T) {
+	g := newKeysGateway(t, "algorithm ES256")
+	g.clock.advance(90 * time.Second)
+	adminPost(t, "keys/rotate", `{}`)
+	g.clock.advance(5 * time.Second)
+	keys := listKeys(t)
+	if len(keys) != 2 || keys[0].State != keyring.StateSigning || keys[1].State != keyring.StateUpcoming ||
+		*keys[0].Age != 95 || *keys[1].Age != 5 || keys[1].SignsFrom.Sub(*keys[1].Created) != 5*time.Minute || keys[0].Algorithm != "ES256" {
+		t.Errorf("the list is %+v", keys)
+	}
+	var raw map[string][]map[string]any
+	adminDo(t, http.MethodGet, "keys", "", "").into(t, &raw)
+	for _, key := range raw["keys"] {
+		for member := range key {
+			if !slices.Contains([]string{"kid", "alg", "state", "created", "signs_from", "age"}, member) {
+				t.Errorf("listed is the member %s", member)
+			}
+		}
+	}
+	if stored, _ := os.ReadFile(filepath.Join(g.dir, "storage", "jwt_session", "keys.json")); !strings.Contains(string(stored), keys[1].ID) {
+		t.Error("the new key is not in Caddy's storage")
+	}
+}
+
+func TestAdminRotateRefuses(t *testing.T) {
+	g := newKeysGateway(t, "")
+	for body, status := range map[string]int{
+		``: http.StatusBadRequest, `[]`: http.StatusBadRequest, `{"emergency": 1}`: http.StatusBadRequest,
+		`{"now": true}`: http.StatusBadRequest, `{"emergency": true, "emergency": false}`: http.StatusBadRequest,
+	} {
+		if got := adminPost(t, "keys/rotate", body); got.status != status {
+			t.Errorf("%s: status %d, want %d", body, got.status, status)
+		}
+	}
+	if got := adminDo(t, http.MethodPost, "keys", "application/json", "{}"); got.status != http.StatusMethodNotAllowed {
+		t.Errorf("POST keys: status %d", got.status)
+	}
+	if keys := listKeys(t); len(keys) != 1 {
+		t.Errorf("a refused request made a key: %+v", keys)
+	}
+	path := filepath.Join(g.dir, "storage", "jwt_session", "keys.json")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := adminPost(t, "keys/rotate", `{}`); got.status != http.StatusServiceUnavailable {
+		t.Errorf("without the file: status %d", got.status)
+	}
+	g.withToken()
+
+	explicit := newKeysGateway(t, "key secret "+goodSecret(1)+"\nkey secret "+goodSecret(2))
+	for _, body := range []string{`{}`, `{"emergency": true}`} {
+		if got := adminPost(t, "keys/rotate", body); got.status != http.StatusConflict || !strings.Contains(got.body, "`key`") {
+			t.Errorf("%s with keys of the configuration: status %d, %s", body, got.status, got.body)
+		}
+	}
+	keys := listKeys(t)
+	if len(keys) != 2 || keys[0].State != keyring.StateSigning || keys[1].State != keyring.StateVerifying || keys[0].Created != nil ||
+		keys[0].ID != joseHeaderOf(t, explicit.withToken().cookies[tokenName]).Kid {
+		t.Errorf("the list is %+v", keys)
+	}
+}
+
+// Every token dies with the next request, and who has an active session gets another one without a sign-in.
+func TestAdminEmergency(t *testing.T) {
+	g := newKeysGateway(t, "")
+	b := g.withToken()
+	g.expectVia(b.get("/stateless"), "token", "")
+	old := b.cookies[tokenName]
+	adminPost(t, "keys/rotate", `{}`) // one more key that must go
+	var rotated rotateAnswer
+	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &rotated)
+	if keys := listKeys(t); len(keys) != 1 || keys[0].ID != rotated.ID || keys[0].State != keyring.StateSigning {
+		t.Errorf("the keys are %+v", keys)
+	}
+	if response := b.get("/stateless"); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the token alone: status %d", response.StatusCode)
+	}
+	b.cookies[tokenName] = old
+	g.expectVia(b.get("/page"), "session", "set")
+	if questions := g.legacy.questions(); questions != 1 {
+		t.Errorf("the application was asked %d times", questions)
+	}
+	if kid := joseHeaderOf(t, b.cookies[tokenName]).Kid; kid != rotated.ID {
+		t.Errorf("the new token is of the key %s, want %s", kid, rotated.ID)
+	}
+	g.expectVia(b.get("/stateless"), "token", "")
+	if log := g.log(); strings.Count(log, `"all keys replaced"`) != 1 || strings.Contains(log, old) {
+		t.Errorf("the log does not say it once:\n%s", log)
+	}
+}
+
+// During a reload two configurations are there. An emergency is in force in both.
+func TestAdminEmergencyReachesTheOtherConfiguration(t *testing.T) {
+	g := newKeysGateway(t, "")
+	b := g.withToken()
+	next := &testGateway{T: t, legacy: g.legacy, clock: g.clock, dir: t.TempDir(), storage: filepath.Join(g.dir, "storage")}
+	next.load(gatewayOptions{site: keysSiteFor("")})
+	if got := adminPost(t, "keys/rotate", `{"emergency": true}`); got.status != http.StatusOK {
+		t.Fatalf("status %d", got.status)
+	}
+	g.expectVia(b.get("/page"), "session", "set")
+	if ids := []string{g.app.keeper.Keys()[0].ID, next.app.keeper.Keys()[0].ID}; ids[0] != ids[1] {
+		t.Errorf("the configurations sign with %v", ids)
+	}
+}
+
+// eventWitness is a handler of Caddy's events that remembers them.
+type eventWitness struct{}
+
+var witnessedEvents struct {
+	mutex  sync.Mutex
+	events []string
+}
+
+func init() { caddy.RegisterModule(eventWitness{}) }
+
+func (eventWitness) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "events.handlers.jwt_session_witness", New: func() caddy.Module { return new(eventWitness) }}
+}
+
+func (eventWitness) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
+
+func (eventWitness) Handle(_ context.Context, event caddy.Event) error {
+	data, err := json.Marshal(event.Data)
+	witnessedEvents.mutex.Lock()
+	defer witnessedEvents.mutex.Unlock()
+	witnessedEvents.events = append(witnessedEvents.events, string(event.Origin().CaddyModule().ID)+" "+event.Name()+" "+string(data))
+	return err
+}
+
+func TestEvents(t *testing.T) {
+	legacy, dir := newLegacyApp(t), t.TempDir()
+	globals := strings.Replace(storeGlobals(filepath.Join(dir, "store"), filepath.Join(dir, "storage"), ""), "admin off", `admin off
+	events {
+		on key_published jwt_session_witness
+		on keys_replaced jwt_session_witness
+		on key_signing   jwt_session_witness
+		on revocation    jwt_session_witness
+	}`, 1)
+	if err := loadText(t, globals+site(freeAddress(t), "shop", "", legacy)); err != nil {
+		t.Fatal(err)
+	}
+	witnessedEvents.mutex.Lock()
+	witnessedEvents.events = nil // apps start in any order, so that of the first key may have come too early
+	witnessedEvents.mutex.Unlock()
+	var second, third rotateAnswer
+	adminPost(t, "keys/rotate", `{}`).into(t, &second)
+	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &third)
+	adminPost(t, "revocations", `{"realm": "shop", "user": "alice"}`)
+	adminPost(t, "revocations", `{"realm": "shop", "user": "alice", "lift": true}`)
+	witnessedEvents.mutex.Lock()
+	defer witnessedEvents.mutex.Unlock()
+	want := []struct{ name, data string }{
+		{"key_published", second.ID}, {"key_signing", third.ID}, {"keys_replaced", third.ID},
+		{"revocation", `{"kind":"user","realm":"shop"}`}, {"revocation", `"lifted"`},
+	}
+	if len(witnessedEvents.events) != len(want) {
+		t.Fatalf("got the events %q", witnessedEvents.events)
+	}
+	for i, event := range witnessedEvents.events {
+		if !strings.HasPrefix(event, "jwt_session "+want[i].name+" ") || !strings.Contains(event, want[i].data) || strings.Contains(event, "alice") {
+			t.Errorf("event %d is %s, want %v", i+1, event, want[i])
+		}
+	}
+}

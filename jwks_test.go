@@ -1,0 +1,161 @@
+package jwtsession
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// publishedKeys reads the key set as a service does that verifies tokens.
+func publishedKeys(t *testing.T, response reply) jose.JSONWebKeySet {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(response.body), &set); err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// A service verifies our tokens with what is published, and a library of another maker.
+func TestJWKSVerifiesTokens(t *testing.T) {
+	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
+		t.Run(algorithm, func(t *testing.T) {
+			g := newKeysGateway(t, "algorithm "+algorithm)
+			b := g.withToken()
+			token, err := jwt.ParseSigned(b.cookies[tokenName], []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var claims jwt.Claims
+			if err := token.Claims(publishedKeys(t, b.get("/jwks.json")), &claims); err != nil || claims.Subject != "alice" {
+				t.Errorf("%v: the claims are %+v", err, claims)
+			}
+		})
+	}
+}
+
+func TestJWKSHeaders(t *testing.T) {
+	g := newKeysGateway(t, "algorithm EdDSA")
+	b := g.browser()
+	got := b.get("/jwks.json")
+	etag := got.Header.Get("ETag")
+	if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "application/jwk-set+json" ||
+		got.Header.Get("Cache-Control") != "public, max-age=145, must-revalidate" || len(etag) < 10 || got.received != nil {
+		t.Errorf("GET: status %d, header %v", got.StatusCode, got.Header)
+	}
+	if head := b.do(http.MethodHead, "/jwks.json"); head.StatusCode != http.StatusOK || head.body != "" ||
+		head.Header.Get("ETag") != etag || head.Header.Get("Content-Length") != fmt.Sprint(len(got.body)) {
+		t.Errorf("HEAD: status %d, header %v", head.StatusCode, head.Header)
+	}
+	for _, known := range []string{etag, "W/" + etag, `"x", ` + etag, "*"} {
+		if again := b.get("/jwks.json", "If-None-Match: "+known); again.StatusCode != http.StatusNotModified || again.body != "" ||
+			again.Header.Get("Cache-Control") == "" {
+			t.Errorf("If-None-Match %s: status %d", known, again.StatusCode)
+		}
+	}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+		if refused := b.do(method, "/jwks.json"); refused.StatusCode != http.StatusMethodNotAllowed || refused.Header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: status %d, Allow %q", method, refused.StatusCode, refused.Header.Get("Allow"))
+		}
+	}
+	if b.get("/other.json").StatusCode != http.StatusUnauthorized {
+		t.Error("another path is answered with the keys")
+	}
+	adminPost(t, "keys/rotate", `{}`)
+	if again := b.get("/jwks.json", "If-None-Match: "+etag); again.StatusCode != http.StatusOK || again.Header.Get("ETag") == etag {
+		t.Errorf("after a change: status %d", again.StatusCode)
+	}
+}
+
+// What a cache may remember is fetched anew before a key signs that it does not know.
+func TestJWKSMaxAge(t *testing.T) {
+	for delay, want := range map[time.Duration]time.Duration{
+		time.Second: 0, 10 * time.Second: 0, 30 * time.Second: 10 * time.Second, 5 * time.Minute: 145 * time.Second,
+		24 * time.Hour: 5 * time.Minute,
+	} {
+		app := &App{KeyRotation: &KeyRotation{KeyDelay: caddy.Duration(delay)}}
+		if got := app.keysMaxAge(); got != want {
+			t.Errorf("key_delay %s: max-age %s, want %s", delay, got, want)
+		}
+	}
+}
+
+// A new key is published before it signs, and no secret or private part ever.
+func TestJWKSHoldsUpcomingKeysAndNothingPrivate(t *testing.T) {
+	g := newKeysGateway(t, "algorithm RS256")
+	b := g.browser()
+	var rotated rotateAnswer
+	adminPost(t, "keys/rotate", `{}`).into(t, &rotated)
+	response := b.get("/jwks.json")
+	set := publishedKeys(t, response)
+	if len(set.Keys) != 2 || len(set.Key(rotated.ID)) != 1 || set.Keys[0].KeyID == rotated.ID {
+		t.Errorf("published are %s", response.body)
+	}
+	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid == rotated.ID {
+		t.Error("the new key signs already")
+	}
+	g.clock.advance(time.Duration(defaultKeyDelay))
+	g.app.keeper.Keys() // looks at the clock
+	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid != rotated.ID {
+		t.Error("the new key does not sign")
+	}
+
+	secret := keyJWK(t, []byte("0123456789abcdefghijklmnopqrstuv"), "hs", "HS256")
+	private := newPrivateKey(t, "RS256")
+	explicit := newTestGatewayWith(t, gatewayOptions{
+		global: "key file " + writeKeyFile(t, secret) + "\nkey file " + writeKeyFile(t, keyJWK(t, private, "rs", "RS256")),
+		site:   keysSiteFor("key file"),
+	})
+	body := explicit.browser().get("/jwks.json").body
+	for _, text := range []string{response.body, body} {
+		var keys struct{ Keys []map[string]string }
+		if err := json.Unmarshal([]byte(text), &keys); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys.Keys {
+			for member := range key {
+				if !slices.Contains([]string{"kty", "kid", "alg", "use", "n", "e"}, member) {
+					t.Errorf("published is the member %s", member)
+				}
+			}
+		}
+	}
+	if set := publishedKeys(t, reply{body: body}); len(set.Keys) != 1 || set.Keys[0].KeyID != "rs" {
+		t.Errorf("of a secret and a private key are published: %s", body)
+	}
+}
+
+func TestJWKSOfSecretsIsRefused(t *testing.T) {
+	secretFile := writeKeyFile(t, keyJWK(t, []byte("0123456789abcdefghijklmnopqrstuv"), "hs", "HS256"))
+	for _, global := range []string{"", "algorithm HS256", "key secret " + goodSecret(1), "key file " + secretFile} {
+		err := validateSite(t, global, "jwt_session_jwks /jwks.json\njwt_session shop")
+		checkInvalid(t, err, global, "set algorithm ES256, EdDSA or RS256")
+	}
+	for text, want := range map[string]string{
+		"jwt_session_jwks /a /b":              `unexpected argument "/b"`,
+		"jwt_session_jwks /a {\nmax_age 1\n}": `unknown option "max_age"`,
+	} {
+		checkAdaptError(t, "http:// {\n"+text+"\n}", want)
+	}
+}
+
+// Wherever it stands in the site, it answers before the gate and before Caddy's own sign-in.
+func TestJWKSIsOrderedFirst(t *testing.T) {
+	adapted := string(adaptText(t, "{\nadmin off\n}\nhttp:// {\nbasic_auth {\na b\n}\njwt_session_strip\njwt_session shop\njwt_session_jwks\n}"))
+	last := -1
+	for _, handler := range []string{`"jwt_session_jwks"`, `"jwt_session_strip"`, `"jwt_session"`, `"authentication"`} {
+		at := strings.Index(adapted, handler)
+		if at <= last {
+			t.Errorf("%s stands at %d, want it behind %d: %s", handler, at, last, adapted)
+		}
+		last = at
+	}
+}

@@ -1,0 +1,277 @@
+package keyring
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// Path is where the file of keys is in the storage.
+const Path = "jwt_session/keys.json"
+
+const (
+	// readEvery is how often the file is read.
+	readEvery = 10 * time.Second
+
+	// timeout bounds one reading or one change of the file, the wait for another gateway that changes it included.
+	timeout = 30 * time.Second
+)
+
+// Storage is what the keys are kept in. Load returns an error that is [fs.ErrNotExist] where there is no such key; Store
+// replaces all of a value or nothing; Lock excludes all others that use the storage. Caddy's storage is one.
+type Storage interface {
+	Lock(ctx context.Context, name string) error
+	Unlock(ctx context.Context, name string) error
+	Load(ctx context.Context, key string) ([]byte, error)
+	Store(ctx context.Context, key string, value []byte) error
+}
+
+// Options are those of one gateway. All of them but the functions Report and Changed are required.
+type Options struct {
+	// Algorithm is that of new keys.
+	Algorithm validator.Algorithm
+	// RotateEvery is how long a key signs before the next one does.
+	RotateEvery time.Duration
+	// KeyDelay is how long before it signs a new key is published. It is less than RotateEvery.
+	KeyDelay time.Duration
+	// TokenLifetime is that of the longest lived tokens that this gateway mints.
+	TokenLifetime time.Duration
+
+	// Now is the clock.
+	Now func() time.Time
+	// Report is told of what fails in the background, each time that it does. The gateway goes on with the keys that it has.
+	Report func(error)
+	// Changed is told of changes, after they are in force here. It may block the background, and no request but the one
+	// that made the change.
+	Changed func(Change)
+}
+
+// ErrMissing is returned, wrapped, where the file of keys has gone. A running gateway goes on with the keys that it has.
+var ErrMissing = errors.New("it has gone")
+
+// Keeper keeps the keys of one gateway as the storage has them. Its methods may be called from several goroutines.
+type Keeper struct {
+	storage Storage
+	options Options
+	ring    *validator.KeyRing
+
+	changing sync.Mutex // held while the file is changed, so that one of this process does not wait for the lock of another
+	reread   reread
+
+	mutex   sync.Mutex
+	known   known
+	begun   uint64 // counts readings of the file, in the order in which they began
+	applied uint64 // the one that known is of
+	plan    plan   // what it amounts to
+	untold  []Change
+}
+
+// known is the file as it was read the last time that it could be understood.
+type known struct {
+	text []byte
+	file file
+	keys map[string]validator.Key
+}
+
+// Open reads the keys. It makes the first one where there is no file, and writes down what this gateway needs of those
+// that share it. The error names the file.
+func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error) {
+	if options.Report == nil {
+		options.Report = func(error) {}
+	}
+	if options.Changed == nil {
+		options.Changed = func(Change) {}
+	}
+	k := &Keeper{storage: storage, options: options, ring: new(validator.KeyRing)}
+	ctx = context.WithoutCancel(ctx) // of the configuration: what is begun is finished
+	err := k.read(ctx)
+	if err != nil && !errors.Is(err, ErrMissing) {
+		return nil, err
+	}
+	if err != nil || k.hasToWrite() {
+		if _, err := k.change(ctx, Published, k.begin); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// Ring returns what always holds the keys of the moment.
+func (k *Keeper) Ring() *validator.KeyRing { return k.ring }
+
+// Run keeps the keys up to date until the context ends: it reads the file every 10 seconds, and whenever by the clock
+// something changes.
+func (k *Keeper) Run(ctx context.Context) {
+	for {
+		k.tick(ctx)
+		timer := time.NewTimer(k.pause())
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// minPause keeps a gateway whose changes fail from trying them without a pause.
+const minPause = 50 * time.Millisecond
+
+// pause returns how long nothing has to be done.
+func (k *Keeper) pause() time.Duration {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	pause := readEvery
+	if !k.plan.next.IsZero() {
+		pause = min(pause, k.plan.next.Sub(k.options.Now()))
+	}
+	return max(pause, minPause)
+}
+
+// tick does what is to be done now.
+func (k *Keeper) tick(ctx context.Context) {
+	k.progress() // by what is known, before the storage may keep us waiting
+	if err := k.Read(ctx); err != nil {
+		return
+	}
+	if !k.hasToWrite() {
+		return
+	}
+	if _, err := k.change(ctx, Published, k.renew); err != nil && ctx.Err() == nil {
+		k.options.Report(err)
+	}
+}
+
+// Read reads the file and takes over what it says. What fails is reported too.
+func (k *Keeper) Read(ctx context.Context) error {
+	err := k.read(ctx)
+	if err != nil && ctx.Err() == nil {
+		k.options.Report(err)
+	}
+	return err
+}
+
+func (k *Keeper) read(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	reading := k.nextReading()
+	loaded, err := k.load(ctx)
+	if err != nil {
+		return err
+	}
+	defer k.tell()
+	return k.apply(reading, loaded)
+}
+
+func (k *Keeper) nextReading() uint64 {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	k.begun++
+	return k.begun
+}
+
+// memory returns what is known of the file.
+func (k *Keeper) memory() known {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.known
+}
+
+// load reads the file and its keys.
+func (k *Keeper) load(ctx context.Context) (known, error) {
+	text, err := k.storage.Load(ctx, Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, ErrMissing)
+	}
+	if err != nil {
+		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, err)
+	}
+	last := k.memory()
+	if last.text != nil && bytes.Equal(text, last.text) { // an empty file is not the one before the first
+		return last, nil
+	}
+	loaded := known{text: bytes.Clone(text)}
+	if loaded.file, err = readFile(text); err == nil {
+		loaded.keys, err = loaded.file.load(last)
+	}
+	if err != nil {
+		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w; if it is beyond repair, remove it and start again: "+
+			"a new key is made, and every token counts no more", Path, err)
+	}
+	return loaded, nil
+}
+
+// apply puts a reading in force, unless a later one is in force already: a slow one must not bring back what has been
+// dropped meanwhile.
+func (k *Keeper) apply(reading uint64, loaded known) error {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if reading <= k.applied {
+		return nil
+	}
+	k.applied, k.known = reading, loaded
+	return k.advance()
+}
+
+// progress puts in force what has changed by the clock.
+func (k *Keeper) progress() {
+	k.mutex.Lock()
+	err := k.advance()
+	k.mutex.Unlock()
+	if err != nil {
+		k.options.Report(err)
+	}
+	k.tell()
+}
+
+// advance fills the ring with what the known file amounts to now. The mutex is held.
+func (k *Keeper) advance() error {
+	last, next := k.plan, k.planOf(k.known.file, k.options.Now())
+	if slices.EqualFunc(last.keys, next.keys, entry.isSameKey) {
+		k.plan = next
+		return nil
+	}
+	keys := make([]validator.Key, len(next.keys))
+	for i, entry := range next.keys {
+		keys[i] = k.known.keys[entry.ID]
+	}
+	set, err := validator.NewKeySet(keys...)
+	if err != nil {
+		return err
+	}
+	k.ring.Set(set)
+	k.plan = next
+	if len(last.keys) > 0 && last.keys[0].ID != next.keys[0].ID {
+		k.untold = append(k.untold, Change{Kind: Signing, Key: k.info(next.keys[0])})
+	}
+	return nil
+}
+
+func (k *Keeper) planOf(f file, now time.Time) plan {
+	return planOf(f, k.options.Algorithm, k.options.RotateEvery, k.options.KeyDelay, now)
+}
+
+// tell tells of the changes that are in force. No lock is held while it does.
+func (k *Keeper) tell() {
+	k.mutex.Lock()
+	changes := k.untold
+	k.untold = nil
+	k.mutex.Unlock()
+	for _, change := range changes {
+		k.options.Changed(change)
+	}
+}
+
+// hasToWrite says whether something of this gateway is missing in the file.
+func (k *Keeper) hasToWrite() bool {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.plan.due || !k.known.file.isRaised(k.options)
+}

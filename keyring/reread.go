@@ -1,0 +1,76 @@
+package keyring
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// rereadEvery is how often the file is read at most because of tokens with an unknown key id, which anybody can send.
+	rereadEvery = time.Second
+
+	// rereadPatience is how long a request waits for that.
+	rereadPatience = 500 * time.Millisecond
+)
+
+// reread is the reading that requests wait for whose token bears an unknown key id. The zero value is ready to use.
+type reread struct {
+	mutex  sync.Mutex
+	last   time.Time     // when the last one began
+	ended  chan struct{} // closed when the one under way ends; nil: none is
+	closed bool
+	all    sync.WaitGroup
+}
+
+// Reread reads the file because a token bears an unknown key id, and says whether the token is to be verified again. One
+// reading a second is begun at most, whatever the number of such tokens; requests that come during it wait for it too, for
+// a short time. Where Reread returns false the key is not known.
+func (k *Keeper) Reread(ctx context.Context) bool {
+	ended := k.beginReread()
+	if ended == nil {
+		return false
+	}
+	timer := time.NewTimer(rereadPatience)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// beginReread returns what is closed when the reading under way ends, and begins one first if it may; else nil.
+func (k *Keeper) beginReread() <-chan struct{} {
+	r, now := &k.reread, k.options.Now()
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.ended != nil {
+		return r.ended
+	}
+	// A clock that was put back must not keep the file from being read.
+	if since := now.Sub(r.last); r.closed || 0 <= since && since < rereadEvery {
+		return nil
+	}
+	ended := make(chan struct{})
+	r.last, r.ended = now, ended
+	r.all.Go(func() {
+		_ = k.Read(context.Background()) // it reports what fails
+		r.mutex.Lock()
+		defer r.mutex.Unlock()
+		r.ended = nil
+		close(ended)
+	})
+	return ended
+}
+
+// Close waits for the last reading that a request began; none is begun after it. The keys stay in the ring: requests may
+// still be under way.
+func (k *Keeper) Close() {
+	k.reread.mutex.Lock()
+	k.reread.closed = true
+	k.reread.mutex.Unlock()
+	k.reread.all.Wait()
+}

@@ -1,0 +1,206 @@
+package jwtsession
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fleet is two gateways, each in a process of its own and with a store of its own, that share Caddy's storage, and one
+// application behind both.
+type fleet struct {
+	*testing.T
+
+	legacy   *legacyApp
+	storage  string
+	gateways [2]*outpost
+
+	mutex    sync.Mutex
+	keyIDs   map[string]bool // of all tokens that were set
+	requests int
+	refused  map[string]int // requests whose token was passed over, by the reason
+}
+
+// fleetSite tells what spoke for the user, and why a token was passed over.
+const fleetSite = `
+http://%s {
+	jwt_session shop {
+		whoami /whoami json user
+		token_lifetime 4s
+	}
+	request_header X-Via {http.jwt_session.via}
+	request_header X-Reason {http.jwt_session.reason}
+	reverse_proxy %s
+}
+`
+
+func newFleet(t *testing.T, global string) *fleet {
+	t.Helper()
+	f := &fleet{
+		T: t, legacy: newLegacyApp(t), storage: filepath.Join(t.TempDir(), "storage"),
+		keyIDs: make(map[string]bool), refused: make(map[string]int),
+	}
+	for i := range f.gateways {
+		address := freeAddress(t)
+		f.gateways[i] = &outpost{
+			T: t, legacy: f.legacy, address: address, admin: freeAddress(t), dir: t.TempDir(), store: filepath.Join(t.TempDir(), "store"),
+			storage: f.storage, global: global, site: fmt.Sprintf(fleetSite, address, f.legacy.address()),
+		}
+		f.gateways[i].start()
+	}
+	return f
+}
+
+// use is what visitors do until they are told to stop: each has a session, and goes to one gateway after the other.
+func (f *fleet) use(visitors int) (stop func()) {
+	ended := make(chan struct{})
+	var all sync.WaitGroup
+	for range visitors {
+		b := browserAt(f.T, "")
+		b.cookies["session"] = f.legacy.signIn("alice")
+		all.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-ended:
+					return
+				default:
+					b.url = "http://" + f.gateways[i%2].address
+					f.visit(b)
+				}
+			}
+		})
+	}
+	var once sync.Once
+	stop = func() { once.Do(func() { close(ended); all.Wait() }) }
+	f.Cleanup(stop)
+	return stop
+}
+
+// visit sends one request, which must come to the application as alice's.
+func (f *fleet) visit(b *browser) {
+	before := b.cookies[tokenName]
+	response := b.get("/page")
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.requests++
+	if response.StatusCode != http.StatusOK || response.received.user(f.T) != "alice" {
+		f.Errorf("status %d: somebody with a session is signed out", response.StatusCode)
+		return
+	}
+	if reason := response.received.Header.Get("X-Reason"); before != "" && strings.HasPrefix(reason, "token_") {
+		f.refused[reason]++
+	}
+	if token := b.cookies[tokenName]; token != before && token != "" {
+		f.keyIDs[joseHeaderOf(f.T, token).Kid] = true
+	}
+}
+
+// until waits for what the visitors see.
+func (f *fleet) until(what string, reached func() bool) {
+	f.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		f.mutex.Lock()
+		done := reached()
+		f.mutex.Unlock()
+		if done || f.Failed() {
+			return
+		}
+		if time.Now().After(deadline) {
+			f.Fatalf("never came: %s; %d requests, keys %v\n%s", what, f.requests, f.keyIDs, f.gateways[0].output.String())
+		}
+		for _, gateway := range f.gateways {
+			gateway.alive()
+		}
+		f.gateways[0].isUp() // takes a moment, which is all that is wanted here
+	}
+}
+
+// Two gateways on one storage change their keys under load, and no token is refused because of its key.
+func TestRotationUnderLoad(t *testing.T) {
+	f := newFleet(t, "algorithm ES256\nrotate_every 3s\nkey_delay 2s")
+	stop := f.use(4)
+	f.until("three changes of the key that signs", func() bool { return len(f.keyIDs) >= 4 })
+	stop()
+	t.Logf("%d requests, %d keys, passed over: %v", f.requests, len(f.keyIDs), f.refused)
+	for reason, count := range f.refused {
+		if reason != "token_expired" { // a machine that stops for seconds
+			t.Errorf("%d tokens were passed over: %s", count, reason)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(f.storage, "jwt_session", "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Keys []struct {
+			SignsFrom time.Time `json:"signs_from"`
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for i, key := range file.Keys {
+		for _, other := range file.Keys[:i] {
+			if apart := key.SignsFrom.Sub(other.SignsFrom).Abs(); apart < 3*time.Second {
+				t.Errorf("two keys sign %s apart: both gateways made one", apart)
+			}
+		}
+	}
+}
+
+// An emergency under load: old tokens are dead on the next request, and nobody with an active session is signed out.
+func TestEmergencyUnderLoad(t *testing.T) {
+	f := newFleet(t, "")
+	stop := f.use(4)
+	f.until("tokens", func() bool { return f.requests > 100 && len(f.keyIDs) > 0 })
+	first := f.gateways[0]
+	witness := browserAt(t, first.address)
+	witness.cookies["session"] = f.legacy.signIn("alice")
+	f.visit(witness)
+	old := witness.cookies[tokenName]
+	response, err := first.request(http.MethodPost, "http://"+first.admin+adminPath+"keys/rotate", `{"emergency": true}`)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("emergency: %v, status %d", err, response.StatusCode)
+	}
+	var rotated rotateAnswer
+	if err := json.NewDecoder(response.Body).Decode(&rotated); err != nil {
+		t.Fatal(err)
+	}
+
+	// The old token, on the gateway that was told: with the very next request.
+	next := witness.get("/page")
+	if reason := next.received.Header.Get("X-Reason"); reason != "token_unknown_key" || next.received.Header.Get("X-Via") != "session" {
+		t.Errorf("the old token: by the %s, reason %q", next.received.Header.Get("X-Via"), reason)
+	}
+	if kid := joseHeaderOf(t, witness.cookies[tokenName]).Kid; next.tokenSet() != "set" || kid != rotated.ID {
+		t.Errorf("the token cookie is %q, its key %s, want %s", next.tokenSet(), kid, rotated.ID)
+	}
+
+	// On the other gateway: as soon as a new token comes there, which the visitors bring.
+	witness.url = "http://" + f.gateways[1].address
+	fresh := witness.cookies[tokenName]
+	f.until("the other gateway", func() bool {
+		witness.cookies[tokenName] = fresh
+		if by := witness.get("/page").received.Header.Get("X-Via"); by != "token" {
+			return false
+		}
+		witness.cookies[tokenName] = old
+		if by := witness.get("/page").received.Header.Get("X-Via"); by != "session" {
+			t.Errorf("the old token on the other gateway: by the %s", by)
+		}
+		return true
+	})
+	seen := f.requests
+	f.until("visitors after it", func() bool { return f.requests > seen+100 && f.keyIDs[rotated.ID] })
+	stop()
+	t.Logf("%d requests, passed over: %v", f.requests, f.refused)
+	if strings.Contains(first.output.String(), old) {
+		t.Error("a token is in the log")
+	}
+}
