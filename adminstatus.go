@@ -16,6 +16,7 @@ import (
 type statusAnswer struct {
 	Store    storeStatus            `json:"store"`
 	Counts   countStatus            `json:"counts"`
+	Keys     []listedKey            `json:"keys"`
 	Requests requestStatus          `json:"requests"`
 	LookUps  lookUpStatus           `json:"look_ups"`
 	Tokens   tokenStatus            `json:"tokens"`
@@ -79,7 +80,7 @@ func statusOf(ctx context.Context, app *App, open *gateway) statusAnswer {
 	counts, err := open.ledger.Count(ctx)
 	countStoreError(err)
 	status := statusAnswer{
-		Store: app.storeStatus(), Counts: countsOf(counts), Requests: requestsSoFar(), Tokens: tokensSoFar(),
+		Store: app.storeStatus(), Counts: countsOf(counts), Keys: app.listedKeys(open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
 		Shadow: countsBy(shadowMismatchesTotal, "reason"), Realms: app.realmStatus(), Since: processBegan.UTC(),
 	}
 	status.Store.Answers = err == nil

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
@@ -67,6 +68,9 @@ func TestStatus(t *testing.T) {
 	}
 	if after.Store.Engine != "badger" || after.Store.Location != filepath.Join(g.dir, "store") || !after.Store.Answers {
 		t.Errorf("store: %+v", after.Store)
+	}
+	if len(after.Keys) != 1 || after.Keys[0].State != keyring.StateSigning || after.Keys[0].Age == nil {
+		t.Errorf("keys: %+v", after.Keys)
 	}
 	tally, earlier := after.Realms["shop"].Whoami, before.Realms["shop"].Whoami
 	for outcome, want := range map[string]uint64{outcomeIdentified: 1, outcomeNobody: 1, outcomeCouldNotTell: 1} {

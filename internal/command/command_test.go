@@ -258,3 +258,40 @@ func TestBench(t *testing.T) {
 		t.Errorf("it left %v: %v", left, err)
 	}
 }
+
+// A normal rotation is noticed by nobody; with an emergency every token is dead, and who has an active session gets
+// another one with the next request.
+func TestRotatingKeys(t *testing.T) {
+	s := newSite(t, "jwt_session {\n\t\tkey_delay 1m\n\t}")
+	bob := &visitor{site: s, session: "bobs-cookie"}
+	s.signIn(bob.session, "bob")
+	bob.want(200, "bob by session")
+	s.caddy("", "keys", "list").done(t, "KID", "HS256", "signing", "ago")
+	s.caddy("", "keys", "rotate").done(t, "Key ", " signs in ")
+	bob.want(200, "bob by token")
+	var list struct {
+		Keys []struct{ KID, State string }
+	}
+	s.caddy("", "keys", "list", "--json").done(t).into(t, &list)
+	if len(list.Keys) != 2 {
+		t.Errorf("%d keys are listed", len(list.Keys))
+	}
+	before := bob.token
+	s.caddy("", "keys", "rotate", "--emergency").done(t, "every token is dead")
+	bob.want(200, "bob by session")
+	if bob.token == before {
+		t.Error("there is no new token")
+	}
+	bob.want(200, "bob by token")
+	s.caddy("", "keys", "list", "--json").done(t).into(t, &list)
+	if len(list.Keys) != 1 {
+		t.Errorf("after an emergency %d keys are listed", len(list.Keys))
+	}
+	s.caddy("", "status").done(t, "Keys         ", "signing")
+}
+
+func TestRotatingConfiguredKeys(t *testing.T) {
+	s := newSite(t, "jwt_session {\n\t\tkey secret MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n\t}")
+	s.caddy("", "keys", "rotate").ended(t, 1, "the keys are those that the configuration gives")
+	s.caddy("", "keys", "list").done(t, "by configuration")
+}

@@ -227,9 +227,18 @@ type visitor struct {
 // get asks for a page, keeps the token, and returns the status and who the application was told it is, by what.
 func (v *visitor) get() (int, string) {
 	v.Helper()
-	request, err := http.NewRequestWithContext(v.Context(), http.MethodGet, "http://"+v.config.Listen+"/", nil)
+	status, body, err := v.ask()
 	if err != nil {
 		v.Fatal(err)
+	}
+	return status, body
+}
+
+// ask is get for goroutines of their own.
+func (v *visitor) ask() (int, string, error) {
+	request, err := http.NewRequestWithContext(v.Context(), http.MethodGet, "http://"+v.config.Listen+"/", nil)
+	if err != nil {
+		return 0, "", err
 	}
 	request.AddCookie(&http.Cookie{Name: "session", Value: v.session})
 	if v.token != "" {
@@ -237,19 +246,16 @@ func (v *visitor) get() (int, string) {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		v.Fatal(err)
+		return 0, "", err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		v.Fatal(err)
-	}
 	for _, cookie := range response.Cookies() {
 		if cookie.Name == "jwt_shop" {
 			v.token = cookie.Value
 		}
 	}
-	return response.StatusCode, string(body)
+	return response.StatusCode, string(body), err
 }
 
 func (v *visitor) want(status int, who string) {
