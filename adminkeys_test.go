@@ -190,3 +190,31 @@ func TestEvents(t *testing.T) {
 		}
 	}
 }
+
+// A configuration that has opened, but not started, is not told of an emergency: it finds out when it starts.
+func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
+	g := newKeysGateway(t, "")
+	next := &testGateway{T: t, legacy: g.legacy, clock: g.clock, dir: t.TempDir(), storage: filepath.Join(g.dir, "storage")}
+	ctx, err := caddy.ProvisionContext(next.adapt(gatewayOptions{site: keysSiteFor("")}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := ctx.App("jwt_session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := loaded.(*App)
+	app.now = g.clock.Now
+	t.Cleanup(func() { _ = app.Cleanup() })
+	if _, err := app.gateway(); err != nil {
+		t.Fatal(err)
+	}
+	var rotated rotateAnswer
+	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &rotated)
+	if err := app.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if keys := app.keeper.Keys(); len(keys) != 1 || keys[0].ID != rotated.ID {
+		t.Errorf("it starts with %+v", keys)
+	}
+}

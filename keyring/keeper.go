@@ -91,6 +91,7 @@ func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error
 	}
 	k := &Keeper{storage: storage, options: options, ring: new(validator.KeyRing)}
 	ctx = context.WithoutCancel(ctx) // of the configuration: what is begun is finished
+	defer k.tell()
 	err := k.read(ctx)
 	if err != nil && !errors.Is(err, ErrMissing) {
 		return nil, err
@@ -155,9 +156,11 @@ func (k *Keeper) Read(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		k.options.Report(err)
 	}
+	k.tell()
 	return err
 }
 
+// read is Read without a word to anybody.
 func (k *Keeper) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -166,7 +169,6 @@ func (k *Keeper) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer k.tell()
 	return k.apply(reading, loaded)
 }
 

@@ -461,3 +461,19 @@ func TestRunDoesNotSpin(t *testing.T) {
 		done.Wait()
 	})
 }
+
+// Who listens to changes may be slow. Requests that wait for a reading don't wait for him.
+func TestRereadDoesNotWaitForListeners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		k := w.open(func(o *Options) { o.Changed = func(Change) { time.Sleep(time.Minute) } })
+		defer k.Close()
+		if _, err := w.open(nil).Replace(ctx); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if !k.Reread(ctx) || time.Since(began) != 0 {
+			t.Errorf("waited for %s", time.Since(began))
+		}
+	})
+}

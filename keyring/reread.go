@@ -57,11 +57,16 @@ func (k *Keeper) beginReread() <-chan struct{} {
 	ended := make(chan struct{})
 	r.last, r.ended = now, ended
 	r.all.Go(func() {
-		_ = k.Read(context.Background()) // it reports what fails
+		err := k.read(context.Background())
 		r.mutex.Lock()
-		defer r.mutex.Unlock()
 		r.ended = nil
+		r.mutex.Unlock()
 		close(ended)
+		// Requests wait no longer; who listens may take his time.
+		if err != nil {
+			k.options.Report(err)
+		}
+		k.tell()
 	})
 	return ended
 }
