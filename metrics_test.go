@@ -281,7 +281,7 @@ func TestSpanSaysTheWay(t *testing.T) {
 	for _, span := range recorder.Ended() {
 		var line []string
 		for _, attribute := range span.Attributes() {
-			line = append(line, strings.TrimPrefix(string(attribute.Key), "jwt_session.")+"="+attribute.Value.Emit())
+			line = append(line, strings.TrimPrefix(string(attribute.Key), "jwt_session.")+"="+attribute.Value.String())
 		}
 		got = append(got, strings.Join(line, " "))
 	}

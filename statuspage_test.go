@@ -138,6 +138,9 @@ func TestSpreadChart(t *testing.T) {
 func TestStatusPageInABrowser(t *testing.T) {
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
+		if os.Getenv("REQUIRE_APPS") != "" {
+			t.Fatal("chromium is not installed")
+		}
 		t.Skip("chromium is not installed: apt-get install chromium")
 	}
 	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})

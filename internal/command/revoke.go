@@ -37,7 +37,7 @@ revocation of a session, a user, or a token (--jti alone).`,
 	cmd.Flags().String("token", "", "The token; - reads it from standard input")
 	cmd.Flags().String("realm", "", "Name of the realm")
 	withSession(cmd, "session", "Value of the session cookie")
-	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as `sessions list` shows it")
+	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as 'sessions list' shows it")
 	cmd.Flags().String("user", "", "User id")
 	cmd.Flags().Bool("all", false, "Everything in every realm")
 	cmd.Flags().Bool("lift", false, "End the revocation")

@@ -204,7 +204,7 @@ somebody out, use ` + "`caddy jwt-session revoke`" + `.`,
 	}, cobra.NoArgs, end)
 	cmd.Flags().String("realm", "", "Name of the realm (required)")
 	withSession(cmd, "session", "Value of the session cookie")
-	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as `sessions list` shows it")
+	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as 'sessions list' shows it")
 	must(cmd.MarkFlagRequired("realm"))
 	return withServer(withJSON(cmd))
 }
