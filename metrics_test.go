@@ -239,7 +239,7 @@ func TestMetricsSurviveAReload(t *testing.T) {
 
 func TestMetricsThatCanNotBeRegistered(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	other := prometheus.NewGauge(prometheus.GaugeOpts{Name: "caddy_jwt_session_requests_total", Help: "Somebody else's."})
+	other := prometheus.NewCounter(prometheus.CounterOpts{Name: "caddy_jwt_session_requests_total", Help: "Somebody else's."})
 	if err := registry.Register(other); err != nil {
 		t.Fatal(err)
 	}

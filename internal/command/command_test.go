@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,9 +149,9 @@ func TestAServerThatIsNoGateway(t *testing.T) {
 	other := newApplication(t)
 	address := strings.TrimPrefix(other.URL, "http://")
 	caddy(t, "", "status", "--address", address).ended(t, 1, "not of the form")
-	mux := http.NewServeMux()
-	other.Config.Handler = mux
-	caddy(t, "", "status", "--address", address).ended(t, 3, "has no jwt_session admin API")
+	older := httptest.NewServer(http.NewServeMux())
+	defer older.Close()
+	caddy(t, "", "status", "--address", strings.TrimPrefix(older.URL, "http://")).ended(t, 3, "has no jwt_session admin API")
 }
 
 func TestMistakesOnTheCommandLine(t *testing.T) {
@@ -186,7 +187,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		if arguments[0] != "nonsense" && len(arguments) > 1 && arguments[1] != "nonsense" || arguments[0] == "revoke" {
 			arguments = append(arguments, "--address", nobody)
 		}
-		if got := caddy(t, "", arguments...).ended(t, 1, test.words); strings.Contains(got.out+got.errors, "SECRET") {
+		if got := here(t, arguments...).ended(t, 1, test.words); strings.Contains(got.out+got.errors, "SECRET") {
 			t.Errorf("%s: the output repeats what is secret: %s", test.arguments, got.errors)
 		}
 	}
@@ -194,7 +195,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 
 // Every command explains itself, with examples and exit codes, and takes the same flags.
 func TestHelp(t *testing.T) {
-	caddy(t, "", "--help").done(t, "sessions", "revoke", "keys", "status", "store", "inspect", "bench", "Exit codes:")
+	here(t, "--help").done(t, "sessions", "revoke", "keys", "status", "store", "inspect", "bench", "Exit codes:")
 	for _, command := range []struct {
 		name  string
 		flags string
@@ -206,7 +207,7 @@ func TestHelp(t *testing.T) {
 		{"store backup", "--address --config --adapter"}, {"store restore", "--dir --config --adapter"},
 		{"store check", "--dir --config --adapter"}, {"inspect", "--json"}, {"bench", "--json"},
 	} {
-		help := caddy(t, "", append(strings.Fields(command.name), "--help")...).done(t, "Examples:\n", "Exit codes: 0")
+		help := here(t, append(strings.Fields(command.name), "--help")...).done(t, "Examples:\n", "Exit codes: 0")
 		for flag := range strings.SplitSeq(command.flags, " ") {
 			if !strings.Contains(help.out, flag) {
 				t.Errorf("%s: the help lacks %s", command.name, flag)

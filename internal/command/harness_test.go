@@ -16,10 +16,12 @@ import (
 	"testing"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-jwt-session/caddy-jwt-session"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
 )
 
@@ -53,18 +55,37 @@ func program(t testing.TB, stdin string, arguments ...string) output {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), program, arguments...)
-	command.Env = append(os.Environ(), childVariable+"=1")
-	command.Stdin = strings.NewReader(stdin)
+	child := exec.CommandContext(t.Context(), program, arguments...)
+	child.Env = append(os.Environ(), childVariable+"=1")
+	child.Stdin = strings.NewReader(stdin)
 	var out, complaints bytes.Buffer
-	command.Stdout, command.Stderr = &out, &complaints
-	err = command.Run()
+	child.Stdout, child.Stderr = &out, &complaints
+	err = child.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatal(err)
 	} else if ok && exit.ExitCode() < 0 {
 		t.Fatalf("%v\n%s", err, complaints.String())
 	}
-	return output{code: command.ProcessState.ExitCode(), out: out.String(), errors: complaints.String()}
+	return output{code: child.ProcessState.ExitCode(), out: out.String(), errors: complaints.String()}
+}
+
+// here runs a command in this process, which is quicker: for what ends before it asks anybody.
+func here(t testing.TB, arguments ...string) output {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	root, below := &cobra.Command{Use: "caddy", SilenceUsage: true}, new(cobra.Command)
+	command.Command().CobraFunc(below)
+	root.AddCommand(below)
+	below.Long = command.Command().Long
+	root.SetArgs(append([]string{"jwt-session"}, arguments...))
+	root.SetIn(strings.NewReader(""))
+	root.SetOut(&out)
+	root.SetErr(&complaints)
+	code := 0
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		code = 1
+	}
+	return output{code: code, out: out.String(), errors: complaints.String()}
 }
 
 // done fails where the command did not do it, or does not say so with the words.
