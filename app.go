@@ -307,8 +307,11 @@ func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 		return nil, errors.Join(err, storage.Close())
 	}
 	shared, err := ledger.Open(context.Background(), storage, ledger.Options{
-		Now:    a.now,
-		Report: func(err error) { logger.Error("keeping sessions", zap.Error(err)) },
+		Now: a.now,
+		Report: func(err error) {
+			countStoreError(err)
+			logger.Error("keeping sessions", zap.Error(err))
+		},
 	})
 	if err != nil {
 		return nil, errors.Join(err, storage.Close())

@@ -12,6 +12,8 @@ func init() {
 	// Each goes right before basic_auth, so behind the ones that went there earlier.
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_jwks", parseJWKS)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_jwks", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_status", parseStatusPage)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_status", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", parseCallback)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_callback", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
@@ -34,6 +36,18 @@ func parseJWKS(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 		return nil, err
 	}
 	return new(JWKS), parser.block("jwt_session_jwks", "none", func(string) error { return errUnknownOption })
+}
+
+// parseStatusPage reads the directive. Syntax:
+//
+//	jwt_session_status [<matcher>]
+func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return new(StatusPage), parser.block("jwt_session_status", "none", func(string) error { return errUnknownOption })
 }
 
 // parseStrip reads the directive. Syntax:

@@ -121,9 +121,9 @@ func (v *visit) combineWithApplication(header http.Header, mayCarry bool) {
 			lines = append(lines, v.TokenInSessionCookie.remove(v.combined.name, v.secure))
 		}
 	}
-	token := ""
+	token, isNew := "", false
 	if repeats && mayCarry && !astray && !v.revoked {
-		token = v.tokenToCarry()
+		token, isNew = v.tokenToCarry()
 	}
 	carries := false
 	for _, line := range header["Set-Cookie"] {
@@ -133,6 +133,9 @@ func (v *visit) combineWithApplication(header http.Header, mayCarry bool) {
 	header["Set-Cookie"] = lines
 	if carries {
 		keepPrivate(header)
+	}
+	if carries && isNew {
+		v.countIssued(len(token))
 	}
 }
 
@@ -156,16 +159,16 @@ func (v *visit) combinedLine(line, token string) (combined string, carries bool)
 
 // tokenToCarry returns the token that goes with the session id from now on: a new one where it is due, none where it is
 // to be cleared, and else the one that came.
-func (v *visit) tokenToCarry() string {
+func (v *visit) tokenToCarry() (token string, isNew bool) {
 	if v.tokenCookie == validator.ReplaceToken {
 		if token := v.mintToken(); token != "" {
-			return token
+			return token, true
 		}
 	}
 	if v.ended || v.mayClear() {
-		return ""
+		return "", false
 	}
-	return v.combined.token
+	return v.combined.token, false
 }
 
 // deleteSessionLine returns the Set-Cookie line that takes a session cookie from the browser.

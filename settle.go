@@ -124,10 +124,16 @@ func (v *visit) mint() string {
 	if token == "" {
 		return ""
 	}
+	var line string
 	if v.combined != nil {
-		return v.fitting(v.combineLine(token))
+		line = v.fitting(v.combineLine(token))
+	} else {
+		line = v.fitting(v.TokenCookie.set(v.realm, token, v.maxAge(), v.secure))
 	}
-	return v.fitting(v.TokenCookie.set(v.realm, token, v.maxAge(), v.secure))
+	if line != "" {
+		v.countIssued(len(token))
+	}
+	return line
 }
 
 // mintToken returns a new token for the session, or nothing where there can be none.

@@ -241,6 +241,7 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 		v.end() // the application said nobody
 	case validator.Revoked:
 	default:
+		renewalsSkippedTotal.Inc()
 		return verdict
 	}
 	if reason, dead := v.gateway.dead(v.token.Claims); dead {
@@ -282,7 +283,9 @@ func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.realm, Hash: v
 // maxAge is asked for again.
 func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	ctx := v.background()
+	began := time.Now()
 	record, active, err := v.gateway.ledger.Active(ctx, v.key())
+	lookedUp(record, began)
 	if errors.Is(err, ledger.ErrRevoked) {
 		v.revoked = true
 		return validator.Revoked
@@ -293,6 +296,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	}
 	if active && v.isCurrent(record, maxAge, v.now) {
 		if err := v.gateway.ledger.Touch(ctx, record, time.Duration(v.SessionIdleTimeout)); err != nil {
+			countStoreError(err)
 			v.warn("touching session", zap.Error(err)) // it counts all the same; only its idle time goes on
 		}
 		v.record = record
@@ -342,6 +346,7 @@ func (v *visit) end() {
 	}
 	v.whoami.forget(key)
 	if err := v.endInLedger(key, proof); err != nil {
+		countStoreError(err)
 		v.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 			zap.String("realm", v.realm), zap.Error(err))
 	}
