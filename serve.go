@@ -57,7 +57,7 @@ func (h *Handler) follow(
 ) error {
 	v := &visit{
 		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
-		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
+		reason: earlier.reason, gateway: earlier.gateway, access: earlier.access, who: earlier.who, undetermined: earlier.undetermined,
 	}
 	journey.last = v
 	v.takeBearer()
