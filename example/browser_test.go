@@ -274,6 +274,7 @@ func testCodeFlow(t *testing.T, b *tab, provider string) {
 	b.signIn("/counter/login", "alice", provider)
 	b.untilText("#lines", "2 × Assam") // signed while nobody was signed in, and kept
 	b.untilText("#id-token", "Alice Adams")
+	b.untilText(".who", "Alice Adams") // an attribute of the session, from the ID token
 	b.untilText("#live", "connected")
 	cookies := b.cookies()
 	for name, httpOnly := range map[string]bool{"counter_session": true, "access_token": true, "id_token": false, "cart": false} {
