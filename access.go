@@ -139,9 +139,9 @@ func (v *visit) useTokenBesideAccess(action validator.TokenCookie) {
 
 // principalOfAccess returns the user that the access tokens name.
 func (v *visit) principalOfAccess() principal {
-	return principal{
-		user: v.access.User, attributes: v.access.attributes, via: viaIssuer, source: v.access.source, expires: v.access.expires,
-	}
+	who := newPrincipal(v.access.User, v.access.attributes, viaIssuer)
+	who.source, who.expires = v.access.source, v.access.expires
+	return who
 }
 
 // reasonIssuerUnavailable says that the identity provider did not say which keys it has.

@@ -41,8 +41,9 @@ type App struct {
 	// How the gateway makes its own keys. It can't stand beside `keys`.
 	KeyRotation *KeyRotation `json:"key_rotation,omitempty"`
 
-	// How many verified tokens are remembered, so that their signature is not checked again, and how many of those that
-	// were made for services (`forward_token`). 0 remembers none. Default: 100000.
+	// How many verified tokens are remembered, so that their signature is not checked again, in at most 2 KiB of memory
+	// each on average: where tokens are larger, fewer are; and how many of those that were made for services
+	// (`forward_token`). 0 remembers none. Default: 100000.
 	TokenCache *int `json:"token_cache,omitempty"`
 
 	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody.
@@ -98,7 +99,7 @@ type gateway struct {
 
 // dead says whether a verified token was revoked or its session has ended. It waits for nothing.
 func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.ledger.TokenDead(ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject()), claims.AuthTime())
+	dead, cause := g.ledger.TokenDead(holderOf(claims).subjects, claims.AuthTime())
 	if dead && cause == ledger.Ended {
 		return validator.TokenEnded, true
 	}

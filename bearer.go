@@ -28,6 +28,10 @@ func (v *visit) takeBearer() {
 	}
 	sent := journeyOf(v.request).authorization
 	bearer, kept := v.gateway.verifier.ReadBearer(sent)
+	if bearer.Presence == validator.Absent && slices.ContainsFunc(sent, validator.NamesKey) &&
+		v.gateway.rereadKeys(v.request.Context()) {
+		bearer, kept = v.gateway.verifier.ReadBearer(sent)
+	}
 	if bearer.Presence == validator.Absent {
 		return
 	}

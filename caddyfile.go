@@ -106,7 +106,12 @@ func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			negative_ttl   <duration>
 //			max_concurrent <number>
 //			max_body       <size>
+//			rolling
+//			route {
+//				<directives...>
+//			}
 //		}
+//		response_user   <header>
 //		forget_on       <matcher>
 //		token_cookie    [<name>] {
 //			domain    <domain>
@@ -152,10 +157,10 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 
 // The options that there are, for errors.
 const (
-	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
+	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
 		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, issuer, " +
 		"identity_header, unauthenticated, restore_session, csrf"
-	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
+	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
 	stateOptions       = "request_header, response_header, max_age"
 	issuerOptions      = "audience, jwks_url, from, user_claim, attribute, refresh_min, stale_max, leeway"
 	tokenCookieOptions = "domain, path, same_site, secure"
@@ -184,6 +189,8 @@ func (p handlerParser) option(name string) error {
 		return p.whoami()
 	case "restore_session":
 		return p.onOff(&handler.RestoreSession)
+	case "response_user":
+		return p.text(&handler.ResponseUser)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":
@@ -255,6 +262,11 @@ func (p handlerParser) whoami() error {
 			return p.number(&whoami.MaxConcurrent)
 		case "max_body":
 			return p.size(&whoami.MaxBody)
+		case "rolling":
+			whoami.Rolling = true
+			return p.end()
+		case "route":
+			return p.whoamiRoute(&whoami.Routes)
 		}
 		return errUnknownOption
 	}, "attribute")

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+	josejwt "github.com/go-jose/go-jose/v4/jwt"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -393,5 +395,42 @@ func TestAttackForwardedTokenAfterSignOut(t *testing.T) {
 	b.cookies["session"], b.cookies[tokenName] = kept, token
 	if got := b.get("/page").received; got.user(t) != "" || len(got.Header["Authorization"]) > 0 {
 		t.Errorf("the service sees %q, and %d lines of Authorization", got.user(t), len(got.Header["Authorization"]))
+	}
+}
+
+// A service verifies with what the gateway publishes, and with another library than the gateway's.
+func TestForwardTokenVerifiedByPublishedKeys(t *testing.T) {
+	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
+		g := newTestGatewayWith(t, gatewayOptions{global: "algorithm " + algorithm, site: `
+			jwt_session_jwks /keys
+			jwt_session shop {
+				whoami /whoami json user
+				token_issuer https://shop.example
+				forward_token orders
+			}
+			reverse_proxy LEGACY`})
+		b := g.browser()
+		b.cookies["session"] = g.legacy.signIn("alice")
+		var published jose.JSONWebKeySet
+		if err := json.Unmarshal([]byte(b.get("/keys").body), &published); err != nil {
+			t.Fatal(err)
+		}
+		line := b.get("/page").received.Header.Get("Authorization")
+		token, err := josejwt.ParseSigned(strings.TrimPrefix(line, "Bearer "), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var claims josejwt.Claims
+		if err := token.Claims(published, &claims); err != nil {
+			t.Fatalf("%s: %v", algorithm, err)
+		}
+		if err := claims.Validate(josejwt.Expected{
+			Issuer: "https://shop.example", Subject: "alice", AnyAudience: josejwt.Audience{"orders"}, Time: g.clock.Now(),
+		}); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+		if strings.Contains(g.log(), "forward_token with HS256 alone") {
+			t.Errorf("%s: warned of a secret", algorithm)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,9 +68,10 @@ type testGateway struct {
 
 // gatewayOptions are what tests change of a gateway.
 type gatewayOptions struct {
-	global string // inside the global option jwt_session
-	site   string // the whole site block; LEGACY stands for the application's address
-	tls    bool
+	global  string // inside the global option jwt_session
+	site    string // the whole site block; LEGACY stands for the application's address
+	servers string // further global options
+	tls     bool
 }
 
 // newTestGateway starts a gateway whose directive has the given options besides the usual ones.
@@ -143,10 +145,12 @@ func (g *testGateway) adapt(options gatewayOptions) *caddy.Config {
 			store badger %q
 			%s
 		}
+		%s
 	}
 	http:// {
 		%s
-	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"), options.global,
+	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"),
+		options.global, options.servers,
 		strings.ReplaceAll(options.site, "LEGACY", g.legacy.address()))
 	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
@@ -178,6 +182,7 @@ type browser struct {
 	*testing.T
 
 	url     string
+	host    string // the name that it knows the gateway by; empty: its address
 	client  *http.Client
 	cookies map[string]string
 	headers http.Header
@@ -198,10 +203,23 @@ type reply struct {
 // do sends a request. Header lines are "Name: value".
 func (b *browser) do(method, path string, lines ...string) reply {
 	b.Helper()
-	request, err := http.NewRequestWithContext(b.Context(), method, b.url+path, nil)
+	return b.send(method, path, nil, lines...)
+}
+
+// post sends a form.
+func (b *browser) post(path string, form url.Values, lines ...string) reply {
+	b.Helper()
+	return b.send(http.MethodPost, path, strings.NewReader(form.Encode()),
+		append(lines, "Content-Type: application/x-www-form-urlencoded")...)
+}
+
+func (b *browser) send(method, path string, body io.Reader, lines ...string) reply {
+	b.Helper()
+	request, err := http.NewRequestWithContext(b.Context(), method, b.url+path, body)
 	if err != nil {
 		b.Fatal(err)
 	}
+	request.Host = b.host
 	maps.Copy(request.Header, b.headers)
 	for _, line := range lines {
 		name, value, found := strings.Cut(line, ": ")

@@ -11,12 +11,12 @@ import (
 // journey is what the handlers of this module that one request meets know of each other: what the client sent, and what
 // was decided for each realm. A request is decided once for a realm.
 type journey struct {
-	cookies       []string // the Cookie lines as the client sent them
-	authorization []string // the Authorization lines likewise
-	latest        *visit   // of those that were begun so far, each of which knows the one before it
-	last          *visit   // of the handler that the request met last; nil: none, or none that decides
-	placeholders  []string // of attributes, that were set for the identity
-	preflight     bool     // the request goes on undecided, and bare of all that could decide it
+	cookies       []string      // the Cookie lines as the client sent them
+	authorization []string      // the Authorization lines likewise
+	latest        *visit        // of those that were begun so far, each of which knows the one before it
+	last          *visit        // of the handler that the request met last; nil: none, or none that decides
+	placeholders  []placeholder // of attributes, that were set for the identity
+	preflight     bool          // the request goes on undecided, and bare of all that could decide it
 
 	// What nearly every request does with, so that it is one piece of memory.
 	line  [1]string

@@ -64,6 +64,11 @@ type Handler struct {
 	// API are known.
 	Whoami *Whoami `json:"whoami,omitempty"`
 
+	// The response header in which the application names the user: of the session whose cookies the browser has after that
+	// response. It is removed from responses. It is not listened to where a cache may have kept the response for others.
+	// An empty value, or one that means nobody to `whoami`, ends the session; a response without the header says nothing.
+	ResponseUser string `json:"response_user,omitempty"`
+
 	// Let a token that comes without any session cookie stand for them: they are added upstream. With `mixed` and
 	// `stateless` only.
 	RestoreSession bool `json:"restore_session,omitempty"`
@@ -118,6 +123,7 @@ type Handler struct {
 	forgetOn       caddyhttp.MatcherSets
 	identity       identityHeaders
 	whoami         *whoamiSource
+	responseUser   responseUser
 	needs          []string // names of the attributes that this route needs
 	warnings       warnings
 	requests       requestCounters
@@ -208,11 +214,14 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 		return err
 	}
 	if h.Whoami != nil {
-		if h.whoami, err = h.Whoami.prepare(h.identity); err != nil {
+		if h.whoami, err = h.Whoami.prepare(ctx, h.identity); err != nil {
 			return fmt.Errorf("whoami: %w", err)
 		}
 	}
 	if err := h.prepareIssuers(); err != nil {
+		return err
+	}
+	if err := h.prepareResponseUser(); err != nil {
 		return err
 	}
 	h.needs = h.neededAttributes()
@@ -271,6 +280,9 @@ func (h *Handler) Validate() error {
 
 func (h *Handler) validate() error {
 	if err := h.validateMode(); err != nil {
+		return err
+	}
+	if err := h.validateResponseUser(); err != nil {
 		return err
 	}
 	for name, duration := range map[string]caddy.Duration{

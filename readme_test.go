@@ -9,6 +9,7 @@ import (
 
 // Every Caddyfile in the README is one that Caddy accepts, and every option is explained there.
 func TestReadmeCaddyfiles(t *testing.T) {
+	t.Setenv("OIDC_SECRET", "secret")
 	t.Setenv("JWT_SESSION_SECRET", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -39,7 +40,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, stateOptions, globalOptions} {
+	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, stateOptions, globalOptions, issuerOptions, callbackOptions} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {
 				t.Errorf("the README does not explain %s", name)

@@ -1,7 +1,6 @@
 package jwtsession
 
 import (
-	"encoding/json"
 	"slices"
 
 	"go.uber.org/zap"
@@ -11,7 +10,7 @@ import (
 func (a *App) reviewHandlers() {
 	first := make(map[string]*Handler)
 	for _, handler := range a.handlers {
-		if handler.Whoami == nil {
+		if handler.Whoami == nil && handler.ResponseUser == "" {
 			a.logger.Info("realm without whoami: only sessions added through the admin API are known",
 				zap.String("realm", handler.Realm))
 		}
@@ -31,8 +30,7 @@ func (a *App) reviewHandlers() {
 
 // reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
 func (a *App) reviewForwarding() {
-	open := a.open.Load()
-	if open == nil || open.keys.Current().HasPublic() {
+	if a.publishesKeys() {
 		return
 	}
 	for _, handler := range a.handlers {
@@ -66,15 +64,9 @@ func (h *Handler) difference(other *Handler) string {
 		return "token_lifetime"
 	case h.TokenEncrypt != other.TokenEncrypt:
 		return "token_encrypt"
-	case !sameJSON(h.Whoami, other.Whoami):
+	case h.Whoami.configured() != other.Whoami.configured():
 		return "whoami"
 	default:
 		return ""
 	}
-}
-
-func sameJSON(a, b any) bool {
-	first, errFirst := json.Marshal(a)
-	second, errSecond := json.Marshal(b)
-	return errFirst == nil && errSecond == nil && string(first) == string(second)
 }

@@ -27,7 +27,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	case isPreflight(r):
 		journey.preflight = true
 		stripCredentials(r)
-		return next.ServeHTTP(w, r)
+		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	}
 	if err := h.CSRF.check(r, journey.authorization); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
@@ -65,7 +65,7 @@ func (h *Handler) follow(
 		h.identity.set(r, earlier.who)
 		journey.setPlaceholders(repl, earlier.who)
 		v.forward()
-		return next.ServeHTTP(w, r)
+		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	case earlier.undetermined:
 		return v.couldNot(w)
 	default:
@@ -83,7 +83,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	}
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
-		return v.passOn(w, principalOfToken(v.token.Claims))
+		return v.passOn(w, holderOf(v.token.Claims).who)
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
 		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
@@ -169,7 +169,10 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.count()
 	v.setReason()
 	v.beforeApplication()
-	v.response.wrap(w, func(status int) { v.settle(status, w.Header()) })
+	v.listen()
+	defer v.stopListening()
+	client := v.withoutResponseUser(w)
+	v.response.wrap(client, func(status int) { v.settle(status, client.Header()) })
 	defer func() {
 		if !v.response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)

@@ -105,8 +105,29 @@ func (s *State) validate() error {
 	}
 	if age := time.Duration(s.MaxAge); age <= 0 || age%time.Second != 0 {
 		return fmt.Errorf("max_age %s: want whole seconds, at least one", age)
+	} else if age > longestCookie {
+		return fmt.Errorf("max_age %s: browsers keep a cookie for 400 days at most", age)
+	} else if every := s.app.rotateEvery(); every > 0 && age/every > maxOldKeys {
+		return fmt.Errorf("max_age %s: with rotate_every %s that would keep more than %d keys; rotate less often",
+			age, every, maxOldKeys)
 	}
 	return nil
+}
+
+const (
+	// longestCookie is how long browsers keep a cookie at most (RFC 6265bis section 5.5).
+	longestCookie = 400 * 24 * time.Hour
+
+	// maxOldKeys is how many keys may be kept because states that they signed still count.
+	maxOldKeys = 1000
+)
+
+// rotateEvery is how long a key of the gateway's own signs, and 0 where the configuration gives the keys.
+func (a *App) rotateEvery() time.Duration {
+	if a.keys != nil || a.KeyRotation == nil {
+		return 0
+	}
+	return time.Duration(a.KeyRotation.RotateEvery)
 }
 
 // forbiddenStateHeaders have a meaning of their own on the way to the client, besides those that have one on the way
@@ -126,6 +147,15 @@ func (s *State) validateCookie() error {
 		return errors.New("pages read the cookie, and browsers take one with this prefix only if they can't")
 	}
 	return nil
+}
+
+// longestVerified is how long anything that was signed counts: a key that signs no more verifies for as long.
+func (a *App) longestVerified() time.Duration {
+	longest := a.longest
+	for _, state := range a.states {
+		longest = max(longest, time.Duration(state.MaxAge))
+	}
+	return longest
 }
 
 // checkStates looks for names that one of the states and one of the handlers share. Whichever is provisioned later finds
@@ -186,12 +216,18 @@ func (s *State) read(v *visit, cookies validator.Cookies) (string, bool) {
 	if v.gateway == nil {
 		return "", false
 	}
-	object, reason := v.gateway.keys.Current().ReadState(
-		s.binding(v), validator.ReadToken(cookies, s.Cookie), time.Duration(s.MaxAge), v.now)
+	object, reason := s.verify(v, validator.ReadToken(cookies, s.Cookie))
+	if reason == validator.TokenUnknownKey && v.gateway.rereadKeys(v.request.Context()) {
+		object, reason = s.verify(v, validator.ReadToken(cookies, s.Cookie)) // another gateway may have changed the keys
+	}
 	if check := s.logger.Check(zap.DebugLevel, "state passed over"); check != nil && reason != "" && reason != validator.NoCredentials {
 		check.Write(zap.String("realm", v.realm), zap.String("cookie", s.Cookie), zap.String("reason", string(reason)))
 	}
 	return object, reason == ""
+}
+
+func (s *State) verify(v *visit, token validator.TokenCredential) (string, validator.Reason) {
+	return v.gateway.keys.Current().ReadState(s.binding(v), token, time.Duration(s.MaxAge), v.now)
 }
 
 func (s *State) binding(v *visit) validator.StateBinding {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +71,7 @@ func (s states) visit(b *browser, path string, lines ...string) reply {
 	b.Helper()
 	var pairs []string
 	for _, name := range []string{"cart", "wishes"} {
+		delete(b.cookies, name) // what the browser would send is what s holds
 		if value, ok := s[name]; ok {
 			pairs = append(pairs, name+"="+value)
 		}
@@ -371,6 +373,7 @@ func TestStateInvalid(t *testing.T) {
 		"jwt_session_state cart" + block("request_header X-Cart\nresponse_header Vary"):      "response_header Vary: this header has a meaning",
 		"jwt_session_state cart" + block("request_header X\nresponse_header Set-Cookie"):     "response_header Set-Cookie: this header has a meaning",
 		"jwt_session_state cart" + block(headers+"\nmax_age 1500ms"):                         "want whole seconds",
+		"jwt_session_state cart" + block(headers+"\nmax_age 401d"):                           "400 days at most",
 		"jwt_session_state a=b" + block(headers):                                             "checking the name of the cookie",
 		"jwt_session_state __Host-Http-cart" + block(headers):                                "pages read the cookie",
 		"jwt_session_state sid" + block(headers):                                             "that is a session_cookie of realm shop",
@@ -382,6 +385,13 @@ func TestStateInvalid(t *testing.T) {
 		handler := "jwt_session shop {\n session_cookie sid\n}"
 		checkInvalid(t, validateSite(t, "", "route {\n"+handler+"\n"+config+"\n}"), config, want)
 		checkInvalid(t, validateSite(t, "", "route {\n"+config+"\n"+handler+"\n}"), config, want)
+	}
+	long := "route {\njwt_session shop\njwt_session_state cart" + block(headers+"\nmax_age 8d") + "\n}"
+	checkInvalid(t, validateSite(t, "rotate_every 10m\nkey_delay 1m", long), long, "keep more than 1000 keys")
+	for _, global := range []string{"", "rotate_every 12m", "key secret " + goodSecret(1)} {
+		if err := validateSite(t, global, long); err != nil {
+			t.Errorf("%s: %v", global, err)
+		}
 	}
 	for config, want := range map[string]string{
 		"jwt_session_state":                                        "want the name of a cookie",
@@ -490,4 +500,56 @@ func TestAttackStateAfterSignOut(t *testing.T) {
 	wantState(t, s.visit(b, "/page"), "")
 	b.cookies["session"] = g.legacy.signIn("bob")
 	wantState(t, s.visit(b, "/page"), "")
+}
+
+// A key that signs no more verifies states as long as they last, which is longer than tokens do. An emergency drops it.
+func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
+	g := newStateGatewayWith(t, gatewayOptions{site: stateSite})
+	b, s := g.browser(), states{}
+	s.visit(b, cartOf(`{"n":1}`))
+	old := joseHeaderOf(t, s["cart"]).Kid
+	if _, err := g.app.keeper.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		g.clock.advance(time.Minute)
+		if err := g.app.keeper.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantState(t, s.visit(b, "/page"), `{"n":1}`)
+	s.visit(b, cartOf(`{"n":2}`))
+	if kid := joseHeaderOf(t, s["cart"]).Kid; kid == old {
+		t.Fatal("no other key signs")
+	}
+	wantState(t, s.visit(b, "/page"), `{"n":2}`)
+	if _, err := g.app.keeper.Replace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, s.visit(b, "/page"), "")
+}
+
+// A state under a key that another gateway has just made is good with its first request, and so is a Bearer token.
+func TestUnknownKeyIDOfStateAndBearer(t *testing.T) {
+	options := gatewayOptions{site: strings.Replace(stateSite, "OPTIONS", "mode stateless\naccept_bearer", 1)}
+	first := newStateGatewayWith(t, options)
+	for _, what := range []string{"state", "bearer"} {
+		second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir(), storage: filepath.Join(first.dir, "storage")}
+		second.load(options)
+		if _, err := second.app.keeper.Replace(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		first.clock.advance(time.Second) // the storage is read once a second for such keys
+		b, s := first.browser(), states{}
+		switch what {
+		case "state":
+			s.visit(second.browser(), cartOf(`{"n":1}`))
+			wantState(t, s.visit(b, "/page"), `{"n":1}`)
+		case "bearer":
+			token := second.mintFor("alice", "any")
+			if user := b.get("/page", "Authorization: Bearer "+token).received.user(t); user != "alice" {
+				t.Errorf("the application sees %q", user)
+			}
+		}
+	}
 }

@@ -44,6 +44,10 @@ type visit struct {
 	revoked     bool                  // the operator said no to its session
 	judged      bool                  // what the application sets now does not go on from a session nobody judged
 	restore     bool                  // the session cookies are to be added upstream
+	movesToken  bool                  // the token that came is to be bound to the session's new id
+	renewsToken bool                  // and it was due to be replaced
+	learned     bool                  // the response named the user
+	listening   listening
 	reason      validator.Reason
 
 	who          principal // the outcome, for later handlers of the realm
@@ -147,6 +151,7 @@ func (v *visit) decide() validator.Verdict {
 	switch decided := verdict.(type) {
 	case validator.AskSession:
 		evidence.Session = v.lookUp(v.confirmedFor())
+		evidence.OutsideShare = v.isOutsideShare() // by the user, who may be known only now
 		verdict = validator.Decide(evidence)
 	case validator.ByToken:
 		if v.restore = decided.Restore; v.restore && v.mode != validator.Stateless {
@@ -195,6 +200,8 @@ func (v *visit) isOutsideShare() bool {
 	switch {
 	case v.MixedPercent >= 100:
 		return false
+	case v.isRolling():
+		return v.isUserOutsideShare()
 	case v.credential.Presence == validator.Present:
 		return !validator.InShare(v.key(), v.MixedPercent)
 	case v.token.Claims != nil:
@@ -330,7 +337,7 @@ func (v *visit) end() {
 		return
 	}
 	v.whoami.forget(key)
-	if _, err := v.gateway.ledger.End(v.background(), key, proof); err != nil {
+	if err := v.endInLedger(key, proof); err != nil {
 		v.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 			zap.String("realm", v.realm), zap.Error(err))
 	}

@@ -366,9 +366,12 @@ func testAccessTokens(t *testing.T, b *tab, example running, clock *movedClock) 
 func testPoints(t *testing.T, b *tab) {
 	b.open("/points/")
 	b.until("the shop's sign-in page", "location.pathname === '/login'")
-	b.do(chromedp.SendKeys(chromedp.CSS(`[name="user"]`), "alice"), chromedp.SendKeys(chromedp.CSS(`[name="password"]`), "alice-pass-1"))
-	b.click(".card button")
+	b.signInToShop("alice")
 	b.untilText("#points", "240") // by way of the sign-in page, which brought the token
+	b.untilText(".lead .via", "token")
+	if cookie := b.evaluate("document.querySelector('.headers td').textContent"); cookie != "not there" {
+		t.Errorf("the service received the cookies %s", cookie)
+	}
 	b.open("/account")
 	b.untilText(".lead .via", "token")
 }

@@ -35,7 +35,7 @@ func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
 		l.blacklist.Contains(revokedSession(subjects.key)),
 		l.isUserRevoked(subjects.user, authTime):
 		return true, Revoked
-	case l.isOver(subjects.key, authTime):
+	case l.isOver(subjects.key, authTime), l.isLineageOver(subjects.key.Realm, Lineage{subjects.user.User(), authTime}):
 		return true, Ended
 	}
 	return false, 0

@@ -51,12 +51,19 @@ func (v *Verifier) isOurs(line string, keys *KeySet) bool {
 	if remembered, ok := v.cache.get(text); ok && keys.holds(remembered.key) {
 		return true
 	}
-	header, _, found := strings.Cut(text, ".")
-	if !found || len(header) > maxHeaderText || !onlyBase64(header) {
+	keyID, ok := readKeyID(text)
+	return ok && keys.names(keyID)
+}
+
+// NamesKey says whether an Authorization line holds a token under the name of any key: whether it could become one of ours
+// with keys that are not known yet.
+func NamesKey(line string) bool {
+	text, isBearer := CutBearer(line)
+	if !isBearer {
 		return false
 	}
-	keyID, ok := readKeyID(header)
-	return ok && keys.names(keyID)
+	_, ok := readKeyID(text)
+	return ok
 }
 
 // names says whether one of the keys has the id.
@@ -64,22 +71,25 @@ func (s *KeySet) names(id string) bool {
 	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.id == id })
 }
 
-// readKeyID returns the kid of a JOSE header, whatever else that has.
-func readKeyID(encoded string) (string, bool) {
+// readKeyID returns the kid of a token's header, whatever else that has.
+func readKeyID(token string) (string, bool) {
+	encoded, _, found := strings.Cut(token, ".")
+	if !found || len(encoded) > maxHeaderText || !onlyBase64(encoded) {
+		return "", false
+	}
 	text, err := strictBase64.DecodeString(encoded)
 	if err != nil {
 		return "", false
 	}
-	keyID, found := "", false
+	keyID := ""
 	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
 		if name != "kid" {
 			return decoder.SkipValue()
 		}
-		found = true
 		keyID, err = readString(decoder)
 		return err
 	})
-	return keyID, err == nil && found
+	return keyID, err == nil && keyID != ""
 }
 
 // Same says whether both are one and the same token.

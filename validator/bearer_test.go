@@ -51,6 +51,9 @@ func TestReadBearer(t *testing.T) {
 		{"a header that is none", []string{"Bearer a.b.c"}, Absent, []string{"Bearer a.b.c"}},
 		{"a header without end", []string{"Bearer " + strings.Repeat("A", 1<<14) + ".b.c"}, Absent, []string{"Bearer " + strings.Repeat("A", 1<<14) + ".b.c"}},
 	} {
+		if len(test.lines) == 1 && test.want == Present && !NamesKey(test.lines[0]) {
+			t.Errorf("%s: it names a key", test.name)
+		}
 		t.Run(test.name, func(t *testing.T) {
 			sent := slices.Clone(test.lines)
 			credential, kept := verifier.ReadBearer(test.lines)

@@ -48,7 +48,7 @@ func (m Minter) Mint(session sessions.Session, credential SessionCredential, now
 	}
 	return m.mint(key, minted{
 		user: session.User, realm: session.Realm, bound: bindingOf(credential.raw()), authTime: session.AuthTime,
-		attributes: session.Attributes, expires: m.Expires(session, now),
+		attributes: session.Attributes, expires: m.Expires(session, now), issued: now.Unix(),
 	}, now)
 }
 
@@ -63,19 +63,25 @@ func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (stri
 		return "", errors.New("minting token: there is none to renew")
 	}
 	return m.mint(key, minted{
-		user: claims.subject, realm: claims.realm, bound: *claims.bound, authTime: claims.authTime,
+		user: claims.subject, realm: claims.realm, bound: claims.bound.binding(), authTime: claims.authTime,
 		attributes: claims.attributes,
-		expires:    min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge)),
+		expires:    m.renewed(claims, maxAge, now),
+		issued:     now.Unix(),
 	}, now)
+}
+
+func (m Minter) renewed(claims *Claims, maxAge time.Duration, now time.Time) int64 {
+	return min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge))
 }
 
 // minted is what goes into a token.
 type minted struct {
 	user, realm string
-	bound       boundID
+	bound       binding
 	authTime    int64
 	attributes  sessions.Attributes
 	expires     int64
+	issued      int64
 }
 
 func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
@@ -88,7 +94,7 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 	payload = payload.text("aud", token.realm)
 	payload = payload.base64("sid", token.bound.seal(key, tokenID))
 	payload = payload.text("jti", tokenID)
-	payload = payload.number("iat", now.Unix())
+	payload = payload.number("iat", token.issued)
 	payload = payload.number("exp", token.expires)
 	payload = payload.number("auth_time", token.authTime)
 	if m.Issuer != "" {

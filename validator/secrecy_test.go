@@ -34,6 +34,7 @@ func TestNoTextFormTellsSecrets(t *testing.T) {
 
 	values := map[string]any{
 		"Key": key, "*Key": &key, "KeySet": keys, "Minter": minter, "*Minter": &minter, "Verifier": verifier,
+		"KeyRing": NewKeyRing(keys), "what verifies": keys.verifying,
 		"TokenCredential": token, "*TokenCredential": &token, "SessionCredential": session, "*SessionCredential": &session,
 		"a set": set, "Claims": verified.Claims, "Token": verified,
 		"Evidence": Evidence{Mode: Mixed, Token: verified.State, Cookies: session},
@@ -45,7 +46,8 @@ func TestNoTextFormTellsSecrets(t *testing.T) {
 			set     SessionCredential
 			minter  Minter
 			deep    []any
-		}{key, *keys, token, session, set, minter, []any{key, token, session, &token}},
+			foreign verificationKeys
+		}{key, *keys, token, session, set, minter, []any{key, token, session, &token}, keys.verifying},
 	}
 	secrets := secretForms(map[string][]byte{
 		"secret": secretOf("a"), "secret of the other key": secretOf("b"), "derived secret": sealingSecret(t, secretOf("a")),

@@ -88,30 +88,55 @@ type tokens struct {
 	Scope     string `json:"scope"`
 }
 
-// issue makes the tokens of one sign-in. The access token is of the form of RFC 9068.
+// issue makes the tokens of one sign-in.
 func (p *Provider) issue(request authorization, user User) (tokens, error) {
-	now, scope := p.now(), request.granted(user)
-	access, err := p.sign("at+jwt", accessClaims{
-		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.Audience, Client: request.client.ID,
-		ID: newSecret(), Scope: strings.Join(scope, " "), IssuedAt: now.Unix(), Expires: now.Add(accessLifetime).Unix(),
-	})
+	access, err := p.access(request, user)
 	if err != nil {
 		return tokens{}, err
 	}
-	claims := idClaims{
-		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.ID, Nonce: request.nonce,
-		AccessHash: halfHash(access), IssuedAt: now.Unix(), AuthTime: now.Unix(), Expires: now.Add(idLifetime).Unix(),
-	}
-	if slices.Contains(scope, "profile") {
-		claims.Name = user.FullName
-	}
-	id, err := p.sign("JWT", claims)
+	id, err := p.id(request, user, access)
 	if err != nil {
 		return tokens{}, err
 	}
 	return tokens{
-		Access: access, Type: "Bearer", ExpiresIn: int(accessLifetime / time.Second), ID: id, Scope: strings.Join(scope, " "),
+		Access: access, Type: "Bearer", ExpiresIn: int(accessLifetime / time.Second), ID: id,
+		Scope: strings.Join(request.granted(user), " "),
 	}, nil
+}
+
+// access makes an access token, of the form of RFC 9068.
+func (p *Provider) access(request authorization, user User) (string, error) {
+	now := p.now()
+	return p.sign("at+jwt", accessClaims{
+		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.Audience, Client: request.client.ID, ID: newSecret(),
+		Scope: strings.Join(request.granted(user), " "), IssuedAt: now.Unix(), Expires: now.Add(accessLifetime).Unix(),
+	})
+}
+
+// id makes the ID token that goes with an access token.
+func (p *Provider) id(request authorization, user User, access string) (string, error) {
+	now := p.now()
+	claims := idClaims{
+		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.ID, Nonce: request.nonce,
+		AccessHash: halfHash(access), IssuedAt: now.Unix(), AuthTime: now.Unix(), Expires: now.Add(idLifetime).Unix(),
+	}
+	if slices.Contains(request.granted(user), "profile") {
+		claims.Name = user.FullName
+	}
+	return p.sign("JWT", claims)
+}
+
+// Sign makes the tokens of a sign-in at a client that did not take place, for tests: the ID token of one user, and the
+// access token of the same or another.
+func (p *Provider) Sign(client, user, accessUser, nonce string) (id, access string, err error) {
+	known, _ := p.client(client)
+	request := authorization{client: known, scope: []string{"openid"}, nonce: nonce}
+	access, err = p.access(request, User{Subject: accessUser})
+	if err != nil {
+		return "", "", err
+	}
+	id, err = p.id(request, User{Subject: user}, access)
+	return id, access, err
 }
 
 // accessClaims are those of an access token (RFC 9068 section 2.2).
