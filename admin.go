@@ -37,16 +37,28 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 
 const adminPath = "/jwt_session/"
 
+// adminRoute serves one call. What it returns is written as JSON, unless it is [streamed].
+type adminRoute func(*adminCall) (any, error)
+
+// streamed is what a route returns that has written its answer by itself.
+type streamed struct{}
+
 // adminRoutes are the routes by their path below adminPath and by method. What is written comes as a JSON body, since ids
 // and users must not stand in URLs, which are logged.
-var adminRoutes = map[string]map[string]func(*adminCall) (any, error){
-	"sessions":      {http.MethodPost: (*adminCall).addSession},
-	"sessions/list": {http.MethodPost: (*adminCall).listSessions},
-	"sessions/end":  {http.MethodPost: (*adminCall).endSession},
-	"revocations":   {http.MethodPost: (*adminCall).revoke, http.MethodGet: (*adminCall).listRevocations},
-	"keys":          {http.MethodGet: (*adminCall).listKeys},
-	"keys/rotate":   {http.MethodPost: (*adminCall).rotateKeys},
+var adminRoutes = map[string]map[string]adminRoute{
+	"sessions":         {http.MethodPost: (*adminCall).addSession},
+	"sessions/list":    {http.MethodPost: (*adminCall).listSessions},
+	"sessions/end":     {http.MethodPost: (*adminCall).endSession},
+	"revocations":      {http.MethodPost: (*adminCall).revoke, http.MethodGet: (*adminCall).listRevocations},
+	"revocations/list": {http.MethodPost: (*adminCall).pageRevocations},
+	"status":           {http.MethodGet: (*adminCall).status},
+	"store/backup":     {http.MethodPost: (*adminCall).backup},
+	"keys":             {http.MethodGet: (*adminCall).listKeys},
+	"keys/rotate":      {http.MethodPost: (*adminCall).rotateKeys},
 }
+
+// lineRoutes are what a body of newline-delimited JSON goes to, which is read as it comes.
+var lineRoutes = map[string]adminRoute{"sessions": (*adminCall).importSessions}
 
 // Routes returns the one route that serves all.
 func (adminAPI) Routes() []caddy.AdminRoute {
@@ -57,8 +69,9 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 type adminCall struct {
 	app     *App
 	gateway *gateway
+	writer  http.ResponseWriter
 	request *http.Request
-	body    []byte
+	body    []byte // nil where the route reads the request's by itself
 }
 
 // maxAdminBody is how long a body may be.
@@ -75,9 +88,17 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", allowed)
 		return apiError(http.StatusMethodNotAllowed, "want "+allowed)
 	}
-	body, err := readAdminBody(w, r)
-	if err != nil {
+	if err := checkOrigin(w, r); err != nil {
 		return err
+	}
+	var body []byte
+	if lines, takesLines := lineRoutes[r.URL.Path[len(adminPath):]]; takesLines && mediaType(r) == "application/x-ndjson" {
+		route = lines
+	} else {
+		var err error
+		if body, err = readAdminBody(w, r); err != nil {
+			return err
+		}
 	}
 	app := running.newest()
 	if app == nil {
@@ -87,9 +108,12 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return apiError(http.StatusServiceUnavailable, "the session store is not open")
 	}
-	result, err := route(&adminCall{app: app, gateway: open, request: r, body: body})
+	result, err := route(&adminCall{app: app, gateway: open, writer: w, request: r, body: body})
 	if err != nil {
 		return asAPIError(app.logger, err)
+	}
+	if _, done := result.(streamed); done {
+		return nil
 	}
 	text, err := json.Marshal(result, json.Deterministic(true))
 	if err != nil {
@@ -101,13 +125,41 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// readAdminBody checks the form of the request. A JSON content type is what keeps HTML forms of other sites out; their
-// scripts Caddy keeps out, which refuses origins that its admin endpoint was not told to allow.
+// checkOrigin refuses what a page of another site made a browser send, if it may change something. Caddy refuses foreign
+// origins too, with whatever it does not know of: one that it has let through stands in the answer already. Here nothing
+// else counts, so that no way to this handler that goes without Caddy's check is open.
+func checkOrigin(w http.ResponseWriter, r *http.Request) error {
+	if !isUnsafe(r.Method) {
+		return nil
+	}
+	if origins, sent := r.Header["Origin"]; sent {
+		if slices.Equal(origins, w.Header()["Access-Control-Allow-Origin"]) {
+			return nil
+		}
+		return apiError(http.StatusForbidden, "the Origin is not one that the admin endpoint allows")
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return nil
+	}
+	return apiError(http.StatusForbidden, "a page of another site made this request")
+}
+
+// mediaType returns the type of the body, in lower case, or nothing where the header is none.
+func mediaType(r *http.Request) string {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return media
+}
+
+// readAdminBody checks the form of the request. A JSON content type is what keeps HTML forms of other sites out.
 func readAdminBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Method == http.MethodGet {
 		return nil, nil
 	}
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+	if mediaType(r) != "application/json" {
 		return nil, apiError(http.StatusUnsupportedMediaType, "want Content-Type: application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAdminBody))
@@ -119,10 +171,13 @@ func readAdminBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// read reads the body: one JSON object, no member twice, none that the route does not know. The error does not repeat
-// what it read.
-func (c *adminCall) read(into any) error {
-	err := json.Unmarshal(c.body, into, json.RejectUnknownMembers(true))
+// read reads the body.
+func (c *adminCall) read(into any) error { return readStrictly(c.body, into) }
+
+// readStrictly reads one JSON object, no member twice, none that the route does not know. The error does not repeat what
+// it read.
+func readStrictly(text []byte, into any) error {
+	err := json.Unmarshal(text, into, json.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
 	}
@@ -162,6 +217,7 @@ func asAPIError(logger *zap.Logger, err error) error {
 	if errors.Is(err, ledger.ErrRevoked) {
 		return apiError(http.StatusConflict, "the session is revoked; lift the revocation first")
 	}
+	countStoreError(err)
 	logger.Error("serving the admin API", zap.Error(err))
 	return apiError(http.StatusServiceUnavailable, "nothing was done: the session store did not take it; the log says more")
 }

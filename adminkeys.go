@@ -27,24 +27,26 @@ type listedKey struct {
 }
 
 // listKeys lists the keys that count: the one that signs first.
-func (c *adminCall) listKeys() (any, error) {
-	answer := keyList{Keys: []listedKey{}}
-	if keeper := c.gateway.keeper; keeper != nil {
-		now := c.app.now()
+func (c *adminCall) listKeys() (any, error) { return keyList{Keys: c.app.listedKeys(c.gateway)}, nil }
+
+func (a *App) listedKeys(open *gateway) []listedKey {
+	keys := []listedKey{}
+	if keeper := open.keeper; keeper != nil {
+		now := a.now()
 		for _, key := range keeper.Keys() {
 			age := int64(now.Sub(key.Created) / time.Second)
-			answer.Keys = append(answer.Keys, listedKey{
+			keys = append(keys, listedKey{
 				ID: key.ID, Algorithm: key.Algorithm, State: key.State, Created: &key.Created, SignsFrom: &key.SignsFrom, Age: &age,
 			})
 		}
-		return answer, nil
+		return keys
 	}
 	state := keyring.StateSigning
-	for _, key := range c.app.keys {
-		answer.Keys = append(answer.Keys, listedKey{ID: key.ID(), Algorithm: key.Algorithm(), State: state})
+	for _, key := range a.keys {
+		keys = append(keys, listedKey{ID: key.ID(), Algorithm: key.Algorithm(), State: state})
 		state = keyring.StateVerifying
 	}
-	return answer, nil
+	return keys
 }
 
 // rotateRequest is the body of POST /jwt_session/keys/rotate.

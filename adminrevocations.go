@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -195,7 +196,13 @@ func (c *adminCall) lifted(was bool, err error) (any, error) {
 // revocationList is the answer to GET /jwt_session/revocations.
 type revocationList struct {
 	Revocations []listedRevocation `json:"revocations"`
-	More        bool               `json:"more,omitempty"` // there are more than are listed
+	Next        string             `json:"next,omitempty"` // the value for `after` that brings the next page
+}
+
+// pageRequest is the body of POST /jwt_session/revocations/list. It is no query, since `after` may hold a user id.
+type pageRequest struct {
+	Limit int    `json:"limit"`
+	After string `json:"after"`
 }
 
 // listedRevocation is one revocation or flush that is in force.
@@ -209,15 +216,29 @@ type listedRevocation struct {
 	Expires time.Time  `json:"expires"`
 }
 
-// maxListedRevocations is how many revocations one answer lists.
-const maxListedRevocations = 10_000
+// listRevocations lists the first page.
+func (c *adminCall) listRevocations() (any, error) { return c.revocationsAfter(maxListLimit, "") }
 
-func (c *adminCall) listRevocations() (any, error) {
-	page, next, err := c.gateway.ledger.Revocations(maxListedRevocations, "")
+func (c *adminCall) pageRevocations() (any, error) {
+	body := pageRequest{Limit: defaultListLimit}
+	if err := c.read(&body); err != nil {
+		return nil, err
+	}
+	if err := checkLimit(body.Limit); err != nil {
+		return nil, err
+	}
+	return c.revocationsAfter(body.Limit, body.After)
+}
+
+func (c *adminCall) revocationsAfter(limit int, after string) (any, error) {
+	page, next, err := c.gateway.ledger.Revocations(limit, after)
+	if errors.Is(err, ledger.ErrCursor) {
+		return nil, errAfter
+	}
 	if err != nil {
 		return nil, err
 	}
-	answer := revocationList{Revocations: make([]listedRevocation, len(page)), More: next != ""}
+	answer := revocationList{Revocations: make([]listedRevocation, len(page)), Next: next}
 	for i, revocation := range page {
 		answer.Revocations[i] = listed(revocation)
 	}

@@ -66,34 +66,52 @@ type addAnswer struct {
 	Ends time.Time `json:"ends"`
 }
 
-func (c *adminCall) addSession() (any, error) {
+// addition is a session to be added.
+type addition struct {
+	key       sessions.Key
+	identity  ledger.Identity
+	lifetimes ledger.Lifetimes
+}
+
+// additionOf reads a session to be added from one JSON object. Its errors are APIErrors and quote nothing.
+func (c *adminCall) additionOf(text []byte) (addition, error) {
 	var body addRequest
-	if err := c.read(&body); err != nil {
-		return nil, err
+	if err := readStrictly(text, &body); err != nil {
+		return addition{}, err
 	}
 	handler, err := c.handlerOf(body.Realm)
 	if err != nil {
-		return nil, err
+		return addition{}, err
 	}
 	hash, err := body.ID.hashIn(handler.sessionCookies)
 	if err != nil {
-		return nil, err
+		return addition{}, err
 	}
 	if err := body.check(); err != nil {
-		return nil, err
+		return addition{}, err
 	}
 	life := time.Duration(handler.SessionMaxAge)
 	if body.ExpiresIn != nil {
 		life = min(life, time.Duration(*body.ExpiresIn)*time.Second)
 	}
-	session, err := c.gateway.ledger.Add(c.request.Context(), sessions.Key{Realm: body.Realm, Hash: hash},
-		ledger.Identity{User: body.User, Attributes: body.Attributes},
-		ledger.Lifetimes{Idle: time.Duration(handler.SessionIdleTimeout), MaxAge: life})
+	return addition{
+		key:       sessions.Key{Realm: body.Realm, Hash: hash},
+		identity:  ledger.Identity{User: body.User, Attributes: body.Attributes},
+		lifetimes: ledger.Lifetimes{Idle: time.Duration(handler.SessionIdleTimeout), MaxAge: life},
+	}, nil
+}
+
+func (c *adminCall) addSession() (any, error) {
+	added, err := c.additionOf(c.body)
 	if err != nil {
 		return nil, err
 	}
-	c.audit("session added", zap.String("realm", body.Realm))
-	return addAnswer{Hash: hash.String(), Ends: session.Ends.UTC()}, nil
+	session, err := c.gateway.ledger.Add(c.request.Context(), added.key, added.identity, added.lifetimes)
+	if err != nil {
+		return nil, err
+	}
+	c.audit("session added", zap.String("realm", added.key.Realm))
+	return addAnswer{Hash: added.key.Hash.String(), Ends: session.Ends.UTC()}, nil
 }
 
 // endRequest is the body of POST /jwt_session/sessions/end.
@@ -196,6 +214,16 @@ const (
 	maxListLimit     = 1000
 )
 
+// errAfter is the answer to a cursor that is none.
+var errAfter = apiError(http.StatusBadRequest, "after: want the value of `next` of the page before")
+
+func checkLimit(limit int) error {
+	if limit < 1 || limit > maxListLimit {
+		return apiError(http.StatusBadRequest, "limit: want a number from 1 to 1000")
+	}
+	return nil
+}
+
 func (c *adminCall) listSessions() (any, error) {
 	body := listRequest{Limit: defaultListLimit}
 	if err := c.read(&body); err != nil {
@@ -204,14 +232,14 @@ func (c *adminCall) listSessions() (any, error) {
 	if _, err := c.handlerOf(body.Realm); err != nil {
 		return nil, err
 	}
-	if body.Limit < 1 || body.Limit > maxListLimit {
-		return nil, apiError(http.StatusBadRequest, "limit: want a number from 1 to 1000")
+	if err := checkLimit(body.Limit); err != nil {
+		return nil, err
 	}
 	query := sessions.Query{Realm: body.Realm, User: body.User, Limit: body.Limit}
 	if body.After != "" {
 		after, err := sessions.ParseHash(body.After)
 		if err != nil {
-			return nil, apiError(http.StatusBadRequest, "after: want the value of `next` of the page before")
+			return nil, errAfter
 		}
 		query.After = after
 	}

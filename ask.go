@@ -86,6 +86,7 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 		return validator.Active
 	case whoami.Nobody:
 		if result.err != nil {
+			countStoreError(result.err)
 			v.logger.Error("keeping the application's answer", zap.String("realm", v.realm), zap.Error(result.err))
 		}
 		return validator.Unknown
@@ -112,7 +113,9 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
-		return settlement{outcome: whoami.NotAsked(err)}
+		outcome := whoami.NotAsked(err)
+		whoamiTallies.note(v.realm, outcome, v.app.now())
+		return settlement{outcome: outcome}
 	}
 	return result
 }
@@ -138,7 +141,10 @@ func (q question) put(release func()) settlement {
 	}
 	registered := q.ledger.Ask(q.key)
 	defer registered.Withdraw()
+	began := time.Now()
 	outcome := q.whoami.page.Read(q.exchange.Send(release), q.changed)
+	observeSince(whoamiDuration.WithLabelValues(outcomeName(outcome)), began)
+	whoamiTallies.note(q.key.Realm, outcome, q.app.now())
 	result := settlement{outcome: outcome}
 	switch outcome := outcome.(type) {
 	case whoami.Identified:
@@ -185,6 +191,7 @@ func (v *visit) warnIfRotating(outcome whoami.Identified) {
 // couldNotTell keeps the reason, and says in the log what an operator can do about it.
 func (v *visit) couldNotTell(reason validator.Reason, err error, fields ...zap.Field) {
 	v.reason = reason
+	countStoreError(err)
 	fields = append(fields, zap.String("reason", string(reason)), zap.Error(err))
 	message := "could not find out whether the user is signed in"
 	switch reason {

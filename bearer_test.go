@@ -252,3 +252,29 @@ func TestBearerOfALaterRealm(t *testing.T) {
 		t.Errorf("status %d", response.StatusCode)
 	}
 }
+
+// A second handler of the realm keeps our token from its application, and names an error only where a token came.
+func TestBearerAtALaterHandler(t *testing.T) {
+	site := func(rules string) gatewayOptions {
+		return gatewayOptions{site: `
+			route {
+				jwt_session shop {
+					mode stateless
+					unauthenticated pass
+				}
+				jwt_session shop {
+					accept_bearer
+					` + rules + `
+				}
+				reverse_proxy LEGACY
+			}`}
+	}
+	g := newTestGatewayWith(t, site("unauthenticated pass"))
+	got := g.browser().get("/page", "Authorization: Bearer "+g.mintFor("alice", "any")).received
+	if got.user(t) != "" || len(got.Header["Authorization"]) > 0 {
+		t.Errorf("user %q, and %d lines of Authorization", got.user(t), len(got.Header["Authorization"]))
+	}
+	g = newTestGatewayWith(t, site(""))
+	checkBearerChallenge(t, g.browser().get("/page"), false)
+	checkBearerChallenge(t, g.browser().get("/page", "Authorization: Bearer "+g.mintFor("alice", "any")), true)
+}

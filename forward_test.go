@@ -434,3 +434,19 @@ func TestForwardTokenVerifiedByPublishedKeys(t *testing.T) {
 		}
 	}
 }
+
+// What a token for services costs on the token path, besides that path itself.
+func BenchmarkForwardToken(b *testing.B) {
+	for _, option := range []string{"", "forward_token"} {
+		b.Run("option="+option, func(b *testing.B) {
+			handler := benchHandler(b, "mixed\ntoken_issuer https://shop.example\n"+option, 0)
+			token := benchToken(b, handler, benchSession)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := benchServe(b, handler, benchSession+"; "+token); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

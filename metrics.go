@@ -1,29 +1,69 @@
 package jwtsession
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
+
+const metricsNamespace, metricsSubsystem = "caddy", "jwt_session"
 
 // The metrics live as long as the process, so that they go on counting across reloads; each configuration registers them
 // anew. All labels have values of closed sets.
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: "jwt_session", Name: "requests_total",
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "requests_total",
 		Help: "Requests by the route's mode, by what spoke for the user, and by why nobody did or a token was passed over.",
 	}, []string{"mode", "via", "reason"})
 
 	shadowMismatchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: "jwt_session", Name: "shadow_mismatches_total",
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "shadow_mismatches_total",
 		Help: "Requests in shadow mode that mixed mode would have decided otherwise, by the difference.",
 	}, []string{"reason"})
+
+	tokensIssuedTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "tokens_issued_total",
+		Help: "Tokens sent to browsers: the first of a session, in the place of one near its end, or of one that did not count.",
+	}, []string{"cause"})
+
+	lookupDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "lookup_duration_seconds",
+		Help:    "How long looking a session up in the store took.",
+		Buckets: []float64{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+	})
+
+	whoamiDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "whoami_duration_seconds",
+		Help:    "How long asking the application took, by what it said.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5, 10},
+	}, []string{"outcome"})
+
+	tokenSize = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "token_size_bytes",
+		Help:    "How long the tokens were that were sent to browsers, without the attributes of their cookie.",
+		Buckets: []float64{256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096},
+	})
+
+	storeErrorsTotal = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "store_errors_total",
+		Help: "Times that the store of sessions and revocations did not do its work.",
+	})
+
+	renewalsSkippedTotal = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "renewals_skipped_total",
+		Help: "Tokens that were due and were not replaced, since whether their session is active could not be told.",
+	})
 )
 
 // requestCounters are the counters of requestsTotal that a handler has met, so that it need not look for one in all of them,
@@ -61,10 +101,71 @@ func (c *requestCounters) with(mode, via string, reason validator.Reason) promet
 
 // registerMetrics adds the metrics to a configuration's registry.
 func registerMetrics(registry prometheus.Registerer) error {
-	for _, collector := range []prometheus.Collector{requestsTotal, shadowMismatchesTotal} {
+	for _, collector := range []prometheus.Collector{
+		requestsTotal, shadowMismatchesTotal, tokensIssuedTotal, lookupDuration, whoamiDuration, tokenSize,
+		storeErrorsTotal, renewalsSkippedTotal, inventory{},
+	} {
 		err := registry.Register(collector)
 		if already := new(prometheus.AlreadyRegisteredError); err != nil && !errors.As(err, already) {
 			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// countStoreError counts an error where it is the store's.
+func countStoreError(err error) {
+	if errors.Is(err, sessions.ErrUnavailable) || errors.Is(err, blacklist.ErrUnavailable) {
+		storeErrorsTotal.Inc()
+	}
+}
+
+// observeSince notes how long something took by the machine's own clock, which no test moves.
+func observeSince(observer prometheus.Observer, began time.Time) {
+	observer.Observe(time.Since(began).Seconds())
+}
+
+// inventory says how much the open store holds, when it is asked: of all that is open, since it has no other name.
+type inventory struct{}
+
+var (
+	sessionsDesc = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "sessions"),
+		"Records of sessions in the store, those included that have expired and were not dropped yet.", nil, nil)
+	revocationsDesc = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "revocations"),
+		"Revocations and flushes that are in force.", nil, nil)
+)
+
+// inventoryTimeout is how long a scrape waits for the store.
+const inventoryTimeout = time.Second
+
+// Describe implements [prometheus.Collector].
+func (inventory) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- sessionsDesc
+	descriptions <- revocationsDesc
+}
+
+// Collect implements [prometheus.Collector]. Where the store is not open, or does not answer, there is nothing to say.
+func (inventory) Collect(metrics chan<- prometheus.Metric) {
+	shared := runningLedger()
+	if shared == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), inventoryTimeout)
+	defer cancel()
+	stock, err := shared.Stock(ctx)
+	metrics <- prometheus.MustNewConstMetric(revocationsDesc, prometheus.GaugeValue, float64(stock.Revocations))
+	if err != nil {
+		countStoreError(err)
+		return
+	}
+	metrics <- prometheus.MustNewConstMetric(sessionsDesc, prometheus.GaugeValue, float64(stock.Sessions))
+}
+
+// runningLedger returns the ledger of the running configuration, or nil.
+func runningLedger() *ledger.Ledger {
+	if app := running.newest(); app != nil {
+		if open := app.open.Load(); open != nil {
+			return open.ledger
 		}
 	}
 	return nil

@@ -19,10 +19,11 @@ func (h *Handler) isRolling() bool { return h.Whoami != nil && h.Whoami.Rolling 
 // then as if the request had come with the new value: it is as confirmed as it was, and the response brings a token that is
 // bound to it.
 //
-// It does so for answers to requests that only read, since others may sign somebody in, and for none that a cache may have
+// It does so for answers to requests that only read, since others may sign somebody in (as those may that match forget_on,
+// which have ended the session by now), and for none that a cache may have
 // kept for somebody else, nor for one that names another user. Where it does not, the change is an end.
 func (v *visit) roll(status int, header http.Header, named naming) {
-	if !v.isRolling() || v.who.user == "" || v.ended || v.revoked || v.forget || !isReading(v.request.Method) {
+	if !v.isRolling() || v.who.user == "" || v.ended || v.revoked || !isReading(v.request.Method) {
 		return
 	}
 	cookies, changed := rolledCookies(v.sessionCookies, v.cookies, header, v.now)

@@ -30,6 +30,7 @@ type visit struct {
 	secure  bool // whether the response is a secure one for the browser
 
 	cookies    validator.Cookies // as the client sent them
+	combined   *combinedVisit    // nil: the token has a cookie of its own
 	credential validator.SessionCredential
 	tokenSent  bool // whether a token cookie of this realm came, of whatever worth
 	bearer     validator.TokenCredential
@@ -38,6 +39,7 @@ type visit struct {
 
 	record      sessions.Session      // the active session, where one was looked up
 	tokenCookie validator.TokenCookie // what becomes of it
+	stream      *stream               // nil where there is none
 	release     func()                // gives back the claim to mint; nil: this request has none
 	forget      bool                  // the request matches forget_on
 	ended       bool                  // its session was ended on the way
@@ -71,6 +73,7 @@ func (h *Handler) newVisit(
 		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
 	}
 	h.app.hideTokens(r)
+	v.joinCarried(journey)
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err
 	}
@@ -115,14 +118,15 @@ func (v *visit) readToken() {
 	if v.mode == validator.Stateful {
 		return
 	}
-	credential := validator.ReadToken(v.cookies, v.TokenCookie.name(v.realm, v.secure))
+	credential := v.readTokenCookie()
 	v.tokenSent = credential.Presence != validator.Absent
 	if v.gateway == nil {
 		return
 	}
 	v.token = v.verify(credential)
+	v.yieldCombined()
 	if v.token.State == validator.TokenForeign {
-		v.warn("a token of another realm is in this realm's token cookie; give one of them another token_cookie name")
+		v.warn("a token of another realm is where this realm's would be; give one of them another token_cookie")
 	}
 	v.weighBearer(credential)
 	v.reason = v.token.Reason
@@ -237,6 +241,7 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 		v.end() // the application said nobody
 	case validator.Revoked:
 	default:
+		renewalsSkippedTotal.Inc()
 		return verdict
 	}
 	if reason, dead := v.gateway.dead(v.token.Claims); dead {
@@ -278,7 +283,9 @@ func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.realm, Hash: v
 // maxAge is asked for again.
 func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	ctx := v.background()
+	began := time.Now()
 	record, active, err := v.gateway.ledger.Active(ctx, v.key())
+	lookedUp(record, began)
 	if errors.Is(err, ledger.ErrRevoked) {
 		v.revoked = true
 		return validator.Revoked
@@ -289,6 +296,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	}
 	if active && v.isCurrent(record, maxAge, v.now) {
 		if err := v.gateway.ledger.Touch(ctx, record, time.Duration(v.SessionIdleTimeout)); err != nil {
+			countStoreError(err)
 			v.warn("touching session", zap.Error(err)) // it counts all the same; only its idle time goes on
 		}
 		v.record = record
@@ -338,6 +346,7 @@ func (v *visit) end() {
 	}
 	v.whoami.forget(key)
 	if err := v.endInLedger(key, proof); err != nil {
+		countStoreError(err)
 		v.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 			zap.String("realm", v.realm), zap.Error(err))
 	}

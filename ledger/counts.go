@@ -23,14 +23,21 @@ type Counts struct {
 	Questions int
 }
 
-// Count counts. After an error all but Sessions is right.
+// Count counts. After an error all but Sessions is right. It waits for each session that is being settled.
 func (l *Ledger) Count(ctx context.Context) (Counts, error) {
+	counts, err := l.Stock(ctx)
+	for i := range l.stripes {
+		counts.add(&l.stripes[i])
+	}
+	return counts, err
+}
+
+// Stock counts what is there, and not what is in motion, which Count tells of too: Undeleted and Questions are 0. It waits
+// for the store alone. After an error all but Sessions is right.
+func (l *Ledger) Stock(ctx context.Context) (Counts, error) {
 	counts := Counts{Entries: l.blacklist.Len(), Pending: l.blacklist.PendingLen()}
 	for _, kind := range blacklist.Revocations() {
 		counts.Revocations += l.blacklist.Count(kind)
-	}
-	for i := range l.stripes {
-		counts.add(&l.stripes[i])
 	}
 	var err error
 	if counts.Sessions, err = l.store.Count(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -70,6 +71,9 @@ func TestFollowTwice(t *testing.T) {
 	left, right := f.followed(session, two), f.followed(session, three)
 	if left.AuthTime != session.AuthTime || right.AuthTime != session.AuthTime || !f.isActive(one) {
 		t.Errorf("%+v and %+v", left, right)
+	}
+	if page, err := f.List(ctx, sessions.Query{Realm: "shop", User: "ann", Limit: 9}); err != nil || len(page.Sessions) != 3 {
+		t.Errorf("%d ids are listed, %v", len(page.Sessions), err)
 	}
 	if again := f.followed(left, one); !equal(again, sessions.Session{
 		Key: one, User: "ann", Source: sessions.Learned, AuthTime: start.Unix(), Seen: start, Confirmed: start,
@@ -251,12 +255,43 @@ func TestRevocationTakesAdmissionBack(t *testing.T) {
 	f.SawSet(one, f.Moment())
 	session := f.learnAt(one, "ann")
 	second := f.followed(session, two)
+	before := f.blacklist.Count(blacklist.KindAdmitted)
 	f.ok(f.RevokeSession(ctx, second.Key))
+	if f.blacklist.Count(blacklist.KindAdmitted) != before {
+		t.Error("another id of the revoked session is admitted")
+	}
 	f.advance(2 * time.Minute)
 	for _, key := range []sessions.Key{one, two} {
 		if _, err := f.named(key, "ann"); !errors.Is(err, ErrRevoked) {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// A session of a watched user that counts does so under its new ids, also when the records are gone.
+func TestAdmissionFollows(t *testing.T) {
+	f := newFixture(t)
+	f.learnAt(three, "ann")
+	f.ok(f.RevokeSession(ctx, three)) // ann is watched
+	f.SawSet(one, f.Moment())
+	f.followed(f.learnAt(one, "ann"), two)
+	f.crash() // nothing is remembered but what is durable
+	f.advance(lives.Idle)
+	if _, err := f.named(two, "ann"); err != nil {
+		t.Errorf("it does not count any more: %v", err)
+	}
+}
+
+// A token that came under an id from before the end brings the session to no new id, though its own id was not ended.
+func TestFollowByTokenAfterTheEndOfAnotherID(t *testing.T) {
+	f := newFixture(t)
+	session := sessions.Session{Key: one, User: "ann", AuthTime: start.Unix(), Confirmed: start}
+	_, err := f.Follow(ctx, step(session, two, true))
+	f.ok(err)
+	_, err = f.EndRolling(ctx, two, lineageOf(session), lives.Idle)
+	f.ok(err)
+	if _, err := f.Follow(ctx, step(session, three, true)); !errors.Is(err, ErrNotFollowed) {
+		t.Errorf("Follow: %v", err)
 	}
 }
 

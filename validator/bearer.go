@@ -28,11 +28,10 @@ func CutBearer(line string) (string, bool) {
 // another one.
 func (v *Verifier) ReadBearer(lines []string) (TokenCredential, []string) {
 	keys := v.ring.Current()
-	isOurs := func(line string) bool { return v.isOurs(line, keys) }
-	if !slices.ContainsFunc(lines, isOurs) {
+	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return v.isOurs(line, keys) })
+	if len(kept) == len(lines) {
 		return TokenCredential{Presence: Absent}, lines
 	}
-	kept := slices.DeleteFunc(slices.Clone(lines), isOurs)
 	for _, line := range lines[1:] {
 		if line != lines[0] {
 			return TokenCredential{Presence: Unusable}, kept

@@ -98,3 +98,21 @@ func FuzzReadBearer(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkReadBearer(b *testing.B) {
+	keys := mustSet(b, mustKey(b, "a"))
+	credential := credentialOf(b, "sid=abc", "sid")
+	token := mint(b, testMinter(keys), testSession(credential), credential)
+	for name, lines := range map[string][]string{
+		"none": nil, "ours": {"Bearer " + token}, "another": {"Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6InRoZWlycyJ9.e30.AA"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			verifier := NewVerifier(NewKeyRing(keys), NewCache(10))
+			verifier.Verify(tokenOf(token), testNow, testRoute())
+			b.ReportAllocs()
+			for b.Loop() {
+				verifier.ReadBearer(lines)
+			}
+		})
+	}
+}

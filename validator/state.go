@@ -3,6 +3,7 @@ package validator
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -154,8 +155,8 @@ func (r *stateReader) member(name string, decoder *jsontext.Decoder) error {
 		if isStateClaim(name) {
 			return errStrictJSON
 		}
-		var value []byte
-		value, err = readCompactValue(decoder)
+		var value jsontext.Value
+		value, err = decoder.ReadValue() // as it was signed: compact
 		r.object = r.object.raw(name, value)
 	}
 	return err
@@ -199,7 +200,10 @@ func readCompactValue(decoder *jsontext.Decoder) ([]byte, error) {
 // asciiJSON returns a JSON text in which every character that is not visible ASCII is written as an escape. In JSON without
 // white space such characters stand in strings alone.
 func asciiJSON(text []byte) []byte {
-	ascii := make([]byte, 0, len(text))
+	if !slices.ContainsFunc(text, func(char byte) bool { return char >= 0x7f }) {
+		return text
+	}
+	ascii := make([]byte, 0, 2*len(text))
 	for len(text) > 0 {
 		char, size := utf8.DecodeRune(text)
 		switch {

@@ -324,3 +324,24 @@ func FuzzReadState(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkReadState(b *testing.B) {
+	keys := mustSet(b, mustKey(b, "a"))
+	token := tokenOf(stateOf(b, keys, testBinding, testCart))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, reason := keys.ReadState(testBinding, token, time.Hour, testNow); reason != "" {
+			b.Fatal(reason)
+		}
+	}
+}
+
+func BenchmarkSignState(b *testing.B) {
+	keys := mustSet(b, mustKey(b, "a"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := keys.SignState(testBinding, testCart, time.Hour, testNow); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package jwtsession
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+)
+
+// backup streams a backup of the store. One that fails on the way ends with a broken connection; a whole one ends with a
+// checksum over all of it.
+func (c *adminCall) backup() (any, error) {
+	if len(bytes.TrimSpace(c.body)) > 0 {
+		if err := c.read(new(struct{})); err != nil {
+			return nil, err
+		}
+	}
+	header := c.writer.Header()
+	header.Set("Content-Type", "application/octet-stream")
+	header.Set("Cache-Control", "no-store")
+	//nolint:bodyclose // the server's side
+	stream := &patientWriter{Writer: c.writer, control: http.NewResponseController(c.writer)}
+	err := c.gateway.ledger.Backup(c.request.Context(), stream)
+	switch {
+	case err == nil:
+		c.audit("session store backed up", zap.Int64("bytes", stream.written))
+		return streamed{}, nil
+	case stream.written > 0:
+		countStoreError(err)
+		c.app.logger.Error("backing up the session store", zap.Error(err))
+		panic(http.ErrAbortHandler) // nothing else tells the client that what it has is not whole
+	case errors.Is(err, ledger.ErrNoBackup):
+		return nil, apiError(http.StatusNotImplemented, err.Error())
+	}
+	return nil, err
+}
+
+// patientWriter gives each part of an answer a minute to be taken, so that a client that stopped reading does not hold
+// the store for ever.
+type patientWriter struct {
+	io.Writer
+
+	control *http.ResponseController
+	written int64
+}
+
+// Write writes a part.
+func (w *patientWriter) Write(p []byte) (int, error) {
+	_ = w.control.SetWriteDeadline(time.Now().Add(importPatience)) // where there is none to set there is none to keep
+	written, err := w.Writer.Write(p)
+	w.written += int64(written)
+	return written, err
+}

@@ -1,0 +1,202 @@
+package jwtsession
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+)
+
+// statusAnswer is the answer to GET /jwt_session/status: the migration at a glance. What is counted is counted since the
+// process began.
+type statusAnswer struct {
+	Store    storeStatus            `json:"store"`
+	Counts   countStatus            `json:"counts"`
+	Keys     []listedKey            `json:"keys"`
+	Requests requestStatus          `json:"requests"`
+	LookUps  lookUpStatus           `json:"look_ups"`
+	Tokens   tokenStatus            `json:"tokens"`
+	Shadow   map[string]uint64      `json:"shadow_mismatches"`
+	Realms   map[string]realmStatus `json:"realms"`
+	Since    time.Time              `json:"since"`
+}
+
+type storeStatus struct {
+	Engine   string `json:"engine"`
+	Location string `json:"location"`
+	Answers  bool   `json:"answers"` // whether it said how many sessions it holds
+	Errors   uint64 `json:"errors"`
+}
+
+type countStatus struct {
+	Sessions    int `json:"sessions"`
+	Revocations int `json:"revocations"`
+	Blacklist   int `json:"blacklist"` // revocations and ends
+	Pending     int `json:"pending"`   // of these, what would not survive a crash yet
+	Undeleted   int `json:"undeleted"` // records of ended sessions that could not be deleted yet
+	Questions   int `json:"questions"` // to the application, in flight
+}
+
+type requestStatus struct {
+	Total   uint64             `json:"total"`
+	Paths   map[string]uint64  `json:"paths"`  // by what spoke for the user
+	Shares  map[string]float64 `json:"shares"` // of the total, 0 to 1
+	Modes   map[string]uint64  `json:"modes"`
+	Reasons map[string]uint64  `json:"reasons"` // why nobody did, or a token was passed over
+}
+
+type lookUpStatus struct {
+	Made       uint64  `json:"made"`
+	Seconds    float64 `json:"seconds"` // all together
+	BytesRead  uint64  `json:"bytes_read"`
+	Saved      uint64  `json:"saved"`       // requests that a token spoke for
+	BytesSaved uint64  `json:"bytes_saved"` // what they would have read, if they were as those that were made
+}
+
+type tokenStatus struct {
+	Issued          map[string]uint64 `json:"issued"` // by cause
+	Bytes           float64           `json:"bytes"`  // of one, on average
+	RenewalsSkipped uint64            `json:"renewals_skipped"`
+}
+
+type realmStatus struct {
+	Modes  []string     `json:"modes,omitempty"` // of its routes; none where the realm is made of the request
+	Whoami *whoamiTally `json:"whoami,omitempty"`
+}
+
+// processBegan is when the counters stood at 0.
+var processBegan = time.Now()
+
+func (c *adminCall) status() (any, error) {
+	return statusOf(c.request.Context(), c.app, c.gateway), nil
+}
+
+// statusOf collects the status of a running configuration.
+func statusOf(ctx context.Context, app *App, open *gateway) statusAnswer {
+	counts, err := open.ledger.Count(ctx)
+	countStoreError(err)
+	status := statusAnswer{
+		Store: app.storeStatus(), Counts: countsOf(counts), Keys: app.listedKeys(open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
+		Shadow: countsBy(shadowMismatchesTotal, "reason"), Realms: app.realmStatus(), Since: processBegan.UTC(),
+	}
+	status.Store.Answers = err == nil
+	status.LookUps = lookUpsSoFar(status.Requests.Paths[viaToken])
+	return status
+}
+
+func (a *App) storeStatus() storeStatus {
+	status := storeStatus{Errors: uint64(sumOf(storeErrorsTotal))}
+	if module, ok := a.engine.(caddy.Module); ok {
+		status.Engine = module.CaddyModule().ID.Name()
+	}
+	status.Location, _ = a.engine.Location() // it was found when the store was opened
+	return status
+}
+
+func countsOf(counts ledger.Counts) countStatus {
+	return countStatus{
+		Sessions: counts.Sessions, Revocations: counts.Revocations, Blacklist: counts.Entries,
+		Pending: counts.Pending, Undeleted: counts.Undeleted, Questions: counts.Questions,
+	}
+}
+
+func requestsSoFar() requestStatus {
+	status := requestStatus{
+		Paths: countsBy(requestsTotal, "via"), Modes: countsBy(requestsTotal, "mode"),
+		Reasons: countsBy(requestsTotal, "reason"), Shares: make(map[string]float64),
+	}
+	delete(status.Reasons, "")
+	for _, count := range status.Paths {
+		status.Total += count
+	}
+	for via, count := range status.Paths {
+		status.Shares[via] = float64(count) / float64(status.Total)
+	}
+	return status
+}
+
+func lookUpsSoFar(saved uint64) lookUpStatus {
+	status := lookUpStatus{BytesRead: foundBytes.Load(), Saved: saved}
+	each(lookupDuration, func(metric *dto.Metric) {
+		status.Made, status.Seconds = metric.GetHistogram().GetSampleCount(), metric.GetHistogram().GetSampleSum()
+	})
+	if found := foundRecords.Load(); found > 0 {
+		status.BytesSaved = uint64(float64(status.BytesRead) / float64(found) * float64(saved))
+	}
+	return status
+}
+
+func tokensSoFar() tokenStatus {
+	status := tokenStatus{
+		Issued: countsBy(tokensIssuedTotal, "cause"), RenewalsSkipped: uint64(sumOf(renewalsSkippedTotal)),
+	}
+	each(tokenSize, func(metric *dto.Metric) {
+		if count := metric.GetHistogram().GetSampleCount(); count > 0 {
+			status.Bytes = metric.GetHistogram().GetSampleSum() / float64(count)
+		}
+	})
+	return status
+}
+
+// realmStatus tells of the realms that are configured, and of those that were asked about.
+func (a *App) realmStatus() map[string]realmStatus {
+	realms := make(map[string]realmStatus)
+	for _, handler := range a.handlers {
+		if handler.realm.dynamic {
+			continue
+		}
+		status := realms[handler.Realm]
+		status.Modes = append(status.Modes, handler.Mode)
+		if handler.whoami != nil {
+			tally := whoamiTallies.of(handler.Realm)
+			status.Whoami = &tally
+		}
+		realms[handler.Realm] = status
+	}
+	for _, name := range whoamiTallies.names() {
+		status := realms[name]
+		tally := whoamiTallies.of(name)
+		status.Whoami = &tally
+		realms[name] = status
+	}
+	return realms
+}
+
+// each calls a function with each sample of a metric.
+func each(collector prometheus.Collector, do func(*dto.Metric)) {
+	metrics := make(chan prometheus.Metric)
+	go func() {
+		defer close(metrics)
+		collector.Collect(metrics)
+	}()
+	for metric := range metrics {
+		var sample dto.Metric
+		if metric.Write(&sample) == nil {
+			do(&sample)
+		}
+	}
+}
+
+// countsBy sums a counter by the values of one label.
+func countsBy(collector prometheus.Collector, label string) map[string]uint64 {
+	counts := make(map[string]uint64)
+	each(collector, func(metric *dto.Metric) {
+		for _, pair := range metric.GetLabel() {
+			if pair.GetName() == label {
+				counts[pair.GetValue()] += uint64(metric.GetCounter().GetValue())
+			}
+		}
+	})
+	return counts
+}
+
+// sumOf sums a counter.
+func sumOf(collector prometheus.Collector) float64 {
+	total := 0.0
+	each(collector, func(metric *dto.Metric) { total += metric.GetCounter().GetValue() })
+	return total
+}

@@ -1,0 +1,57 @@
+package command
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// Command returns the command with all that are below it.
+func Command() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "jwt-session",
+		Short: "Operates the jwt_session gateway: sessions, revocations, keys and the store",
+		Long: `
+Operates a running jwt_session gateway by its admin endpoint: lists, adds, imports
+and ends sessions, revokes tokens, sessions and users, rotates keys, shows how the
+migration goes and backs the store up. Restores and checks a store that is not in
+use, explains tokens, and measures what tokens save on this machine.
+
+` + exitCodes,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Use = "jwt-session"
+			holds(cmd)
+			cmd.AddCommand(sessionsCommand(), revokeCommand(), keysCommand(), statusCommand(), storeCommand(),
+				inspectCommand(), benchCommand())
+		},
+	}
+}
+
+// group returns a command that only holds others.
+func group(name, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: name, Short: short, Long: short + ".\n\n" + exitCodes}
+	holds(cmd)
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// holds lets a command do nothing but show what is below it, and refuse what is not.
+func holds(cmd *cobra.Command) {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// details are what a command's help says.
+type details struct{ use, short, long, example string }
+
+func newCommand(is details, arguments cobra.PositionalArgs, do action) *cobra.Command {
+	return &cobra.Command{
+		Use: is.use, Short: is.short, Long: is.long + "\n\n" + exitCodes, Example: is.example, Args: arguments, RunE: run(do),
+		DisableFlagsInUseLine: true,
+	}
+}
+
+// withJSON adds the flag --json.
+func withJSON(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().Bool("json", false, "Print JSON")
+	return cmd
+}

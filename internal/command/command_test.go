@@ -1,0 +1,298 @@
+package command_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// An operator's day, by commands alone.
+func TestOperatingAGateway(t *testing.T) {
+	s := newSite(t, "")
+	alice := &visitor{site: s, session: "SECRET-alices-cookie"}
+	s.caddy(alice.session, "sessions", "add", "--realm", "shop", "--user", "alice", "--session", "-", "--expires-in", "1h",
+		"--attribute", "role=keeper", "--attribute", "group=a", "--attribute", "group=b").done(t, "Added session ", "ends in 1 hour")
+	alice.want(200, "alice by session")
+	alice.want(200, "alice by token")
+
+	listed := s.caddy("", "sessions", "list", "--realm", "shop", "--user", "alice").done(t, "alice", "added", `group=["a","b"]`, `role="keeper"`)
+	if strings.Contains(listed.out, "SECRET") {
+		t.Errorf("the list shows the session id:\n%s", listed.out)
+	}
+	var page struct {
+		Sessions []struct {
+			Hash string `json:"hash"`
+		} `json:"sessions"`
+	}
+	s.caddy("", "sessions", "list", "--realm", "shop", "--json").done(t).into(t, &page)
+	if len(page.Sessions) != 1 {
+		t.Fatalf("%d sessions are listed", len(page.Sessions))
+	}
+
+	s.caddy("", "sessions", "end", "--realm", "shop", "--session-hash", page.Sessions[0].Hash).done(t, "has ended")
+	alice.want(401, "")
+	s.caddy("", "sessions", "end", "--realm", "shop", "--session", alice.session).ended(t, 1, "there is no such active session")
+	s.caddy("", "sessions", "list", "--realm", "shop").done(t, "No active sessions.")
+
+	bob := &visitor{site: s, session: "bobs-cookie"}
+	s.signIn(bob.session, "bob")
+	bob.want(200, "bob by session")
+	bob.want(200, "bob by token")
+	s.caddy(bob.token, "revoke", "--token", "-").done(t, "Every token of its session")
+	bob.want(200, "bob by session")
+	s.caddy("", "revoke", "--realm", "shop", "--user", "bob").done(t, "All sessions and tokens of the user are revoked.")
+	bob.want(401, "")
+	s.caddy("", "revoke", "--user", "bob", "--realm", "shop", "--lift").done(t, "The revocation has ended.")
+	s.caddy("", "revoke", "--user", "bob", "--realm", "shop", "--lift").ended(t, 1, "there is no such revocation")
+	bob.want(200, "bob by session")
+	s.caddy("", "revoke", "--realm", "shop", "--session", bob.session).done(t, "The session and its tokens are revoked.")
+	bob.want(401, "")
+	s.caddy("", "revoke", "--realm", "shop", "--session", bob.session, "--lift").done(t)
+	bob.want(200, "bob by session")
+	s.caddy("", "revoke", "--all").done(t, "dropped")
+	bob.want(200, "bob by session")
+
+	var status struct {
+		Counts   map[string]int      `json:"counts"`
+		Requests struct{ Total int } `json:"requests"`
+	}
+	s.caddy("", "status", "--json").done(t).into(t, &status)
+	if status.Counts["sessions"] < 1 || status.Requests.Total < 10 {
+		t.Errorf("the status says %+v", status)
+	}
+	s.caddy("", "status").done(t, "badger "+s.store(), "Requests", "token ", "Look-ups", "Realm        shop mixed")
+	for _, text := range []string{s.process.LogTail(10000)} {
+		if strings.Contains(text, alice.session) || strings.Contains(text, bob.token) {
+			t.Error("the gateway's log holds a session id or a token")
+		}
+	}
+}
+
+func TestRevokingATokenByItsID(t *testing.T) {
+	s := newSite(t, "")
+	bob := &visitor{site: s, session: "bobs-cookie"}
+	s.signIn(bob.session, "bob")
+	bob.want(200, "bob by session")
+	var found struct {
+		Claims []struct{ Name, Value string }
+	}
+	s.caddy(bob.token, "inspect", "-", "--json")
+	caddy(t, bob.token, "inspect", "-", "--json").done(t).into(t, &found)
+	claims := make(map[string]string)
+	for _, claim := range found.Claims {
+		claims[claim.Name] = claim.Value
+	}
+	first := bob.token
+	s.caddy("", "revoke", "--jti", claims["jti"], "--exp", claims["exp"]).done(t, "The token is revoked.")
+	bob.want(200, "bob by session")
+	bob.token = first
+	s.caddy("", "revoke", "--jti", claims["jti"], "--lift").done(t, "has ended")
+	bob.want(200, "bob by token")
+}
+
+func TestImporting(t *testing.T) {
+	s := newSite(t, "")
+	file := filepath.Join(t.TempDir(), "sessions.ndjson")
+	var lines strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-%d", "user": "user-%d"}`+"\n", i, i/10)
+	}
+	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.caddy("", "sessions", "import", file).done(t, "Imported 3000 sessions; 0 lines failed.")
+	(&visitor{site: s, session: "session-2999"}).want(200, "user-299 by session")
+	var page struct {
+		Sessions []json.RawMessage `json:"sessions"`
+	}
+	s.caddy("", "sessions", "list", "--realm", "shop", "--limit", "0", "--json").done(t).into(t, &page)
+	if len(page.Sessions) != 3000 {
+		t.Errorf("%d sessions are listed", len(page.Sessions))
+	}
+	s.caddy("", "sessions", "list", "--realm", "shop", "--limit", "5").done(t, "There are more: --after ")
+
+	mixed := `{"realm": "shop", "id": "SECRET-1", "user": "alice"}` + "\n" + `{"realm": "shop", "id": "SECRET-2"` + "\n"
+	got := s.caddy(mixed, "sessions", "import", "-").ended(t, 4, "line 2: the body is not one JSON object", "Imported 1 session; 1 line failed.")
+	if strings.Contains(got.out+got.errors, "SECRET") {
+		t.Errorf("the output repeats what it read:\n%s%s", got.out, got.errors)
+	}
+	s.caddy("", "sessions", "import", filepath.Join(t.TempDir(), "absent")).ended(t, 1, "no such file")
+}
+
+func TestWhereTheServerIs(t *testing.T) {
+	nobody := freeAddress(t)
+	caddy(t, "", "status", "--address", nobody).ended(t, 3, "no Caddy answers at "+nobody, "--address", "--config")
+	caddy(t, "", "status", "--address", "unix//tmp/there/is/no/such.sock").ended(t, 3, "no Caddy answers at ")
+	off := filepath.Join(t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(off, []byte("{\n\tadmin off\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	caddy(t, "", "sessions", "list", "--realm", "shop", "--config", off).ended(t, 3, "says `admin off`")
+	caddy(t, "", "status", "--config", filepath.Join(t.TempDir(), "absent")).ended(t, 1, "no such file")
+
+	s := newSite(t, "")
+	t.Setenv("ADMIN_ADDRESS", s.config.Admin)
+	t.Setenv("GATEWAY_PORT", "1")
+	t.Setenv("GATEWAY_HOST", "127.0.0.1")
+	t.Setenv("APP_ADDRESS", "127.0.0.1:1")
+	caddy(t, "", "status", "--config", s.config.Caddyfile, "--adapter", "caddyfile").done(t, "Realm        shop")
+	caddy(t, "", "status", "--config", s.config.Caddyfile).done(t, "Realm        shop")
+}
+
+// A Caddy that knows nothing of us is not taken for one that has no sessions.
+func TestAServerThatIsNoGateway(t *testing.T) {
+	other := newApplication(t)
+	address := strings.TrimPrefix(other.URL, "http://")
+	caddy(t, "", "status", "--address", address).ended(t, 1, "not of the form")
+	older := httptest.NewServer(http.NewServeMux())
+	defer older.Close()
+	caddy(t, "", "status", "--address", strings.TrimPrefix(older.URL, "http://")).ended(t, 3, "has no jwt_session admin API")
+}
+
+func TestMistakesOnTheCommandLine(t *testing.T) {
+	nobody := freeAddress(t)
+	for _, test := range []struct{ arguments, words string }{
+		{"sessions list", `required flag(s) "realm" not set`},
+		{"sessions list --realm shop --limit -1", "--limit: want"},
+		{"sessions add --realm shop --user alice", "want --session"},
+		{"sessions add --realm shop --user alice --session x --cookie a=b", "want either --session or --cookie"},
+		{"sessions add --realm shop --user alice --cookie SECRET", "--cookie, number 1: want <name>=<value>"},
+		{"sessions add --realm shop --user alice --cookie a=SECRET --cookie a=SECRET", "--cookie, number 2: want"},
+		{"sessions add --realm shop --user alice --session x --expires-in 1ms", "--expires-in: want whole seconds"},
+		{"sessions add --realm shop --user alice --session x --attribute a", "--attribute \"a\": want"},
+		{"sessions add --realm shop --user alice --session -", "standard input is empty"},
+		{"sessions end --realm shop", "want exactly one of --session, --cookie and --session-hash"},
+		{"sessions end --realm shop --session x --session-hash y", "want exactly one of"},
+		{"sessions import", "accepts 1 arg(s)"},
+		{"revoke", "want exactly one of"},
+		{"revoke --lift --realm shop", "want exactly one of"},
+		{"revoke --all --user x", "want exactly one of"},
+		{"revoke --all --realm shop", "want exactly one of"},
+		{"revoke --session x", "want exactly one of"},
+		{"revoke --jti x", "want exactly one of"},
+		{"revoke --exp 5", "want exactly one of"},
+		{"revoke --jti x --exp 5", "that time is over"},
+		{"revoke --token x --lift", "want exactly one of"},
+		{"revoke --token -", "standard input is empty"},
+		{"store backup /", "exists already"},
+		{"nonsense", "unknown command"},
+		{"sessions nonsense", "unknown command"},
+	} {
+		arguments := strings.Fields(test.arguments)
+		if arguments[0] != "nonsense" && len(arguments) > 1 && arguments[1] != "nonsense" || arguments[0] == "revoke" {
+			arguments = append(arguments, "--address", nobody)
+		}
+		if got := here(t, arguments...).ended(t, 1, test.words); strings.Contains(got.out+got.errors, "SECRET") {
+			t.Errorf("%s: the output repeats what is secret: %s", test.arguments, got.errors)
+		}
+	}
+}
+
+// Every command explains itself, with examples and exit codes, and takes the same flags.
+func TestHelp(t *testing.T) {
+	here(t, "--help").done(t, "sessions", "revoke", "keys", "status", "store", "inspect", "bench", "Exit codes:")
+	for _, command := range []struct {
+		name  string
+		flags string
+	}{
+		{"sessions list", "--address --config --adapter --json"}, {"sessions add", "--address --config --adapter --json"},
+		{"sessions import", "--address --config --adapter --json"}, {"sessions end", "--address --config --adapter --json"},
+		{"revoke", "--address --config --adapter --json"}, {"keys list", "--address --config --adapter --json"},
+		{"keys rotate", "--address --config --adapter --json --emergency"}, {"status", "--address --config --adapter --json"},
+		{"store backup", "--address --config --adapter"}, {"store restore", "--dir --config --adapter"},
+		{"store check", "--dir --config --adapter"}, {"inspect", "--json"}, {"bench", "--json"},
+	} {
+		help := here(t, append(strings.Fields(command.name), "--help")...).done(t, "Examples:\n", "Exit codes: 0")
+		for flag := range strings.SplitSeq(command.flags, " ") {
+			if !strings.Contains(help.out, flag) {
+				t.Errorf("%s: the help lacks %s", command.name, flag)
+			}
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for words, want := range map[string]string{
+		"sessions ": "import\t", "": "revoke\t", "revoke --se": "--session-hash\t",
+	} {
+		// What the completion script of a shell runs, with the words typed so far.
+		got := program(t, "", append([]string{"__complete", "jwt-session"}, strings.Split(words, " ")...)...)
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q completes to\n%s, want %s in it", words, got.out, want)
+		}
+	}
+}
+
+// The benchmark measures this build, of every algorithm, and leaves nothing behind.
+func TestBench(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var found struct {
+		LookUp struct {
+			Nanoseconds float64 `json:"ns"`
+			CookieBytes int     `json:"cookie_bytes"`
+		} `json:"look_up"`
+		Tokens []struct {
+			Algorithm string
+			Bytes     int
+			First     float64 `json:"first_ns"`
+			Seen      float64 `json:"seen_ns"`
+			Mint      float64 `json:"mint_ns"`
+			Remote    int     `json:"wins_from_requests_remote"`
+		}
+	}
+	caddy(t, "", "bench", "--json").done(t).into(t, &found)
+	if found.LookUp.Nanoseconds <= 0 || found.LookUp.CookieBytes != len("session=")+32 || len(found.Tokens) != 4 {
+		t.Fatalf("got %+v", found)
+	}
+	for i, algorithm := range []string{"HS256", "ES256", "EdDSA", "RS256"} {
+		token := found.Tokens[i]
+		if token.Algorithm != algorithm || token.Bytes < 300 || token.First <= 0 || token.Seen <= 0 || token.Mint <= 0 || token.Remote < 1 {
+			t.Errorf("%s: %+v", algorithm, token)
+		}
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("it left %v: %v", left, err)
+	}
+}
+
+// A normal rotation is noticed by nobody; with an emergency every token is dead, and who has an active session gets
+// another one with the next request.
+func TestRotatingKeys(t *testing.T) {
+	s := newSite(t, "jwt_session {\n\t\tkey_delay 1m\n\t}")
+	bob := &visitor{site: s, session: "bobs-cookie"}
+	s.signIn(bob.session, "bob")
+	bob.want(200, "bob by session")
+	s.caddy("", "keys", "list").done(t, "KID", "HS256", "signing", "ago")
+	s.caddy("", "keys", "rotate").done(t, "Key ", " signs in ")
+	bob.want(200, "bob by token")
+	var list struct {
+		Keys []struct{ KID, State string }
+	}
+	s.caddy("", "keys", "list", "--json").done(t).into(t, &list)
+	if len(list.Keys) != 2 {
+		t.Errorf("%d keys are listed", len(list.Keys))
+	}
+	before := bob.token
+	s.caddy("", "keys", "rotate", "--emergency").done(t, "every token is dead")
+	bob.want(200, "bob by session")
+	if bob.token == before {
+		t.Error("there is no new token")
+	}
+	bob.want(200, "bob by token")
+	s.caddy("", "keys", "list", "--json").done(t).into(t, &list)
+	if len(list.Keys) != 1 {
+		t.Errorf("after an emergency %d keys are listed", len(list.Keys))
+	}
+	s.caddy("", "status").done(t, "Keys         ", "signing")
+}
+
+func TestRotatingConfiguredKeys(t *testing.T) {
+	s := newSite(t, "jwt_session {\n\t\tkey secret MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n\t}")
+	s.caddy("", "keys", "rotate").ended(t, 1, "the keys are those that the configuration gives")
+	s.caddy("", "keys", "list").done(t, "by configuration")
+}

@@ -1,0 +1,26 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrNoBackup is returned by [Ledger.Backup] where the engine has none of its own.
+var ErrNoBackup = errors.New("this store is backed up with its own tools")
+
+// Backup writes all that the storage holds at one moment, in the engine's own form. After an error what was written is no
+// backup.
+func (l *Ledger) Backup(ctx context.Context, to io.Writer) error {
+	engine, able := l.storage.(interface {
+		Backup(ctx context.Context, to io.Writer) error
+	})
+	if !able {
+		return ErrNoBackup
+	}
+	if err := engine.Backup(ctx, to); err != nil {
+		return fmt.Errorf("backing up the session store: %w", err)
+	}
+	return nil
+}

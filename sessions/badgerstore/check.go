@@ -1,0 +1,100 @@
+package badgerstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// ErrNoStore is returned by [Check], wrapped, where there is no store at all.
+var ErrNoStore = errors.New("there is no session store")
+
+// Check opens the store in the directory as [Open] does, reads every value in it, and says what it holds. It creates no
+// store. Nobody else may have the directory open.
+//
+// Damage that cuts a table short ends the process (see the package's description): call Check in one of its own.
+func Check(dir string, logger *zap.Logger) (contents Contents, err error) {
+	if _, err := os.Lstat(filepath.Join(dir, markerName)); errors.Is(err, fs.ErrNotExist) {
+		if err := checkAbsent(dir); err != nil {
+			return Contents{}, err
+		}
+	}
+	db, err := Open(dir, logger)
+	if err != nil {
+		return Contents{}, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return db.readAll()
+}
+
+// checkAbsent returns an error where nothing is in the directory that could be a store. What looks like one is left to Open.
+func checkAbsent(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading directory %q: %w", dir, err)
+	}
+	return fmt.Errorf("%w in %q: the directory is empty or does not exist", ErrNoStore, dir)
+}
+
+// readAll reads every value.
+func (db *DB) readAll() (Contents, error) {
+	var contents Contents
+	txn := db.badger.NewTransaction(false)
+	defer txn.Discard()
+	iterator := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: prefetched})
+	defer iterator.Close()
+	for iterator.Rewind(); iterator.Valid(); iterator.Next() {
+		item := iterator.Item()
+		if err := checkItem(item); err != nil {
+			return Contents{}, fmt.Errorf("reading %s in %q: %w", kindName(item.Key()), db.dir, reason(err))
+		}
+		contents.count(item.Key())
+	}
+	return contents, nil
+}
+
+// checkItem reads a value as it is read when it is used.
+func checkItem(item *badger.Item) error {
+	switch item.Key()[0] {
+	case recordKind:
+		return item.Value(func(value []byte) error {
+			payload, err := unseal(item.Key(), value)
+			if err != nil {
+				return err
+			}
+			_, err = parseRecord(sessions.Key{}, payload)
+			return err
+		})
+	case entryKind:
+		_, err := readEntry(item)
+		return err
+	case userKind, metaKind:
+		return item.Value(func(value []byte) error { return checkValue(item.Key(), value) })
+	default:
+		return errVersion
+	}
+}
+
+// kindName returns what a value is, for errors.
+func kindName(key []byte) string {
+	switch key[0] {
+	case recordKind:
+		return "a session"
+	case entryKind:
+		return "a revocation or an end"
+	case userKind, metaKind:
+		return "what the store keeps of itself"
+	default:
+		return "an unknown value"
+	}
+}

@@ -1,0 +1,129 @@
+package badgerstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/dgraph-io/badger/v4"
+	"go.uber.org/zap"
+)
+
+// restoreBatch is how many bytes are restored between two looks at the free space.
+const restoreBatch = 4 << 20
+
+// Restore makes a store out of a backup, in a directory that must be empty or not exist. The store has the id of the one
+// that was backed up, so that it can take its place. It is made beside the directory, read through as [Check] does, and
+// moved into its place as the last step: after an error there is nothing, and the backup was not whole or the error says
+// what else was wrong.
+func Restore(dir string, from io.Reader, logger *zap.Logger) (Contents, error) {
+	contents, err := restore(dir, from, logger)
+	if err != nil {
+		return Contents{}, fmt.Errorf("restoring: %w", err)
+	}
+	return contents, nil
+}
+
+func restore(dir string, from io.Reader, logger *zap.Logger) (Contents, error) {
+	dir, err := canonical(dir)
+	if err != nil {
+		return Contents{}, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		return Contents{}, fmt.Errorf("directory %q is not empty: move it away, or name another one", dir)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Contents{}, fmt.Errorf("reading directory %q: %w", dir, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return Contents{}, fmt.Errorf("creating directory %q: %w", filepath.Dir(dir), err)
+	}
+	workshop, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".restoring-")
+	if err != nil {
+		return Contents{}, fmt.Errorf("creating a directory beside %q: %w", dir, err)
+	}
+	defer func() { _ = os.RemoveAll(workshop) }() // gone once it has moved
+	if err := fill(workshop, from, logger); err != nil {
+		return Contents{}, err
+	}
+	contents, err := Check(workshop, logger)
+	if err != nil {
+		return Contents{}, err
+	}
+	return contents, moveInto(workshop, dir)
+}
+
+// moveInto puts the finished store in its place.
+func moveInto(workshop, dir string) error {
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the empty directory %q: %w", dir, err)
+	}
+	if err := os.Rename(workshop, dir); err != nil {
+		return fmt.Errorf("moving the restored store to %q: %w", dir, err)
+	}
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	return syncDirectory(filepath.Dir(dir))
+}
+
+// fill makes a complete store in an empty directory.
+func fill(dir string, from io.Reader, logger *zap.Logger) (err error) {
+	if err := prepareDirectory(dir); err != nil {
+		return err
+	}
+	database, err := openBadger(dir, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, database.Close()) }()
+	if err := loadBackup(database, dir, from); err != nil {
+		return err
+	}
+	if err := database.Sync(); err != nil {
+		return fmt.Errorf("writing to %q: %w", dir, reason(err))
+	}
+	db := &DB{dir: dir, badger: database}
+	id, err := db.readID()
+	if err != nil {
+		return reason(err)
+	}
+	if id == "" {
+		return fmt.Errorf("%w: it names no store", ErrBackup)
+	}
+	return completeMarker(dir, id)
+}
+
+// loadBackup writes what the backup holds. Nothing of it counts before the backup was read to its end.
+func loadBackup(database *badger.DB, dir string, from io.Reader) error {
+	batch := database.NewWriteBatch()
+	defer batch.Cancel()
+	unchecked := restoreBatch // at the start too
+	err := readBackup(from, func(item backupItem) error {
+		if unchecked += len(item.key) + len(item.value); unchecked > restoreBatch {
+			if err := checkSpace(freeSpace, dir); err != nil {
+				return err
+			}
+			unchecked = 0
+		}
+		// The batch keeps what it is given.
+		entry := badger.NewEntry(append([]byte(nil), item.key...), append([]byte(nil), item.value...))
+		entry.ExpiresAt = item.expiresAt
+		if err := batch.SetEntry(entry); err != nil {
+			return fmt.Errorf("writing to %q: %w", dir, reason(err))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := batch.Flush(); err != nil {
+		return fmt.Errorf("writing to %q: %w", dir, reason(err))
+	}
+	return nil
+}

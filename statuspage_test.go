@@ -1,0 +1,186 @@
+package jwtsession
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const statusSite = "jwt_session_status /status\njwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY"
+
+func TestStatusPage(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("hortense")
+	for range 5 {
+		b.get("/page")
+	}
+	nobody := g.browser()
+	response := nobody.get("/status")
+	if response.StatusCode != http.StatusOK || response.received != nil {
+		t.Fatalf("status %d; it reached the application: %t", response.StatusCode, response.received != nil)
+	}
+	for name, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "no-referrer", "Set-Cookie": "",
+	} {
+		if got := response.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for _, want := range []string{"default-src 'none'", "style-src 'sha256-", "form-action 'none'", "frame-ancestors 'none'", "base-uri 'none'"} {
+		if policy := response.Header.Get("Content-Security-Policy"); !strings.Contains(policy, want) || strings.Contains(policy, "unsafe") {
+			t.Errorf("the policy %q lacks %q", policy, want)
+		}
+	}
+	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(response.body)
+	if style == nil || !strings.Contains(response.Header.Get("Content-Security-Policy"), "'sha256-"+hashOf(style[1])+"'") {
+		t.Error("the policy does not allow the page's own style")
+	}
+	for _, want := range []string{"What let requests in", "<svg", "token", "badger", "HS256", "signing", `http-equiv="refresh"`} {
+		if !strings.Contains(response.body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for _, unwanted := range []string{"<script", "style=", "http://", "https://", "hortense", b.cookies["session"], b.cookies[tokenName], "<form", g.dir} {
+		if strings.Contains(response.body, unwanted) {
+			t.Errorf("the page has %q in it", unwanted)
+		}
+	}
+	if response := nobody.do(http.MethodHead, "/status"); response.StatusCode != http.StatusOK || response.body != "" {
+		t.Errorf("HEAD: status %d", response.StatusCode)
+	}
+	if response := nobody.do(http.MethodPost, "/status"); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: status %d", response.StatusCode)
+	}
+}
+
+// It is protected as any other route is.
+func TestStatusPageIsProtected(t *testing.T) {
+	const protected = `route /status {
+		basic_auth {
+			ops $2a$04$0HGLPTXtfn5IHB2uBp1TkO38q8sP4v2L1TuPTCCmb4ZXqQPyI8/g.
+		}
+		jwt_session_status
+	}
+	respond "other"`
+	g := newTestGatewayWith(t, gatewayOptions{site: protected})
+	if response := g.browser().get("/status"); response.StatusCode != http.StatusUnauthorized || strings.Contains(response.body, "badger") {
+		t.Errorf("status %d", response.StatusCode)
+	}
+}
+
+func TestStatusPageOfAStoreThatDoesNotAnswer(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
+	if err := g.app.lease.Release(); err != nil {
+		t.Fatal(err)
+	}
+	g.app.lease = nil
+	if response := g.browser().get("/status"); !strings.Contains(response.body, "The session store does not answer.") {
+		t.Errorf("status %d: the page does not say so", response.StatusCode)
+	}
+}
+
+func TestStatusPageDirective(t *testing.T) {
+	for text, want := range map[string]string{
+		"jwt_session_status /a /b":              `unexpected argument "/b"`,
+		"jwt_session_status /a {\nrefresh 1\n}": `unknown option "refresh"`,
+	} {
+		checkAdaptError(t, "http:// {\n"+text+"\n}", want)
+	}
+	adapted := string(adaptText(t, "{\nadmin off\n}\nhttp:// {\njwt_session shop\njwt_session_strip\njwt_session_status\njwt_session_jwks\n}"))
+	last := -1
+	for _, handler := range []string{`"jwt_session_jwks"`, `"jwt_session_status"`, `"jwt_session_strip"`, `"jwt_session"`} {
+		at := strings.Index(adapted, handler)
+		if at <= last {
+			t.Errorf("%s stands at %d, want it behind %d: %s", handler, at, last, adapted)
+		}
+		last = at
+	}
+}
+
+func TestShareChart(t *testing.T) {
+	chart := newShareChart("", map[string]uint64{"token": 3, "none": 1, "session": 0, "could_not_tell": 4})
+	want := []sharePart{
+		{counted{"could not tell", 4}, "bad", 0, 50}, {counted{"token", 3}, "token", 50, 37.5}, {counted{"nobody", 1}, "none", 87.5, 12.5},
+	}
+	if len(chart.Parts) != len(want) {
+		t.Fatalf("got %+v", chart.Parts)
+	}
+	for i, part := range chart.Parts {
+		if part != want[i] {
+			t.Errorf("got %+v, want %+v", part, want[i])
+		}
+	}
+	if chart := newShareChart("", nil); len(chart.Parts) != 0 {
+		t.Errorf("of nothing: %+v", chart)
+	}
+}
+
+func TestSpreadChart(t *testing.T) {
+	chart := spreadOf("", []float64{.001, .002, .005, .01, .02}, []uint64{0, 10, 0, 5, 0})
+	if chart.From != "to 2ms" || chart.To != "to 10ms" || len(chart.Bars) != 3 {
+		t.Fatalf("got %+v", chart)
+	}
+	if chart.Bars[0].Height != 29.5 || chart.Bars[1].Height != 0 || chart.Bars[2].Height != 14.75 {
+		t.Errorf("got %+v", chart.Bars)
+	}
+	if chart := spreadOf("", []float64{1}, []uint64{0}); len(chart.Bars) != 0 {
+		t.Errorf("of nothing: %+v", chart)
+	}
+}
+
+// A real browser shows the page under its own policy. SCREENSHOTS names a directory to keep the pictures in.
+func TestStatusPageInABrowser(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("REQUIRE_APPS") != "" {
+			t.Fatal("chromium is not installed")
+		}
+		t.Skip("chromium is not installed: apt-get install chromium")
+	}
+	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	for range 9 {
+		b.get("/page")
+	}
+	delete(b.cookies, tokenName)
+	b.get("/page")
+	nobody := g.browser()
+	nobody.cookies["session"] = "nobodys"
+	nobody.get("/page")
+	pictures := t.TempDir()
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
+		pictures = dir
+	}
+	browse := func(arguments ...string) string {
+		t.Helper()
+		arguments = append([]string{
+			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+			"--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--user-data-dir=" + t.TempDir(),
+		}, arguments...)
+		output, err := exec.CommandContext(t.Context(), chromium, append(arguments, g.url+"/status")...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		if strings.Contains(string(output), "Content Security Policy") {
+			t.Errorf("the page breaks its own policy:\n%s", output)
+		}
+		return string(output)
+	}
+	if page := browse("--dump-dom"); !strings.Contains(page, "What let requests in") || !strings.Contains(page, "<rect") {
+		t.Errorf("the browser has\n%s", page)
+	}
+	for _, size := range []string{"390,1700", "1100,1000"} {
+		picture := filepath.Join(pictures, "status-"+strings.Split(size, ",")[0]+".png")
+		browse("--hide-scrollbars", "--window-size="+size, "--screenshot="+picture)
+		if info, err := os.Stat(picture); err != nil || info.Size() < 10_000 {
+			t.Errorf("there is no picture %s: %v", picture, err)
+		}
+	}
+}
