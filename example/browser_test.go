@@ -294,6 +294,7 @@ func testCodeFlow(t *testing.T, b *tab, provider string) {
 
 	b.open("/counter/")
 	b.untilText(".lead .via", "token")
+	kept := b.cookies()["access_token"].Value
 	b.click(`form[action="/counter/logout"] button`)
 	b.untilUser("")
 	left := b.cookies()
@@ -302,6 +303,11 @@ func testCodeFlow(t *testing.T, b *tab, provider string) {
 			t.Errorf("after sign-out the browser still has %s", name)
 		}
 	}
+	b.setAccessToken(kept) // is good until it expires, whoever has a copy
+	b.click(`[data-add="assam"]`)
+	b.untilText("#lines", "1 × Assam")
+	b.click("#order")
+	b.untilText("#message", "Ordered for alice: 1 for €6.90")
 }
 
 func testFormPost(t *testing.T, b *tab, provider string) {
@@ -418,7 +424,8 @@ socket.onopen = () => { document.title = "connected"; };
 	}
 }
 
-// One browser signs out everywhere: nothing counts any more that the other one has, neither at the counter nor in the shop.
+// One browser signs out everywhere: the other one is told, and nothing that it has counts any more, neither at the counter
+// nor in the shop.
 func testSignOutEverywhere(t *testing.T, here, there *tab, provider string) {
 	here.signIn("/counter/login", "alice", provider)
 	here.untilText("#live", "connected")
@@ -430,6 +437,7 @@ func testSignOutEverywhere(t *testing.T, here, there *tab, provider string) {
 
 	here.click(`form[action="/counter/logout/everywhere"] button`)
 	here.untilUser("")
+	there.untilText("#live", "disconnected") // its WebSocket was closed
 	there.click(`[data-add="assam"]`)
 	there.click("#order")
 	there.untilText("#message", "Sign in to order.") // the access token is over too

@@ -23,7 +23,7 @@ What to try, in a browser
   2. The shop: sign in there. The first request goes by the session: the gateway asks the shop once who this is. Reload:
      now the token answers, without a look-up. After half a minute of use it is replaced.
   3. Points: a new service that has no sessions. It knows who is signed in to the shop by a token that it verifies itself.
-  4. Sign out everywhere, at the counter, while another browser is signed in too: what that one has counts no more.
+  4. Sign out everywhere, at the counter, while another browser is signed in too: that one is told at once.
 
 And at the admin API: the sessions that the gateway knows
   curl -s http://{{.Admin}}/jwt_session/sessions/list -H 'Content-Type: application/json' -d '{"realm":"shop"}'
