@@ -41,26 +41,32 @@ type App struct {
 	// How the gateway makes its own keys. It can't stand beside `keys`.
 	KeyRotation *KeyRotation `json:"key_rotation,omitempty"`
 
-	// How many verified tokens are remembered, so that their signature is not checked again. 0 remembers none.
-	// Default: 100000.
+	// How many verified tokens are remembered, so that their signature is not checked again, in at most 2 KiB of memory
+	// each on average: where tokens are larger, fewer are; and how many of those that were made for services
+	// (`forward_token`). 0 remembers none. Default: 100000.
 	TokenCache *int `json:"token_cache,omitempty"`
 
 	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody.
 	// Default: `720h`, which is 30 days.
 	RevokedFor caddy.Duration `json:"revoked_for,omitempty"`
 
-	ctx      caddy.Context
-	logger   *zap.Logger
-	engine   Engine
-	events   *caddyevents.App
-	keys     []validator.Key // as configured; nil: the gateway's own
-	handlers []*Handler
-	desks    map[string]*whoami.Desk[settlement]
-	longest  time.Duration // the longest token lifetime of the configuration
+	ctx       caddy.Context
+	logger    *zap.Logger
+	engine    Engine
+	events    *caddyevents.App
+	keys      []validator.Key // as configured; nil: the gateway's own
+	handlers  []*Handler
+	callbacks []*Callback
+	states    []*State
+	requires  []*Require
+	forwarded *forwardMemory
+	desks     map[string]*whoami.Desk[settlement]
+	longest   time.Duration // the longest token lifetime of the configuration
 
 	now func() time.Time // the clock; tests move it
 
-	warnings warnings
+	warnings  warnings
+	providers providers
 
 	opening        sync.Mutex
 	closed         bool
@@ -93,7 +99,7 @@ type gateway struct {
 
 // dead says whether a verified token was revoked or its session has ended. It waits for nothing.
 func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.ledger.TokenDead(ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject()), claims.AuthTime())
+	dead, cause := g.ledger.TokenDead(holderOf(claims).subjects, claims.AuthTime())
 	if dead && cause == ledger.Ended {
 		return validator.TokenEnded, true
 	}
@@ -125,6 +131,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		entries := defaultTokenCache
 		a.TokenCache = &entries
 	}
+	a.forwarded = newForwardMemory(*a.TokenCache)
 	setDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"engine": "badger"}`)
@@ -181,6 +188,14 @@ func (a *App) Start() error {
 	if _, err := a.gateway(); err != nil {
 		return err
 	}
+	for _, handler := range a.handlers {
+		if err := handler.openIssuers(); err != nil {
+			return err
+		}
+	}
+	if err := a.startCallbacks(); err != nil {
+		return err
+	}
 	a.reviewHandlers()
 	running.add(a)
 	a.keysBackground.start(a.keeper)
@@ -193,16 +208,17 @@ func (a *App) Stop() error { return nil }
 // Cleanup gives the store back. Caddy also calls it for a configuration that it refused.
 func (a *App) Cleanup() error {
 	running.remove(a)
+	failed := a.providers.release()
 	a.opening.Lock()
 	defer a.opening.Unlock()
 	a.keysBackground.stop(a.keeper)
 	a.closed = true
 	lease := a.lease
 	a.lease = nil
-	if lease == nil {
-		return nil
+	if lease != nil {
+		failed = errors.Join(failed, lease.Release())
 	}
-	return lease.Release()
+	return failed
 }
 
 var errAppClosed = errors.New("the configuration was replaced")

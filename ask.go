@@ -2,7 +2,6 @@ package jwtsession
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -21,6 +20,7 @@ type whoamiSource struct {
 	template    *whoami.Template
 	desk        *whoami.Desk[settlement]
 	negativeTTL time.Duration
+	route       caddyhttp.Handler // nil: the rest of the handler's own
 }
 
 // settlement is what became of a question.
@@ -52,11 +52,7 @@ func (s *whoamiSource) forget(key sessions.Key) {
 // deskFor returns the desk of a realm: handlers that ask the same page in the same way share it, so that there is one
 // question at a time about a session.
 func (a *App) deskFor(realm string, config *Whoami) (*whoami.Desk[settlement], error) {
-	text, err := json.Marshal(config)
-	if err != nil {
-		return nil, err
-	}
-	name := realm + " " + string(text)
+	name := realm + " " + config.text
 	if desk, shared := a.desks[name]; shared {
 		return desk, nil
 	}
@@ -102,7 +98,7 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 
 // askOnce puts one question, or joins one that is under way about the same session.
 func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
-	exchange, err := v.whoami.template.Prepare(v.request, v.request.Header["Cookie"], v.next)
+	exchange, err := v.whoami.template.Prepare(v.request, v.request.Header["Cookie"], v.whoami.through(v.next))
 	if err != nil {
 		return settlement{outcome: whoami.NotAsked(err)}
 	}
@@ -186,7 +182,7 @@ func (q question) changed(lines []string) []string {
 }
 
 func (v *visit) warnIfRotating(outcome whoami.Identified) {
-	if len(outcome.Changed) > 0 {
+	if len(outcome.Changed) > 0 && !v.isRolling() {
 		v.warn("the whoami page changes session cookies; such a change is dropped, so choose a page that makes none",
 			zap.String("uri", v.Whoami.URI), zap.Strings("cookies", outcome.Changed))
 	}

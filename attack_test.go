@@ -311,3 +311,50 @@ func receivedFrom(t *testing.T, response *http.Response) *received {
 	}
 	return report
 }
+
+// Somebody who may not signs in and asks with a token that was minted before the route required anything, or with an
+// attribute that only looks like the one that is required.
+func TestAttackRequirement(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session shop {
+			whoami /whoami json user {
+				attribute role json role
+			}
+			identity_header OurApp-User-ID
+			identity_header X-Role role
+		}
+		jwt_session_require role admin
+		reverse_proxy LEGACY`})
+	for _, role := range []string{`"user"`, `"admin,user"`, `"administrator"`, `"Admin"`, `"admin\n"`, `["user","xadmin"]`, `[]`, `true`, `null`} {
+		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = fmt.Fprintf(w, `{"user": "mallory", "role": %s, "admin": "admin"}`, role)
+			return true
+		})
+		b := g.browser()
+		b.cookies["session"] = g.legacy.signIn("mallory")
+		for _, token := range []string{"", g.mintFor("mallory", b.cookies["session"])} { // the latter without any attribute
+			b.cookies[tokenName] = token
+			response := b.get("/page", "X-Role: admin", "X_Role: admin")
+			if response.StatusCode != http.StatusForbidden || response.received != nil {
+				t.Errorf("role %s: status %d", role, response.StatusCode)
+			}
+		}
+	}
+}
+
+// A page of another origin makes the browser send an unsafe request, and names a scheme beside the browser's own
+// credentials so that it passes for a client of the API.
+func TestAttackCrossSiteWithBearerBesideOthers(t *testing.T) {
+	g := newTestGateway(t, "csrf\naccept_bearer")
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	for _, lines := range [][]string{
+		nil, {"Authorization: Bearer"}, {"Authorization: Bearer "}, {"Authorization: Basic YTpi"},
+		{"Authorization: Basic YTpi", "Authorization: Bearer x"}, {"Authorization: Bearer x", "Authorization: Basic YTpi"},
+	} {
+		response := b.do(http.MethodPost, "/page", append([]string{"Sec-Fetch-Site: cross-site"}, lines...)...)
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("%d lines: status %d, want 403", len(lines), response.StatusCode)
+		}
+	}
+}

@@ -14,10 +14,16 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_jwks", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_status", parseStatusPage)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_status", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", parseCallback)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_callback", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session_strip", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
 	httpcaddyfile.RegisterDirectiveOrder("jwt_session", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_require", parseRequire)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_require", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterHandlerDirective("jwt_session_state", parseState)
+	httpcaddyfile.RegisterDirectiveOrder("jwt_session_state", httpcaddyfile.Before, "basic_auth")
 }
 
 // parseJWKS reads the directive. Syntax:
@@ -53,6 +59,51 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 	return strip, options{helper.Dispenser}.block("jwt_session_strip", "none", func(string) error { return errUnknownOption })
 }
 
+// parseRequire reads the directive. Syntax:
+//
+//	jwt_session_require [<matcher>] <attribute> <value...>
+func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	require := new(Require)
+	if !helper.Args(&require.Attribute) {
+		return nil, helper.Err("want jwt_session_require [<matcher>] <attribute> <value...>")
+	}
+	if require.Values = helper.RemainingArgs(); len(require.Values) == 0 {
+		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
+	}
+	return require, options{helper.Dispenser}.block("jwt_session_require", "none", func(string) error { return errUnknownOption })
+}
+
+// parseState reads the directive. Syntax:
+//
+//	jwt_session_state [<matcher>] <cookie> {
+//		request_header  <name>
+//		response_header <name>
+//		max_age         <duration>
+//	}
+func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	state := new(State)
+	helper.Next() // the directive's own name
+	if !helper.Args(&state.Cookie) {
+		return nil, helper.Err("want the name of a cookie: jwt_session_state [<matcher>] <cookie>")
+	}
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return state, parser.block("jwt_session_state", stateOptions, func(name string) error {
+		switch name {
+		case "request_header":
+			return parser.text(&state.RequestHeader)
+		case "response_header":
+			return parser.text(&state.ResponseHeader)
+		case "max_age":
+			return parser.duration(&state.MaxAge)
+		}
+		return errUnknownOption
+	})
+}
+
 // parseHandler reads the directive. Syntax:
 //
 //	jwt_session [<matcher>] <realm> {
@@ -69,7 +120,12 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			negative_ttl   <duration>
 //			max_concurrent <number>
 //			max_body       <size>
+//			rolling
+//			route {
+//				<directives...>
+//			}
 //		}
+//		response_user   <header>
 //		forget_on       <matcher>
 //		token_cookie    [<name>] {
 //			domain    <domain>
@@ -81,12 +137,24 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //		renew_before    <duration>
 //		token_issuer    <issuer>
 //		token_encrypt
+//		accept_bearer
+//		forward_token   [<audience>]
+//		issuer          <url> {
+//			audience    <audience...>
+//			jwks_url    <url>
+//			from        header|cookie <name>
+//			user_claim  <claim>
+//			attribute   <name> <claim>
+//			refresh_min <duration>
+//			stale_max   <duration>
+//			leeway      <duration>
+//		}
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
 //	}
 //
-// attribute, forget_on, identity_header and unauthenticated may be repeated, everything else stands once.
+// attribute, forget_on, issuer, identity_header and unauthenticated may be repeated, everything else stands once.
 func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
 	helper.Next() // the directive's own name
@@ -97,14 +165,18 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 		return nil, helper.Errf("want one realm, got also %q; a list of paths needs a named matcher", helper.Val())
 	}
 	parser := handlerParser{options: options{helper.Dispenser}, helper: helper, handler: handler}
-	return handler, parser.block("jwt_session", handlerOptions, parser.option, "forget_on", "identity_header", "unauthenticated")
+	return handler, parser.block("jwt_session", handlerOptions, parser.option,
+		"forget_on", "issuer", "identity_header", "unauthenticated")
 }
 
 // The options that there are, for errors.
 const (
-	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, token_encrypt, identity_header, unauthenticated, restore_session, csrf"
-	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body"
+	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
+		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, issuer, " +
+		"identity_header, unauthenticated, restore_session, csrf"
+	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
+	stateOptions       = "request_header, response_header, max_age"
+	issuerOptions      = "audience, jwks_url, from, user_claim, attribute, refresh_min, stale_max, leeway"
 	tokenCookieOptions = "domain, path, same_site, secure"
 )
 
@@ -131,6 +203,8 @@ func (p handlerParser) option(name string) error {
 		return p.whoami()
 	case "restore_session":
 		return p.onOff(&handler.RestoreSession)
+	case "response_user":
+		return p.text(&handler.ResponseUser)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":
@@ -144,6 +218,13 @@ func (p handlerParser) option(name string) error {
 	case "token_encrypt":
 		handler.TokenEncrypt = true
 		return p.end()
+	case "accept_bearer":
+		handler.AcceptBearer = true
+		return p.end()
+	case "forward_token":
+		return p.forwardToken()
+	case "issuer":
+		return p.issuer()
 	case "identity_header":
 		return p.identityHeader()
 	case "unauthenticated":
@@ -195,6 +276,11 @@ func (p handlerParser) whoami() error {
 			return p.number(&whoami.MaxConcurrent)
 		case "max_body":
 			return p.size(&whoami.MaxBody)
+		case "rolling":
+			whoami.Rolling = true
+			return p.end()
+		case "route":
+			return p.whoamiRoute(&whoami.Routes)
 		}
 		return errUnknownOption
 	}, "attribute")
@@ -275,6 +361,78 @@ func (p handlerParser) tokenCookie() error {
 		}
 		return errUnknownOption
 	})
+}
+
+func (p handlerParser) issuer() error {
+	issuer := new(Issuer)
+	p.handler.Issuers = append(p.handler.Issuers, issuer)
+	if !p.Args(&issuer.URL) {
+		return p.Err("want issuer <url>")
+	}
+	if err := p.end(); err != nil {
+		return err
+	}
+	return p.block("issuer", issuerOptions, func(name string) error {
+		switch name {
+		case "audience":
+			return p.texts(&issuer.Audiences)
+		case "jwks_url":
+			return p.text(&issuer.KeysURL)
+		case "from":
+			return p.tokenPlace(issuer)
+		case "user_claim":
+			return p.text(&issuer.UserClaim)
+		case "attribute":
+			return p.claim(issuer)
+		case "refresh_min":
+			return p.duration(&issuer.RefreshMin)
+		case "stale_max":
+			return p.duration(&issuer.StaleMax)
+		case "leeway":
+			return p.duration(&issuer.Leeway)
+		}
+		return errUnknownOption
+	}, "attribute")
+}
+
+func (p handlerParser) tokenPlace(issuer *Issuer) error {
+	arguments := p.RemainingArgs()
+	if len(arguments) == 2 {
+		switch arguments[0] {
+		case "header":
+			issuer.From = &TokenPlace{Header: arguments[1]}
+			return nil
+		case "cookie":
+			issuer.From = &TokenPlace{Cookie: arguments[1]}
+			return nil
+		}
+	}
+	return p.Errf("want from header <name> or from cookie <name>, got %q; without it, Authorization: Bearer", strings.Join(arguments, " "))
+}
+
+func (p handlerParser) claim(issuer *Issuer) error {
+	arguments := p.RemainingArgs()
+	if len(arguments) != 2 || arguments[1] == "" {
+		return p.Err("want attribute <name> <claim>")
+	}
+	if _, twice := issuer.Attributes[arguments[0]]; twice {
+		return p.Errf("the attribute %s is read twice", arguments[0])
+	}
+	if issuer.Attributes == nil {
+		issuer.Attributes = make(map[string]string)
+	}
+	issuer.Attributes[arguments[0]] = arguments[1]
+	return nil
+}
+
+func (p handlerParser) forwardToken() error {
+	p.handler.ForwardToken = new(ForwardToken)
+	if p.NextArg() {
+		if p.handler.ForwardToken.Audience = p.Val(); p.Val() == "" {
+			return p.Err("forward_token: the audience is empty")
+		}
+	}
+	return p.end()
 }
 
 func (p handlerParser) identityHeader() error {

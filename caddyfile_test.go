@@ -132,6 +132,8 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 	}
 	for list, with := range map[string]func(option string) string{
 		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
+		callbackOptions: callbackWith, issuerOptions: issuerWith,
+		stateOptions:       func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
@@ -182,8 +184,18 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("whoami /whoami xpath //user"), `got "xpath //user"`},
 		{handlerWith("whoami /whoami json user id"), `got "json user id"`},
 		{handlerWith("whoami /a json u\nwhoami /b json u"), "whoami stands twice"},
-		{whoamiWith("rolling"), `whoami: unknown option "rolling"; want one of nobody, pattern,`},
-		{whoamiWith("route {\nrespond ok\n}"), `whoami: unknown option "route"`},
+		{whoamiWith("rotating"), `whoami: unknown option "rotating"; want one of nobody, pattern,`},
+		{whoamiWith("route"), "want route { <directives...> }"},
+		{whoamiWith("route /x {\nrespond ok\n}"), "want route { <directives...> }"},
+		{whoamiWith("route {\n}"), "want route { <directives...> }"},
+		{whoamiWith("route {\nnonsense\n}"), "nonsense"},
+		{whoamiWith("route {\nrespond ok\n}\nroute {\nrespond ok\n}"), "route stands twice"},
+		{whoamiWith("route {\ntls internal\n}"), "tls"},
+		{whoamiWith("rolling yes"), `unexpected argument "yes"`},
+		{whoamiWith("rolling\nrolling"), "rolling stands twice"},
+		{handlerWith("response_user"), "response_user: want a value"},
+		{handlerWith("response_user X-User X-Other"), `unexpected argument "X-Other"`},
+		{handlerWith("response_user X-User\nresponse_user X-User"), "response_user stands twice"},
 		{whoamiWith("nobody"), "nobody: want at least one value"},
 		{whoamiWith("pattern"), "pattern: want a value"},
 		{whoamiWith("pattern a b"), `unexpected argument "b"`},
@@ -226,11 +238,27 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("csrf\ncsrf"), "csrf stands twice"},
 
 		// What other versions may know is no option here: nothing is accepted and ignored.
-		{handlerWith("response_user X-User"), `unknown option "response_user"`},
-		{handlerWith("accept_bearer"), `unknown option "accept_bearer"`},
-		{handlerWith("forward_token"), `unknown option "forward_token"`},
+		{handlerWith("accept_bearer on"), `unexpected argument "on"`},
+		{handlerWith("accept_bearer\naccept_bearer"), "accept_bearer stands twice"},
+		{handlerWith("forward_token a b"), `unexpected argument "b"`},
+		{handlerWith(`forward_token ""`), "the audience is empty"},
+		{handlerWith("forward_token\nforward_token a"), "forward_token stands twice"},
 		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
-		{handlerWith("issuer https://id.example {\n}"), `unknown option "issuer"`},
+		{handlerWith("issuer"), "want issuer <url>"},
+		{handlerWith("issuer https://id.example b"), `unexpected argument "b"`},
+		{issuerWith("audience"), "audience: want at least one value"},
+		{issuerWith("from query token"), `want from header <name> or from cookie <name>, got "query token"`},
+		{issuerWith("from header"), "want from header <name>"},
+		{issuerWith("attribute role"), "want attribute <name> <claim>"},
+		{issuerWith("attribute role a\nattribute role b"), "the attribute role is read twice"},
+		{issuerWith("leeway 0s"), "want a duration above 0"},
+		{issuerWith("secret x"), `issuer: unknown option "secret"; want one of audience, jwks_url`},
+		{"jwt_session_callback", "want the name of a realm"},
+		{"jwt_session_callback shop blog", `unexpected argument "blog"`},
+		{callbackWith("issuer a b"), `unexpected argument "b"`},
+		{callbackWith("scope"), "scope: want at least one value"},
+		{callbackWith("token x"), `jwt_session_callback: unknown option "token"; want one of issuer, client_id`},
+		{callbackWith("start /a\nstart /b"), "start stands twice"},
 		{handlerWith("token_in_session_cookie"), `unknown option "token_in_session_cookie"`},
 	} {
 		checkAdaptError(t, "http:// {\n"+test.directive+"\n}", test.want)
@@ -238,6 +266,12 @@ func TestCaddyfileErrors(t *testing.T) {
 }
 
 func handlerWith(option string) string { return "jwt_session shop {\n" + option + "\n}" }
+
+func issuerWith(option string) string {
+	return handlerWith("issuer https://id.example {\n" + option + "\n}")
+}
+
+func callbackWith(option string) string { return "jwt_session_callback shop {\n" + option + "\n}" }
 
 func whoamiWith(option string) string {
 	return handlerWith("whoami /whoami json user {\n" + option + "\n}")
@@ -315,6 +349,14 @@ func FuzzCaddyfile(f *testing.F) {
 		helper := httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)}
 		if handler, err := parseHandler(helper); err == nil {
 			readBack(t, handler, new(Handler))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if require, err := parseRequire(helper); err == nil {
+			readBack(t, require, new(Require))
+		}
+		helper.Dispenser = caddyfile.NewTestDispenser(text)
+		if state, err := parseState(helper); err == nil {
+			readBack(t, state, new(State))
 		}
 		app := new(App)
 		if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {

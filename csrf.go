@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // CrossSite refuses what pages of other origins make a browser send: unsafe requests and WebSocket handshakes, which
@@ -25,9 +27,10 @@ func (c *CrossSite) prepare() error {
 	return nil
 }
 
-// check returns an error for a request that is to be refused. A nil CrossSite refuses none.
-func (c *CrossSite) check(r *http.Request) error {
-	if c == nil || hasBearer(r) {
+// check returns an error for a request that is to be refused. The Authorization lines are those of the client: what a
+// handler before this one put there says nothing of who made the browser send the request. A nil CrossSite refuses none.
+func (c *CrossSite) check(r *http.Request, authorization []string) error {
+	if c == nil || hasBearer(authorization) {
 		return nil
 	}
 	if isWebSocketHandshake(r) {
@@ -39,10 +42,15 @@ func (c *CrossSite) check(r *http.Request) error {
 	return c.protection.Check(r)
 }
 
-// hasBearer says whether the request has a credential of the scheme Bearer (RFC 6750 section 2.1).
-func hasBearer(r *http.Request) bool {
-	scheme, credential, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	return found && strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(credential) != ""
+// hasBearer says whether the Authorization lines are credentials of the scheme Bearer (RFC 6750 section 2.1), and of no
+// other beside it, which a browser may have added.
+func hasBearer(lines []string) bool {
+	for _, line := range lines {
+		if _, isBearer := validator.CutBearer(line); !isBearer {
+			return false
+		}
+	}
+	return len(lines) > 0
 }
 
 // isWebSocketHandshake says whether the request asks for a WebSocket (RFC 6455 section 4.1). Over HTTP/2 and HTTP/3 that

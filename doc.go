@@ -1,6 +1,6 @@
 // Package jwtsession is a Caddy module that moves an application from server-side sessions to JWTs at the gateway,
-// without a change to the application: the handler `jwt_session`, the app of that name that its handlers share, and their
-// routes on Caddy's admin endpoint.
+// without a change to the application: the handler `jwt_session`, the app of that name that its handlers share, their routes on
+// Caddy's admin endpoint, and handlers that stand behind it, such as `jwt_session_require` and `jwt_session_state`.
 //
 // The way of a request through the handler is the method serve: what the client sent in our name is removed, the
 // credentials are read (a visit), the decision is made by package validator alone, and the request goes on or is refused.

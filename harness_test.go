@@ -11,8 +11,10 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,9 +68,10 @@ type testGateway struct {
 
 // gatewayOptions are what tests change of a gateway.
 type gatewayOptions struct {
-	global string // inside the global option jwt_session
-	site   string // the whole site block; LEGACY stands for the application's address
-	tls    bool
+	global  string // inside the global option jwt_session
+	site    string // the whole site block; LEGACY stands for the application's address
+	servers string // further global options
+	tls     bool
 }
 
 // newTestGateway starts a gateway whose directive has the given options besides the usual ones.
@@ -142,10 +145,12 @@ func (g *testGateway) adapt(options gatewayOptions) *caddy.Config {
 			store badger %q
 			%s
 		}
+		%s
 	}
 	http:// {
 		%s
-	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"), options.global,
+	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"),
+		options.global, options.servers,
 		strings.ReplaceAll(options.site, "LEGACY", g.legacy.address()))
 	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
@@ -177,6 +182,7 @@ type browser struct {
 	*testing.T
 
 	url     string
+	host    string // the name that it knows the gateway by; empty: its address
 	client  *http.Client
 	cookies map[string]string
 	headers http.Header
@@ -197,10 +203,23 @@ type reply struct {
 // do sends a request. Header lines are "Name: value".
 func (b *browser) do(method, path string, lines ...string) reply {
 	b.Helper()
-	request, err := http.NewRequestWithContext(b.Context(), method, b.url+path, nil)
+	return b.send(method, path, nil, lines...)
+}
+
+// post sends a form.
+func (b *browser) post(path string, form url.Values, lines ...string) reply {
+	b.Helper()
+	return b.send(http.MethodPost, path, strings.NewReader(form.Encode()),
+		append(lines, "Content-Type: application/x-www-form-urlencoded")...)
+}
+
+func (b *browser) send(method, path string, body io.Reader, lines ...string) reply {
+	b.Helper()
+	request, err := http.NewRequestWithContext(b.Context(), method, b.url+path, body)
 	if err != nil {
 		b.Fatal(err)
 	}
+	request.Host = b.host
 	maps.Copy(request.Header, b.headers)
 	for _, line := range lines {
 		name, value, found := strings.Cut(line, ": ")
@@ -226,9 +245,15 @@ func (b *browser) get(path string, lines ...string) reply {
 
 func (b *browser) cookieLine() string {
 	var pairs []string
-	for _, name := range []string{"session", tokenName, hostPrefix + tokenName} {
+	usual := []string{"session", tokenName, hostPrefix + tokenName}
+	for _, name := range usual {
 		if value, ok := b.cookies[name]; ok {
 			pairs = append(pairs, name+"="+value)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.cookies)) {
+		if !slices.Contains(usual, name) {
+			pairs = append(pairs, name+"="+b.cookies[name])
 		}
 	}
 	return strings.Join(pairs, "; ")

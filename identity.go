@@ -88,13 +88,21 @@ func (i *Identity) prepare() (identityHeaders, error) {
 }
 
 func checkIdentityHeader(name string) error {
+	if err := checkOwnHeader(name); err != nil {
+		return fmt.Errorf("identity_header %w", err)
+	}
+	return nil
+}
+
+// checkOwnHeader says whether a header of this name may be ours to set and to remove.
+func checkOwnHeader(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
-		return fmt.Errorf("identity_header %q: not a header name (RFC 9110 section 5.1)", name)
+		return fmt.Errorf("%q: not a header name (RFC 9110 section 5.1)", name)
 	}
 	folded := foldHeader(name)
 	if slices.Contains(forbiddenIdentityHeaders, folded) || strings.HasPrefix(folded, "content-") ||
 		strings.HasPrefix(folded, "x-forwarded-") || strings.HasPrefix(folded, "sec-") || strings.HasPrefix(folded, "http-") {
-		return fmt.Errorf("identity_header %s: this header has a meaning of its own; choose another name", name)
+		return fmt.Errorf("%s: this header has a meaning of its own; choose another name", name)
 	}
 	return nil
 }

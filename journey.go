@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -10,8 +11,12 @@ import (
 // journey is what the handlers of this module that one request meets know of each other: what the client sent, and what
 // was decided for each realm. A request is decided once for a realm.
 type journey struct {
-	cookies []string // the Cookie lines as the client sent them
-	latest  *visit   // of those that were begun so far, each of which knows the one before it
+	cookies       []string      // the Cookie lines as the client sent them
+	authorization []string      // the Authorization lines likewise
+	latest        *visit        // of those that were begun so far, each of which knows the one before it
+	last          *visit        // of the handler that the request met last; nil: none, or none that decides
+	placeholders  []placeholder // of attributes, that were set for the identity
+	preflight     bool          // the request goes on undecided, and bare of all that could decide it
 
 	// What nearly every request does with, so that it is one piece of memory.
 	line  [1]string
@@ -28,6 +33,7 @@ func journeyOf(r *http.Request) *journey {
 	}
 	begun := new(journey)
 	begun.cookies = append(begun.line[:0], r.Header["Cookie"]...)
+	begun.authorization = slices.Clone(r.Header["Authorization"])
 	caddyhttp.SetVar(r.Context(), journeyVar, begun)
 	return begun
 }
@@ -51,7 +57,7 @@ func (j *journey) newVisit() *visit {
 }
 
 // add keeps the visit that decides for its realm.
-func (j *journey) add(v *visit) { v.previous, j.latest = j.latest, v }
+func (j *journey) add(v *visit) { v.previous, j.latest, j.last = j.latest, v, v }
 
 // Format writes nothing: a variable can be a placeholder, and this one holds cookies.
 func (*journey) Format(fmt.State, rune) {}

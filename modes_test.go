@@ -426,6 +426,21 @@ func TestStripInErrorRoutes(t *testing.T) {
 	}
 }
 
+// In one route with it, jwt_session_strip stands first; the token is read all the same.
+func TestStripBeforeTheHandler(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session_strip
+		jwt_session shop {
+			mode stateless
+		}
+		reverse_proxy LEGACY`})
+	b := g.browser()
+	b.cookies[tokenName] = g.mintFor("alice", "any")
+	if response := b.get("/page"); response.StatusCode != http.StatusOK || response.received.user(t) != "alice" {
+		t.Errorf("status %d", response.StatusCode)
+	}
+}
+
 func TestModeErrors(t *testing.T) {
 	for _, c := range []struct{ option, want string }{
 		{"mode stateful\n restore_session on", "restore_session"},

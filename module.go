@@ -34,7 +34,7 @@ func init() {
 // - `{http.auth.user.id}`: the user id; unset where nobody is signed in
 // - `{http.auth.user.<attribute>}`: an attribute of the user
 // - `{http.jwt_session.realm}`: the realm
-// - `{http.jwt_session.via}`: what spoke for the user: `token`, `session` or `none`
+// - `{http.jwt_session.via}`: what spoke for the user: `token`, `session`, `issuer` or `none`
 // - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
 type Handler struct {
 	// The name of the application's set of users: letters, digits, `_` and `-`, or a text with placeholders for a site that
@@ -64,6 +64,11 @@ type Handler struct {
 	// API are known.
 	Whoami *Whoami `json:"whoami,omitempty"`
 
+	// The response header in which the application names the user: of the session whose cookies the browser has after that
+	// response. It is removed from responses. It is not listened to where a cache may have kept the response for others.
+	// An empty value, or one that means nobody to `whoami`, ends the session; a response without the header says nothing.
+	ResponseUser string `json:"response_user,omitempty"`
+
 	// Let a token that comes without any session cookie stand for them: they are added upstream. With `mixed` and
 	// `stateless` only.
 	RestoreSession bool `json:"restore_session,omitempty"`
@@ -90,6 +95,17 @@ type Handler struct {
 	// again. Tokens that are not encrypted do not count then, and encrypted ones only then.
 	TokenEncrypt bool `json:"token_encrypt,omitempty"`
 
+	// Take our token from `Authorization: Bearer` too, for clients of an API. It is removed upstream, and the response
+	// brings no token. A Bearer credential under none of our keys is the application's and goes through untouched. Of two
+	// tokens that differ, in `Authorization` and in the cookie, none counts.
+	AcceptBearer bool `json:"accept_bearer,omitempty"`
+
+	// Send services that verify tokens by themselves one of their own. Needs `token_issuer`.
+	ForwardToken *ForwardToken `json:"forward_token,omitempty"`
+
+	// Identity providers whose access tokens count here too, each in a place of its own.
+	Issuers []*Issuer `json:"issuers,omitempty"`
+
 	// The request headers that carry the identity upstream.
 	Identity *Identity `json:"identity,omitempty"`
 
@@ -107,6 +123,7 @@ type Handler struct {
 	forgetOn       caddyhttp.MatcherSets
 	identity       identityHeaders
 	whoami         *whoamiSource
+	responseUser   responseUser
 	needs          []string // names of the attributes that this route needs
 	warnings       warnings
 	requests       requestCounters
@@ -197,9 +214,15 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 		return err
 	}
 	if h.Whoami != nil {
-		if h.whoami, err = h.Whoami.prepare(h.identity); err != nil {
+		if h.whoami, err = h.Whoami.prepare(ctx, h.identity); err != nil {
 			return fmt.Errorf("whoami: %w", err)
 		}
+	}
+	if err := h.prepareIssuers(); err != nil {
+		return err
+	}
+	if err := h.prepareResponseUser(); err != nil {
+		return err
 	}
 	h.needs = h.neededAttributes()
 	if err := h.provisionMatchers(ctx); err != nil {
@@ -259,6 +282,9 @@ func (h *Handler) validate() error {
 	if err := h.validateMode(); err != nil {
 		return err
 	}
+	if err := h.validateResponseUser(); err != nil {
+		return err
+	}
 	for name, duration := range map[string]caddy.Duration{
 		"session_idle_timeout": h.SessionIdleTimeout, "session_max_age": h.SessionMaxAge,
 		"token_lifetime": h.TokenLifetime, "renew_before": h.RenewBefore,
@@ -278,10 +304,19 @@ func (h *Handler) validate() error {
 		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
 			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
 	}
+	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
+		return err
+	}
 	example := h.realm.example()
 	if other := h.app.cookieConflict(h); other != nil {
 		return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name",
 			strings.Join(h.SessionCookies, " "), other.Realm)
+	}
+	if err := h.app.checkStates(); err != nil {
+		return err
+	}
+	if err := h.app.checkCallbacks(); err != nil {
+		return err
 	}
 	if err := h.TokenCookie.validate(example); err != nil {
 		return fmt.Errorf("token_cookie: %w", err)

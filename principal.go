@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -15,21 +16,56 @@ type principal struct {
 	user       string
 	attributes sessions.Attributes
 	via        string
+	source     identitySource
+	expires    int64 // until when, in seconds since 1970; after that it is to be found out anew
+
+	id           any           // the user id, as the value of a placeholder
+	placeholders []placeholder // of the attributes
+}
+
+// identitySource is what spoke for a user: one token, or one session since its user is known in it.
+type identitySource struct {
+	token    string // its id
+	session  sessions.Hash
+	authTime int64
+}
+
+// placeholder is one that is set, by its name.
+type placeholder struct {
+	name  string
+	value any
+}
+
+func newPrincipal(user string, attributes sessions.Attributes, via string) principal {
+	who := principal{user: user, attributes: attributes, via: via, id: user}
+	for name, attribute := range attributes {
+		if value, ok := headerValue(attribute); ok && name != "id" {
+			who.placeholders = append(who.placeholders, placeholder{name: placeholderUser + name, value: value})
+		}
+	}
+	return who
 }
 
 // What spoke for the user: the values of {http.jwt_session.via}.
 const (
 	viaToken   = "token"
 	viaSession = "session"
+	viaIssuer  = "issuer"
 	viaNone    = "none"
 )
 
 func principalOfToken(claims *validator.Claims) principal {
-	return principal{user: claims.Subject(), attributes: claims.Attributes(), via: viaToken}
+	who := newPrincipal(claims.Subject(), claims.Attributes(), viaToken)
+	who.source, who.expires = identitySource{token: claims.TokenID()}, claims.Expires()
+	return who
 }
 
-func principalOfSession(session sessions.Session) principal {
-	return principal{user: session.User, attributes: session.Attributes, via: viaSession}
+// principalOfSession gives the identity the life that a token for the session would have.
+func principalOfSession(session sessions.Session, lifetime time.Duration, now time.Time) principal {
+	who := newPrincipal(session.User, session.Attributes, viaSession)
+	who.source = identitySource{session: session.Hash, authTime: session.AuthTime}
+	who.expires = validator.Minter{Lifetime: lifetime}.Expires(session, now)
+	return who
 }
 
 // viaValue returns via as the value of a placeholder: a constant is one already, other than the text of a field.
@@ -39,6 +75,8 @@ func (p principal) viaValue() any {
 		return viaToken
 	case viaSession:
 		return viaSession
+	case viaIssuer:
+		return viaIssuer
 	default:
 		return p.via
 	}
@@ -54,25 +92,25 @@ const (
 )
 
 // clearPlaceholders removes what an earlier handler, or an earlier run of this one, left of another identity.
-func (h *Handler) clearPlaceholders(repl *caddy.Replacer) {
+func (j *journey) clearPlaceholders(repl *caddy.Replacer) {
 	repl.Delete(placeholderID)
-	for _, name := range h.needs {
-		repl.Delete(placeholderUser + name)
+	for _, placeholder := range j.placeholders {
+		repl.Delete(placeholder.name)
 	}
+	j.placeholders = nil
 	repl.Delete(placeholderRealm)
 	repl.Set(placeholderVia, viaNone)
 	repl.Delete(placeholderReason)
 }
 
 // setPlaceholders makes the identity known to the rest of the route and to the access log.
-func (h *Handler) setPlaceholders(repl *caddy.Replacer, who principal) {
-	repl.Set(placeholderID, who.user)
-	repl.Set(placeholderVia, who.viaValue())
-	for name, attribute := range who.attributes {
-		if value, ok := headerValue(attribute); ok && name != "id" {
-			repl.Set(placeholderUser+name, value)
-		}
+func (j *journey) setPlaceholders(repl *caddy.Replacer, who principal) {
+	repl.Set(placeholderID, who.id)
+	j.placeholders = who.placeholders
+	for _, placeholder := range who.placeholders {
+		repl.Set(placeholder.name, placeholder.value)
 	}
+	repl.Set(placeholderVia, who.viaValue())
 }
 
 // neededAttributes returns the names of the attributes that this route hands on or asks for.

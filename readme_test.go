@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 // Every Caddyfile in the README is one that Caddy accepts, and every option is explained there.
 func TestReadmeCaddyfiles(t *testing.T) {
 	t.Setenv("OPS_PASSWORD_HASH", "$2a$14$9nUV5OhC.Gyqyh/9ND2MKuVY/aPJ2FzxUT4eJ1Uo5QXzCXJzdV3rS")
+	t.Setenv("OIDC_SECRET", "secret")
 	t.Setenv("JWT_SESSION_SECRET", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -49,7 +51,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, globalOptions} {
+	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, stateOptions, globalOptions, issuerOptions, callbackOptions} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {
 				t.Errorf("the README does not explain %s", name)
@@ -74,7 +76,16 @@ func TestReadmeExplainsEveryReason(t *testing.T) {
 			}
 		}
 	}
-	known := append(reasonsIn(t, "validator/reason.go"), reasonsIn(t, "ask.go")...)
+	var known []string
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(files, "validator/reason.go") {
+		if !strings.HasSuffix(name, "_test.go") {
+			known = append(known, reasonsIn(t, name)...)
+		}
+	}
 	for _, reason := range reasonsIn(t, "sessions/whoami/reason.go") {
 		switch reason {
 		case "no_match", "nobody_value", "redirected", "refused", "not_found": // which mean nobody, and refuse by session_unknown

@@ -30,12 +30,15 @@ func (w *responseWriter) wrap(wrapped http.ResponseWriter, before func(status in
 
 // begin calls the function for a final status, the first time.
 func (w *responseWriter) begin(status int) {
-	if w.begun || status < 200 && status != http.StatusSwitchingProtocols {
+	if w.begun || !isFinal(status) {
 		return
 	}
 	w.begun = true
 	w.before(status)
 }
+
+// isFinal says whether the status is that of a final response.
+func isFinal(status int) bool { return status >= 200 || status == http.StatusSwitchingProtocols }
 
 // WriteHeader begins the response.
 func (w *responseWriter) WriteHeader(status int) {

@@ -1,7 +1,6 @@
 package jwtsession
 
 import (
-	"encoding/json"
 	"slices"
 
 	"go.uber.org/zap"
@@ -11,7 +10,7 @@ import (
 func (a *App) reviewHandlers() {
 	first := make(map[string]*Handler)
 	for _, handler := range a.handlers {
-		if handler.Whoami == nil {
+		if handler.Whoami == nil && handler.ResponseUser == "" {
 			a.logger.Info("realm without whoami: only sessions added through the admin API are known",
 				zap.String("realm", handler.Realm))
 		}
@@ -23,6 +22,31 @@ func (a *App) reviewHandlers() {
 		if what := other.difference(handler); what != "" {
 			a.logger.Warn("handlers of one realm differ, so that they take one another's sessions for others",
 				zap.String("realm", handler.Realm), zap.String("option", what))
+		}
+	}
+	a.reviewRequires()
+	a.reviewForwarding()
+}
+
+// reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
+func (a *App) reviewForwarding() {
+	if a.publishesKeys() {
+		return
+	}
+	for _, handler := range a.handlers {
+		if handler.ForwardToken != nil {
+			a.logger.Warn("forward_token with HS256 alone: a service that can verify such a token has the gateway's own secret, "+
+				"and could sign in as anybody; use a key of another algorithm", zap.String("realm", handler.Realm))
+		}
+	}
+}
+
+// reviewRequires names attributes that are required and that nobody reads: a slip of the pen there keeps everybody out.
+func (a *App) reviewRequires() {
+	for _, require := range a.requires {
+		if !slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.whoami.reads(require.Attribute) }) {
+			a.logger.Warn("jwt_session_require names an attribute that no whoami reads: only sessions added through the "+
+				"admin API can have it", zap.String("attribute", require.Attribute))
 		}
 	}
 }
@@ -40,15 +64,9 @@ func (h *Handler) difference(other *Handler) string {
 		return "token_lifetime"
 	case h.TokenEncrypt != other.TokenEncrypt:
 		return "token_encrypt"
-	case !sameJSON(h.Whoami, other.Whoami):
+	case h.Whoami.configured() != other.Whoami.configured():
 		return "whoami"
 	default:
 		return ""
 	}
-}
-
-func sameJSON(a, b any) bool {
-	first, errFirst := json.Marshal(a)
-	second, errSecond := json.Marshal(b)
-	return errFirst == nil && errSecond == nil && string(first) == string(second)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,17 +17,19 @@ import (
 // serve is the way of every request: strip, decide, then pass on or refuse.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	journey := journeyOf(r) // before anything is taken from the request
 	h.identity.strip(r)
-	h.clearPlaceholders(repl)
+	journey.clearPlaceholders(repl)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		h.app.hideTokens(r)
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
+		journey.preflight = true
 		stripCredentials(r)
-		return next.ServeHTTP(w, r)
+		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	}
-	if err := h.CSRF.check(r); err != nil {
+	if err := h.CSRF.check(r, journey.authorization); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	realm, ok := h.realm.resolve(repl)
@@ -34,9 +37,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
 	}
 	repl.Set(placeholderRealm, h.realm.placeholder(realm))
-	journey := journeyOf(r)
 	if earlier := journey.visit(realm); earlier != nil {
-		return h.follow(w, r, next, repl, earlier)
+		return h.follow(w, r, next, repl, journey, earlier)
 	}
 	v, err := h.newVisit(journey, r, next, repl, realm)
 	if err != nil {
@@ -44,20 +46,27 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	journey.add(v)
 	defer v.releaseMint()
-	return v.act(w, v.decide())
+	verdict := v.decide()
+	v.judged = v.isJudged(verdict)
+	return v.act(w, v.weighAccess(verdict))
 }
 
 // follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
-func (h *Handler) follow(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, earlier *visit) error {
+func (h *Handler) follow(
+	w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, journey *journey, earlier *visit,
+) error {
 	v := &visit{
 		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
-		reason: earlier.reason,
+		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
 	}
+	journey.last = v
+	v.takeBearer()
 	switch {
 	case earlier.who.user != "":
 		h.identity.set(r, earlier.who)
-		v.setPlaceholders(repl, earlier.who)
-		return next.ServeHTTP(w, r)
+		journey.setPlaceholders(repl, earlier.who)
+		v.forward()
+		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	case earlier.undetermined:
 		return v.couldNot(w)
 	default:
@@ -70,16 +79,18 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	if v.revoked {
 		v.hideSession()
 	}
-	v.judged = v.isJudged(verdict)
+	if v.restore {
+		v.restoreSession()
+	}
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
-		if v.restore {
-			v.restoreSession()
-		}
-		return v.passOn(w, principalOfToken(v.token.Claims))
+		return v.passOn(w, holderOf(v.token.Claims).who)
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
-		return v.passOn(w, principalOfSession(v.record))
+		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
+	case validator.ByIssuer:
+		v.useTokenBesideAccess(verdict.Token)
+		return v.passOn(w, v.principalOfAccess())
 	case validator.Unauthenticated:
 		v.tokenCookie, v.reason = verdict.Token, verdict.Reason
 		return v.unauthenticated(w)
@@ -139,7 +150,11 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 	if v.mode == validator.Shadow && action == validator.LeaveToken && v.token.State == validator.TokenUsable && v.isDue() {
 		action, v.tokenCookie = validator.ReplaceToken, validator.ReplaceToken
 	}
-	if action == validator.ReplaceToken && !v.claimMint() {
+	switch {
+	case action != validator.ReplaceToken:
+	case v.hasBearer():
+		v.tokenCookie = validator.ClearToken
+	case !v.claimMint():
 		v.tokenCookie = validator.LeaveToken
 	}
 }
@@ -148,13 +163,17 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	if who.user != "" {
 		v.identity.set(v.request, who)
-		v.setPlaceholders(v.repl, who)
+		journeyOf(v.request).setPlaceholders(v.repl, who)
 	}
 	v.who = who
+	v.forward()
 	v.count()
 	v.setReason()
 	v.beforeApplication()
-	v.response.wrap(w, func(status int) { v.settle(status, w.Header()) })
+	v.listen()
+	defer v.stopListening()
+	client := v.withoutResponseUser(w)
+	v.response.wrap(client, func(status int) { v.settle(status, client.Header()) })
 	defer func() {
 		if !v.response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)
@@ -196,7 +215,7 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
 func (v *visit) refuse(w http.ResponseWriter) error {
-	w.Header().Add("Www-Authenticate", challenge(v.realm, v.tokenSent, v.reason)) // as net/http spells it
+	w.Header().Add("Www-Authenticate", challenge(v.realm, v.hasToken(), v.reason)) // as net/http spells it
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
 	}
@@ -243,6 +262,11 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 	}
 	v.count()
 	v.beforeApplication()
+	return v.unavailable(w)
+}
+
+// unavailable answers 503: neither yes nor no.
+func (v *visit) unavailable(w http.ResponseWriter) error {
 	v.setReason()
 	v.clearOnRefusal(w.Header())
 	w.Header().Set("Retry-After", retryAfter)

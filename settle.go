@@ -48,11 +48,14 @@ func isUnsafe(method string) bool {
 // settle looks at the application's response before its head goes out, and adds what is due of ours.
 func (v *visit) settle(status int, header http.Header) {
 	v.now = v.app.now()
+	named := v.takeNaming(status, header)
+	v.roll(status, header, named)
 	v.afterApplication(header)
 	if v.ended {
 		v.tokenCookie = validator.ClearToken
 	}
 	v.sawSet(header)
+	v.hear(named, header)
 	if !mayCarryCookie(status, header, v.now) {
 		return // a later response will do
 	}
@@ -127,14 +130,17 @@ func (v *visit) mint() string {
 // mintWith mints for the session that was looked up, or, where tokens count alone, in the place of the token that came.
 // Whether the session has ended is asked last of all.
 func (v *visit) mintWith(minter validator.Minter) (string, error) {
-	if v.mode == validator.Stateless {
+	if v.movesToken {
+		return v.moveToken(minter)
+	}
+	if v.mode == validator.Stateless && !v.learned {
 		claims := v.token.Claims
 		if _, dead := v.gateway.dead(claims); dead || !v.gateway.ledger.MayMint(claims.SessionKey(), claims.AuthTime()) {
 			return "", validator.ErrNothingToMint
 		}
 		return minter.Renew(claims, time.Duration(v.SessionMaxAge), v.now)
 	}
-	if !v.gateway.ledger.MayMint(v.key(), v.record.AuthTime) {
+	if !v.gateway.ledger.MayMintFor(v.record) {
 		return "", validator.ErrNothingToMint
 	}
 	return minter.Mint(v.record, v.credential, v.now)

@@ -2,9 +2,11 @@ package jwtsession
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The user id is in a token for all to read, and with token_encrypt for nobody but the gateway.
@@ -78,5 +80,23 @@ func TestTokenOfAnotherRealmInTheOtherForm(t *testing.T) {
 				t.Errorf("%q: %s: token cookie %q, want %q", directives, page.path, got, page.token)
 			}
 		}
+	}
+}
+
+// The operator revokes with the token as the browser has it, in whichever form.
+func TestAdminRevokesByEncryptedToken(t *testing.T) {
+	g := newTestGateway(t, "token_encrypt")
+	b := g.signedIn()
+	g.expect(b.get("/page"), "alice", "set", 1)
+	token := b.cookies[tokenName]
+	var done revokeAnswer
+	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, token)).into(t, &done)
+	if !done.Revoked {
+		t.Error("the answer does not say so")
+	}
+	g.clock.advance(2 * time.Second)
+	response := b.get("/page")
+	if user := response.received.user(t); user != "alice" || response.tokenSet() != "set" || b.cookies[tokenName] == token {
+		t.Errorf("the next request: user %q, token cookie %q; want the session path and another token", user, response.tokenSet())
 	}
 }

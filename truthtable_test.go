@@ -15,7 +15,9 @@ import (
 const truthTableSite = `
 	jwt_session shop {
 		mode MODE
-		whoami /whoami json user
+		whoami /whoami json user {
+			ROLLING
+		}
 		token_lifetime 1m
 		renew_before 10s
 	}
@@ -36,6 +38,16 @@ type tableRow struct {
 // shadow is what the session says, with the token cookie treated as in mixed mode.
 func (r tableRow) shadow() outcome {
 	return outcome{user: r.stateful.user, via: r.stateful.via, token: r.mixed.token}
+}
+
+// outside is what mixed mode gives where tokens are not for the session, or its user: the session speaks, and a token that
+// came is cleared.
+func (r tableRow) outside() outcome {
+	result := r.stateful
+	if !strings.HasPrefix(r.name, "token absent") {
+		result.token = "cleared"
+	}
+	return result
 }
 
 // outcome is what is seen from outside.
@@ -105,6 +117,9 @@ func TestTruthTableOverHTTP(t *testing.T) {
 		t.Run("stateful/"+row.name, func(t *testing.T) { checkRow(t, "stateful", row, row.stateful) })
 		t.Run("stateless/"+row.name, func(t *testing.T) { checkRow(t, "stateless", row, row.stateless) })
 		t.Run("shadow/"+row.name, func(t *testing.T) { checkRow(t, "shadow", row, row.shadow()) })
+		t.Run("outside/"+row.name, func(t *testing.T) { checkRow(t, "mixed 0.000001%", row, row.outside()) })
+		t.Run("rolling/"+row.name, func(t *testing.T) { checkRow(t, "mixed, rolling", row, row.mixed) })
+		t.Run("rolling, outside/"+row.name, func(t *testing.T) { checkRow(t, "mixed 0.000001%, rolling", row, row.outside()) })
 	}
 }
 
@@ -117,7 +132,10 @@ func TestTruthTableOverHTTPWithEncryptedTokens(t *testing.T) {
 }
 
 func checkRow(t *testing.T, mode string, row tableRow, want outcome) {
-	g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(truthTableSite, "MODE", mode, 1)})
+	mode, option, _ := strings.Cut(mode, ", ")
+	g := newTestGatewayWith(t, gatewayOptions{
+		site: strings.Replace(strings.Replace(truthTableSite, "MODE", mode, 1), "ROLLING", option, 1),
+	})
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")
 	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])

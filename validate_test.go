@@ -169,6 +169,69 @@ func TestValidateErrors(t *testing.T) {
 }
 
 // A key is too weak or can't be read: the error names which one, and never prints it.
+func TestValidateIssuerErrors(t *testing.T) {
+	const good = "issuer https://id.example {\naudience api\n}"
+	for _, test := range []struct{ options, want string }{
+		{"issuer https://id.example", "audience: say whom the tokens are for"},
+		{"issuer http://id.example {\naudience api\n}", "want https, or http on loopback"},
+		{"issuer https://id.example?x=y {\naudience api\n}", "no query"},
+		{"issuer https://id.example {\naudience api\njwks_url http://keys.example\n}", "jwks_url"},
+		{"issuer https://id.example {\naudience api\nattribute sub x\n}", "attribute sub"},
+		{"issuer https://id.example {\naudience api\nleeway 1h\n}", "leeway 5m0s at most"},
+		{"issuer https://id.example {\naudience api\nfrom header Authorization\n}", "leave the line out"},
+		{"issuer https://id.example {\naudience api\nfrom header Cookie\n}", "a meaning of its own"},
+		{"issuer https://id.example {\naudience api\nfrom cookie a;b\n}", "not a cookie name"},
+		{"issuer https://id.example {\naudience api\nfrom cookie session\n}", "a cookie of the session"},
+		{"issuer https://id.example {\naudience api\nfrom cookie jwt_shop\n}", "our own token"},
+		{good + "\nissuer https://other.example {\naudience api\n}", "is a place of other tokens already"},
+		{good + "\naccept_bearer", "is a place of other tokens already"},
+		{"issuer https://bob:secret@id.example {\naudience api\n}", "no user name or password"},
+	} {
+		err := validateSite(t, "", "jwt_session shop {\n"+test.options+"\n}")
+		checkInvalid(t, err, test.options, test.want)
+		if err != nil && strings.Contains(err.Error(), "secret@") {
+			t.Errorf("the error repeats a password: %v", err)
+		}
+	}
+}
+
+func TestValidateCallbackErrors(t *testing.T) {
+	const required = "issuer https://id.example\nclient_id shop\nclient_secret topsecret\n"
+	for _, test := range []struct{ options, session, want string }{
+		{"client_id shop\nclient_secret x", "", "issuer"},
+		{"issuer http://id.example\nclient_id shop\nclient_secret topsecret", "", "want https, or http on loopback"},
+		{"issuer https://id.example\nclient_secret topsecret", "", "client_id: want"},
+		{"issuer https://id.example\nclient_id shop", "", "client_secret: want"},
+		{"issuer https://id.example\nclient_id shop\nclient_secret {env.JWT_SESSION_TEST_UNSET}", "", "client_secret: a placeholder"},
+		{required + "response form_post", "", "client_secret: with response form_post"},
+		{required + "response fragment", "", "want code or form_post"},
+		{required + "scope profile", "", "it must have openid"},
+		{required + "start auth", "", "start \"auth\": want a path"},
+		{required + "finish //evil.example/", "", "finish \"//evil.example/\": want a path"},
+		{required + "redirect https://evil.example/", "", "redirect \"https://evil.example/\""},
+		{required + "start /auth/callback", "", "the same path"},
+		{required + "access_token_cookie a", "", "audience"},
+		{required + "audience api\naccess_token_cookie a\nid_token_cookie a", "", "another cookie of the sign-in"},
+		{required + "id_token_cookie __Host-jwt_session_state", "", "another cookie of the sign-in"},
+		{required + "id_token_cookie session", "", "that is the session cookie or our own token's"},
+		{required + "id_token_cookie jwt_shop", "", "that is the session cookie or our own token's"},
+		{required + "id_token_cookie a;b", "", "not a cookie name"},
+		{required, "session_cookie a b", "exactly one cookie"},
+		{required, "session_cookie a*", "exactly one cookie"},
+	} {
+		site := "jwt_session_callback shop {\n" + test.options + "\n}\njwt_session shop {\n" + test.session + "\n}"
+		err := validateSite(t, "", site)
+		checkInvalid(t, err, test.options, test.want)
+		if err != nil && strings.Contains(err.Error(), "topsecret") {
+			t.Errorf("the error repeats the secret: %v", err)
+		}
+	}
+	good := "jwt_session shop\njwt_session_callback shop {\n" + required + "}"
+	if err := validateSite(t, "", good); err != nil {
+		t.Errorf("a good configuration: %v", err)
+	}
+}
+
 func TestValidateKeyErrors(t *testing.T) {
 	t.Setenv("JWT_SESSION_TEST_SECRET", "not base64, but secret")
 	t.Setenv("JWT_SESSION_TEST_EMPTY", "")

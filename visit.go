@@ -32,7 +32,9 @@ type visit struct {
 	cookies    validator.Cookies // as the client sent them
 	credential validator.SessionCredential
 	tokenSent  bool // whether a token cookie of this realm came, of whatever worth
+	bearer     validator.TokenCredential
 	token      validator.Token
+	access     access // tokens of identity providers
 
 	record      sessions.Session      // the active session, where one was looked up
 	tokenCookie validator.TokenCookie // what becomes of it
@@ -42,6 +44,10 @@ type visit struct {
 	revoked     bool                  // the operator said no to its session
 	judged      bool                  // what the application sets now does not go on from a session nobody judged
 	restore     bool                  // the session cookies are to be added upstream
+	movesToken  bool                  // the token that came is to be bound to the session's new id
+	renewsToken bool                  // and it was due to be replaced
+	learned     bool                  // the response named the user
+	listening   listening
 	reason      validator.Reason
 
 	who          principal // the outcome, for later handlers of the realm
@@ -76,6 +82,7 @@ func (h *Handler) newVisit(
 		v.began = v.gateway.ledger.Moment()
 	}
 	v.readToken()
+	v.access = v.readAccess()
 	if v.credential.Reason == validator.SessionAmbiguous || v.token.Reason == validator.TokenAmbiguous {
 		v.warn("requests bring two values of one cookie, so that neither counts; something else on this site or a site "+
 			"next to it sets a cookie of that name", zap.String("reason", string(cmp.Or(v.credential.Reason, v.token.Reason))))
@@ -104,6 +111,7 @@ func (v *visit) matchesForgetOn() (bool, error) {
 // readToken verifies the token that came, if tokens count here.
 func (v *visit) readToken() {
 	v.token = validator.Token{State: validator.TokenAbsent}
+	v.takeBearer()
 	if v.mode == validator.Stateful {
 		return
 	}
@@ -112,21 +120,27 @@ func (v *visit) readToken() {
 	if v.gateway == nil {
 		return
 	}
-	v.token = v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
-		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
-		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
-	})
-	v.reason = v.token.Reason
+	v.token = v.verify(credential)
 	if v.token.State == validator.TokenForeign {
 		v.warn("a token of another realm is in this realm's token cookie; give one of them another token_cookie name")
 	}
+	v.weighBearer(credential)
+	v.reason = v.token.Reason
+}
+
+// verify says what a token is worth on this route.
+func (v *visit) verify(credential validator.TokenCredential) validator.Token {
+	return v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
+		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
+		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
+	})
 }
 
 // decide finds out who the request is from. It waits for the store or the application only where the token does not
 // decide.
 func (v *visit) decide() validator.Verdict {
 	if v.gateway == nil {
-		if !v.tokenSent && v.credential.Presence == validator.Absent {
+		if !v.tokenSent && !v.mayBeBearer() && v.credential.Presence == validator.Absent {
 			return validator.Unauthenticated{Reason: validator.NoCredentials}
 		}
 		v.reason = reasonStoreUnavailable
@@ -136,7 +150,8 @@ func (v *visit) decide() validator.Verdict {
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
 	case validator.AskSession:
-		evidence.Session = v.lookUp(time.Duration(v.TokenLifetime))
+		evidence.Session = v.lookUp(v.confirmedFor())
+		evidence.OutsideShare = v.isOutsideShare() // by the user, who may be known only now
 		verdict = validator.Decide(evidence)
 	case validator.ByToken:
 		if v.restore = decided.Restore; v.restore && v.mode != validator.Stateless {
@@ -185,6 +200,8 @@ func (v *visit) isOutsideShare() bool {
 	switch {
 	case v.MixedPercent >= 100:
 		return false
+	case v.isRolling():
+		return v.isUserOutsideShare()
 	case v.credential.Presence == validator.Present:
 		return !validator.InShare(v.key(), v.MixedPercent)
 	case v.token.Claims != nil:
@@ -203,7 +220,7 @@ func (v *visit) isDue() bool {
 // Where the session turns out to have ended, or to be another user's by now, the token does not count any more.
 func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 	verdict := validator.ByToken{Restore: v.restore}
-	if !v.isDue() || !v.claimMint() {
+	if v.hasBearer() || !v.isDue() || !v.claimMint() {
 		return verdict
 	}
 	if v.mode == validator.Stateless {
@@ -324,7 +341,7 @@ func (v *visit) end() {
 		return
 	}
 	v.whoami.forget(key)
-	if _, err := v.gateway.ledger.End(v.background(), key, proof); err != nil {
+	if err := v.endInLedger(key, proof); err != nil {
 		countStoreError(err)
 		v.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 			zap.String("realm", v.realm), zap.Error(err))

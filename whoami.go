@@ -1,11 +1,13 @@
 package jwtsession
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -44,6 +46,18 @@ type Whoami struct {
 
 	// How many bytes an answer may have, decoded. Default: 1 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
+
+	// The application changes the session cookie with every answer, as one does that keeps the session in the cookie. On
+	// GET and HEAD requests that `forget_on` does not match, the identity then follows the new value, and is asked about
+	// again when it would have been anyway. Without this option, and on all other requests, a new value is the end of the
+	// session.
+	Rolling bool `json:"rolling,omitempty"`
+
+	// The routes that the question goes through instead of the rest of this handler's route, where that leads to another
+	// service than the one that knows the sessions. The URI is as the first of them sees it.
+	Routes caddyhttp.RouteList `json:"routes,omitempty"`
+
+	text string // what was configured; loading the routes takes them out
 }
 
 // Extraction names a place in an answer. Exactly one of its fields is set.
@@ -58,7 +72,10 @@ type Extraction struct {
 	Regex string `json:"regex,omitempty"`
 }
 
-// The defaults of whoami.
+// defaultNobody holds the values in the user's place that mean nobody.
+var defaultNobody = []string{"0", "null"}
+
+// The other defaults of whoami.
 const (
 	defaultNegativeTTL = caddy.Duration(3 * time.Second)
 	defaultMaxBody     = int64(whoami.DefaultMaxBody)
@@ -71,13 +88,26 @@ func (w *Whoami) setDefaults() {
 	setDefault(&w.MaxConcurrent, limits.Concurrent)
 	setDefault(&w.MaxBody, defaultMaxBody)
 	if len(w.Nobody) == 0 {
-		w.Nobody = []string{"0", "null"}
+		w.Nobody = defaultNobody
 	}
 }
 
+// configured returns all that was configured, to be compared, and nothing where there is no whoami.
+func (w *Whoami) configured() string {
+	if w == nil {
+		return ""
+	}
+	return w.text
+}
+
 // prepare checks the options and returns what asks with them, the desk aside.
-func (w *Whoami) prepare(identity identityHeaders) (*whoamiSource, error) {
+func (w *Whoami) prepare(ctx caddy.Context, identity identityHeaders) (*whoamiSource, error) {
 	w.setDefaults()
+	text, err := json.Marshal(w)
+	if err != nil {
+		return nil, err
+	}
+	w.text = string(text)
 	if w.Timeout < 0 || w.NegativeTTL < 0 || w.MaxConcurrent < 0 || w.MaxBody < 0 || w.MaxBody > 1<<30 {
 		return nil, errors.New("timeout, negative_ttl, max_concurrent and max_body must be more than 0, max_body 1 GiB at most")
 	}
@@ -89,7 +119,8 @@ func (w *Whoami) prepare(identity identityHeaders) (*whoamiSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &whoamiSource{page: page, template: template, negativeTTL: time.Duration(w.NegativeTTL)}, nil
+	source := &whoamiSource{page: page, template: template, negativeTTL: time.Duration(w.NegativeTTL)}
+	return source, w.prepareRoutes(ctx, source)
 }
 
 func (w *Whoami) page() (*whoami.Page, error) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -34,27 +35,32 @@ func TestMain(m *testing.M) {
 		caddycmd.Main()
 		return
 	}
+	if err := os.Setenv(gatewayVariable, "1"); err != nil { // for the children
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
-// An unmodified application behaves behind the gateway as it does without it, and each of its requests carries the user
-// that the application itself has in mind.
+// An unmodified application behaves behind the gateway as it does without it, each of its requests carries the user that
+// the application itself has in mind, and somebody who signs in and looks around is asked about hardly ever.
 func TestApplications(t *testing.T) {
-	for _, name := range []string{"django-admin", "dokuwiki"} {
+	for _, name := range []string{"django-admin", "dokuwiki", "express-session", "flask", "mediawiki", "php-session", "rails", "tomcat-examples"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			app := startApplication(t, name)
 			bare := drive(t, name, app)
 			tap, log := startTap(t, app)
-			address, process := startGateway(t, name, tap)
-			if behind := drive(t, name, address); behind != bare {
+			gateway := startGateway(t, name, tap)
+			if behind := drive(t, name, gateway.address); behind != bare {
 				t.Errorf("the transcripts differ\n--- bare\n%s\n--- behind the gateway\n%s", bare, behind)
 			}
+			checkVisit(t, gateway, log)
+			checkTraffic(t, readRows(t, log))
 			checkIdentities(t, log)
-			checkTraffic(t, log)
-			if err := process.Stop(); err != nil {
+			if err := gateway.Stop(); err != nil {
 				t.Error(err)
 			}
-			checkLog(t, process.Log(), log)
+			checkLog(t, gateway.Log(), log)
 		})
 	}
 }
@@ -65,7 +71,8 @@ func startApplication(t *testing.T, name string) string {
 	t.Helper()
 	address := freeAddress(t)
 	environment := append(os.Environ(), "RUN_DIR="+t.TempDir())
-	if os.Getenv("REQUIRE_APPS") != "1" {
+	required := os.Getenv("REQUIRE_APPS") == "1"
+	if !required {
 		environment = append(environment, "INSTALL=0")
 	}
 	script := func(script string) ([]byte, error) {
@@ -73,8 +80,10 @@ func startApplication(t *testing.T, name string) string {
 		command.Env = environment
 		return command.CombinedOutput()
 	}
-	if _, err := exec.LookPath("bash"); err != nil && os.Getenv("REQUIRE_APPS") != "1" {
-		t.Skip("the rigs need bash")
+	for _, program := range []string{"bash", "python3"} {
+		if _, err := exec.LookPath(program); err != nil && !required {
+			t.Skip("the rigs need " + program)
+		}
 	}
 	t.Cleanup(func() {
 		if output, err := script("stop.sh"); err != nil {
@@ -91,10 +100,11 @@ func startApplication(t *testing.T, name string) string {
 	return address
 }
 
-// drive runs the scripted visit and returns its transcript without host and port.
-func drive(t *testing.T, name, address string) string {
+// drive runs the scripted browser and returns its transcript without host and port.
+func drive(t *testing.T, name, address string, arguments ...string) string {
 	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "python3", filepath.Join(name, "drive.py"), "http://"+address).CombinedOutput()
+	arguments = append([]string{filepath.Join(name, "drive.py"), "http://" + address}, arguments...)
+	output, err := exec.CommandContext(t.Context(), "python3", arguments...).CombinedOutput()
 	if err != nil || !bytes.HasSuffix(output, []byte("\nPASS\n")) {
 		t.Fatalf("driving %s at %s: %v\n%s", name, address, err, output)
 	}
@@ -126,19 +136,25 @@ func startTap(t *testing.T, app string) (address, log string) {
 	return address, log
 }
 
-// startGateway starts the gateway with the application's Caddyfile and returns its address.
-func startGateway(t *testing.T, name, app string) (string, *gateway.Process) {
+// runningGateway is a gateway, the rig's name, where visitors reach it and where its admin API is.
+type runningGateway struct {
+	*gateway.Process
+
+	name, address, admin string
+}
+
+// startGateway starts the gateway with the application's Caddyfile.
+func startGateway(t *testing.T, name, app string) runningGateway {
 	t.Helper()
-	t.Setenv(gatewayVariable, "1")
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
-	process, err := gateway.Start(gateway.Config{
+	config := gateway.Config{
 		Binary: program, Caddyfile: filepath.Join(name, "Caddyfile"), Dir: t.TempDir(),
-		Listen: address, Admin: freeAddress(t), App: app,
-	})
+		Listen: freeAddress(t), Admin: freeAddress(t), App: app,
+	}
+	process, err := gateway.Start(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +169,7 @@ func startGateway(t *testing.T, name, app string) (string, *gateway.Process) {
 	if err := process.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return address, process
+	return runningGateway{Process: process, name: name, address: config.Listen, admin: config.Admin}
 }
 
 // checkIdentities has the tap compare the identity header of each request with what the visit expects.
@@ -168,7 +184,8 @@ func checkIdentities(t *testing.T, log string) {
 
 // row is one request as the tap logs it.
 type row struct {
-	Step     *string           `json:"step"` // nil: a request of the gateway's own
+	Step     *string           `json:"step"`   // nil: a request of the gateway's own
+	Expect   string            `json:"expect"` // the user id; "-": nobody, "?": either
 	Identity map[string]string `json:"identity"`
 	Cookie   string            `json:"cookie"`
 }
@@ -201,10 +218,10 @@ func readRows(t *testing.T, log string) []row {
 }
 
 // checkTraffic checks that tokens were used, that they spare the application questions and that it never sees one.
-func checkTraffic(t *testing.T, log string) {
+func checkTraffic(t *testing.T, rows []row) {
 	t.Helper()
 	identified, byToken, asked := 0, 0, 0
-	for _, row := range readRows(t, log) {
+	for _, row := range rows {
 		if strings.Contains(row.Cookie, "jwt_") {
 			t.Errorf("the application received the cookies %q", row.Cookie)
 		}
@@ -243,13 +260,20 @@ func checkLog(t *testing.T, path, tapLog string) {
 	}
 }
 
+// given holds the addresses that freeAddress has returned: what it returns isn't listened on at once.
+var given sync.Map
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	address, err := gateway.FreeAddress("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		address, err := gateway.FreeAddress("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, twice := given.LoadOrStore(address, true); !twice {
+			return address
+		}
 	}
-	return address
 }
 
 func port(t *testing.T, address string) string {

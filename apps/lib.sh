@@ -10,14 +10,31 @@ mkdir -p "$RUN_DIR"
 
 alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
 need_apt() { # need_apt PKG...  installs only what is missing, never starts services; INSTALL=0: says what is missing, exit 77
   local miss=() p
   for p in "$@"; do dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || miss+=("$p"); done
   [ ${#miss[@]} -eq 0 ] && return 0
   [ "${INSTALL:-1}" != 0 ] || { echo "$APP needs: apt-get install ${miss[*]}" >&2; exit 77; }
-  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-  [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' 2>/dev/null | head -1)" ] || apt-get update -qq >&2
-  apt-get install -y -qq --no-install-recommends "${miss[@]}" >&2 || { apt-get update -qq >&2; apt-get install -y -qq --no-install-recommends "${miss[@]}" >&2; }
+  local get=(as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get)
+  ( flock 9   # rigs that start at once take turns
+    [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' 2>/dev/null | head -1)" ] || "${get[@]}" update -qq
+    "${get[@]}" install -y -qq --no-install-recommends "${miss[@]}" || { "${get[@]}" update -qq; "${get[@]}" install -y -qq --no-install-recommends "${miss[@]}"; }
+  ) 9</var/lib/apt/lists >&2
+}
+
+need_node() { # node and npm from Debian, or from wherever they are already
+  if ! { command -v node && command -v npm; } >/dev/null; then need_apt nodejs npm; fi
+}
+
+need_npm() { # makes RUN_DIR a copy of the rig with its npm packages; INSTALL=0: only from npm's cache, exit 77 where they are not there
+  cp "$HERE"/*.js* "$RUN_DIR"; cd "$RUN_DIR"
+  local how=--prefer-offline; [ "${INSTALL:-1}" != 0 ] || how=--offline
+  if ! npm ci "$how" --ignore-scripts --no-audit --no-fund >npm.log 2>&1; then
+    [ "$how" != --offline ] || { echo "$APP needs the npm packages of its package-lock.json: start it once without INSTALL=0" >&2; exit 77; }
+    tail -n 20 npm.log >&2; return 1
+  fi
 }
 
 spawn() { # spawn PIDFILE LOG CMD...   own session, so stop can end the whole group

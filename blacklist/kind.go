@@ -27,6 +27,8 @@ const (
 	KindOwner
 	// KindLifted: what was lifted is still of weight, see [Lifted].
 	KindLifted
+	// KindLineage: a session has ended under every id that it ever had, see [LineageOf].
+	KindLineage
 
 	kinds = iota + 1
 )
@@ -61,6 +63,8 @@ func (k Kind) String() string {
 		return "owner"
 	case KindLifted:
 		return "lifted"
+	case KindLineage:
+		return "lineage"
 	default:
 		return "unknown"
 	}
@@ -85,7 +89,7 @@ func (k Kind) form() form {
 		return ofRealm
 	case KindUserEverywhere:
 		return ofUser
-	case KindUser, KindWatched, KindAdmitted, KindOwner:
+	case KindUser, KindWatched, KindAdmitted, KindOwner, KindLineage:
 		return ofBoth
 	default:
 		return noForm

@@ -86,6 +86,15 @@ func OwnerOf(realm string, session [sha256.Size]byte, user string) Subject {
 // sessions may have begun after. It hits nothing.
 func Lifted() Subject { return Subject{kind: KindLifted} }
 
+// LineageOf returns the subject that is the end of a session whose id the application changes with every answer: tokens of
+// this user with exactly this auth_time are dead, whatever id they are bound to. The entry's second is the auth_time. It
+// does not allocate.
+func LineageOf(realm, user string, authTime int64) Subject {
+	var named [512]byte
+	data := binary.BigEndian.AppendUint64(named[:0], uint64(authTime))
+	return Subject{kind: KindLineage, realm: realm, user: user, digest: sha256.Sum256(append(data, user...))}
+}
+
 // Kind returns what an entry for the subject means.
 func (s Subject) Kind() Kind { return s.kind }
 

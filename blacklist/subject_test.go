@@ -18,7 +18,8 @@ func TestSubjectsDiffer(t *testing.T) {
 		RevokedSession("shop", session), AdmittedSession("shop", session, "ann"), OwnerOf("shop", session, "ann"),
 		OwnerOf("shop", session, "bob"), RevokedUser("shop", "ann"), RevokedUser("sho", "pann"), RevokedUser("shopann", ""),
 		RevokedUser("", "shopann"), RevokedUserEverywhere("ann"), WatchedUser("shop", "ann"), FlushedRealm("shop"),
-		FlushedRealm(""), FlushedAll(), Lifted(), Subject{},
+		FlushedRealm(""), FlushedAll(), Lifted(), LineageOf("shop", "ann", 1), LineageOf("shop", "ann", 256),
+		LineageOf("shop", "bob", 1), LineageOf("forum", "ann", 1), Subject{},
 	}
 	seen := make(map[string]bool)
 	for i, one := range all {
@@ -54,6 +55,7 @@ func TestSubjectBytes(t *testing.T) {
 		{AdmittedSession("shop", digest, "ann"), 9, digest, "\x04shopann"},
 		{OwnerOf("shop", digest, "ann"), 10, digest, "\x04shopann"},
 		{Lifted(), 11, zeros, ""},
+		{LineageOf("shop", "ann", 258), 12, sha256.Sum256([]byte("\x00\x00\x00\x00\x00\x00\x01\x02ann")), "\x04shopann"},
 	} {
 		want := append(append([]byte{c.kind}, c.digest[:]...), c.rest...)
 		if got := c.subject.Bytes(); !bytes.Equal(got, want) {

@@ -17,19 +17,19 @@ func (l *Ledger) counts(found finding, user string, against standing) bool {
 		return true
 	}
 	second, isAdmitted := l.blacklist.Second(admitted(found.Key, user))
-	if isAdmitted && (!against.revoked || second > against.second) {
+	if isAdmitted && !l.isLineageOver(found.Realm, Lineage{user, second}) && (!against.revoked || second > against.second) {
 		return true
 	}
 	return l.sightings.since(found.Key, against.since)
 }
 
 // refuse settles that it does not count who the application named, and remembers this for a while. That it is not the
-// user whose session it was counts: that one has ended, which replaced says.
+// user whose session it was counts: that one has ended, and replaced is what is pending with that.
 func (l *Ledger) refuse(
 	ctx context.Context, s *stripe, found finding, user string, against standing, now time.Time,
-) (replaced bool, err error) {
+) (replaced []blacklist.Subject, err error) {
 	if found.present && !found.ended && found.User != user {
-		replaced, err = l.end(ctx, s, found, nil, 0, now)
+		replaced, err = l.end(ctx, s, found, nil, Lineage{}, now)
 	}
 	l.refusals.remember(found.Key, now.Add(refusalTime))
 	l.prolong(time.Time{}, against.subject, against.subject.Everywhere())
@@ -40,20 +40,23 @@ func (l *Ledger) refuse(
 	return replaced, ErrRevoked
 }
 
-// admit keeps in mind that a session of a revoked or watched user counts, for when its record is gone. It says whether it
-// left something pending.
-func (l *Ledger) admit(session sessions.Session, against standing) bool {
+// admit keeps in mind that a session of a revoked or watched user counts, for when its record is gone. It returns what it
+// left pending.
+func (l *Ledger) admit(session sessions.Session, against standing) []blacklist.Subject {
 	if !against.isFlagged() {
-		return false
+		return nil
 	}
 	subject := admitted(session.Key, session.User)
 	if entry, ok := l.blacklist.Entry(subject); ok && entry.Second >= session.AuthTime {
-		return l.prolong(time.Time{}, subject)
+		if l.prolong(time.Time{}, subject) {
+			return []blacklist.Subject{subject}
+		}
+		return nil
 	}
 	l.blacklist.Enforce(blacklist.Entry{
 		Subject: subject, Second: session.AuthTime, Expires: l.expiryOf(session.AuthTime, l.now()),
 	})
-	return true
+	return []blacklist.Subject{subject}
 }
 
 // refused keeps in force what has refused a session whose record was found, for as long as the record lasts at least.

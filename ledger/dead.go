@@ -35,10 +35,18 @@ func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
 		l.blacklist.Contains(revokedSession(subjects.key)),
 		l.isUserRevoked(subjects.user, authTime):
 		return true, Revoked
-	case l.isOver(subjects.key, authTime):
+	case l.isOver(subjects.key, authTime), l.isLineageOver(subjects.key.Realm, Lineage{subjects.user.User(), authTime}):
 		return true, Ended
 	}
 	return false, 0
+}
+
+// AccessDead says whether an access token of an identity provider is revoked, by itself or with its user, or was dropped
+// by a flush. The jti may be empty. Since is when its user signed in, in seconds since 1970: a revocation does not reach
+// those who signed in after it. It answers from memory.
+func (l *Ledger) AccessDead(realm, user, jti string, since int64) bool {
+	return jti != "" && l.blacklist.Contains(blacklist.TokenID(jti)) ||
+		l.isUserRevoked(blacklist.RevokedUser(realm, user), since) || l.isFlushed(realm, since)
 }
 
 // isUserRevoked says whether a session or token of the user is revoked that has this auth_time.

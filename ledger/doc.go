@@ -18,9 +18,13 @@
 //   - What the operator said no to does not come back by the application's word alone. Of a user who is revoked, or one of
 //     whose sessions is, a session counts that was known before and is not revoked itself, that was added later, or whose
 //     id the application was seen to set in answer to a request from after the revocation.
+//   - Where the application changes the id of a session with every answer, the session goes on under the new id and is no
+//     more trusted than it was: AuthTime, confirmation and end stay where they are. Whatever ends or revokes it under one of
+//     its ids does so under all of them, those that it gets from responses in flight included. An id that is known as
+//     another session's, or as nobody's, is never taken for it.
 //   - A flush is an end of all that is known, and refuses nobody afterwards.
 //   - What is lifted holds for nobody any more, and does not come back with a restart.
 //
-// Three kinds of locks keep the order, and are taken in the order of this list: that of a session, or of all sessions in
-// turn; that of a user; those inside of what is used, which are held for no longer than a call.
+// Three kinds of locks keep the order, and are taken in the order of this list: that of a session, or of two or all
+// sessions, by the order of their stripes; that of a user; those inside of what is used, which are held for no longer than a call.
 package ledger

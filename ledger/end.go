@@ -21,13 +21,25 @@ import (
 // With an error the end that true speaks of is in force all the same; what could not be written is tried again. The step
 // is finished though ctx is cancelled.
 func (l *Ledger) End(ctx context.Context, key sessions.Key, provenAuthTime int64) (bool, error) {
-	ctx, cancel := settling(ctx)
-	defer cancel()
-	ended, err := l.endNow(ctx, key, provenAuthTime)
-	return ended, l.ended(ctx, key, ended, err)
+	return l.endProven(ctx, key, Lineage{AuthTime: provenAuthTime})
 }
 
-func (l *Ledger) endNow(ctx context.Context, key sessions.Key, proven int64) (bool, error) {
+// EndRolling is [Ledger.End] for a session whose id the application changes with every answer: it ends under all the ids
+// that it ever had. The lineage is whose the session was when the request was decided, by the record or by a usable token
+// bound to the id; the zero one is that of nobody. Idle is how long a record lasts without any use.
+func (l *Ledger) EndRolling(ctx context.Context, key sessions.Key, of Lineage, idle time.Duration) (bool, error) {
+	raise(&l.longestIdle, int64(idle))
+	return l.endProven(ctx, key, of)
+}
+
+func (l *Ledger) endProven(ctx context.Context, key sessions.Key, proven Lineage) (bool, error) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	ended, err := l.endNow(ctx, key, proven)
+	return len(ended) > 0, l.ended(ctx, ended, err)
+}
+
+func (l *Ledger) endNow(ctx context.Context, key sessions.Key, proven Lineage) ([]blacklist.Subject, error) {
 	s := l.settle(key)
 	defer s.mu.Unlock()
 	now := l.now()
@@ -36,9 +48,9 @@ func (l *Ledger) endNow(ctx context.Context, key sessions.Key, proven int64) (bo
 }
 
 // ended makes an end durable, which takes a while and is done without the lock, and joins what went wrong.
-func (l *Ledger) ended(ctx context.Context, key sessions.Key, ended bool, err error) error {
-	if ended {
-		err = errors.Join(err, l.blacklist.Persist(ctx, endOf(key)))
+func (l *Ledger) ended(ctx context.Context, ended []blacklist.Subject, err error) error {
+	if len(ended) > 0 {
+		err = errors.Join(err, l.blacklist.Persist(ctx, ended...))
 	}
 	if err != nil {
 		return fmt.Errorf("ending session: %w", err)
@@ -47,43 +59,48 @@ func (l *Ledger) ended(ctx context.Context, key sessions.Key, ended bool, err er
 }
 
 // persist makes durable what came with something else, whose outcome does not depend on it.
-func (l *Ledger) persist(ctx context.Context, key sessions.Key, user string) {
+func (l *Ledger) persist(ctx context.Context, unsaved []blacklist.Subject) {
+	if len(unsaved) == 0 {
+		return
+	}
 	ctx, cancel := settling(ctx)
 	defer cancel()
-	if err := l.blacklist.Persist(ctx, endOf(key), admitted(key, user)); err != nil {
+	if err := l.blacklist.Persist(ctx, unsaved...); err != nil {
 		l.report(fmt.Errorf("ending session of another user, or admitting one: %w", err))
 	}
 }
 
-// end ends the session in memory and deletes its record. lookUp is the error of finding the record.
+// end ends the session in memory and deletes its record. lookUp is the error of finding the record. It returns what is to
+// be made durable, and nothing where nothing ended.
 func (l *Ledger) end(
-	ctx context.Context, s *stripe, found finding, lookUp error, proven int64, now time.Time,
-) (bool, error) {
+	ctx context.Context, s *stripe, found finding, lookUp error, proven Lineage, now time.Time,
+) ([]blacklist.Subject, error) {
 	s.overtake(found.Key)
 	l.nobodies.drop(found.Key)
 	second, before := l.blacklist.Second(endOf(found.Key))
-	at := max(now.Unix(), proven)
+	at := max(now.Unix(), proven.AuthTime)
+	lineages := l.lineagesOf(found, proven)
 	switch {
 	case lookUp != nil && !s.isUndeleted(found.Key):
 		// A record that can't be seen may have been learned right after an end, in the second that follows it.
 		if before {
 			at = max(at, second+1)
 		}
-	case found.present && !found.ended, proven > 0 && (!before || proven > second):
+	case found.present && !found.ended, proven.AuthTime > 0 && (!before || proven.AuthTime > second), len(lineages) > 0:
 		at = max(at, found.AuthTime)
 	default:
-		return false, lookUp
+		return nil, lookUp
 	}
-	l.enforce(found.Key, at, time.Time{})
+	ended := l.enforceAll(found, lineages, at, now)
 	if lookUp == nil && !found.present {
-		return true, nil
+		return ended, nil
 	}
 	if _, err := l.store.Delete(ctx, found.Key); err != nil {
 		l.outlive(s, found, at, now)
-		return true, errors.Join(lookUp, err)
+		return ended, errors.Join(lookUp, err)
 	}
 	delete(s.undeleted, found.Key)
-	return true, lookUp
+	return ended, lookUp
 }
 
 // enforce puts an end in force for the longest token life, and at least until the given time.

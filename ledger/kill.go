@@ -11,7 +11,8 @@ import (
 
 // KillTokens revokes every token of the session that was minted so far, one with the given auth_time included. When it
 // returns nil this is durable and in force. The session itself goes on, with an AuthTime after its dead tokens', and is
-// no longer confirmed; questions in flight are overtaken.
+// no longer confirmed; questions in flight are overtaken. Where the application has changed its id, its tokens are dead
+// whichever id they are bound to, and the other ids are asked about anew.
 //
 // An error that says "revoking" means that nothing was done, and one that says "renewing" that the tokens are dead and
 // that the session is no longer active either.
@@ -29,7 +30,8 @@ func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int6
 	}
 	second := max(now.Unix(), found.AuthTime, authTime)
 	entry := blacklist.Entry{Subject: endOf(key), Second: second, Expires: l.expiryOfEnd(second)}
-	if err := l.blacklist.Revoke(ctx, entry); err != nil {
+	entries := append(l.lineageEntries(found, l.lineagesOf(found), now), entry)
+	if err := l.blacklist.Revoke(ctx, entries...); err != nil {
 		return fmt.Errorf("revoking tokens of a session: %w", err)
 	}
 	s.overtake(key)

@@ -49,6 +49,7 @@ type Ledger struct {
 	refusals  refusals
 	sightings *sightings
 	moments   *moments
+	trails    *trails
 	claims    *claims
 
 	stop      context.CancelFunc
@@ -74,7 +75,7 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 	ledger := &Ledger{
 		storage: storage, store: storage.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
-		nobodies: newNobodies(), sightings: newSightings(), moments: newMoments(), claims: newClaims(),
+		nobodies: newNobodies(), sightings: newSightings(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
 		stop: stop, stopped: make(chan struct{}),
 	}
 	ledger.KeepRevocations(DefaultRevocationLife)

@@ -23,6 +23,11 @@ func (l *Ledger) MayMint(key sessions.Key, authTime int64) bool {
 		!l.blacklist.Contains(revokedSession(key))
 }
 
+// MayMintFor is [Ledger.MayMint] for the session, and says no as well where it has ended under another of its ids.
+func (l *Ledger) MayMintFor(session sessions.Session) bool {
+	return l.MayMint(session.Key, session.AuthTime) && !l.isLineageOver(session.Realm, lineageOf(session))
+}
+
 // ClaimMint claims the minting of a token for the session, and says whether it got it: there is at most one claim to a
 // session at a time. Release it when the token has been sent, or not; releasing twice does no harm. A claim that is ten
 // seconds old may be taken over.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -58,6 +59,19 @@ func (l *Ledger) Ask(key sessions.Key) *Question {
 	return q
 }
 
+// AskSince registers what the application said unasked of a session that its answer may have begun: it said so in answer
+// to a request that began at the given time. What ended the session in that second or later makes it void, and so does what
+// ends it from now on.
+func (l *Ledger) AskSince(key sessions.Key, began time.Time) *Question {
+	q := &Question{ledger: l, key: key}
+	s := l.settle(key)
+	defer s.mu.Unlock()
+	if !l.isOver(key, began.Unix()) {
+		s.add(q)
+	}
+	return q
+}
+
 // Withdraw takes the question back: the application could not tell. After an answer it does nothing.
 func (q *Question) Withdraw() {
 	s := q.ledger.settle(q.key)
@@ -81,9 +95,7 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
 	}
 	session, unsaved, err := q.identify(ctx, identity, lifetimes)
-	if unsaved {
-		q.ledger.persist(ctx, q.key, identity.User)
-	}
+	q.ledger.persist(ctx, unsaved)
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return sessions.Session{}, err
 	}
@@ -95,18 +107,18 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 
 func (q *Question) identify(
 	ctx context.Context, identity Identity, lifetimes Lifetimes,
-) (session sessions.Session, unsaved bool, err error) {
+) (session sessions.Session, unsaved []blacklist.Subject, err error) {
 	l := q.ledger
 	s := l.settle(q.key)
 	defer s.mu.Unlock()
 	if err := q.take(s); err != nil {
-		return sessions.Session{}, false, err
+		return sessions.Session{}, nil, err
 	}
 	defer l.users.learning(identity.User)()
 	now := l.now()
 	found, err := l.find(ctx, q.key, now)
 	if err != nil {
-		return sessions.Session{}, false, err
+		return sessions.Session{}, nil, err
 	}
 	against := l.standingOf(q.key.Realm, identity.User)
 	if !l.counts(found, identity.User, against) {
@@ -118,12 +130,15 @@ func (q *Question) identify(
 		confirmed.Confirmed = now
 		confirmed.Attributes = maps.Clone(identity.Attributes)
 		// Not written: it went between the two calls, so that what the application says is of a new one.
-		if written, err := l.store.Update(ctx, confirmed, now); err != nil || written {
+		switch written, err := l.store.Update(ctx, confirmed, now); {
+		case err != nil:
+			return sessions.Session{}, nil, err
+		case written:
 			l.nobodies.drop(q.key)
-			return confirmed, err == nil && l.admit(confirmed, against), err
+			return confirmed, l.admit(confirmed, against), nil
 		}
 	}
-	return l.open(ctx, s, found, l.newSession(q.key, identity, lifetimes, sessions.Learned, now))
+	return l.open(ctx, s, found, l.rejoin(l.newSession(q.key, identity, lifetimes, sessions.Learned, now)))
 }
 
 // take takes the question out of those in flight, so that its answer counts, or says why it does not.
@@ -149,23 +164,23 @@ func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return err
 	}
-	return q.ledger.ended(ctx, q.key, ended, err)
+	return q.ledger.ended(ctx, ended, err)
 }
 
-func (q *Question) nobody(ctx context.Context, remember time.Duration) (bool, error) {
+func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blacklist.Subject, error) {
 	l := q.ledger
 	s := l.settle(q.key)
 	defer s.mu.Unlock()
 	if err := q.take(s); err != nil {
-		return false, err
+		return nil, err
 	}
 	now := l.now()
 	found, err := l.find(ctx, q.key, now)
 	if err != nil || found.present && !found.ended {
-		return l.end(ctx, s, found, err, 0, now)
+		return l.end(ctx, s, found, err, Lineage{}, now)
 	}
 	if remember > 0 && !q.forgotten {
 		l.nobodies.remember(q.key, now.Add(remember))
 	}
-	return false, nil
+	return nil, nil
 }

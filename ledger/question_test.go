@@ -38,7 +38,8 @@ func TestIdentifiedLearns(t *testing.T) {
 }
 
 func equal(a, b sessions.Session) bool {
-	return a.Key == b.Key && a.User == b.User && a.Source == b.Source && a.AuthTime == b.AuthTime && a.Seen.Equal(b.Seen) &&
+	return a.Key == b.Key && a.User == b.User && a.Source == b.Source && a.AuthTime == b.AuthTime &&
+		a.Rolling == b.Rolling && a.Seen.Equal(b.Seen) &&
 		a.Confirmed.Equal(b.Confirmed) && a.Ends.Equal(b.Ends) && a.Expires.Equal(b.Expires)
 }
 

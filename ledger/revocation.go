@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -27,6 +28,9 @@ func (l *Ledger) RevokeToken(ctx context.Context, jti string, expires time.Time)
 // until the revocation is lifted or has expired, see [Ledger.KeepRevocations]. Its record is deleted and questions in
 // flight are overtaken. After an error nothing is acknowledged.
 //
+// A session whose id the application changes is revoked under all its ids: under the others its records and tokens are
+// over, and it does not count that the application still names the user there.
+//
 // Where the user is known, which takes a record of the session, he is watched from then on: the same session may come
 // under another spelling of its id. Further sessions that the application names for him count only if they are active
 // now, or were added later, or [Ledger.SawSet] saw their beginning.
@@ -37,6 +41,10 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 	found, err := l.find(ctx, key, now)
 	if err != nil {
 		return fmt.Errorf("revoking session: %w", err)
+	}
+	lineages := l.lineagesOf(found)
+	if trail, ok := l.trails.of.Peek(key); ok && !found.present { // it was replaced by other ids of the same session
+		found.present, found.User, found.AuthTime = true, trail.User, trail.AuthTime
 	}
 	if found.present {
 		defer l.users.judging(found.User)()
@@ -50,13 +58,19 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		{Subject: revokedSession(key), Second: second, Expires: expires},
 		{Subject: endOf(key), Second: second, Expires: l.expiryOfEnd(second)}, // it holds when the revocation is lifted
 	}
+	for _, entry := range l.lineageEntries(found, lineages, now) {
+		if entry.Expires.Before(expires) {
+			entry.Expires = expires // what was admitted of it does not count again while its user is watched
+		}
+		entries = append(entries, entry)
+	}
 	watched := blacklist.WatchedUser(key.Realm, found.User)
 	if found.present {
 		entries = append(entries,
 			blacklist.Entry{Subject: watched, Second: second, Expires: expires},
 			blacklist.Entry{Subject: blacklist.OwnerOf(key.Realm, key.Hash, found.User), Second: second, Expires: expires})
 		err := l.eachOf(ctx, key.Realm, found.User, now, func(other sessions.Session) {
-			if other.Key != key && l.isActive(other) {
+			if other.Key != key && !slices.Contains(lineages, lineageOf(other)) && l.isActive(other) {
 				entries = append(entries,
 					blacklist.Entry{Subject: admitted(other.Key, found.User), Second: other.AuthTime, Expires: expires})
 			}

@@ -34,6 +34,7 @@ func (l *Ledger) latestOf(scope scope, now time.Time) int64 {
 	second := max(now.Unix(), l.latest.Load())
 	for _, kind := range []blacklist.Kind{
 		blacklist.KindUser, blacklist.KindUserEverywhere, blacklist.KindRealm, blacklist.KindAll, blacklist.KindLifted,
+		blacklist.KindLineage,
 	} {
 		for entry := range l.blacklist.Entries(kind) {
 			if scope.includes(entry.Subject) {

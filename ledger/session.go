@@ -40,7 +40,7 @@ func (l *Ledger) find(ctx context.Context, key sessions.Key, now time.Time) (fin
 
 // judge finds out what is in force against the session by now.
 func (f *finding) judge(l *Ledger) {
-	f.ended = l.isOver(f.Key, f.AuthTime)
+	f.ended = l.isOver(f.Key, f.AuthTime) || l.isLineageOver(f.Realm, lineageOf(f.Session))
 	f.revoked = l.blacklist.Contains(revokedSession(f.Key)) ||
 		l.isUserRevoked(blacklist.RevokedUser(f.Realm, f.User), f.AuthTime)
 	f.active = f.present && !f.ended && !f.revoked
@@ -97,9 +97,7 @@ func (l *Ledger) Add(
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
 	}
 	session, unsaved, err := l.add(ctx, key, identity, lifetimes)
-	if unsaved {
-		l.persist(ctx, key, identity.User)
-	}
+	l.persist(ctx, unsaved)
 	if err != nil {
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
 	}
@@ -108,17 +106,17 @@ func (l *Ledger) Add(
 
 func (l *Ledger) add(
 	ctx context.Context, key sessions.Key, identity Identity, lifetimes Lifetimes,
-) (session sessions.Session, unsaved bool, err error) {
+) (session sessions.Session, unsaved []blacklist.Subject, err error) {
 	s := l.settle(key)
 	defer s.mu.Unlock()
 	defer l.users.learning(identity.User)()
 	now := l.now()
 	if l.blacklist.Contains(revokedSession(key)) {
-		return sessions.Session{}, false, ErrRevoked
+		return sessions.Session{}, nil, ErrRevoked
 	}
 	found, err := l.find(ctx, key, now)
 	if err != nil {
-		return sessions.Session{}, false, err
+		return sessions.Session{}, nil, err
 	}
 	s.overtake(key)
 	return l.open(ctx, s, found, l.newSession(key, identity, lifetimes, sessions.Added, now))
@@ -138,16 +136,16 @@ func (l *Ledger) newSession(
 }
 
 // open writes a new session in the place of what was found, and lets it begin after all that is over. One of another user
-// is ended first, and so is one that is revoked. unsaved says, also beside an error, that something is pending with that.
-// It is called with the user of the new session locked.
+// is ended first, and so is one that is revoked or that has had other ids. unsaved is, also beside an error, what is
+// pending with that. It is called with the user of the new session locked.
 func (l *Ledger) open(
 	ctx context.Context, s *stripe, found finding, session sessions.Session,
-) (opened sessions.Session, unsaved bool, err error) {
-	now := session.Seen
-	if found.present && !found.ended && (found.revoked || found.User != session.User) {
-		unsaved = true
+) (opened sessions.Session, unsaved []blacklist.Subject, err error) {
+	now, lineages := session.Seen, l.lineagesOf(found)
+	replaces := found.present && !found.ended && (found.revoked || found.User != session.User || found.Rolling)
+	if replaces || slices.ContainsFunc(lineages, func(of Lineage) bool { return of.User != session.User }) {
 		s.overtake(session.Key)
-		l.enforce(session.Key, max(now.Unix(), found.AuthTime), time.Time{})
+		unsaved = l.enforceAll(found, lineages, max(now.Unix(), found.AuthTime), now)
 	}
 	l.nobodies.drop(session.Key)
 	l.refusals.drop(session.Key)
@@ -160,7 +158,7 @@ func (l *Ledger) open(
 		return sessions.Session{}, unsaved, fmt.Errorf("writing session: %w", err)
 	}
 	delete(s.undeleted, session.Key)
-	return session, l.admit(session, against) || unsaved, nil
+	return session, append(unsaved, l.admit(session, against)...), nil
 }
 
 // after returns the session's auth_time, or the second after all that is over where that is later.
@@ -175,6 +173,9 @@ func (l *Ledger) after(session sessions.Session, against standing) int64 {
 		if second, inForce := l.blacklist.Second(subject); inForce {
 			authTime = max(authTime, second+1)
 		}
+	}
+	for l.isLineageOver(session.Realm, Lineage{session.User, authTime}) {
+		authTime++
 	}
 	return authTime
 }

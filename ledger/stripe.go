@@ -28,6 +28,22 @@ func (l *Ledger) settle(key sessions.Key) *stripe {
 	return s
 }
 
+// settleBoth locks the stripes of two sessions, in the one order that there is, and returns the second one's and what
+// unlocks both.
+func (l *Ledger) settleBoth(from, to sessions.Key) (second *stripe, unlock func()) {
+	first, last := min(from.Hash[0], to.Hash[0]), max(from.Hash[0], to.Hash[0])
+	l.stripes[first].mu.Lock()
+	if first != last {
+		l.stripes[last].mu.Lock()
+	}
+	return &l.stripes[to.Hash[0]], func() {
+		if first != last {
+			l.stripes[last].mu.Unlock()
+		}
+		l.stripes[first].mu.Unlock()
+	}
+}
+
 func (s *stripe) add(q *Question) {
 	if s.questions == nil {
 		s.questions = make(map[sessions.Key][]*Question)

@@ -72,6 +72,9 @@ type Session struct {
 	Ends time.Time
 	// Expires is when the record is gone unless the session is used: at most Ends.
 	Expires time.Time
+	// Rolling says that the application has given the session another id in the place of one that it had before. There is
+	// a record for each of its ids, and User and AuthTime are the same in all of them.
+	Rolling bool
 }
 
 // Expired says whether the record counts as absent at the given time.

@@ -35,14 +35,49 @@ func benchVerify(b *testing.B, cache *Cache, text string, want Reason) {
 	}
 }
 
-func BenchmarkVerifySeenBefore(b *testing.B) {
-	_, _, _, text := benchSetup(b)
-	benchVerify(b, NewCache(1000), text, "")
+// benchForms runs the benchmark with a minter for each algorithm, and for encrypted tokens.
+func benchForms(b *testing.B, run func(b *testing.B, minter Minter)) {
+	b.Helper()
+	for _, algorithm := range ours {
+		key, _ := generate(b, algorithm)
+		minter := testMinter(mustSet(b, key))
+		b.Run(string(algorithm), func(b *testing.B) { run(b, minter) })
+	}
+	minter := testMinter(mustSet(b, mustKey(b, "a")))
+	minter.Encrypt = true
+	b.Run("HS256-encrypted", func(b *testing.B) { run(b, minter) })
 }
 
-func BenchmarkVerifyFirstSight(b *testing.B) {
-	_, _, _, text := benchSetup(b)
-	benchVerify(b, nil, text, "")
+func benchVerifyForms(b *testing.B, cache *Cache) {
+	b.Helper()
+	_, session, credential, _ := benchSetup(b)
+	benchForms(b, func(b *testing.B, minter Minter) {
+		verifier, token := NewVerifier(NewKeyRing(minter.Keys), cache), tokenOf(mint(b, minter, session, credential))
+		route := testRoute()
+		route.Encrypted = minter.Encrypt
+		b.ReportAllocs()
+		for b.Loop() {
+			if got := verifier.Verify(token, testNow, route); got.State != TokenUsable {
+				b.Fatalf("got %q", got.Reason)
+			}
+		}
+	})
+}
+
+func BenchmarkVerifySeenBefore(b *testing.B) { benchVerifyForms(b, NewCache(1000)) }
+
+func BenchmarkVerifyFirstSight(b *testing.B) { benchVerifyForms(b, nil) }
+
+func BenchmarkMintWith(b *testing.B) {
+	_, session, credential, _ := benchSetup(b)
+	benchForms(b, func(b *testing.B, minter Minter) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := minter.Mint(session, credential, testNow); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkRefuseBadSignature(b *testing.B) {
@@ -134,4 +169,40 @@ func BenchmarkTokenPath(b *testing.B) {
 			b.Fatal("not by token")
 		}
 	}
+}
+
+// Requests with many different tokens at a time, all of which are remembered.
+func BenchmarkCacheParallel(b *testing.B) {
+	cache := NewCache(10_000)
+	texts := make([]string, 4096)
+	for i := range texts {
+		texts[i] = strings.Repeat("A", 300) + fmt.Sprint(i)
+		cache.put(texts[i], verified{claims: &Claims{}})
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(each *testing.PB) {
+		for i := 0; each.Next(); i++ {
+			if _, ok := cache.get(texts[i%len(texts)]); !ok {
+				b.Error("forgotten")
+			}
+		}
+	})
+}
+
+// The same with so many that each takes the place of another.
+func BenchmarkCacheParallelFull(b *testing.B) {
+	cache := NewCache(1000)
+	texts := make([]string, 4096)
+	for i := range texts {
+		texts[i] = strings.Repeat("A", 300) + fmt.Sprint(i)
+	}
+	claims := new(Claims)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(each *testing.PB) {
+		for i := 0; each.Next(); i++ {
+			cache.put(texts[i%len(texts)], verified{claims: claims})
+		}
+	})
 }

@@ -2,6 +2,7 @@ package validator
 
 import (
 	"maps"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -23,6 +24,8 @@ type Claims struct {
 
 	// A pointer, which fmt does not follow where it meets the claims inside of another type.
 	bound *boundID
+
+	derived atomic.Pointer[any]
 }
 
 // Subject returns the user id (sub).
@@ -58,6 +61,20 @@ func (c *Claims) Attributes() sessions.Attributes {
 		return nil
 	}
 	return maps.Clone(c.attributes)
+}
+
+// Derived returns what derive makes of the claims. It is made once and kept with them, for all requests that bring the
+// token; of two that make it at once, either is kept. There is one such thing: derive must always be the same function.
+// It must be safe for concurrent use, as what it returns must.
+func (c *Claims) Derived(derive func(*Claims) any) any {
+	if kept := c.derived.Load(); kept != nil {
+		return *kept
+	}
+	made := derive(c)
+	if !c.derived.CompareAndSwap(nil, &made) {
+		return *c.derived.Load()
+	}
+	return made
 }
 
 // IsReservedClaim says whether a claim name has a meaning of its own in tokens, so that no attribute can bear it: the

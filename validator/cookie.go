@@ -119,3 +119,12 @@ func cutPair(segment string) (name, value string, found bool) {
 	name, value, found = strings.Cut(segment, "=")
 	return strings.Trim(name, " \t"), strings.Trim(value, " \t"), found
 }
+
+// Only returns the value of the cookie of that name, and false where there is none, or two with different values.
+func (c Cookies) Only(name string) (string, bool) {
+	cookie, presence := only(c, func(candidate string) bool { return candidate == name })
+	if presence != Present {
+		return "", false
+	}
+	return cookie.Value, true
+}

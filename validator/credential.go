@@ -68,6 +68,42 @@ func ReadToken(cookies Cookies, name string) TokenCredential {
 	return TokenCredential{Presence: Present, text: &cookie.Value}
 }
 
+// TokenOf returns the credential that is this one token. An empty text is none.
+func TokenOf(text string) TokenCredential {
+	if text == "" {
+		return TokenCredential{Presence: Absent}
+	}
+	return TokenCredential{Presence: Present, text: &text}
+}
+
+// TokenOfHeader returns the token that is the whole value of a header with these lines. Lines that differ are unusable,
+// since another reader may choose another one.
+func TokenOfHeader(lines []string) TokenCredential {
+	for i, line := range lines {
+		if i > 0 && line != lines[0] {
+			return TokenCredential{Presence: Unusable}
+		}
+	}
+	if len(lines) == 0 {
+		return TokenCredential{Presence: Absent}
+	}
+	return TokenOf(strings.Trim(lines[0], " \t"))
+}
+
+// TokenOfBearer returns the token that a request's Authorization lines bring by the scheme Bearer (RFC 6750 section 2.1).
+// Another scheme alone brings none; beside a token it makes that unusable, as lines that differ do.
+func TokenOfBearer(lines []string) TokenCredential {
+	if !slices.ContainsFunc(lines, func(line string) bool { _, isBearer := CutBearer(line); return isBearer }) {
+		return TokenCredential{Presence: Absent}
+	}
+	credential := TokenOfHeader(lines)
+	if credential.Presence != Present {
+		return credential
+	}
+	text, _ := CutBearer(credential.raw())
+	return TokenOf(text)
+}
+
 // SessionCredential is the session id that came with a request. No text form of it shows the id.
 type SessionCredential struct {
 	Presence Presence
@@ -129,6 +165,14 @@ func NewSessionCookies(names ...string) (SessionCookies, error) {
 
 // Names returns the configured names, patterns as they were given.
 func (c SessionCookies) Names() []string { return slices.Clone(c.names) }
+
+// Single returns the name of the one cookie that carries a session, and false where there are several, or a pattern.
+func (c SessionCookies) Single() (string, bool) {
+	if len(c.names) != 1 || strings.HasSuffix(c.names[0], "*") {
+		return "", false
+	}
+	return c.names[0], true
+}
 
 // Match says whether a cookie of this name belongs to the set.
 func (c SessionCookies) Match(name string) bool {

@@ -10,8 +10,12 @@
 //	all of these ── Decide ───────────────────> Verdict
 //	Session ─────── Minter.Mint ──────────────> a new token
 //
+// Keys come from [GenerateKey], [NewKey] and [ReadKeys]; a [KeyRing] holds those that count at the moment, and may be
+// given others while requests are verified.
+//
 // Three rules hold throughout. The zero value of every type denies. Before the signature of a token is verified, only
 // its size, its three parts and the header members alg, kid and typ are looked at, to select one key that was allowed
-// beforehand; everything used afterwards comes from the one [Claims] value that verification returned. And no error,
+// beforehand (and before them, where it is encrypted, the five parts and the four header members of the one form that a
+// JWE may have); everything used afterwards comes from the one [Claims] value that verification returned. And no error,
 // reason or text form of a type in this package holds a token, a cookie, a key or a session id.
 package validator

@@ -19,8 +19,8 @@ const (
 	jweTagChars   = 22 // 128 bits
 )
 
-// jweHeader is the members that the header of a JWE has besides kid.
-var jweHeader = map[string]string{"alg": "dir", "enc": "A256GCM", "cty": "JWT"}
+// jweMembers are the members that the header of a JWE has besides kid.
+var jweMembers = map[string]string{"alg": "dir", "enc": "A256GCM", "cty": "JWT"}
 
 // isEncrypted says whether a text has the parts of a JWE. Nothing is decoded.
 func isEncrypted(text string) bool { return strings.Count(text, ".") == jweDots }
@@ -30,17 +30,25 @@ func encrypt(key Key, token string) (string, error) {
 	if key.hidden == nil {
 		return "", errors.New("encrypting token: there is no key")
 	}
-	var header jsonObject
-	for _, name := range []string{"alg", "enc", "cty"} {
-		header = header.text(name, jweHeader[name])
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	protected := encode(header.text("kid", key.id).end())
+	material, encoding := key.hidden(), base64.RawURLEncoding
 	// The AEAD puts a random nonce of 96 bits in front, and the tag of 128 bits at the end. What is authenticated with the
 	// content is the header as it is encoded (RFC 7516 section 5.1).
-	sealed := key.hidden().encryption.Seal(nil, nil, []byte(token), []byte(protected))
-	nonce, content, tag := sealed[:12], sealed[12:len(sealed)-16], sealed[len(sealed)-16:]
-	return strings.Join([]string{protected, "", encode(nonce), encode(content), encode(tag)}, "."), nil
+	sealed := material.encryption.Seal(nil, nil, []byte(token), []byte(material.jweHeader))
+	text := make([]byte, 0, len(material.jweHeader)+encoding.EncodedLen(len(sealed))+8)
+	text = append(append(text, material.jweHeader...), '.')
+	for _, part := range [][]byte{sealed[:12], sealed[12 : len(sealed)-16], sealed[len(sealed)-16:]} {
+		text = encoding.AppendEncode(append(text, '.'), part)
+	}
+	return string(text), nil
+}
+
+// newJWEHeader returns the header of the JWEs of the key with the id, in base64url.
+func newJWEHeader(id string) string {
+	var header jsonObject
+	for _, name := range []string{"alg", "enc", "cty"} {
+		header = header.text(name, jweMembers[name])
+	}
+	return base64.RawURLEncoding.EncodeToString(header.text("kid", id).end())
 }
 
 // decrypt returns the token inside of a JWE and the id of the key that opened it, which is all that the JWE says of
@@ -55,19 +63,18 @@ func (s *KeySet) decrypt(text string) (token, keyID string, reason Reason) {
 	}
 	protected := parts[0]
 	keyID, ok := readJWEHeader(protected)
-	if !ok || parts[3] == "" {
+	if !ok {
 		return "", "", TokenMalformed
 	}
-	var sealed []byte
+	sealed := make([]byte, 0, len(text))
 	for _, part := range parts[2:] {
 		if !onlyBase64(part) {
 			return "", "", TokenMalformed
 		}
-		decoded, err := strictBase64.DecodeString(part)
-		if err != nil {
+		var err error
+		if sealed, err = strictBase64.AppendDecode(sealed, []byte(part)); err != nil {
 			return "", "", TokenMalformed
 		}
-		sealed = append(sealed, decoded...)
 	}
 	n := slices.IndexFunc(s.keys, func(key Key) bool { return key.id == keyID })
 	if n < 0 {
@@ -101,13 +108,13 @@ func readJWEHeader(encoded string) (keyID string, ok bool) {
 			keyID = value
 			return nil
 		}
-		if want, known := jweHeader[name]; !known || value != want {
+		if want, known := jweMembers[name]; !known || value != want {
 			return errStrictJSON
 		}
 		return nil
 	})
 	// Names don't repeat, so that as many members as there are names are all of them.
-	if err != nil || count != len(jweHeader)+1 || keyID == "" || len(keyID) > maxHeaderMember {
+	if err != nil || count != len(jweMembers)+1 || keyID == "" || len(keyID) > maxHeaderMember {
 		return "", false
 	}
 	return keyID, true

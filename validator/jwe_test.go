@@ -36,7 +36,13 @@ func jweCipher(t testing.TB, secret []byte, info string) cipher.AEAD {
 // encloseWith makes a JWE of the content with the standard library alone, under a key that is derived of the secret.
 func encloseWith(t testing.TB, secret []byte, info, header, content string) string {
 	t.Helper()
-	protected, nonce := encode64([]byte(header)), make([]byte, 12)
+	return encloseUnder(t, secret, info, encode64([]byte(header)), content)
+}
+
+// encloseUnder does it with a header that is encoded already.
+func encloseUnder(t testing.TB, secret []byte, info, protected, content string) string {
+	t.Helper()
+	nonce := make([]byte, 12)
 	_, _ = rand.Read(nonce)
 	sealed := jweCipher(t, secret, info).Seal(nil, nonce, []byte(content), []byte(protected))
 	cut := len(sealed) - 16
@@ -61,6 +67,11 @@ func TestEncryptedToken(t *testing.T) {
 	minter := testMinter(mustSet(t, mustKey(t, "a")))
 	minter.Encrypt = true
 	text := mint(t, minter, testSession(credential), credential)
+	plain := minter
+	plain.Encrypt = false
+	if ratio := float64(len(text)) / float64(len(mint(t, plain, testSession(credential), credential))); ratio < 1.4 || ratio > 1.7 {
+		t.Errorf("it is %.2f times as long as a token that is not encrypted", ratio)
+	}
 	parts := strings.Split(text, ".")
 	if len(parts) != 5 || parts[1] != "" {
 		t.Fatalf("the token has %d parts", len(parts))
@@ -73,12 +84,12 @@ func TestEncryptedToken(t *testing.T) {
 	if !maps.Equal(header, want) {
 		t.Errorf("the header is %v, want %v", header, want)
 	}
-	plain, err := jweCipher(t, secretOf("a"), "jwt_session jwe").Open(
+	opened, err := jweCipher(t, secretOf("a"), "jwt_session jwe").Open(
 		nil, decode64(t, parts[2]), append(decode64(t, parts[3]), decode64(t, parts[4])...), []byte(parts[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	inner := decodeToken(t, "a", string(plain))
+	inner := decodeToken(t, "a", string(opened))
 	if inner.claims["sub"] != "alice" || inner.header["typ"] != "JWT" || inner.header["kid"] != "a" {
 		t.Errorf("inside is %v", inner.header)
 	}
@@ -185,6 +196,9 @@ func TestAttacksOnEncryption(t *testing.T) {
 		{"low bits of the tag", "as before", with(4, parts[4][:21]+string("BCDEFGHIJKLMNOP"[strings.IndexByte("AQgw", parts[4][21])])), TokenMalformed},
 		{"a line break in the nonce", "as before: the decoder skips it", with(2, parts[2][:15]+"\n"), TokenMalformed},
 		{"a line break in the tag", "as before", with(4, parts[4][:21]+"\n"), TokenMalformed},
+		{"a line break in the content", "as before", with(3, parts[3][:4]+"\n"+parts[3][4:]), TokenMalformed},
+		{"a line break in the header", "as before",
+			encloseUnder(t, secretOf("a"), "jwt_session jwe", parts[0][:4]+"\r\n"+parts[0][4:], signed), TokenMalformed},
 		{"padding", "as before", with(3, parts[3]+"="), TokenMalformed},
 		{"an encrypted key", "dir has none; one that is there is looked at by nobody", with(1, "AAAA"), TokenMalformed},
 		{"the header spelled anew", "the tag is over the header as it stands",
@@ -195,6 +209,7 @@ func TestAttacksOnEncryption(t *testing.T) {
 			encloseWith(t, secretOf("b"), "jwt_session jwe", testJWEHeader, signed), TokenBadSignature},
 		{"an unknown key", "as before", header(strings.Replace(testJWEHeader, `"a"`, `"c"`, 1)), TokenUnknownKey},
 		{"zip", "a small token grows into a large one", header(strings.Replace(testJWEHeader, "}", `,"zip":"DEF"}`, 1)), TokenMalformed},
+		{"zip in the place of cty", "as before", header(`{"alg":"dir","enc":"A256GCM","kid":"a","zip":"DEF"}`), TokenMalformed},
 		{"crit", "an extension that must be understood is not", header(strings.Replace(testJWEHeader, "}", `,"crit":["exp"]}`, 1)), TokenMalformed},
 		{"jwk", "the token brings its own key", header(strings.Replace(testJWEHeader, "}", `,"jwk":"{}"}`, 1)), TokenMalformed},
 		{"typ", "a member that is not looked at", header(strings.Replace(testJWEHeader, "}", `,"typ":"JWT"}`, 1)), TokenMalformed},

@@ -28,6 +28,7 @@ type Key struct {
 type keyMaterial struct {
 	id          string
 	header      string // of every token that the key signs, in base64url
+	jweHeader   string // of every token that it encrypts
 	signature   signature
 	public      crypto.PublicKey // nil for secrets
 	private     []byte           // the secret, or PKCS#8 DER as Go writes it
@@ -41,13 +42,14 @@ func (m *keyMaterial) isSame(other *keyMaterial) bool {
 	return m == other || m != nil && other != nil && m.fingerprint == other.fingerprint
 }
 
-// newKey puts a key together whose parts were checked. Signing and public are what the signature works with.
+// newKey puts a key together whose parts were checked, and keeps them. Signing and public are what the signature works
+// with.
 func newKey(algorithm Algorithm, id string, private []byte, signing any, public crypto.PublicKey) (Key, error) {
 	if !isVisibleASCII(id, maxHeaderMember) {
 		return Key{}, fmt.Errorf("loading key: the key id must be 1 to %d visible ASCII characters", maxHeaderMember)
 	}
 	material := &keyMaterial{
-		id: id, header: newHeader(algorithm, id), public: public, private: slices.Clone(private),
+		id: id, header: newHeader(algorithm, id, "JWT"), jweHeader: newJWEHeader(id), public: public, private: private,
 		fingerprint: fingerprintOf(algorithm, id, private),
 	}
 	key := Key{id: id, algorithm: algorithm, hidden: func() *keyMaterial { return material }}
@@ -77,10 +79,10 @@ func NewSecretKey(id string, secret []byte) (Key, error) {
 	return newKey(HS256, id, secret, secret, nil)
 }
 
-// newHeader returns the JOSE header of the tokens of a key, in base64url.
-func newHeader(algorithm Algorithm, id string) string {
+// newHeader returns the JOSE header of tokens of one kind that a key signs, in base64url.
+func newHeader(algorithm Algorithm, id, kind string) string {
 	var header jsonObject
-	header = header.text("alg", string(algorithm)).text("kid", id).text("typ", "JWT")
+	header = header.text("alg", string(algorithm)).text("kid", id).text("typ", kind)
 	return base64.RawURLEncoding.EncodeToString(header.end())
 }
 

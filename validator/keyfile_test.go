@@ -195,6 +195,7 @@ func TestReadKeysRefuses(t *testing.T) {
 		"the same twice":     {pkcs8PEM(testEC()) + sec1PEM(), "occurs twice", false},
 		"P-384":              {pkcs8PEM(p384), "type EC P-384 is for none of the algorithms ES256, EdDSA or RS256", false},
 		"X25519":             {pkcs8PEM(must(ecdh.X25519().GenerateKey(rand.Reader))), "does not sign", false},
+		"three primes":       {pkcs8PEM(manyPrimes()), "an RSA key of 3 primes, want 2", false},
 		"short RSA":          {pkcs8PEM(short), "an RSA key of 1024 bits, want at least 2048", true},
 		"ROCA":               {pkcs8PEM(rocaKey()), "ROCA", true},
 
@@ -319,6 +320,61 @@ var rocaKey = sync.OnceValue(func() *rsa.PrivateKey {
 			continue
 		}
 		return &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537}, D: d, Primes: []*big.Int{p, q}}
+	}
+})
+
+// Nor does what reads a public key rely on what looked at its algorithm.
+func TestPublicKeyOfUnknownCurves(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"kty":"OKP","crv":"X25519","x":"` + encode64(make([]byte, 32)) + `"}`: "its crv is not Ed25519",
+		`{"kty":"OKP","x":"` + encode64(make([]byte, 32)) + `"}`:                "its crv is not Ed25519",
+		`{"kty":"EC","crv":"P-224","x":"AA","y":"AA"}`:                          "its crv is none of P-256",
+		`{"kty":"EC","x":"AA","y":"AA"}`:                                        "its crv is none of P-256",
+		`{"kty":"oct","k":"AA"}`:                                                "its kty is none of RSA, EC and OKP",
+		`{}`:                                                                    "its kty is none of RSA, EC and OKP",
+	} {
+		key, err := must(readJWK([]byte(text))).public()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, %v", text, key, err)
+		}
+	}
+}
+
+// What checks the key of an algorithm does not rely on what read it.
+func TestCheckPublicKey(t *testing.T) {
+	for _, algorithm := range append([]Algorithm{"", "none"}, everyAlgorithm...) {
+		for name, public := range map[string]crypto.PublicKey{
+			"nothing": nil, "a secret": secretOf("a"), "RSA by value": testRSA().PublicKey,
+			"X25519": must(ecdh.X25519().GenerateKey(rand.Reader)).Public(), "RSA": testRSA().Public(),
+			"P-256": testEC().Public(), "P-384": must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).Public(),
+			"P-521": must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader)).Public(), "Ed25519": testEd().Public(),
+		} {
+			want := map[Algorithm]string{ES256: "P-256", es384: "P-384", es512: "P-521", EdDSA: "Ed25519"}[algorithm] == name
+			if kty, _ := algorithm.keyType(); kty == typeRSA {
+				want = name == "RSA"
+			}
+			if err := checkPublicKey(algorithm, public); (err == nil) != want {
+				t.Errorf("%s with %s: %v", algorithm, name, err)
+			}
+		}
+	}
+}
+
+// manyPrimes is an RSA key of three primes.
+var manyPrimes = sync.OnceValue(func() *rsa.PrivateKey {
+	one, exponent := big.NewInt(1), big.NewInt(65537)
+	for {
+		key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(1), E: 65537}}
+		phi := big.NewInt(1)
+		for range 3 {
+			prime := must(rand.Prime(rand.Reader, 700))
+			key.Primes = append(key.Primes, prime)
+			key.N.Mul(key.N, prime)
+			phi.Mul(phi, new(big.Int).Sub(prime, one))
+		}
+		if key.D = new(big.Int).ModInverse(exponent, phi); key.D != nil {
+			return key
+		}
 	}
 })
 

@@ -12,6 +12,7 @@ type KeySet struct {
 	keys []Key
 	// What verifies of each, in the same order.
 	verifying verificationKeys
+	states    stateKeys
 }
 
 // NewKeySet makes a set of at least one key; no two may share an id.
@@ -30,6 +31,10 @@ func NewKeySet(keys ...Key) (*KeySet, error) {
 		set.verifying = append(set.verifying, verificationKey{
 			id: key.id, algorithm: key.algorithm, verifies: key.hidden().signature.verify,
 		})
+	}
+	var err error
+	if set.states, err = newStateKeys(keys); err != nil {
+		return nil, fmt.Errorf("loading keys: %w", err)
 	}
 	return set, nil
 }

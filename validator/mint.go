@@ -48,7 +48,7 @@ func (m Minter) Mint(session sessions.Session, credential SessionCredential, now
 	}
 	return m.mint(key, minted{
 		user: session.User, realm: session.Realm, bound: bindingOf(credential.raw()), authTime: session.AuthTime,
-		attributes: session.Attributes, expires: m.expires(session, now),
+		attributes: session.Attributes, expires: m.Expires(session, now), issued: now.Unix(),
 	}, now)
 }
 
@@ -63,19 +63,25 @@ func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (stri
 		return "", errors.New("minting token: there is none to renew")
 	}
 	return m.mint(key, minted{
-		user: claims.subject, realm: claims.realm, bound: *claims.bound, authTime: claims.authTime,
+		user: claims.subject, realm: claims.realm, bound: claims.bound.binding(), authTime: claims.authTime,
 		attributes: claims.attributes,
-		expires:    min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge)),
+		expires:    m.renewed(claims, maxAge, now),
+		issued:     now.Unix(),
 	}, now)
+}
+
+func (m Minter) renewed(claims *Claims, maxAge time.Duration, now time.Time) int64 {
+	return min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge))
 }
 
 // minted is what goes into a token.
 type minted struct {
 	user, realm string
-	bound       boundID
+	bound       binding
 	authTime    int64
 	attributes  sessions.Attributes
 	expires     int64
+	issued      int64
 }
 
 func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
@@ -88,7 +94,7 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 	payload = payload.text("aud", token.realm)
 	payload = payload.base64("sid", token.bound.seal(key, tokenID))
 	payload = payload.text("jti", tokenID)
-	payload = payload.number("iat", now.Unix())
+	payload = payload.number("iat", token.issued)
 	payload = payload.number("exp", token.expires)
 	payload = payload.number("auth_time", token.authTime)
 	if m.Issuer != "" {
@@ -108,10 +114,11 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 	return encrypt(key, text)
 }
 
-// expires returns the first second at which the token is not good any more. Whatever the session says, it is no more
-// than a lifetime after now: a confirmation may bear the time of a gateway whose clock is ahead, or be of after the
-// moment that this request counts as now, and a token that seems to live too long would be refused everywhere.
-func (m Minter) expires(session sessions.Session, now time.Time) int64 {
+// Expires returns the first second at which a token for the session that is minted now is not good any more. Whatever the
+// session says, it is no more than a lifetime after now: a confirmation may bear the time of a gateway whose clock is
+// ahead, or be of after the moment that this request counts as now, and a token that seems to live too long would be
+// refused everywhere.
+func (m Minter) Expires(session sessions.Session, now time.Time) int64 {
 	return min(
 		session.Confirmed.Add(m.Lifetime).Unix(),
 		session.Ends.Unix(),
@@ -143,12 +150,18 @@ func newTokenID() string {
 
 // compact returns the token with the payload.
 func compact(key Key, payload []byte) (string, error) {
-	material, encoding := key.hidden(), base64.RawURLEncoding
-	text := make([]byte, 0, len(material.header)+encoding.EncodedLen(len(payload))+512)
-	text = append(text, material.header...)
+	material := key.hidden()
+	return signCompact(material.header, payload, material.signature.sign)
+}
+
+// signCompact returns a compact JWS (RFC 7515 section 7.1). The header is in base64url already.
+func signCompact(header string, payload []byte, sign func(text []byte) ([]byte, error)) (string, error) {
+	encoding := base64.RawURLEncoding
+	text := make([]byte, 0, len(header)+encoding.EncodedLen(len(payload))+512)
+	text = append(text, header...)
 	text = append(text, '.')
 	text = encoding.AppendEncode(text, payload)
-	signature, err := material.signature.sign(text)
+	signature, err := sign(text)
 	if err != nil {
 		return "", err
 	}

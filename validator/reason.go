@@ -38,6 +38,18 @@ const (
 	TokenOtherSession Reason = "token_other_session"
 )
 
+// The reasons that tokens of an identity provider are passed over for, besides those above.
+const (
+	// TokenWrongAudience: it is for somebody else.
+	TokenWrongAudience Reason = "token_wrong_audience"
+	// TokenNoAccess: an ID token where an access token belongs.
+	TokenNoAccess Reason = "token_no_access"
+	// TokenWrongNonce: the ID token of another sign-in.
+	TokenWrongNonce Reason = "token_wrong_nonce"
+	// TokenWrongHash: the ID token of another access token.
+	TokenWrongHash Reason = "token_wrong_hash"
+)
+
 // The reasons that a request is unauthenticated for.
 const (
 	// NoCredentials: neither token nor session cookies.
@@ -52,4 +64,6 @@ const (
 	SessionRevoked Reason = "session_revoked"
 	// SessionUnknown: neither the store nor the application knows the session.
 	SessionUnknown Reason = "session_unknown"
+	// Conflict: an access token of one user and a session or token of another.
+	Conflict Reason = "conflict"
 )

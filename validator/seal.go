@@ -18,17 +18,30 @@ const maxSealedID = 256
 // maxSealedText is the length of the longest sealed session id in base64url: nonce, first byte, id and tag.
 const maxSealedText = 380
 
-// boundID is what a token carries of the session id, before it is sealed and after it is opened: the form, then the id
-// or its hash.
-type boundID string
+// binding is what a token is to carry of the session id: the id, or its hash.
+type binding struct {
+	form    byte
+	content string
+}
 
 // bindingOf returns what a token carries of the session id.
-func bindingOf(sessionID string) boundID {
+func bindingOf(sessionID string) binding {
 	if len(sessionID) > maxSealedID {
 		hash := sessions.HashOf(sessionID)
-		return boundID([]byte{sealedHash}) + boundID(hash[:])
+		return binding{form: sealedHash, content: string(hash[:])}
 	}
-	return boundID([]byte{sealedWhole}) + boundID(sessionID)
+	return binding{form: sealedWhole, content: sessionID}
+}
+
+// boundID is what a token carried of the session id: the form, then the id or its hash.
+type boundID string
+
+// binding returns what a token carries that takes the place of the one that carried this.
+func (b boundID) binding() binding {
+	if b == "" {
+		return binding{}
+	}
+	return binding{form: b[0], content: string(b[1:])}
 }
 
 // hash returns the hash of the session id, and false where the form is none of ours.
@@ -58,12 +71,13 @@ func (b boundID) whole() (string, bool) {
 // seal seals a binding for the token with the given id (jti). A token's payload is readable by all who see the token;
 // sealed, a token that leaked does not leak the session. The token's id as additional data keeps a sealed id from being
 // moved into another token. The claim sid is what is returned, in base64url.
-func (b boundID) seal(key Key, tokenID string) []byte {
+func (b binding) seal(key Key, tokenID string) []byte {
 	sealing := key.hidden().sealing
 	// One piece of memory for all that goes in and comes out.
-	room := make([]byte, 0, len(b)+len(tokenID)+len(b)+sealing.Overhead())
-	room = append(append(room, b...), tokenID...)
-	plain, id, sealed := room[:len(b)], room[len(b):], room[len(room):]
+	size := 1 + len(b.content)
+	room := make([]byte, 0, size+len(tokenID)+size+sealing.Overhead())
+	room = append(append(append(room, b.form), b.content...), tokenID...)
+	plain, id, sealed := room[:size], room[size:], room[len(room):]
 	// The AEAD puts a random nonce of 96 bits in front; the empty one is what its interface asks for.
 	return sealing.Seal(sealed, nil, plain, id)
 }

@@ -34,6 +34,7 @@ func TestNoTextFormTellsSecrets(t *testing.T) {
 
 	values := map[string]any{
 		"Key": key, "*Key": &key, "KeySet": keys, "Minter": minter, "*Minter": &minter, "Verifier": verifier,
+		"KeyRing": NewKeyRing(keys), "what verifies": keys.verifying,
 		"TokenCredential": token, "*TokenCredential": &token, "SessionCredential": session, "*SessionCredential": &session,
 		"a set": set, "Claims": verified.Claims, "Token": verified,
 		"Evidence": Evidence{Mode: Mixed, Token: verified.State, Cookies: session},
@@ -45,11 +46,13 @@ func TestNoTextFormTellsSecrets(t *testing.T) {
 			set     SessionCredential
 			minter  Minter
 			deep    []any
-		}{key, *keys, token, session, set, minter, []any{key, token, session, &token}},
+			foreign verificationKeys
+		}{key, *keys, token, session, set, minter, []any{key, token, session, &token}, keys.verifying},
 	}
 	secrets := secretForms(map[string][]byte{
 		"secret": secretOf("a"), "secret of the other key": secretOf("b"), "derived secret": sealingSecret(t, secretOf("a")),
-		"session id": []byte(id), "token": []byte(text), "sealed session id": []byte(sealed),
+		"secret of states": stateSecret(t, key),
+		"session id":       []byte(id), "token": []byte(text), "sealed session id": []byte(sealed),
 		"signature": compact.signature,
 	})
 	for name, value := range values {

@@ -9,14 +9,22 @@ import (
 
 // InShare says whether a session is among the given percentage of all sessions. The answer depends on the realm and the
 // session id alone, so that it is the same on every gateway and after every restart.
-func InShare(key sessions.Key, percent float64) bool {
+func InShare(key sessions.Key, percent float64) bool { return inShare(key.Realm, key.Hash[:], percent) }
+
+// UserInShare says the same of a user and all his sessions: where the session id changes with every answer it would be
+// another share each time.
+func UserInShare(realm, user string, percent float64) bool {
+	return inShare(realm, []byte(user), percent)
+}
+
+func inShare(realm string, of []byte, percent float64) bool {
 	if percent >= 100 {
 		return true
 	}
 	hash := sha256.New()
-	hash.Write([]byte(key.Realm))
+	hash.Write([]byte(realm))
 	hash.Write([]byte{0})
-	hash.Write(key.Hash[:])
+	hash.Write(of)
 	// The top 53 bits are a whole number that a float64 holds exactly.
 	position := float64(binary.BigEndian.Uint64(hash.Sum(nil))>>11) / (1 << 53)
 	return position*100 < percent

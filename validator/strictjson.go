@@ -89,6 +89,12 @@ func common(text []byte) string {
 		return "JWT"
 	case string(HS256):
 		return string(HS256)
+	case string(ES256):
+		return string(ES256)
+	case string(EdDSA):
+		return string(EdDSA)
+	case string(RS256):
+		return string(RS256)
 	case "sub":
 		return "sub"
 	case "aud":

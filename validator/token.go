@@ -68,11 +68,18 @@ func (v *Verifier) Verify(credential TokenCredential, now time.Time, route Route
 	default:
 		return Token{Reason: TokenAmbiguous}
 	}
-	verified, reason := v.verified(credential.raw())
+	text := credential.raw()
+	verified, reason := v.verified(text)
 	if reason != "" {
 		return Token{Reason: reason}
 	}
 	claims := verified.claims
+	switch {
+	case now.Unix() >= claims.expires:
+		v.cache.drop(text) // it will never be good again
+	case !verified.remembered:
+		v.cache.put(text, verified)
+	}
 	if claims.realm != route.Realm {
 		return Token{State: TokenForeign, Reason: TokenOtherRealm, Claims: claims}
 	}
@@ -95,20 +102,19 @@ type verified struct {
 	notBefore int64
 	key       *keyMaterial // that the signature held under
 	encrypted bool
+
+	remembered bool // it is from the cache
 }
 
 // verified checks the signature, or remembers that it held. What is remembered counts only while the key that it held
 // under is among the current ones.
 func (v *Verifier) verified(text string) (verified, Reason) {
 	keys := v.ring.Current()
-	if remembered, ok := v.cache.get(text); ok && keys.holds(remembered.key) {
-		return remembered, ""
+	if result, ok := v.cache.get(text); ok && keys.holds(result.key) {
+		result.remembered = true
+		return result, ""
 	}
-	result, reason := keys.verify(text)
-	if reason == "" {
-		v.cache.put(text, result)
-	}
-	return result, reason
+	return keys.verify(text)
 }
 
 // verify checks the signature with the keys of the set.

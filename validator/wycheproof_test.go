@@ -133,8 +133,8 @@ func TestWycheproof(t *testing.T) {
 	}
 }
 
-// wycheproofFolder returns where the vectors are. Nothing of them is copied into this project: the module's own checksum
-// database vouches for them.
+// wycheproofFolder returns where the vectors are. Nothing of them is copied into this project: Go's checksum database
+// vouches for them.
 func wycheproofFolder(t *testing.T) string {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", wycheproofModule).Output()

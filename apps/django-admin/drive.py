@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django admin: login, account switch, logout, revocation.  usage: drive.py BASE_URL"""
+"""Django admin: login, account switch, logout, revocation.  usage: drive.py BASE_URL [visit]"""
 import os, sys; sys.dont_write_bytecode = True; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from drivelib import *
 
@@ -26,6 +26,7 @@ def run(browser):
     check(whoami(a) == "alice", "the page names alice")
     check(a.get("/admin/auth/user/").status == 200, "a second page, same session")
     login(b, "bob", "bob-pass-1"); b.expect = "bob"; check(whoami(b) == "bob", "second browser is bob"); check(whoami(a) == "alice", "first is still alice")
+    check(a.get("/admin/", headers={"User-Agent": "another", "Accept-Language": "de"}).status == 200, "another User-Agent and language: still alice")
     # login over a live session: the id rotates, the old one dies
     r = login(a, "bob", "bob-pass-1", expect="?"); check(r.status == 302 and a.jar["sessionid"] != s1, "login over a live session rotates the id")
     a.expect = "bob"; check(whoami(a) == "bob", "the same browser is now bob")
@@ -45,4 +46,9 @@ def run(browser):
     check("sessionid" not in b.jar, "and his cookie is deleted by that answer"); b.expect = "-"
     a.get("/admin/logout/", expect="?")
 
-main(run, r"^sessionid$")
+def visit(c):
+    login(c, "alice", "alice-pass-1"); c.expect = "alice"
+    for _ in range(10):
+        yield "/admin/"; yield "/admin/auth/user/"; yield "/admin/auth/group/"
+
+main(run, r"^sessionid$", visit)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""DokuWiki: two cookies (PHP session + DW<md5> auth cookie), session bound to the browser, logout.  usage: drive.py BASE_URL"""
+"""DokuWiki: two cookies (PHP session + DW<md5> auth cookie), session bound to the browser, logout.  usage: drive.py BASE_URL [visit]"""
 import os, sys; sys.dont_write_bytecode = True; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from drivelib import *
 
@@ -42,4 +42,9 @@ def run(browser):
     # account switch without logout
     login(b, "alice", "alice-pass-1"); b.expect = "alice"; check(who(b) == "alice", "login over a live session: bob's browser is now alice")
 
-main(run, r"^(DokuWiki|DW[0-9a-f]{32})$")
+def visit(c):
+    c.headers = UA1; login(c, "alice", "alice-pass-1"); c.expect = "alice"
+    for _ in range(10):
+        yield START; yield "/doku.php?id=wiki:syntax"; yield START + "&do=recent"
+
+main(run, r"^(DokuWiki|DW[0-9a-f]{32})$", visit)

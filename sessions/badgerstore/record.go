@@ -16,7 +16,7 @@ const (
 
 // appendRecord appends the payload for a session: all but its key.
 func appendRecord(data []byte, session sessions.Session) []byte {
-	data = append(data, byte(session.Source))
+	data = append(data, byte(session.Source), flag(session.Rolling))
 	data = binary.AppendVarint(data, session.AuthTime)
 	for _, at := range [...]time.Time{session.Seen, session.Confirmed, session.Ends, session.Expires} {
 		data = binary.AppendVarint(data, at.Unix())
@@ -29,6 +29,13 @@ func appendRecord(data []byte, session sessions.Session) []byte {
 		data = appendAttribute(data, attribute)
 	}
 	return data
+}
+
+func flag(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 func appendText(data []byte, text string) []byte {
@@ -56,6 +63,7 @@ func parseRecord(key sessions.Key, payload []byte) (sessions.Session, error) {
 	p := parser{data: payload, text: string(payload)}
 	session := sessions.Session{Key: key}
 	session.Source = sessions.Source(p.byte())
+	session.Rolling = p.flag()
 	session.AuthTime = p.varint()
 	session.Seen, session.Confirmed = p.time(), p.time()
 	session.Ends, session.Expires = p.time(), p.time()
@@ -90,6 +98,15 @@ func (p *parser) byte() byte {
 	}
 	p.at++
 	return p.data[p.at-1]
+}
+
+// flag reads a byte that is 0 or 1.
+func (p *parser) flag() bool {
+	value := p.byte()
+	if value > 1 {
+		p.fail()
+	}
+	return value == 1
 }
 
 func (p *parser) varint() int64 {

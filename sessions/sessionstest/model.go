@@ -40,8 +40,8 @@ func (m *model) draw(t *rapid.T) sessions.Session {
 		Key:      m.drawKey(t),
 		User:     rapid.SampledFrom([]string{"ann", "bob", "a"}).Draw(t, "user"),
 		Source:   rapid.SampledFrom([]sessions.Source{sessions.Learned, sessions.Added}).Draw(t, "source"),
-		AuthTime: rapid.Int64Range(1, 3).Draw(t, "auth time"),
-		Seen:     m.now, Confirmed: m.now, Ends: m.now.Add(24 * time.Hour),
+		AuthTime: rapid.Int64Range(1, 3).Draw(t, "auth time"), Rolling: rapid.Bool().Draw(t, "rolling"),
+		Seen: m.now, Confirmed: m.now, Ends: m.now.Add(24 * time.Hour),
 		Expires: m.now.Add(time.Duration(rapid.IntRange(-1, 10).Draw(t, "minutes to live")) * time.Minute),
 	}
 	if text := rapid.String().Draw(t, "attribute"); text != "" {

@@ -81,7 +81,7 @@ func equal(a, b sessions.Session) bool {
 			return false
 		}
 	}
-	return a.Key == b.Key && a.User == b.User && a.Source == b.Source && a.AuthTime == b.AuthTime &&
+	return a.Key == b.Key && a.User == b.User && a.Source == b.Source && a.AuthTime == b.AuthTime && a.Rolling == b.Rolling &&
 		a.Seen.Equal(b.Seen) && a.Confirmed.Equal(b.Confirmed) && a.Ends.Equal(b.Ends) && a.Expires.Equal(b.Expires)
 }
 
@@ -164,7 +164,7 @@ func testEmpty(t *testing.T, store sessions.Store) {
 func testRoundTrip(t *testing.T, store sessions.Store) {
 	long := session("shop", hash("long"), string(bytes.Repeat([]byte("~"), 256)))
 	added := session("shop", hash("added"), "!")
-	added.Source = sessions.Added
+	added.Source, added.Rolling = sessions.Added, true
 	times := session("shop", hash("times"), "ann")
 	times.AuthTime, times.Seen, times.Confirmed = -5, time.Unix(-7, 1), time.Time{}
 	times.Ends, times.Expires = time.Date(2200, 1, 2, 3, 4, 5, 999_999_999, time.UTC), at(1)

@@ -1,0 +1,178 @@
+package jwtsession
+
+import (
+	"context"
+	"maps"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// access is what the access tokens of identity providers that came with a request are worth together.
+type access struct {
+	validator.Access
+
+	attributes sessions.Attributes // of a usable token
+	source     identitySource
+	expires    int64
+	fromHeader bool // it came in a header: such a client is given no cookie
+}
+
+// noAccess is what a request brings that has no access token.
+var noAccess = access{Access: validator.Access{State: validator.AccessAbsent}}
+
+// readAccess verifies the access tokens that came, each with the keys of the provider whose place it is in.
+func (v *visit) readAccess() access {
+	joined := noAccess
+	for _, one := range v.Issuers {
+		joined = joined.join(v.accessFrom(one))
+	}
+	return joined
+}
+
+// join joins what came in two places. Where both count, so do the attributes of both.
+func (a access) join(other access) access {
+	joined := a.Access.Join(other.Access)
+	switch {
+	case joined.State != validator.AccessUsable:
+		return access{Access: joined}
+	case a.State != validator.AccessUsable:
+		return other
+	case other.State != validator.AccessUsable:
+		return a
+	}
+	a.attributes = overlay(a.attributes, other.attributes)
+	a.expires, a.fromHeader = min(a.expires, other.expires), a.fromHeader || other.fromHeader
+	return a
+}
+
+// overlay returns the attributes with those above in the place of their namesakes, as far as they say anything.
+func overlay(below, above sessions.Attributes) sessions.Attributes {
+	joined := make(sessions.Attributes, len(below)+len(above))
+	maps.Copy(joined, below)
+	for name, attribute := range above {
+		if _, known := joined[name]; attribute.Present() || !known {
+			joined[name] = attribute
+		}
+	}
+	return joined
+}
+
+// accessFrom verifies the token in the place of one provider.
+func (v *visit) accessFrom(one *Issuer) access {
+	credential := v.accessCredential(one.From)
+	switch credential.Presence {
+	case validator.Absent:
+		return noAccess
+	case validator.Present:
+	default:
+		return access{Access: validator.Access{Reason: validator.TokenAmbiguous}}
+	}
+	if v.gateway == nil { // whether the token or its user is revoked is not known
+		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonStoreUnavailable}}
+	}
+	provider, err := v.app.providers.get(one.options())
+	if err != nil {
+		v.warn("opening identity provider", zap.Error(err))
+		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonIssuerUnavailable}}
+	}
+	var token *validator.AccessToken
+	reason, err := withKeys(v.request.Context(), provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+		token, reason = keys.VerifyAccess(credential, one.rules, v.now)
+		return reason
+	})
+	if err != nil {
+		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonIssuerUnavailable}}
+	}
+	if reason != "" {
+		return access{Access: validator.Access{Reason: reason}}
+	}
+	if v.gateway.ledger.AccessDead(v.realm, token.User(), token.TokenID(), token.Since()) {
+		return access{Access: validator.Access{Reason: validator.TokenRevoked}}
+	}
+	return access{
+		Access:     validator.Access{State: validator.AccessUsable, User: token.User()},
+		attributes: token.Attributes(), fromHeader: one.From.Cookie == "", expires: token.Expires(),
+		source: identitySource{token: one.URL + " " + token.TokenID(), authTime: token.Since()},
+	}
+}
+
+// weighAccess takes the access tokens into account beside what was decided without them. Where both name the same user,
+// the attributes of the session stand where the access token does not say them itself.
+func (v *visit) weighAccess(verdict validator.Verdict) validator.Verdict {
+	if v.access.State == validator.AccessAbsent {
+		return verdict
+	}
+	var users []string
+	switch without := verdict.(type) {
+	case validator.ByToken:
+		users = []string{v.token.Claims.Subject()}
+		v.access.attributes = overlay(v.token.Claims.Attributes(), v.access.attributes)
+	case validator.BySession:
+		users = []string{v.record.User}
+		v.access.attributes = overlay(v.record.Attributes, v.access.attributes)
+	case validator.Unauthenticated:
+		if without.Reason == validator.SessionMissing && v.token.State == validator.TokenUsable {
+			users = []string{v.token.Claims.Subject()}
+		}
+	}
+	weighed := validator.DecideAccess(v.access.Access, verdict, users...)
+	if _, undetermined := weighed.(validator.CouldNotTell); undetermined && v.reason == "" {
+		v.reason = v.access.Reason
+	}
+	return weighed
+}
+
+// useTokenBesideAccess settles what becomes of our token's cookie: what becomes of it without the access token, except
+// that clients which send that in a header keep their tokens themselves.
+func (v *visit) useTokenBesideAccess(action validator.TokenCookie) {
+	switch {
+	case v.access.fromHeader:
+		v.tokenCookie = validator.LeaveToken
+	case action != validator.LeaveToken:
+		v.useTokenCookie(action)
+	}
+}
+
+// principalOfAccess returns the user that the access tokens name.
+func (v *visit) principalOfAccess() principal {
+	who := newPrincipal(v.access.User, v.access.attributes, viaIssuer)
+	who.source, who.expires = v.access.source, v.access.expires
+	return who
+}
+
+// reasonIssuerUnavailable says that the identity provider did not say which keys it has.
+const reasonIssuerUnavailable validator.Reason = "issuer_unavailable"
+
+// accessCredential reads the token from its place.
+func (v *visit) accessCredential(place *TokenPlace) validator.TokenCredential {
+	switch {
+	case place.Cookie != "":
+		return validator.ReadToken(v.cookies, place.Cookie)
+	case place.Header != "":
+		return validator.TokenOfHeader(v.request.Header[place.Header])
+	default:
+		return validator.TokenOfBearer(journeyOf(v.request).authorization)
+	}
+}
+
+// withKeys verifies something with the keys of a provider, and asks the provider again where it is said to name a key that
+// is not known. An error means that the provider could not be asked.
+func withKeys(
+	ctx context.Context, provider *issuer.Provider, verify func(*validator.ProviderKeys) validator.Reason,
+) (validator.Reason, error) {
+	keys, err := provider.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	if reason := verify(keys); reason != validator.TokenUnknownKey {
+		return reason, nil
+	}
+	if keys, err = provider.Refresh(ctx); err != nil {
+		return "", err
+	}
+	return verify(keys), nil
+}

@@ -1,0 +1,3 @@
+<?php require 'session.php';
+if ($user === null) { header('Location: /login.php'); exit; }
+page('Account', $user);

@@ -1,0 +1,2 @@
+<?php require 'session.php';
+page('Home', $user);

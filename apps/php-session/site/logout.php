@@ -1,0 +1,3 @@
+<?php require 'session.php';
+$_SESSION = [];
+header('Location: /');

@@ -1,0 +1,51 @@
+package jwtsession
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+const callbackOptions = "issuer, client_id, client_secret, audience, scope, start, finish, redirect, response, " +
+	"id_token_cookie, access_token_cookie"
+
+// parseCallback reads the directive. Syntax:
+//
+//	jwt_session_callback [<matcher>] <realm> {
+//		issuer              <url>
+//		client_id           <id>
+//		client_secret       <secret>
+//		audience            <audience>
+//		scope               <scope...>
+//		start               <path>
+//		finish              <path>
+//		redirect            <path>
+//		response            code|form_post
+//		id_token_cookie     <name>
+//		access_token_cookie <name>
+//	}
+func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	callback := new(Callback)
+	helper.Next() // the directive's own name
+	if !helper.Args(&callback.Realm) {
+		return nil, helper.Err("want the name of a realm: jwt_session_callback [<matcher>] <realm>")
+	}
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	texts := map[string]*string{
+		"issuer": &callback.Issuer, "client_id": &callback.ClientID, "client_secret": &callback.ClientSecret,
+		"audience": &callback.Audience, "start": &callback.Start, "finish": &callback.Finish, "redirect": &callback.Redirect,
+		"response": &callback.Response, "id_token_cookie": &callback.IDTokenCookie,
+		"access_token_cookie": &callback.AccessTokenCookie,
+	}
+	return callback, parser.block("jwt_session_callback", callbackOptions, func(name string) error {
+		if into, ok := texts[name]; ok {
+			return parser.text(into)
+		}
+		if name == "scope" {
+			return parser.texts(&callback.Scope)
+		}
+		return errUnknownOption
+	})
+}

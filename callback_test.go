@@ -1,0 +1,536 @@
+package jwtsession
+
+import (
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// signInGateway is a gateway whose users sign in at a provider, over TLS, as the cookies of a sign-in need it.
+type signInGateway struct {
+	*testGateway
+
+	idp *identityProvider
+}
+
+// newSignInGateway starts both. They know each other by their addresses, which are there once both listen.
+func newSignInGateway(t *testing.T, response, options string) *signInGateway {
+	t.Helper()
+	g := &signInGateway{idp: new(identityProvider)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.idp.down.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		g.idp.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	g.idp.url = server.URL
+	secret := "client_secret shop-secret"
+	if response == responseFormPost {
+		secret = ""
+	}
+	const redirectURI = "https://shop.example/auth/callback"
+	var err error
+	g.idp.Provider, err = provider.New(provider.Options{Issuer: server.URL, Clients: []provider.Client{
+		{ID: "shop", Secret: "shop-secret", RedirectURI: redirectURI, Audience: "https://api.example"},
+		{ID: "other", Secret: "other-secret", RedirectURI: redirectURI, Audience: "https://api.example"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.testGateway = newTestGatewayWith(t, gatewayOptions{tls: true, site: `
+		jwt_session_callback shop {
+			issuer ` + server.URL + `
+			client_id shop
+			` + secret + `
+			audience https://api.example
+			scope openid profile buy
+			response ` + response + `
+			id_token_cookie id_token
+			access_token_cookie access_token
+			redirect /welcome
+			` + options + `
+		}
+		jwt_session shop {
+			whoami /whoami json user
+			forget_on /logout
+			unauthenticated pass
+			csrf
+		}
+		request_header X-Via {http.jwt_session.via}
+		reverse_proxy LEGACY`})
+	return g
+}
+
+// visitor returns a browser that knows the gateway by the name that is registered at the provider.
+func (g *signInGateway) visitor() *browser {
+	b := g.browser()
+	b.host = "shop.example"
+	return b
+}
+
+// begin follows the start page to the provider, signs in there, and returns what the provider sends back: the query of the
+// code flow, or the fields of the form.
+func (g *signInGateway) begin(b *browser, start, user string) url.Values {
+	g.Helper()
+	response := b.get(start)
+	location, err := response.Location()
+	if err != nil || response.StatusCode != http.StatusFound {
+		g.Fatalf("the start: status %d, %v", response.StatusCode, err)
+	}
+	return g.answer(location, user)
+}
+
+// answer signs in at the provider with the request that the gateway sent.
+func (g *signInGateway) answer(location *url.URL, user string) url.Values {
+	g.Helper()
+	page, err := http.Get(location.String())
+	if err != nil {
+		g.Fatal(err)
+	}
+	field := regexp.MustCompile(`name="request" value="([^"]*)"`).FindStringSubmatch(readAll(g.T, page))
+	if field == nil {
+		g.Fatalf("the provider shows no sign-in page: status %d", page.StatusCode)
+	}
+	stay := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := stay.PostForm(g.idp.url+provider.AuthorizePath, url.Values{
+		"request": {html.UnescapeString(field[1])}, "user": {user}, "password": {user + "-pass-1"},
+	})
+	if err != nil {
+		g.Fatal(err)
+	}
+	body := readAll(g.T, answer)
+	if target, err := answer.Location(); err == nil {
+		return target.Query()
+	}
+	fields := url.Values{}
+	for _, field := range regexp.MustCompile(`name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		fields.Set(field[1], html.UnescapeString(field[2]))
+	}
+	return fields
+}
+
+// finish brings the provider's answer to the gateway as a browser does. A form comes from another site, so without the
+// cookies that are SameSite=Lax.
+func (g *signInGateway) finish(b *browser, response string, answer url.Values) reply {
+	g.Helper()
+	if response == responseCode {
+		return b.get("/auth/callback?" + answer.Encode())
+	}
+	kept := b.cookies
+	b.cookies = map[string]string{}
+	if state, ok := kept[stateCookie]; ok {
+		b.cookies[stateCookie] = state
+	}
+	result := b.post("/auth/callback", answer, "Origin: "+g.idp.url, "Sec-Fetch-Site: cross-site")
+	if _, still := b.cookies[stateCookie]; !still {
+		delete(kept, stateCookie)
+	}
+	for name, value := range b.cookies {
+		kept[name] = value
+	}
+	b.cookies = kept
+	return result
+}
+
+var bothResponses = []string{responseCode, responseFormPost}
+
+func TestSignIn(t *testing.T) {
+	for _, response := range bothResponses {
+		t.Run(response, func(t *testing.T) {
+			g := newSignInGateway(t, response, "")
+			b := g.visitor()
+			result := g.finish(b, response, g.begin(b, "/auth/login?return=/cart%3Fa%3Db", "alice"))
+			if result.StatusCode != http.StatusSeeOther || result.Header.Get("Location") != "/cart?a=b" ||
+				result.Header.Get("Cache-Control") != "no-store" {
+				t.Fatalf("status %d, location %q", result.StatusCode, result.Header.Get("Location"))
+			}
+			for name, want := range map[string]struct{ httpOnly, ages bool }{
+				"session": {true, false}, "id_token": {false, true}, "access_token": {true, true},
+			} {
+				i := slices.IndexFunc(result.Cookies(), func(cookie *http.Cookie) bool { return cookie.Name == name })
+				if i < 0 {
+					t.Errorf("there is no cookie %s", name)
+					continue
+				}
+				cookie := result.Cookies()[i]
+				if !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" ||
+					cookie.HttpOnly != want.httpOnly || (cookie.MaxAge > 0) != want.ages {
+					t.Errorf("the cookie %s is set so: %v", name, cookie.Raw != "")
+				}
+			}
+			if len(b.cookies["session"]) != 43 {
+				t.Errorf("the session id has %d characters, want 256 bits in base64url", len(b.cookies["session"]))
+			}
+			if _, still := b.cookies[stateCookie]; still {
+				t.Error("the state cookie is still there")
+			}
+			first, second := b.get("/page").received.Header, b.get("/page").received.Header
+			if first.Get("OurApp-User-ID") != "alice" || first.Get("X-Via") != "session" ||
+				second.Get("OurApp-User-ID") != "alice" || second.Get("X-Via") != "token" {
+				t.Errorf("received %v, then %v", first, second)
+			}
+			if g.legacy.questions() > 0 {
+				t.Error("the application was asked about a session that it does not know")
+			}
+		})
+	}
+}
+
+// The session that the browser had has ended, though the provider's form comes without its cookie.
+func TestSignInEndsTheEarlierSession(t *testing.T) {
+	for _, response := range bothResponses {
+		t.Run(response, func(t *testing.T) {
+			g := newSignInGateway(t, response, "")
+			b := g.visitor()
+			g.finish(b, response, g.begin(b, "/auth/login", "alice"))
+			b.get("/page")
+			thief := g.visitor()
+			thief.cookies = map[string]string{"session": b.cookies["session"], hostPrefix + tokenName: b.cookies[hostPrefix+tokenName]}
+			if got := thief.get("/page").received.Header.Get("OurApp-User-ID"); got != "alice" {
+				t.Fatalf("before: %q", got)
+			}
+			g.finish(b, response, g.begin(b, "/auth/login", "bob"))
+			if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "bob" {
+				t.Errorf("the new session is %q's", got)
+			}
+			if got := thief.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
+				t.Errorf("the earlier session is still %q's", got)
+			}
+		})
+	}
+}
+
+func TestSignOut(t *testing.T) {
+	g := newSignInGateway(t, responseCode, "")
+	b := g.visitor()
+	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	session := b.cookies["session"]
+	b.get("/logout")
+	again := g.visitor()
+	again.cookies["session"] = session
+	if got := again.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
+		t.Errorf("after signing out the session is still %q's", got)
+	}
+}
+
+// A page of another site must not be reachable by the way back.
+func TestReturnIsLocal(t *testing.T) {
+	g := newSignInGateway(t, responseCode, "")
+	for value, want := range map[string]string{
+		"": "/welcome", "/a?b=c": "/a?b=c", "//evil.example": "/welcome", `/\evil.example`: "/welcome",
+		"https://evil.example/": "/welcome", "evil": "/welcome", "/a\r\nX: y": "/welcome", `/a\..\b`: "/welcome",
+		"/" + strings.Repeat("a", 5000): "/welcome", // which no cookie could keep
+	} {
+		b := g.visitor()
+		result := g.finish(b, responseCode, g.begin(b, "/auth/login?return="+url.QueryEscape(value), "alice"))
+		if got := result.Header.Get("Location"); got != want {
+			t.Errorf("return=%.20q leads to %q, want %q", value, got, want)
+		}
+	}
+}
+
+func TestProviderDownAtSignIn(t *testing.T) {
+	g := newSignInGateway(t, responseCode, "")
+	b := g.visitor()
+	answer := g.begin(b, "/auth/login", "alice")
+	g.idp.down.Store(true)
+	result := g.finish(b, responseCode, answer)
+	if result.StatusCode != http.StatusServiceUnavailable || result.Header.Get("Retry-After") == "" {
+		t.Errorf("status %d", result.StatusCode)
+	}
+	if b.cookies["session"] != "" {
+		t.Error("a session was opened")
+	}
+}
+
+func TestSignInMethods(t *testing.T) {
+	for response, wrong := range map[string]string{responseCode: http.MethodPost, responseFormPost: http.MethodGet} {
+		g := newSignInGateway(t, response, "")
+		b := g.visitor()
+		if got := b.do(wrong, "/auth/callback").StatusCode; got != http.StatusMethodNotAllowed {
+			t.Errorf("%s by %s: status %d", response, wrong, got)
+		}
+		if got := b.do(http.MethodPost, "/auth/login").StatusCode; got != http.StatusMethodNotAllowed {
+			t.Errorf("the start by POST: status %d", got)
+		}
+	}
+}
+
+// Every attack on the way back must end with 400 and without a session.
+func TestCallbackAttacks(t *testing.T) {
+	for _, attack := range []struct {
+		name string
+		// threat in one sentence
+		threat   string
+		response string // empty: both
+		change   func(g *signInGateway, b *browser, answer url.Values)
+	}{
+		{
+			"login CSRF", "The attacker makes a victim's browser finish the attacker's own sign-in, to see what the victim does.",
+			"", func(g *signInGateway, b *browser, answer url.Values) { delete(b.cookies, stateCookie) },
+		},
+		{
+			"login CSRF with a sign-in under way", "The same, while the victim has begun a sign-in of his own.",
+			"", func(g *signInGateway, b *browser, answer url.Values) {
+				victim := g.visitor()
+				victim.get("/auth/login")
+				b.cookies[stateCookie] = victim.cookies[stateCookie]
+			},
+		},
+		{
+			"no state", "An answer without state can't be tied to any browser.",
+			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("state") },
+		},
+		{
+			"state twice", "Two readers of one parameter may each take another value for it.",
+			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Add("state", answer.Get("state")) },
+		},
+		{
+			"mix-up", "Another provider that the browser was sent to answers in the name of this one.",
+			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Set("iss", "https://evil.example") },
+		},
+		{
+			"no iss", "The provider promises to name itself, so an answer without its name is somebody else's.",
+			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("iss") },
+		},
+		{
+			"altered state cookie", "The browser's keeper must not be able to choose what the gateway remembers.",
+			"", func(_ *signInGateway, b *browser, _ url.Values) {
+				value := []byte(b.cookies[stateCookie])
+				value[len(value)-4] ^= 1
+				b.cookies[stateCookie] = string(value)
+			},
+		},
+		{
+			"error beside a good answer", "An answer that says no and yes is none.",
+			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Set("error", "access_denied") },
+		},
+		{
+			"another client's code", "A code that was stolen at another application of the same provider is worth nothing here.",
+			responseCode, func(g *signInGateway, b *browser, answer url.Values) {
+				answer.Set("code", g.otherAnswer(b, "other", responseCode).Get("code"))
+			},
+		},
+		{
+			"code of another sign-in", "A code that was stolen from another browser is worth nothing here, since its verifier is missing (PKCE).",
+			responseCode, func(g *signInGateway, _ *browser, answer url.Values) {
+				answer.Set("code", g.begin(g.visitor(), "/auth/login", "bob").Get("code"))
+			},
+		},
+		{
+			"no code", "An answer without anything is none.",
+			responseCode, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("code") },
+		},
+		{
+			"tokens where a code belongs", "Tokens from the browser must not count where the code flow is configured.",
+			responseCode, func(g *signInGateway, _ *browser, answer url.Values) {
+				tokens := g.otherAnswer(g.visitor(), "shop", responseFormPost)
+				answer.Del("code")
+				answer.Set("id_token", tokens.Get("id_token"))
+				answer.Set("access_token", tokens.Get("access_token"))
+			},
+		},
+		{
+			"another sign-in's ID token", "An ID token that was stolen from another browser has another nonce.",
+			responseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+				stolen := g.begin(g.visitor(), "/auth/login", "bob")
+				answer.Set("id_token", stolen.Get("id_token"))
+				answer.Set("access_token", stolen.Get("access_token"))
+			},
+		},
+		{
+			"token swap", "The user's ID token beside an access token of another user would join two users in one browser.",
+			responseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+				answer.Set("access_token", g.begin(g.visitor(), "/auth/login", "bob").Get("access_token"))
+			},
+		},
+		{
+			"another access token of the user", "An access token that was stolen elsewhere must not ride along with a good sign-in.",
+			responseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+				answer.Set("access_token", g.begin(g.visitor(), "/auth/login", "alice").Get("access_token"))
+			},
+		},
+		{
+			"another client's ID token", "An ID token for another application says nothing to this one.",
+			responseFormPost, func(g *signInGateway, b *browser, answer url.Values) {
+				other := g.otherAnswer(b, "other", responseFormPost)
+				answer.Set("id_token", other.Get("id_token"))
+				answer.Set("access_token", other.Get("access_token"))
+			},
+		},
+		{
+			"access token as ID token", "Both are signed by the same key, and only one of them is about a sign-in.",
+			responseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) {
+				answer.Set("id_token", answer.Get("access_token"))
+			},
+		},
+		{
+			"no access token", "Where an access token is asked for, its absence must not skip its checks.",
+			responseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("access_token") },
+		},
+	} {
+		for _, response := range bothResponses {
+			if attack.response != "" && attack.response != response {
+				continue
+			}
+			t.Run(attack.name+"/"+response, func(t *testing.T) {
+				g := newSignInGateway(t, response, "")
+				b := g.visitor()
+				answer := g.begin(b, "/auth/login", "alice")
+				attack.change(g, b, answer)
+				result := g.finish(b, response, answer)
+				if result.StatusCode != http.StatusBadRequest || b.cookies["session"] != "" {
+					t.Errorf("%s: status %d, a session: %v", attack.threat, result.StatusCode, b.cookies["session"] != "")
+				}
+			})
+		}
+	}
+}
+
+// A state cookie that was left behind must not open a session later on.
+func TestLateAnswer(t *testing.T) {
+	for _, response := range bothResponses {
+		for late, want := range map[time.Duration]int{0: http.StatusBadRequest, time.Second: http.StatusSeeOther} {
+			g := newSignInGateway(t, response, "")
+			b := g.visitor()
+			g.clock.advance(late - signInTime)
+			location, err := b.get("/auth/login").Location()
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.clock.advance(signInTime - late)
+			if got := g.finish(b, response, g.answer(location, "alice")).StatusCode; got != want {
+				t.Errorf("%s, %s before its time is over: status %d, want %d", response, late, got, want)
+			}
+		}
+	}
+}
+
+// A provider that signs what it should not: the ID token of one user for the access token of another.
+func TestProviderThatJoinsTwoUsers(t *testing.T) {
+	for subject, want := range map[string]int{"alice": http.StatusSeeOther, "bob": http.StatusBadRequest} {
+		g := newSignInGateway(t, responseFormPost, "")
+		b := g.visitor()
+		location, err := b.get("/auth/login").Location()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, access, err := g.idp.Sign("shop", "alice", subject, location.Query().Get("nonce"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := url.Values{
+			"id_token": {id}, "access_token": {access}, "state": {location.Query().Get("state")}, "iss": {g.idp.url},
+		}
+		if got := g.finish(b, responseFormPost, answer).StatusCode; got != want {
+			t.Errorf("an access token of %s beside an ID token of alice: status %d, want %d", subject, got, want)
+		}
+	}
+}
+
+// otherAnswer signs alice in with the browser's own request, but in the name of another client or flow.
+func (g *signInGateway) otherAnswer(b *browser, client, response string) url.Values {
+	g.Helper()
+	began := b.get("/auth/login")
+	location, err := began.Location()
+	if err != nil {
+		g.Fatal(err)
+	}
+	query := location.Query()
+	query.Set("client_id", client)
+	if response == responseFormPost {
+		query.Set("response_type", "id_token token")
+		query.Set("response_mode", "form_post")
+	}
+	location.RawQuery = query.Encode()
+	return g.answer(location, "alice")
+}
+
+// A client that keeps its cookies must not finish one sign-in twice.
+func TestReplayedAnswer(t *testing.T) {
+	for _, response := range bothResponses {
+		g := newSignInGateway(t, response, "")
+		b := g.visitor()
+		answer := g.begin(b, "/auth/login", "alice")
+		state := b.cookies[stateCookie]
+		if got := g.finish(b, response, answer).StatusCode; got != http.StatusSeeOther {
+			t.Fatalf("%s: status %d", response, got)
+		}
+		replay := g.visitor()
+		replay.cookies[stateCookie] = state
+		if got := g.finish(replay, response, answer); got.StatusCode != http.StatusBadRequest || replay.cookies["session"] != "" {
+			t.Errorf("%s: again: status %d", response, got.StatusCode)
+		}
+	}
+}
+
+// A session that was fixed by an attacker before the sign-in is not the one that is opened.
+func TestSignInFixesNoSession(t *testing.T) {
+	g := newSignInGateway(t, responseCode, "")
+	b := g.visitor()
+	b.cookies["session"] = "chosen-by-the-attacker"
+	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	if b.cookies["session"] == "chosen-by-the-attacker" {
+		t.Error("the session has the id that the browser brought")
+	}
+	if _, active, err := g.app.open.Load().ledger.Active(t.Context(),
+		sessions.Key{Realm: "shop", Hash: sessions.HashOf("chosen-by-the-attacker")}); active || err != nil {
+		t.Errorf("the attacker's id is a session: %v, %v", active, err)
+	}
+}
+
+// A user who was revoked signs in again at the provider, and counts.
+func TestRevokedUserSignsInAgain(t *testing.T) {
+	g := newSignInGateway(t, responseCode, "")
+	b := g.visitor()
+	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	if err := g.app.open.Load().ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
+		t.Errorf("revoked, and still %q", got)
+	}
+	g.clock.advance(2 * time.Second)
+	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "alice" {
+		t.Errorf("signed in again, and %q", got)
+	}
+}
+
+func TestUsedStates(t *testing.T) {
+	used := newUsedStates()
+	if !used.use("a") || used.use("a") || !used.use("b") {
+		t.Error("a state counts once, each for itself")
+	}
+}
+
+// What an emergency change of the keys leaves of a sign-in under way: nothing.
+func TestStateOfADroppedKey(t *testing.T) {
+	g := newSignInGateway(t, responseCode, "")
+	b := g.visitor()
+	answer := g.begin(b, "/auth/login", "alice")
+	key, _, err := validator.GenerateKey(validator.HS256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := validator.NewKeySet(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.app.open.Load().keys.Set(set)
+	if got := g.finish(b, responseCode, answer).StatusCode; got != http.StatusBadRequest {
+		t.Errorf("status %d", got)
+	}
+}

@@ -1,0 +1,230 @@
+package jwtsession
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// maxAnswer is how long a form of the provider may be.
+const maxAnswer = 64 << 10
+
+// answerParameters are those of an answer that mean something here. Each may come once (RFC 6749 section 3.1).
+var answerParameters = []string{"state", "iss", "error", "code", "id_token", "access_token", "token_type"}
+
+// readAnswer returns what the provider sent: in the query of the code flow, else in the form.
+func (c *Callback) readAnswer(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	var answer url.Values
+	if c.Response == responseFormPost {
+		r.Body = http.MaxBytesReader(w, r.Body, maxAnswer)
+		if err := r.ParseForm(); err != nil {
+			return nil, errors.New("the provider's form can't be read")
+		}
+		answer = r.PostForm
+	} else {
+		var err error
+		if answer, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			return nil, errors.New("the provider's answer can't be read")
+		}
+	}
+	for _, name := range answerParameters {
+		if len(answer[name]) > 1 {
+			return nil, fmt.Errorf("the parameter %s came twice", name)
+		}
+	}
+	return answer, nil
+}
+
+// finish takes what the provider sent back, and opens the session.
+func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
+	desk, err := c.desk()
+	if err != nil {
+		return err
+	}
+	cookies, err := validator.ScanCookies(r.Header["Cookie"])
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	user, attempt, err := c.signedIn(w, r, desk, cookies)
+	switch {
+	case errors.Is(err, issuer.ErrUnavailable):
+		return unavailable(w, err)
+	case err != nil:
+		if check := c.logger.Check(zap.InfoLevel, "sign-in refused"); check != nil {
+			check.Write(zap.String("realm", c.Realm), zap.Error(err))
+		}
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	if err := c.openSession(w, r, desk, user, c.earlier(attempt, desk.handler.sessionCookies.Read(cookies))); err != nil {
+		return unavailable(w, err)
+	}
+	http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
+	return nil
+}
+
+// signedInUser is who signed in, and the tokens that say so.
+type signedInUser struct {
+	token  *validator.IDToken
+	tokens issuer.Tokens
+	access *validator.AccessToken // nil where none is looked into
+}
+
+// signedIn checks the answer against the sign-in that began in this browser. No error repeats what came.
+func (c *Callback) signedIn(
+	w http.ResponseWriter, r *http.Request, desk signInDesk, cookies validator.Cookies,
+) (signedInUser, signIn, error) {
+	answer, err := c.readAnswer(w, r)
+	if err != nil {
+		return signedInUser{}, signIn{}, err
+	}
+	attempt, err := c.openSignIn(desk.gateway.keys.Current(), cookies)
+	if err != nil {
+		return signedInUser{}, signIn{}, err
+	}
+	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(attempt.State)) != 1 {
+		return signedInUser{}, signIn{}, errors.New("the answer is to another sign-in than the one of this browser; begin again")
+	}
+	clearStateCookie(w.Header())
+	if !c.used.use(attempt.State) {
+		return signedInUser{}, signIn{}, errUsedSignIn
+	}
+	metadata, err := desk.provider.Metadata(r.Context())
+	if err != nil {
+		return signedInUser{}, signIn{}, err
+	}
+	if (answer.Has("iss") || metadata.NamesIssuer) && answer.Get("iss") != c.Issuer {
+		return signedInUser{}, signIn{}, errors.New("the answer is another provider's")
+	}
+	if answer.Has("error") {
+		return signedInUser{}, signIn{}, errors.New("the provider did not sign the user in")
+	}
+	user := signedInUser{tokens: issuer.Tokens{ID: answer.Get("id_token"), Access: answer.Get("access_token")}}
+	if c.Response == responseCode {
+		if user.tokens, err = c.redeem(r, desk, attempt, answer.Get("code")); err != nil {
+			return signedInUser{}, signIn{}, err
+		}
+	}
+	if err := c.verify(r.Context(), desk, attempt, &user); err != nil {
+		return signedInUser{}, signIn{}, err
+	}
+	return user, attempt, nil
+}
+
+// redeem asks the provider for the tokens that the code stands for.
+func (c *Callback) redeem(r *http.Request, desk signInDesk, attempt signIn, code string) (issuer.Tokens, error) {
+	if code == "" {
+		return issuer.Tokens{}, errors.New("the answer holds no code")
+	}
+	return desk.provider.Redeem(r.Context(), issuer.Redemption{
+		ClientID: c.clientID, ClientSecret: c.secret, Code: code, CodeVerifier: attempt.Verifier,
+		RedirectURI: c.redirectURI(r, desk.handler.TokenCookie.isSecure(r)),
+	})
+}
+
+// verify verifies the tokens: both are this provider's, for this client and this sign-in, and of one user.
+func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, user *signedInUser) error {
+	now := c.app.now()
+	reason, err := withKeys(ctx, desk.provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+		user.token, reason = keys.VerifyID(user.tokens.ID, validator.IDRules{
+			Issuer: c.Issuer, ClientID: c.clientID, Nonce: attempt.Nonce, UserClaim: defaultUserClaim,
+			Leeway: time.Duration(defaultLeeway), AccessToken: user.tokens.Access,
+		}, now)
+		return reason
+	})
+	if err == nil && reason != "" {
+		err = fmt.Errorf("the ID token is not accepted: %s", reason)
+	}
+	if err != nil || c.Audience == "" {
+		return err
+	}
+	reason, err = withKeys(ctx, desk.provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+		user.access, reason = keys.VerifyAccess(validator.TokenOf(user.tokens.Access), validator.AccessRules{
+			Issuer: c.Issuer, Audiences: []string{c.Audience}, UserClaim: defaultUserClaim, Leeway: time.Duration(defaultLeeway),
+		}, now)
+		return reason
+	})
+	switch {
+	case err != nil:
+		return err
+	case reason != "":
+		return fmt.Errorf("the access token is not accepted: %s", reason)
+	case user.access.User() != user.token.User():
+		return errors.New("the access token is another user's than the ID token")
+	}
+	return nil
+}
+
+// earlier returns the sessions that the browser had: when the sign-in began, and now.
+func (c *Callback) earlier(attempt signIn, now validator.SessionCredential) []sessions.Key {
+	var keys []sessions.Key
+	if attempt.Earlier != nil {
+		keys = append(keys, sessions.Key{Realm: c.Realm, Hash: *attempt.Earlier})
+	}
+	if now.Presence == validator.Present {
+		keys = append(keys, sessions.Key{Realm: c.Realm, Hash: now.Hash})
+	}
+	return keys
+}
+
+// openSession ends what the browser had, opens a session under a new id, and gives the browser its cookies.
+func (c *Callback) openSession(
+	w http.ResponseWriter, r *http.Request, desk signInDesk, user signedInUser, earlier []sessions.Key,
+) error {
+	ctx := context.WithoutCancel(r.Context())
+	for _, key := range earlier {
+		if _, err := desk.gateway.ledger.End(ctx, key, 0); err != nil {
+			c.logger.Error("keeping the end of a session: it is in force, and will be tried again",
+				zap.String("realm", c.Realm), zap.Error(err))
+		}
+	}
+	attributes := make(sessions.Attributes)
+	for _, name := range desk.handler.needs {
+		attributes[name] = user.token.Attribute(name)
+	}
+	id := newSecret()
+	_, err := desk.gateway.ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
+		ledger.Identity{User: user.token.User(), Attributes: attributes},
+		ledger.Lifetimes{Idle: time.Duration(desk.handler.SessionIdleTimeout), MaxAge: time.Duration(desk.handler.SessionMaxAge)})
+	if err != nil {
+		c.logger.Error("opening a session", zap.String("realm", c.Realm), zap.Error(err))
+		return errors.New("the session store did not take the session")
+	}
+	name, _ := desk.handler.sessionCookies.Single()
+	c.setCookie(w, http.Cookie{Name: name, Value: id, HttpOnly: true})
+	if c.IDTokenCookie != "" {
+		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, MaxAge: c.remaining(user.token.Expires())})
+	}
+	if c.AccessTokenCookie != "" && user.access != nil {
+		c.setCookie(w, http.Cookie{
+			Name: c.AccessTokenCookie, Value: user.tokens.Access, MaxAge: c.remaining(user.access.Expires()), HttpOnly: true,
+		})
+	}
+	return nil
+}
+
+// remaining returns how many seconds there are until then, at least one.
+func (c *Callback) remaining(expires int64) int { return int(max(expires-c.app.now().Unix(), 1)) }
+
+// setCookie sets a cookie of the sign-in, unless browsers would not keep it.
+func (c *Callback) setCookie(w http.ResponseWriter, cookie http.Cookie) {
+	cookie.Path, cookie.Secure, cookie.SameSite = "/", true, http.SameSiteLaxMode
+	line := cookie.String()
+	if len(line) > maxSetCookie {
+		c.logger.Warn("a token is too large for a cookie, so it is not set", zap.String("realm", c.Realm),
+			zap.String("cookie", cookie.Name), zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie))
+		return
+	}
+	w.Header().Add("Set-Cookie", line)
+}

@@ -1,0 +1,126 @@
+package jwtsession
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// stateCookie ties what comes back from the provider to the browser that the sign-in began in.
+const stateCookie = "__Host-jwt_session_state"
+
+// signInTime is how long a sign-in may take.
+const signInTime = 10 * time.Minute
+
+// sealingPurpose names the key that the state cookie is sealed with.
+const sealingPurpose = "callback"
+
+// signIn is what is remembered of a sign-in between its start and its finish. The browser keeps it, sealed.
+type signIn struct {
+	State    string         `json:"state"`    // what must come back (RFC 6749 section 10.12)
+	Nonce    string         `json:"nonce"`    // what the ID token must hold
+	Verifier string         `json:"verifier"` // that the code is redeemed with (RFC 7636)
+	Issuer   string         `json:"issuer"`   // who was asked (RFC 9700 section 4.4)
+	Realm    string         `json:"realm"`
+	Return   string         `json:"return"`            // where the user goes afterwards
+	Began    int64          `json:"began"`             // in seconds since 1970
+	Earlier  *sessions.Hash `json:"earlier,omitempty"` // the session that the browser had, which is not sent from the provider's page
+}
+
+// newSecret returns 256 random bits in base64url.
+func newSecret() string {
+	var secret [32]byte
+	_, _ = rand.Read(secret[:]) // never fails: it ends the process instead
+	return base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
+// sealSignIn returns the cookie that keeps the sign-in.
+func sealSignIn(keys *validator.KeySet, attempt signIn) (*http.Cookie, error) {
+	text, err := json.Marshal(attempt)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := keys.Seal(sealingPurpose, text)
+	if err != nil {
+		return nil, err
+	}
+	cookie := newStateCookie(sealed)
+	cookie.MaxAge = int(signInTime / time.Second)
+	return cookie, nil
+}
+
+// newStateCookie returns the cookie; the provider's form comes from another site, so that it must be SameSite=None.
+func newStateCookie(value string) *http.Cookie {
+	return &http.Cookie{Name: stateCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode}
+}
+
+// clearStateCookie ends the sign-in in the browser.
+func clearStateCookie(header http.Header) {
+	cookie := newStateCookie("")
+	cookie.MaxAge = -1
+	header.Add("Set-Cookie", cookie.String())
+}
+
+var (
+	errNoSignIn   = errors.New("no sign-in began in this browser within the last minutes; begin again")
+	errUsedSignIn = errors.New("this sign-in is over; begin again")
+)
+
+// openSignIn reads the sign-in from the cookie and checks that it is this one's, and not over.
+func (c *Callback) openSignIn(keys *validator.KeySet, cookies validator.Cookies) (signIn, error) {
+	value, ok := cookies.Only(stateCookie)
+	if !ok {
+		return signIn{}, errNoSignIn
+	}
+	text, err := keys.Open(sealingPurpose, value)
+	if err != nil {
+		return signIn{}, errNoSignIn
+	}
+	var attempt signIn
+	if err := json.Unmarshal(text, &attempt, json.RejectUnknownMembers(true)); err != nil {
+		return signIn{}, errNoSignIn
+	}
+	age := c.app.now().Sub(time.Unix(attempt.Began, 0))
+	if attempt.Issuer != c.Issuer || attempt.Realm != c.Realm || attempt.State == "" || attempt.Nonce == "" ||
+		age < 0 || age >= signInTime {
+		return signIn{}, errNoSignIn
+	}
+	return attempt, nil
+}
+
+// maxUsedStates is how many sign-ins are remembered as over. Only those that were finished count.
+const maxUsedStates = 10_000
+
+// usedStates remembers which sign-ins are over: each counts once, also for a client that keeps its cookie. Safe for
+// concurrent use.
+type usedStates struct {
+	mutex sync.Mutex
+	seen  *simplelru.LRU[[sha256.Size]byte, struct{}]
+}
+
+func newUsedStates() *usedStates {
+	seen, _ := simplelru.NewLRU[[sha256.Size]byte, struct{}](maxUsedStates, nil) // fails for a size below one alone
+	return &usedStates{seen: seen}
+}
+
+// use says whether the state was not used before, and uses it.
+func (u *usedStates) use(state string) bool {
+	hash := sha256.Sum256([]byte(state))
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	if u.seen.Contains(hash) {
+		return false
+	}
+	u.seen.Add(hash, struct{}{})
+	return true
+}

@@ -1,0 +1,44 @@
+package provider
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+)
+
+// Client is an application that may send its users here.
+type Client struct {
+	ID          string
+	Secret      string // what it shows at the token endpoint
+	RedirectURI string // the one address that users are sent back to, compared as text (RFC 9700 section 2.1)
+	Audience    string // the claim aud of access tokens: the service that they are for
+}
+
+// client returns the client of the id.
+func (p *Provider) client(id string) (Client, bool) {
+	for _, client := range p.clients {
+		if client.ID == id {
+			return client, true
+		}
+	}
+	return Client{}, false
+}
+
+// authenticateClient returns the client that calls the token endpoint, by HTTP Basic or by the form (RFC 6749 section
+// 2.3.1). A client that uses both at once is refused.
+func (p *Provider) authenticateClient(r *http.Request) (Client, bool) {
+	id, secret, basic := r.BasicAuth()
+	if basic {
+		var errID, errSecret error
+		id, errID = url.QueryUnescape(id)
+		secret, errSecret = url.QueryUnescape(secret)
+		if errID != nil || errSecret != nil || r.PostForm.Has("client_secret") {
+			return Client{}, false
+		}
+	} else {
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
+	client, known := p.client(id)
+	same := subtle.ConstantTimeCompare([]byte(client.Secret), []byte(secret)) == 1
+	return client, known && same && secret != ""
+}

@@ -1,0 +1,77 @@
+package jwtsession
+
+import (
+	"hash/maphash"
+	"maps"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// forwardSubject says what a token for services is made from and made for.
+type forwardSubject struct {
+	key                           string // the id of the key that signs it
+	realm, issuer, audience, user string
+	source                        identitySource
+}
+
+// forwardedToken is a token that was made for services.
+type forwardedToken struct {
+	token         string
+	attributes    sessions.Attributes
+	made, expires int64 // in seconds since 1970
+}
+
+// serves says whether the token can be used for the identity as it is now. A session that was confirmed since would make a
+// longer one, which is not worth making while half of the life of this one is left.
+func (t forwardedToken) serves(who principal, now time.Time) bool {
+	remaining := t.expires - now.Unix()
+	return remaining > 0 && t.expires <= who.expires && (t.expires == who.expires || 2*remaining >= t.expires-t.made) &&
+		maps.EqualFunc(t.attributes, who.attributes, sessions.Attribute.Equal)
+}
+
+// forwardMemory remembers tokens that were made for services; those used longest ago give way. A nil one remembers
+// nothing. Safe for concurrent use.
+type forwardMemory struct {
+	seed   maphash.Seed
+	shards [forwardShards]*lru.Cache[forwardSubject, forwardedToken]
+}
+
+// forwardShards is how many parts the memory has, each with a lock of its own: requests of different users seldom meet.
+const forwardShards = 64
+
+// newForwardMemory makes a memory for about the given number of tokens.
+func newForwardMemory(entries int) *forwardMemory {
+	if entries < 1 {
+		return nil
+	}
+	memory := &forwardMemory{seed: maphash.MakeSeed()}
+	for i := range memory.shards {
+		// The only error is for a size below one.
+		memory.shards[i], _ = lru.New[forwardSubject, forwardedToken]((entries + forwardShards - 1) / forwardShards)
+	}
+	return memory
+}
+
+func (m *forwardMemory) shard(subject forwardSubject) *lru.Cache[forwardSubject, forwardedToken] {
+	return m.shards[maphash.Comparable(m.seed, subject)%forwardShards]
+}
+
+func (m *forwardMemory) get(subject forwardSubject, who principal, now time.Time) (string, bool) {
+	if m == nil {
+		return "", false
+	}
+	known, ok := m.shard(subject).Get(subject)
+	if !ok || !known.serves(who, now) {
+		return "", false
+	}
+	return known.token, true
+}
+
+func (m *forwardMemory) put(subject forwardSubject, token forwardedToken) {
+	if m != nil {
+		m.shard(subject).Add(subject, token)
+	}
+}

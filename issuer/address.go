@@ -1,0 +1,45 @@
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// CheckAddress refuses addresses that keys must not be fetched from: all but https ones, and http ones on loopback.
+func CheckAddress(text string) error {
+	address, err := url.Parse(text)
+	if err != nil {
+		return errors.New("it is no URL") // the parser's error repeats the text, which may hold a password
+	}
+	switch {
+	case address.User != nil:
+		return errors.New("it must hold no user name or password")
+	case address.Host == "" || address.Fragment != "":
+		return fmt.Errorf("%q: want https://host/path", text)
+	case address.Scheme == "https":
+		return nil
+	case address.Scheme == "http" && isLoopback(address.Hostname()):
+		return nil
+	default:
+		return fmt.Errorf("%q: want https, or http on loopback", text)
+	}
+}
+
+// CheckIssuer refuses what can be no issuer (OpenID Connect Discovery 1.0 section 3): a query and a fragment too.
+func CheckIssuer(text string) error {
+	if err := CheckAddress(text); err != nil {
+		return err
+	}
+	if strings.ContainsAny(text, "?#") {
+		return fmt.Errorf("%q: an issuer has no query and no fragment", text)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

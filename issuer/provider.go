@@ -1,0 +1,245 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// Defaults of [Options].
+const (
+	DefaultRefreshMin = time.Minute
+	DefaultStaleMax   = 24 * time.Hour
+)
+
+// ErrUnavailable is returned, wrapped with the reason, where the provider has not answered, or too long ago.
+var ErrUnavailable = errors.New("the identity provider has not answered")
+
+// Options is what a [Provider] is opened with.
+type Options struct {
+	// Issuer is the provider's name, and where its metadata are. Required.
+	Issuer string
+	// KeysURL is where its keys are. Empty: where the metadata say.
+	KeysURL string
+	// RefreshMin is the least time between two questions for the sake of unknown keys, and the longest between two after
+	// failures. 0 means [DefaultRefreshMin].
+	RefreshMin time.Duration
+	// StaleMax is how long keys are used after they were last fetched. 0 means [DefaultStaleMax].
+	StaleMax time.Duration
+	// Now is the clock; nil means [time.Now].
+	Now func() time.Time
+	// Report is called with the outcome of each attempt that failed, by a goroutine of the provider; nil drops them.
+	Report func(error)
+	// Transport carries the requests; nil means one of the provider's own.
+	Transport http.RoundTripper
+}
+
+func (o Options) withDefaults() Options {
+	if o.RefreshMin <= 0 {
+		o.RefreshMin = DefaultRefreshMin
+	}
+	if o.StaleMax <= 0 {
+		o.StaleMax = DefaultStaleMax
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Report == nil {
+		o.Report = func(error) {}
+	}
+	return o
+}
+
+// Provider is one identity provider. Its methods are safe for concurrent use.
+type Provider struct {
+	options Options
+	client  client
+
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	stopped chan struct{}
+
+	mutex    sync.Mutex
+	schedule schedule
+	fetched  published
+	flight   *flight // under way; nil: none is
+}
+
+// published is what the provider published when it was last asked with success.
+type published struct {
+	keys     *validator.ProviderKeys
+	metadata Metadata // zero where the address of the keys is configured
+}
+
+// flight is one question to the provider, which all who come meanwhile wait for.
+type flight struct {
+	done chan struct{}
+	err  error // stands once done is closed
+}
+
+// Open returns a provider that is asked in the background from now on, until it is closed. It waits for nothing.
+func Open(options Options) *Provider {
+	options = options.withDefaults()
+	ctx, stop := context.WithCancel(context.Background())
+	provider := &Provider{
+		options: options, client: newClient(options.Transport), ctx: ctx, stop: stop, stopped: make(chan struct{}),
+		schedule: schedule{refreshMin: options.RefreshMin, staleMax: options.StaleMax},
+	}
+	go provider.keepFresh()
+	return provider
+}
+
+// Close ends the questions in the background, the one under way included. What was fetched stays in use.
+func (p *Provider) Close() error {
+	p.stop()
+	<-p.stopped
+	p.client.http.CloseIdleConnections()
+	return nil
+}
+
+// Keys returns the provider's keys. The error wraps [ErrUnavailable]. It waits for nothing but the first answer that is
+// under way.
+func (p *Provider) Keys(ctx context.Context) (*validator.ProviderKeys, error) {
+	fetched, err := p.current(ctx)
+	return fetched.keys, err
+}
+
+// Metadata returns what the provider says of itself, likewise. Where [Options.KeysURL] is set there are none.
+func (p *Provider) Metadata(ctx context.Context) (Metadata, error) {
+	fetched, err := p.current(ctx)
+	return fetched.metadata, err
+}
+
+func (p *Provider) current(ctx context.Context) (published, error) {
+	p.mutex.Lock()
+	fetched, fresh, under := p.fetched, p.schedule.isFresh(p.options.Now()), p.flight
+	p.mutex.Unlock()
+	if fresh {
+		return fetched, nil
+	}
+	if under == nil {
+		return published{}, ErrUnavailable
+	}
+	if err := under.wait(ctx); err != nil {
+		return published{}, err
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.fetched, nil
+}
+
+// Refresh asks the provider for the sake of a token that names a key which is not known, unless that was done a short
+// while ago, and returns the keys. The error wraps [ErrUnavailable]: then it is not known whether there is such a key.
+func (p *Provider) Refresh(ctx context.Context) (*validator.ProviderKeys, error) {
+	p.mutex.Lock()
+	under := p.flight
+	if under == nil && p.schedule.mayAskForUnknown(p.options.Now()) {
+		p.schedule.unknown = p.options.Now()
+		under = p.start()
+	}
+	p.mutex.Unlock()
+	if under != nil {
+		if err := under.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.schedule.failures > 0 || !p.schedule.isFresh(p.options.Now()) {
+		return nil, ErrUnavailable
+	}
+	return p.fetched.keys, nil
+}
+
+func (f *flight) wait(ctx context.Context) error {
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: the client left", ErrUnavailable)
+	}
+}
+
+// start asks the provider. It is called with the lock held and where no question is under way.
+func (p *Provider) start() *flight {
+	under := &flight{done: make(chan struct{})}
+	p.flight = under
+	go func() {
+		fetched, err := p.fetch()
+		p.mutex.Lock()
+		p.schedule = p.schedule.attempt(p.options.Now(), err)
+		if err == nil {
+			p.fetched = fetched
+		} else {
+			under.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		p.flight = nil
+		p.mutex.Unlock()
+		if err != nil && p.ctx.Err() == nil {
+			p.options.Report(fmt.Errorf("asking identity provider %s: %w", p.options.Issuer, err))
+		}
+		close(under.done)
+	}()
+	return under
+}
+
+// fetch asks for the metadata, where they say where the keys are, and for the keys.
+func (p *Provider) fetch() (published, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, fetchTimeout)
+	defer cancel()
+	var fetched published
+	address := p.options.KeysURL
+	if address == "" {
+		var err error
+		if fetched.metadata, err = p.client.discover(ctx, p.options.Issuer); err != nil {
+			return published{}, err
+		}
+		address = fetched.metadata.KeysURL
+	}
+	text, err := p.client.fetch(ctx, address)
+	if err != nil {
+		return published{}, fmt.Errorf("fetching keys: %w", err)
+	}
+	fetched.keys, _, err = validator.ReadProviderKeys(text)
+	return fetched, err
+}
+
+// keepFresh asks the provider whenever it is due.
+func (p *Provider) keepFresh() {
+	defer close(p.stopped)
+	for p.ctx.Err() == nil {
+		under, wait := p.due()
+		if under != nil {
+			<-under.done // soon, at the latest with Close
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-p.ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// longestWait bounds how long the clock is not looked at: it may be set.
+const longestWait = 10 * time.Second
+
+// due returns the question that is under way, and starts it where it is time. Where it is not, it says how long to wait.
+func (p *Provider) due() (*flight, time.Duration) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.flight != nil {
+		return p.flight, 0
+	}
+	wait := p.schedule.next().Sub(p.options.Now())
+	if wait <= 0 {
+		return p.start(), 0
+	}
+	return nil, min(wait, longestWait)
+}

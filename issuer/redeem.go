@@ -1,0 +1,103 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// ErrRefused is returned, wrapped, where the provider did not take the code.
+var ErrRefused = errors.New("the identity provider refused the code")
+
+// Redemption is what a code is redeemed with (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+type Redemption struct {
+	ClientID     string
+	ClientSecret string
+	Code         string
+	CodeVerifier string
+	RedirectURI  string
+}
+
+// Tokens are what a sign-in ends with.
+type Tokens struct {
+	ID     string `json:"id_token"`
+	Access string `json:"access_token"`
+	Type   string `json:"token_type"`
+}
+
+// Redeem redeems a code at the provider's token endpoint. The error wraps [ErrRefused] where the provider said no, and
+// [ErrUnavailable] where it did not answer. No error repeats the code, the secret or a token.
+func (p *Provider) Redeem(ctx context.Context, redemption Redemption) (Tokens, error) {
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return Tokens{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	text, err := p.client.post(ctx, metadata.TokenEndpoint, redemption)
+	if err != nil {
+		return Tokens{}, err
+	}
+	var tokens Tokens
+	if err := json.Unmarshal(text, &tokens); err != nil || tokens.ID == "" {
+		return Tokens{}, fmt.Errorf("%w: its answer holds no ID token", ErrRefused)
+	}
+	if tokens.Access != "" && !strings.EqualFold(tokens.Type, "Bearer") {
+		return Tokens{}, fmt.Errorf("%w: its access token is not of the type Bearer", ErrRefused)
+	}
+	return tokens, nil
+}
+
+// post sends the redemption and returns the answer. The client shows its secret by HTTP Basic, which every provider must
+// take (RFC 6749 section 2.3.1).
+func (c client) post(ctx context.Context, address string, redemption Redemption) ([]byte, error) {
+	if err := CheckAddress(address); err != nil {
+		return nil, fmt.Errorf("%w: it names no token endpoint", ErrUnavailable)
+	}
+	form := url.Values{
+		"grant_type": {"authorization_code"}, "code": {redemption.Code}, "redirect_uri": {redemption.RedirectURI},
+		"code_verifier": {redemption.CodeVerifier},
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: it names no token endpoint", ErrUnavailable)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Accept", "application/json")
+	request.SetBasicAuth(url.QueryEscape(redemption.ClientID), url.QueryEscape(redemption.ClientSecret))
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
+	switch {
+	case err != nil || len(text) > maxDocument:
+		return nil, fmt.Errorf("%w: its answer can't be read", ErrUnavailable)
+	case response.StatusCode == http.StatusOK:
+		return text, nil
+	case response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests:
+		return nil, fmt.Errorf("%w: its token endpoint answers with status %d", ErrUnavailable, response.StatusCode)
+	default:
+		return nil, fmt.Errorf("%w: %s", ErrRefused, refusal(text, response.StatusCode))
+	}
+}
+
+// refusal returns the error code of the answer if it is one of RFC 6749 section 5.2, else the status.
+func refusal(text []byte, status int) string {
+	var answer struct {
+		Error string `json:"error"`
+	}
+	_ = json.Unmarshal(text, &answer)
+	switch answer.Error {
+	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
+		return answer.Error
+	}
+	return fmt.Sprintf("status %d", status)
+}

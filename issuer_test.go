@@ -1,0 +1,368 @@
+package jwtsession
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"html"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
+)
+
+// identityProvider is an OpenID provider on loopback that can be taken down.
+type identityProvider struct {
+	*provider.Provider
+
+	url  string
+	down atomic.Bool
+}
+
+const testRedirect = "http://client.example/callback"
+
+func newIdentityProvider(t *testing.T) *identityProvider {
+	t.Helper()
+	idp := new(identityProvider)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if idp.down.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		idp.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	idp.url = server.URL
+	var err error
+	idp.Provider, err = provider.New(provider.Options{Issuer: server.URL, Clients: []provider.Client{
+		{ID: "api-client", Secret: "api-secret", RedirectURI: testRedirect, Audience: "https://api.example"},
+		{ID: "other-client", Secret: "other-secret", RedirectURI: testRedirect, Audience: "https://other.example"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return idp
+}
+
+// providerTokens are what a client of the provider gets for its user.
+type providerTokens struct {
+	Access string `json:"access_token"`
+	ID     string `json:"id_token"`
+}
+
+// signIn goes through the code flow as a client of the provider.
+func (p *identityProvider) signIn(t *testing.T, client, user string) providerTokens {
+	t.Helper()
+	const verifier = "a-code-verifier-of-the-length-that-rfc-7636-wants"
+	challenge := sha256.Sum256([]byte(verifier))
+	secret := strings.TrimSuffix(client, "-client") + "-secret"
+	query := url.Values{
+		"client_id": {client}, "redirect_uri": {testRedirect}, "response_type": {"code"}, "scope": {"openid profile buy stock"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"}, "nonce": {"n"},
+	}
+	response, err := http.Get(p.url + provider.AuthorizePath + "?" + query.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := readAll(t, response)
+	field := regexp.MustCompile(`name="request" value="([^"]*)"`).FindStringSubmatch(page)
+	stay := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err = stay.PostForm(p.url+provider.AuthorizePath, url.Values{
+		"request": {html.UnescapeString(field[1])}, "user": {user}, "password": {user + "-pass-1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	readAll(t, response)
+	location, err := response.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err = http.PostForm(p.url+provider.TokenPath, url.Values{
+		"grant_type": {"authorization_code"}, "code": {location.Query().Get("code")}, "redirect_uri": {testRedirect},
+		"code_verifier": {verifier}, "client_id": {client}, "client_secret": {secret},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tokens providerTokens
+	if err := json.Unmarshal([]byte(readAll(t, response)), &tokens); err != nil || tokens.Access == "" {
+		t.Fatalf("the provider gave no token: %v", err)
+	}
+	return tokens
+}
+
+func readAll(t *testing.T, response *http.Response) string {
+	t.Helper()
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// issuerSite takes access tokens of the provider beside sessions and tokens of ours.
+func issuerSite(idp *identityProvider, options, rest string) gatewayOptions {
+	return gatewayOptions{site: `
+		jwt_session shop {
+			whoami /whoami json user {
+				attribute role json role
+			}
+			issuer ` + idp.url + ` {
+				audience https://api.example
+				attribute scope scope
+				` + options + `
+			}
+			identity_header X-Scope scope
+			` + rest + `
+		}
+		request_header X-Via {http.jwt_session.via}
+		request_header X-Reason {http.jwt_session.reason}
+		reverse_proxy LEGACY`}
+}
+
+// reasonIn returns the reason that the application was told; a placeholder that is not set is sent as it is written.
+func reasonIn(header http.Header) string {
+	return strings.TrimPrefix(header.Get("X-Reason"), "{http.jwt_session.reason}")
+}
+
+func TestIssuer(t *testing.T) {
+	idp := newIdentityProvider(t)
+	g := newTestGatewayWith(t, issuerSite(idp, "", ""))
+	tokens := idp.signIn(t, "api-client", "alice")
+	b := g.browser()
+	b.headers.Set("Authorization", "Bearer "+tokens.Access)
+	response := b.get("/api")
+	header := response.received.Header
+	if response.StatusCode != http.StatusOK || header.Get("OurApp-User-ID") != "alice" || header.Get("X-Via") != "issuer" ||
+		header.Get("X-Scope") != "openid profile buy" {
+		t.Fatalf("status %d, received %v", response.StatusCode, header)
+	}
+	if header.Get("Authorization") != "Bearer "+tokens.Access {
+		t.Error("the application does not get the access token any more")
+	}
+	if len(response.Header["Set-Cookie"]) > 0 || g.legacy.questions() > 0 {
+		t.Errorf("a token was minted, or the application was asked: %v", response.Header["Set-Cookie"])
+	}
+}
+
+// Each line is a token that must not open anything, and the reason that the log gives.
+func TestIssuerRefuses(t *testing.T) {
+	idp, stranger := newIdentityProvider(t), newIdentityProvider(t)
+	g := newTestGatewayWith(t, issuerSite(idp, "", "unauthenticated pass"))
+	good := idp.signIn(t, "api-client", "alice")
+	for name, test := range map[string]struct{ authorization, reason string }{
+		"no token":                 {"", "no_credentials"},
+		"another scheme":           {"Basic YWxpY2U6YWxpY2U=", "no_credentials"},
+		"an ID token":              {"Bearer " + good.ID, "token_no_access"},
+		"for another audience":     {"Bearer " + idp.signIn(t, "other-client", "alice").Access, "token_wrong_audience"},
+		"of another provider":      {"Bearer " + stranger.signIn(t, "api-client", "alice").Access, "token_unknown_key"},
+		"opaque":                   {"Bearer 2YotnFZFEjr1zCsicMWpAA", "token_malformed"},
+		"with another signature":   {"Bearer " + good.Access[:len(good.Access)-8] + "AAAAAAAA", "token_bad_signature"},
+		"our own, without session": {"Bearer " + g.mintFor("alice", g.legacy.signIn("alice")), "token_unknown_key"},
+	} {
+		b := g.browser()
+		if test.authorization != "" {
+			b.headers.Set("Authorization", test.authorization)
+		}
+		header := b.get("/api").received.Header
+		if got := reasonIn(header); header.Get("OurApp-User-ID") != "" || got != test.reason {
+			t.Errorf("%s: user %q, reason %q, want %q", name, header.Get("OurApp-User-ID"), got, test.reason)
+		}
+	}
+}
+
+func TestIssuerPlaces(t *testing.T) {
+	idp := newIdentityProvider(t)
+	token := idp.signIn(t, "api-client", "alice").Access
+	for from, place := range map[string]func(*browser, string){
+		"from header X-Access-Token": func(b *browser, token string) { b.headers.Set("X-Access-Token", token) },
+		"from cookie access_token":   func(b *browser, token string) { b.cookies["access_token"] = token },
+		"":                           func(b *browser, token string) { b.headers.Set("Authorization", "bearer "+token) },
+	} {
+		g := newTestGatewayWith(t, issuerSite(idp, from, ""))
+		for _, other := range []func(*browser, string){
+			func(b *browser, token string) { b.headers.Set("X-Access-Token", token) },
+			func(b *browser, token string) { b.cookies["access_token"] = token },
+			func(b *browser, token string) { b.headers.Set("Authorization", "bearer "+token) },
+		} {
+			here, there := g.browser(), g.browser()
+			place(here, token)
+			other(there, token)
+			same := here.headers.Get("X-Access-Token") == there.headers.Get("X-Access-Token") &&
+				here.headers.Get("Authorization") == there.headers.Get("Authorization") &&
+				here.cookies["access_token"] == there.cookies["access_token"]
+			if got := there.get("/api").StatusCode; (got == http.StatusOK) != same {
+				t.Errorf("%q: status %d, in the place: %v", from, got, same)
+			}
+		}
+	}
+}
+
+// Beside a session: the same user's counts with it, another user's is a conflict, and no session of nobody is in the way.
+func TestIssuerBesideASession(t *testing.T) {
+	idp := newIdentityProvider(t)
+	alice := idp.signIn(t, "api-client", "alice").Access
+	for _, mode := range []string{"mixed", "stateful", "shadow"} {
+		g := newTestGatewayWith(t, issuerSite(idp, "from cookie access_token", "mode "+mode+"\nidentity_header X-Role role\nunauthenticated pass"))
+		for _, test := range []struct{ session, user, via, reason string }{
+			{"alice", "alice", "issuer", ""},
+			{"bob", "", "none", "conflict"},
+			{"", "alice", "issuer", ""},
+		} {
+			b := g.browser()
+			b.cookies["session"] = g.legacy.signIn(test.session)
+			b.cookies["access_token"] = alice
+			for visit := range 2 { // by the session, and then by our own token if there is one
+				header := b.get("/page").received.Header
+				if header.Get("OurApp-User-ID") != test.user || header.Get("X-Via") != test.via || reasonIn(header) != test.reason {
+					t.Errorf("%s, session of %q, visit %d: user %q via %q, reason %q", mode, test.session, visit,
+						header.Get("OurApp-User-ID"), header.Get("X-Via"), reasonIn(header))
+				}
+				if test.session == "alice" && (header.Get("X-Role") != "customer" || header.Get("X-Scope") == "") {
+					t.Errorf("%s: attributes of the session and the token: %v", mode, header)
+				}
+				if header.Get("Cookie") == "" || strings.Contains(header.Get("Cookie"), "jwt_shop") {
+					t.Errorf("%s: cookies upstream: %q", mode, header.Get("Cookie"))
+				}
+			}
+			_, minted := b.cookies[tokenName]
+			if want := test.session == "alice" && mode != "stateful"; minted != want {
+				t.Errorf("%s, session of %q: a token was minted: %v", mode, test.session, minted)
+			}
+		}
+	}
+}
+
+// Two access tokens of two users in two places are a conflict; a bad one beside a good one is passed over.
+func TestTwoIssuers(t *testing.T) {
+	first, second := newIdentityProvider(t), newIdentityProvider(t)
+	g := newTestGatewayWith(t, issuerSite(first, "", `
+		issuer `+second.url+` {
+			audience https://api.example
+			from cookie access_token
+		}
+		unauthenticated pass`))
+	alice, bob := first.signIn(t, "api-client", "alice").Access, second.signIn(t, "api-client", "bob").Access
+	for name, test := range map[string]struct{ bearer, cookie, user, reason string }{
+		"the first":                 {alice, "", "alice", ""},
+		"the second":                {"", bob, "bob", ""},
+		"the same user":             {alice, second.signIn(t, "api-client", "alice").Access, "alice", ""},
+		"two users":                 {alice, bob, "", "conflict"},
+		"a bad one beside":          {alice, "garbage", "alice", ""},
+		"each in the other's place": {bob, alice, "", "token_unknown_key"},
+	} {
+		b := g.browser()
+		if test.bearer != "" {
+			b.headers.Set("Authorization", "Bearer "+test.bearer)
+		}
+		if test.cookie != "" {
+			b.cookies["access_token"] = test.cookie
+		}
+		header := b.get("/api").received.Header
+		if header.Get("OurApp-User-ID") != test.user || reasonIn(header) != test.reason {
+			t.Errorf("%s: user %q, reason %q", name, header.Get("OurApp-User-ID"), reasonIn(header))
+		}
+	}
+}
+
+func TestIssuerRevocations(t *testing.T) {
+	idp := newIdentityProvider(t)
+	g := newTestGatewayWith(t, issuerSite(idp, "", ""))
+	status := func(token string) int {
+		b := g.browser()
+		b.headers.Set("Authorization", "Bearer "+token)
+		return b.get("/api").StatusCode
+	}
+	first, second := idp.signIn(t, "api-client", "alice").Access, idp.signIn(t, "api-client", "alice").Access
+	bob := idp.signIn(t, "api-client", "bob").Access
+	expect := func(what string, want ...int) {
+		t.Helper()
+		for i, token := range []string{first, second, bob} {
+			if got := status(token); got != want[i] {
+				t.Errorf("%s: token %d: status %d, want %d", what, i, got, want[i])
+			}
+		}
+	}
+	ledger := g.app.open.Load().ledger
+	expect("before", 200, 200, 200)
+	if err := ledger.RevokeToken(t.Context(), claimOf(t, first, "jti"), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	expect("one token", 401, 200, 200)
+	if err := ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	expect("the user", 401, 401, 200)
+	if err := ledger.FlushAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect("a flush", 401, 401, 401)
+}
+
+// claimOf reads a claim of a token without verifying it.
+func claimOf(t *testing.T, token, name string) string {
+	t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := map[string]any{}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := claims[name].(string)
+	return text
+}
+
+// A provider that changes its key, goes down, and was down when the gateway started.
+func TestIssuerThroughAnOutage(t *testing.T) {
+	idp := newIdentityProvider(t)
+	token := idp.signIn(t, "api-client", "alice").Access
+	idp.down.Store(true)
+	g := newTestGatewayWith(t, issuerSite(idp, "refresh_min 2ms", ""))
+	b := g.browser()
+	b.headers.Set("Authorization", "Bearer "+token)
+	response := b.get("/api")
+	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		t.Errorf("down at the start: status %d", response.StatusCode)
+	}
+	if other := g.browser(); true {
+		other.cookies["session"] = g.legacy.signIn("bob")
+		if got := other.get("/page").StatusCode; got != http.StatusOK {
+			t.Errorf("a session meanwhile: status %d", got)
+		}
+	}
+	idp.down.Store(false)
+	await(t, "the provider is back", func() bool { return b.get("/api").StatusCode == http.StatusOK })
+	if err := idp.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	b.headers.Set("Authorization", "Bearer "+idp.signIn(t, "api-client", "bob").Access)
+	await(t, "the new key is found", func() bool { return b.get("/api").StatusCode == http.StatusOK })
+	idp.down.Store(true)
+	for range 3 {
+		if got := b.get("/api").StatusCode; got != http.StatusOK {
+			t.Errorf("down, with keys that are known: status %d", got)
+		}
+	}
+}
+
+// await asks until it is so, or the test has taken too long.
+func await(t *testing.T, what string, isSo func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if isSo() {
+			return
+		}
+	}
+	t.Fatalf("%s: not within 20 s", what)
+}

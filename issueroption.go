@@ -1,0 +1,183 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// Issuer is an identity provider whose access tokens say who the user is, where they come in one place of the request.
+// Nobody is asked and no token of ours is made for them. An access token beside another user's session authenticates
+// nobody.
+type Issuer struct {
+	// The provider's name, exactly as its tokens have it in the claim `iss`: an https URL, or http on loopback. Required.
+	URL string `json:"url"`
+
+	// Whom the tokens must be for: the claim `aud` must name one of these. Required.
+	Audiences []string `json:"audiences"`
+
+	// Where the provider's keys are. Default: where the document below `/.well-known/openid-configuration` of the URL says.
+	KeysURL string `json:"jwks_url,omitempty"`
+
+	// The place that the tokens come in. Default: `Authorization: Bearer`.
+	From *TokenPlace `json:"from,omitempty"`
+
+	// The claim that is the user id. Default: `sub`.
+	UserClaim string `json:"user_claim,omitempty"`
+
+	// The claims that become attributes of the user, by the name of the attribute.
+	Attributes map[string]string `json:"attributes,omitempty"`
+
+	// The least time between two looks at the provider's keys for the sake of tokens that name none of them.
+	// Default: `1m`.
+	RefreshMin caddy.Duration `json:"refresh_min,omitempty"`
+
+	// How long the keys are used after the provider was last reached. Default: `24h`.
+	StaleMax caddy.Duration `json:"stale_max,omitempty"`
+
+	// How far the provider's clock may differ. Default: `30s`.
+	Leeway caddy.Duration `json:"leeway,omitempty"`
+
+	rules validator.AccessRules
+}
+
+// TokenPlace is where in a request a token is. One of the two is set; none of them is `Authorization: Bearer`.
+type TokenPlace struct {
+	// The name of a request header whose whole value is the token.
+	Header string `json:"header,omitempty"`
+
+	// The name of a cookie.
+	Cookie string `json:"cookie,omitempty"`
+}
+
+const (
+	defaultUserClaim = "sub"
+	defaultLeeway    = caddy.Duration(30 * time.Second)
+	maxLeeway        = caddy.Duration(5 * time.Minute)
+)
+
+func (i *Issuer) prepare() error {
+	setDefault(&i.UserClaim, defaultUserClaim)
+	setDefault(&i.RefreshMin, caddy.Duration(issuer.DefaultRefreshMin))
+	setDefault(&i.StaleMax, caddy.Duration(issuer.DefaultStaleMax))
+	setDefault(&i.Leeway, defaultLeeway)
+	if i.From == nil {
+		i.From = new(TokenPlace)
+	}
+	if err := issuer.CheckIssuer(i.URL); err != nil {
+		return err
+	}
+	if i.KeysURL != "" {
+		if err := issuer.CheckAddress(i.KeysURL); err != nil {
+			return fmt.Errorf("jwks_url: %w", err)
+		}
+	}
+	if len(i.Audiences) == 0 || slices.Contains(i.Audiences, "") {
+		return errors.New("audience: say whom the tokens are for, as their claim aud has it; without that the tokens of " +
+			"every other service of the provider would count here")
+	}
+	if i.RefreshMin < 0 || i.StaleMax < 0 || i.Leeway < 0 || i.Leeway > maxLeeway {
+		return fmt.Errorf("refresh_min, stale_max and leeway must be more than 0, leeway %s at most", time.Duration(maxLeeway))
+	}
+	for name := range i.Attributes {
+		if err := checkAttributeName(name); err != nil {
+			return err
+		}
+	}
+	i.rules = validator.AccessRules{
+		Issuer: i.URL, Audiences: i.Audiences, UserClaim: i.UserClaim, Attributes: i.Attributes, Leeway: time.Duration(i.Leeway),
+	}
+	return i.From.prepare()
+}
+
+func (p *TokenPlace) prepare() error {
+	switch {
+	case p.Header != "" && p.Cookie != "":
+		return fmt.Errorf("from: header %s and cookie %s are two places; want one", p.Header, p.Cookie)
+	case p.Header != "":
+		if !httpguts.ValidHeaderFieldName(p.Header) {
+			return fmt.Errorf("from header %q: not a header name (RFC 9110 section 5.1)", p.Header)
+		}
+		p.Header = http.CanonicalHeaderKey(p.Header)
+		switch p.Header {
+		case "Authorization":
+			return errors.New("from header Authorization: that is where tokens come by default; leave the line out")
+		case "Cookie", "Host", "Connection":
+			return fmt.Errorf("from header %s: this header has a meaning of its own", p.Header)
+		}
+	case p.Cookie != "":
+		if !httpguts.ValidHeaderFieldName(p.Cookie) {
+			return fmt.Errorf("from cookie %q: not a cookie name (RFC 6265 section 4.1.1)", p.Cookie)
+		}
+	}
+	return nil
+}
+
+// String names the place as the configuration does.
+func (p *TokenPlace) String() string {
+	switch {
+	case p.Header != "":
+		return "header " + p.Header
+	case p.Cookie != "":
+		return "cookie " + p.Cookie
+	default:
+		return "Authorization: Bearer"
+	}
+}
+
+// options is what the provider is opened with.
+func (i *Issuer) options() issuer.Options {
+	return issuer.Options{
+		Issuer: i.URL, KeysURL: i.KeysURL, RefreshMin: time.Duration(i.RefreshMin), StaleMax: time.Duration(i.StaleMax),
+	}
+}
+
+// prepareIssuers checks each, and that no place has two: one place serves one verifier.
+func (h *Handler) prepareIssuers() error {
+	places := make(map[string]bool)
+	if h.AcceptBearer {
+		places[new(TokenPlace).String()] = true
+	}
+	for _, one := range h.Issuers {
+		if err := one.prepare(); err != nil {
+			return fmt.Errorf("issuer %s: %w", safeURL(one.URL), err)
+		}
+		place := one.From.String()
+		if places[place] {
+			return fmt.Errorf("issuer %s: %s is a place of other tokens already (another issuer's, or accept_bearer's); "+
+				"choose another with from header|cookie <name>", one.URL, place)
+		}
+		places[place] = true
+		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || h.isTokenCookie(cookie)) {
+			return fmt.Errorf("issuer %s: from cookie %s: that is a cookie of the session or of our own token", one.URL, cookie)
+		}
+	}
+	return nil
+}
+
+// openIssuers begins to ask the providers for their keys, so that they are there when the first token comes.
+func (h *Handler) openIssuers() error {
+	for _, one := range h.Issuers {
+		if _, err := h.app.providers.get(one.options()); err != nil {
+			return fmt.Errorf("opening issuer %s: %w", one.URL, err)
+		}
+	}
+	return nil
+}
+
+// safeURL returns the text of a URL for an error, unless it may hold a password.
+func safeURL(text string) string {
+	if strings.Contains(text, "@") {
+		return "(a URL with a user name)"
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -1,0 +1,119 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// Lineage names a session whose id the application changes with every answer, by what its records and its tokens have in
+// common under all its ids. What ends it ends all of them. Two sessions of one user that began in the same second have the
+// same name, and end together.
+type Lineage struct {
+	// User is the user id inside the realm.
+	User string
+	// AuthTime is that of the session, in seconds since 1970.
+	AuthTime int64
+}
+
+func lineageOf(session sessions.Session) Lineage { return Lineage{session.User, session.AuthTime} }
+
+func (of Lineage) subject(realm string) blacklist.Subject {
+	return blacklist.LineageOf(realm, of.User, of.AuthTime)
+}
+
+// isLineageOver says whether the session has ended under all its ids. Where no session with changing ids has ended lately
+// it costs next to nothing.
+func (l *Ledger) isLineageOver(realm string, of Lineage) bool {
+	return l.blacklist.Count(blacklist.KindLineage) > 0 && l.blacklist.Contains(of.subject(realm))
+}
+
+// lineagesOf returns of which sessions with changing ids the one that was found is known to be, those aside that have
+// ended: by its record, by what was seen of its id before, and by what the request proves.
+func (l *Ledger) lineagesOf(found finding, proven ...Lineage) []Lineage {
+	if found.present && found.Rolling {
+		proven = append(proven, lineageOf(found.Session))
+	}
+	if trail, ok := l.trails.of.Peek(found.Key); ok {
+		proven = append(proven, trail.Lineage)
+	}
+	var known []Lineage
+	for _, of := range proven {
+		if of.User != "" && !slices.Contains(known, of) && !l.isLineageOver(found.Realm, of) {
+			known = append(known, of)
+		}
+	}
+	return known
+}
+
+// enforceAll ends what was found, and its lineages, and returns what is pending with that.
+func (l *Ledger) enforceAll(found finding, lineages []Lineage, at int64, now time.Time) []blacklist.Subject {
+	l.enforce(found.Key, at, time.Time{})
+	ended := []blacklist.Subject{endOf(found.Key)}
+	for _, entry := range l.lineageEntries(found, lineages, now) {
+		l.blacklist.Enforce(entry)
+		ended = append(ended, entry.Subject)
+	}
+	return ended
+}
+
+// lineageEntries are the ends of the lineages. They last as long as there may be tokens or records of them: no record
+// lasts beyond the end of its session, nor beyond its idle time, since what has ended is not touched any more.
+func (l *Ledger) lineageEntries(found finding, lineages []Lineage, now time.Time) []blacklist.Entry {
+	var entries []blacklist.Entry
+	for _, of := range lineages {
+		expires := l.expiryOfEnd(max(now.Unix(), of.AuthTime))
+		for _, lasts := range []time.Time{found.Ends, now.Add(time.Duration(l.longestIdle.Load()))} {
+			if lasts = lasts.Add(margin); lasts.After(expires) {
+				expires = lasts
+			}
+		}
+		entries = append(entries, blacklist.Entry{Subject: of.subject(found.Realm), Second: of.AuthTime, Expires: expires})
+	}
+	return entries
+}
+
+// maxTrails is how many ids are remembered that the application gave to sessions with changing ids.
+const maxTrails = 65536
+
+// trails say of ids that the application replaced lately of which session they were, for when their records are gone. They
+// are bounded: of an id that was forgotten it is not known which others it led to.
+type trails struct {
+	of *lru.Cache[sessions.Key, trail]
+}
+
+type trail struct {
+	Lineage
+	ends time.Time // of the session, where that is known
+}
+
+func newTrails() *trails {
+	of, _ := lru.New[sessions.Key, trail](maxTrails) // fails for a size below 1 only
+	return &trails{of: of}
+}
+
+// rejoin returns a session that is learned as a part of the one whose id its own was seen to be, where that is the same
+// user's and still goes on: the application knows more of that session's ids than the gateway has records of, and what ends
+// one of them is to end this one too.
+func (l *Ledger) rejoin(session sessions.Session) sessions.Session {
+	seen, ok := l.trails.of.Peek(session.Key)
+	if !ok || seen.User != session.User || seen.ends.IsZero() || !session.Seen.Before(seen.ends) {
+		return session
+	}
+	joined := session
+	joined.AuthTime, joined.Rolling = seen.AuthTime, true
+	if seen.ends.Before(joined.Ends) {
+		joined.Ends = seen.ends
+	}
+	if joined.Ends.Before(joined.Expires) {
+		joined.Expires = joined.Ends
+	}
+	if l.isLineageOver(session.Realm, seen.Lineage) || l.after(joined, l.standingOf(session.Realm, session.User)) != seen.AuthTime {
+		return session // something is over that it would go on from
+	}
+	return joined
+}

@@ -1,0 +1,68 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
+)
+
+// openProviders holds the identity providers of this process: their keys outlive a reload, and an outage beside it.
+var openProviders registry.Registry[*issuer.Provider]
+
+// providers are the identity providers of one configuration. The zero value is ready to use.
+type providers struct {
+	mutex  sync.Mutex
+	known  map[string]*issuer.Provider
+	leases []*registry.Lease[*issuer.Provider]
+	closed bool
+}
+
+// get returns the provider that is opened with the options. It waits for nothing.
+func (p *providers) get(options issuer.Options) (*issuer.Provider, error) {
+	key := fmt.Sprintf("%s\n%s\n%s\n%s", options.Issuer, options.KeysURL, options.RefreshMin, options.StaleMax)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if provider := p.known[key]; provider != nil {
+		return provider, nil
+	}
+	if p.closed {
+		return nil, errAppClosed
+	}
+	lease, err := openProviders.Acquire(key, "", func() (*issuer.Provider, error) { return openProvider(options), nil })
+	if err != nil {
+		return nil, err
+	}
+	if p.known == nil {
+		p.known = make(map[string]*issuer.Provider)
+	}
+	p.known[key], p.leases = lease.Value(), append(p.leases, lease)
+	return lease.Value(), nil
+}
+
+// openProvider opens a provider, which may outlive the configuration that names it first.
+func openProvider(options issuer.Options) *issuer.Provider {
+	logger := caddy.Log().Named("jwt_session.issuer")
+	options.Report = func(err error) {
+		logger.Warn("the identity provider can't be asked; keys that are known go on for a while", zap.Error(err))
+	}
+	return issuer.Open(options)
+}
+
+// release gives all leases back. Requests that are still under way go on with the keys that are known.
+func (p *providers) release() error {
+	p.mutex.Lock()
+	leases := p.leases
+	p.leases, p.closed = nil, true
+	p.mutex.Unlock()
+	var failed error
+	for _, lease := range leases {
+		failed = errors.Join(failed, lease.Release())
+	}
+	return failed
+}

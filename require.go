@@ -1,0 +1,169 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+func init() {
+	caddy.RegisterModule(new(Require))
+}
+
+// Require lets only those users pass whose attribute holds certain values. It stands behind a `jwt_session` handler, and
+// takes the identity that the last one gave the request.
+//
+// A user who lacks a value gets 403. A request that nobody is signed in with gets 401, or is redirected where
+// `unauthenticated` says so; a `pass` there does not open it. Where it could not be told whether somebody is signed in, the
+// answer is 503. A route without a `jwt_session` handler before this one answers 500.
+//
+// What an attribute holds is what the application said when the session was last confirmed. Let `whoami` read the
+// attribute: a token that was minted without it is then asked about anew.
+type Require struct {
+	// The name of the attribute. Required.
+	Attribute string `json:"attribute,omitempty"`
+
+	// What it must hold, all of it: as elements where the attribute is a list, as words separated by spaces where it is one
+	// text, such as an OAuth scope. Required.
+	Values []string `json:"values,omitempty"`
+
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Require) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.jwt_session_require",
+		New: func() caddy.Module { return new(Require) },
+	}
+}
+
+// Provision makes the requirement known to the app, which says at start if nothing reads the attribute.
+func (q *Require) Provision(ctx caddy.Context) error {
+	q.logger = ctx.Logger()
+	app, err := ctx.App("jwt_session")
+	if err != nil {
+		return err
+	}
+	app.(*App).requires = append(app.(*App).requires, q)
+	return nil
+}
+
+// Validate checks the finished configuration.
+func (q *Require) Validate() error {
+	if err := checkAttributeName(q.Attribute); err != nil {
+		return fmt.Errorf("jwt_session_require: %w", err)
+	}
+	if len(q.Values) == 0 {
+		return fmt.Errorf("jwt_session_require %s: want at least one value", q.Attribute)
+	}
+	for i, value := range q.Values {
+		switch {
+		case strings.Trim(value, " ") == "":
+			return fmt.Errorf("jwt_session_require %s: a value is empty", q.Attribute)
+		case strings.Contains(value, "{"):
+			return fmt.Errorf("jwt_session_require %s %s: values are fixed; placeholders do not work here", q.Attribute, value)
+		case slices.Contains(q.Values[:i], value):
+			return fmt.Errorf("jwt_session_require %s: the value %s stands twice", q.Attribute, value)
+		}
+	}
+	return nil
+}
+
+// reasonInsufficient says that the user is known and may not.
+const reasonInsufficient validator.Reason = "insufficient_scope"
+
+var (
+	errNoHandler    = errors.New("jwt_session_require: there is no jwt_session before it in this route")
+	errInsufficient = errors.New("the user lacks a required value")
+)
+
+// ServeHTTP passes on what may pass.
+func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	journey := journeyOf(r)
+	switch {
+	case whoami.IsSubrequest(r.Context()):
+		return next.ServeHTTP(w, r) // our own question: who it is about is not known before it is answered
+	case journey.preflight:
+		return next.ServeHTTP(w, r) // what follows it must hold the values
+	case journey.last == nil:
+		return caddyhttp.Error(http.StatusInternalServerError, errNoHandler)
+	}
+	v := journey.last
+	switch {
+	case v.who.user == "":
+		return v.demand(w, r)
+	case !q.holds(v.who.attributes[q.Attribute]):
+		return q.forbid(w, v)
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// holds says whether the attribute has all the values.
+func (q *Require) holds(attribute sessions.Attribute) bool {
+	if !attribute.Present() || len(q.Values) == 0 {
+		return false
+	}
+	has := attribute.Texts()
+	if !attribute.IsList() {
+		has = append(strings.Split(has[0], " "), has[0]) // RFC 6749 section 3.3, and the text as a whole
+	}
+	for _, value := range q.Values {
+		if !slices.Contains(has, value) {
+			return false
+		}
+	}
+	return true
+}
+
+// forbid answers 403 (RFC 6750 section 3.1). What is lacking is for the log, not for the client.
+func (q *Require) forbid(w http.ResponseWriter, v *visit) error {
+	v.repl.Set(placeholderReason, string(reasonInsufficient))
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Add("WWW-Authenticate", fmt.Sprintf(
+		`Bearer realm=%q, error="insufficient_scope", error_description="the user may not do this"`, v.realm))
+	if check := q.logger.Check(zap.DebugLevel, "request refused"); check != nil {
+		check.Write(zap.String("realm", v.realm), zap.String("reason", string(reasonInsufficient)),
+			zap.String("attribute", q.Attribute), zap.Strings("values", q.Values))
+	}
+	return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("%w of %s", errInsufficient, q.Attribute))
+}
+
+// demand answers a request that went on without identity and is to have one behind: by the first rule that does not let it
+// pass.
+func (v *visit) demand(w http.ResponseWriter, r *http.Request) error {
+	if v.undetermined {
+		return v.unavailable(w)
+	}
+	closed := slices.DeleteFunc(slices.Clone(v.Unauthenticated), func(rule *UnauthenticatedRule) bool {
+		return rule.Action == actionPass
+	})
+	rule, err := ruleFor(closed, r)
+	if err != nil {
+		return err
+	}
+	if location := rule.answerTo(r, v.repl).location; location != "" {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, location, http.StatusFound) // which settles the token cookie as every response does
+		return nil
+	}
+	v.clearOnRefusal(w.Header())
+	return v.refuse(w)
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Require)(nil)
+	_ caddy.Validator             = (*Require)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Require)(nil)
+)

@@ -1,0 +1,298 @@
+package jwtsession
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+func TestRequireHolds(t *testing.T) {
+	for _, test := range []struct {
+		attribute sessions.Attribute
+		values    string // separated by commas
+		want      bool
+	}{
+		{sessions.Attribute{}, "a", false},
+		{sessions.Text(""), "a", false},
+		{sessions.Text("a"), "a", true},
+		{sessions.Text("a"), "A", false},
+		{sessions.Text("ab"), "a", false},
+		{sessions.Text("a b c"), "a,c", true},
+		{sessions.Text("a b c"), "a,d", false},
+		{sessions.Text("a,b"), "a", false},
+		{sessions.Text("a\tb"), "a", false},
+		{sessions.Text("store manager"), "store manager", true},
+		{sessions.Text("store manager x"), "store manager", false},
+		{sessions.List(), "a", false},
+		{sessions.List("a", "b"), "b,a", true},
+		{sessions.List("a b"), "a", false},
+		{sessions.List("a b"), "a b", true},
+		{sessions.List("a", "b"), "a b", false},
+	} {
+		require := &Require{Attribute: "scope", Values: strings.Split(test.values, ",")}
+		if got := require.holds(test.attribute); got != test.want {
+			t.Errorf("%v holds %s: got %v", test.attribute.Texts(), test.values, got)
+		}
+	}
+	if (&Require{Attribute: "scope"}).holds(sessions.Text("a")) {
+		t.Error("what requires nothing is no permission")
+	}
+}
+
+// requireSite has a route that needs a role, behind rules for those who are not signed in.
+func requireSite(rules string) gatewayOptions {
+	return gatewayOptions{site: `
+		jwt_session shop {
+			whoami /whoami json user {
+				attribute role json role
+			}
+			` + rules + `
+		}
+		jwt_session_require /admin* role customer buyer
+		reverse_proxy LEGACY`}
+}
+
+func TestRequire(t *testing.T) {
+	for _, test := range []struct {
+		role string // JSON
+		want int
+	}{
+		{`"customer"`, http.StatusForbidden}, {`"buyer customer"`, http.StatusOK}, {`["customer","buyer"]`, http.StatusOK},
+		{`["customer buyer"]`, http.StatusForbidden}, {`null`, http.StatusForbidden}, {`""`, http.StatusForbidden},
+	} {
+		g := newTestGatewayWith(t, requireSite(""))
+		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = fmt.Fprintf(w, `{"user": "alice", "role": %s}`, test.role)
+			return true
+		})
+		b := g.browser()
+		b.cookies["session"] = g.legacy.signIn("alice")
+		if test.want == http.StatusOK {
+			b.get("/admin") // the session path; its response brings the token
+		} else {
+			b.get("/page")
+		}
+		for _, path := range []string{"by token", "by session"} {
+			response := b.get("/admin")
+			if response.StatusCode != test.want {
+				t.Errorf("role %s, %s: status %d, want %d", test.role, path, response.StatusCode, test.want)
+			}
+			if (response.received != nil) != (test.want == http.StatusOK) {
+				t.Errorf("role %s, %s: reached the application: %v", test.role, path, response.received != nil)
+			}
+			if test.want == http.StatusForbidden {
+				checkForbidden(t, response)
+			}
+			delete(b.cookies, tokenName)
+		}
+		if response := b.get("/page"); response.StatusCode != http.StatusOK {
+			t.Errorf("a route that requires nothing: status %d", response.StatusCode)
+		}
+	}
+}
+
+func checkForbidden(t *testing.T, response reply) {
+	t.Helper()
+	challenge := response.Header.Values("WWW-Authenticate")
+	want := `Bearer realm="shop", error="insufficient_scope", error_description="the user may not do this"`
+	if len(challenge) != 1 || challenge[0] != want {
+		t.Errorf("WWW-Authenticate: %q", challenge)
+	}
+	if got := response.Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control: %q", got)
+	}
+	if response.tokenSet() != "" {
+		t.Errorf("the refusal did this to the token cookie: %q", response.tokenSet())
+	}
+}
+
+// A pass lets requests go on as far as the requirement, and no further.
+func TestRequireWithoutIdentity(t *testing.T) {
+	for _, test := range []struct {
+		rules, path string
+		want        int
+		location    string
+	}{
+		{"unauthenticated pass", "/admin", http.StatusUnauthorized, ""},
+		{"", "/admin", http.StatusUnauthorized, ""},
+		{"unauthenticated redirect /login", "/admin", http.StatusFound, "/login"},
+		{"unauthenticated /admin* pass\nunauthenticated redirect /login?next={uri}", "/admin?a=b", http.StatusFound, "/login?next=%2Fadmin%3Fa%3Db"},
+		{"unauthenticated /admin* pass\nunauthenticated deny", "/admin", http.StatusUnauthorized, ""},
+		{"unauthenticated redirect /admin/login", "/admin/login", http.StatusUnauthorized, ""},
+		{"unauthenticated pass", "/page", http.StatusOK, ""},
+	} {
+		g := newTestGatewayWith(t, requireSite(test.rules))
+		b := g.browser()
+		b.cookies[tokenName] = "not.a.token"
+		response := b.get(test.path, "Accept: text/html")
+		if response.StatusCode != test.want || response.Header.Get("Location") != test.location {
+			t.Errorf("%q, %s: status %d to %q, want %d to %q", test.rules, test.path, response.StatusCode,
+				response.Header.Get("Location"), test.want, test.location)
+		}
+		if response.tokenSet() != "cleared" {
+			t.Errorf("%q, %s: the token cookie was %q, want it cleared once", test.rules, test.path, response.tokenSet())
+		}
+		if test.want == http.StatusUnauthorized && !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), `Bearer realm="shop"`) {
+			t.Errorf("%q, %s: WWW-Authenticate %q", test.rules, test.path, response.Header.Get("WWW-Authenticate"))
+		}
+		if test.want != http.StatusOK && (response.received != nil || response.Header.Get("Cache-Control") != "no-store") {
+			t.Errorf("%q, %s: reached the application: %v; Cache-Control %q", test.rules, test.path,
+				response.received != nil, response.Header.Get("Cache-Control"))
+		}
+	}
+}
+
+func TestRequireCouldNotTell(t *testing.T) {
+	g := newTestGatewayWith(t, requireSite("unauthenticated pass"))
+	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusInternalServerError)
+		return true
+	})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	response := b.get("/admin")
+	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		t.Errorf("status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
+	}
+}
+
+func TestRequireWithoutHandler(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		route /before* {
+			jwt_session_require role customer
+			jwt_session shop
+		}
+		route {
+			jwt_session_require role customer
+		}
+		respond ok`})
+	for _, path := range []string{"/", "/before"} {
+		if response := g.browser().get(path); response.StatusCode != http.StatusInternalServerError {
+			t.Errorf("%s: status %d, want 500", path, response.StatusCode)
+		}
+	}
+}
+
+// The identity that counts is the one that the services behind see: that of the handler met last.
+func TestRequireTakesTheLastIdentity(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		route {
+			jwt_session staff {
+				session_cookie staff
+				whoami /staff json user {
+					attribute role json role
+				}
+				unauthenticated pass
+			}
+			jwt_session shop {
+				whoami /whoami json user {
+					attribute role json role
+				}
+				unauthenticated pass
+			}
+			jwt_session_require role customer
+			reverse_proxy LEGACY
+		}`})
+	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/staff" {
+			_, _ = io.WriteString(w, `{"user": "root", "role": "customer"}`)
+			return true
+		}
+		return false
+	})
+	session := g.legacy.signIn("alice")
+	for line, want := range map[string]int{
+		"staff=abc":                     http.StatusUnauthorized,
+		"session=" + session:            http.StatusOK,
+		"staff=abc; session=" + session: http.StatusOK,
+	} {
+		response := g.browser().get("/page", "Cookie: "+line)
+		if response.StatusCode != want {
+			t.Errorf("%d cookies: status %d, want %d", strings.Count(line, "="), response.StatusCode, want)
+		}
+		if want == http.StatusOK && response.received.user(t) != "alice" {
+			t.Errorf("the application sees %q", response.received.user(t))
+		}
+	}
+}
+
+// A second handler of the realm brings its own rules for those who are not signed in.
+func TestRequireTakesTheRulesOfTheLastHandler(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		route {
+			jwt_session shop {
+				unauthenticated pass
+			}
+			jwt_session shop {
+				unauthenticated /admin pass
+				unauthenticated redirect /login
+			}
+			jwt_session_require role customer
+			respond ok
+		}`})
+	if response := g.browser().get("/admin", "Accept: text/html"); response.Header.Get("Location") != "/login" {
+		t.Errorf("status %d to %q, want the redirect", response.StatusCode, response.Header.Get("Location"))
+	}
+}
+
+// A preflight has no credentials, so that it can hold nothing; the request that it asks for is held to it all the same.
+func TestRequireLetsPreflightsPass(t *testing.T) {
+	g := newTestGatewayWith(t, requireSite(""))
+	lines := []string{"Origin: https://app.example", "Access-Control-Request-Method: POST"}
+	if response := g.browser().do(http.MethodOptions, "/admin", lines...); response.StatusCode != http.StatusOK {
+		t.Errorf("a preflight: status %d", response.StatusCode)
+	}
+	if response := g.browser().do(http.MethodOptions, "/admin", lines[0]); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("no preflight: status %d", response.StatusCode)
+	}
+}
+
+// The page that says who the user is stands behind the requirement that needs to know it.
+func TestRequireLetsWhoamiPass(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session shop {
+			whoami /whoami json user {
+				attribute role json role
+			}
+		}
+		jwt_session_require role customer
+		reverse_proxy LEGACY`})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	if response := b.get("/page"); response.StatusCode != http.StatusOK {
+		t.Errorf("status %d", response.StatusCode)
+	}
+}
+
+func TestRequireSaysWhatNobodyReads(t *testing.T) {
+	for attribute, want := range map[string]bool{"role": false, "rolle": true} {
+		g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(requireSite("").site, "role customer", attribute+" customer", 1)})
+		if got := strings.Contains(g.log(), "that no whoami reads"); got != want {
+			t.Errorf("%s: warned: %v", attribute, got)
+		}
+	}
+}
+
+func TestRequireInvalid(t *testing.T) {
+	for config, want := range map[string]string{
+		"jwt_session_require sub a":         "meaning of its own",
+		"jwt_session_require id alice":      "meaning of its own",
+		"jwt_session_require ro.le a":       "letters, digits",
+		"jwt_session_require role a b a":    "stands twice",
+		`jwt_session_require role ""`:       "is empty",
+		"jwt_session_require role {method}": "placeholders do not work",
+	} {
+		checkInvalid(t, validateSite(t, "", config), config, want)
+	}
+	for config, want := range map[string]string{
+		"jwt_session_require":                   "want jwt_session_require [<matcher>] <attribute> <value...>",
+		"jwt_session_require role":              "want at least one value",
+		"jwt_session_require role a {\n x y\n}": `unknown option "x"`,
+	} {
+		checkAdaptError(t, "http:// {\n"+config+"\n}", want)
+	}
+}

@@ -1,0 +1,276 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// responseUser is how the application names the user in a header of its responses. The zero value does not listen.
+type responseUser struct {
+	header string
+	// nobody holds the values that name nobody, and pattern says what user ids look like: as whoami has them.
+	nobody  []string
+	pattern whoami.Pattern
+}
+
+// prepareResponseUser checks the option.
+func (h *Handler) prepareResponseUser() error {
+	if h.ResponseUser == "" {
+		return nil
+	}
+	name := http.CanonicalHeaderKey(h.ResponseUser)
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("response_user %q: not a header name (RFC 9110 section 5.1)", h.ResponseUser)
+	}
+	folded := foldHeader(name)
+	if slices.Contains(forbiddenResponseHeaders, folded) || strings.HasPrefix(folded, "content-") {
+		return fmt.Errorf("response_user %s: this header has a meaning of its own, and it would be removed; choose another one", name)
+	}
+	h.responseUser = responseUser{header: name, nobody: defaultNobody}
+	if h.whoami != nil {
+		h.responseUser.nobody, h.responseUser.pattern = h.whoami.page.Nobody, h.whoami.page.Pattern
+	}
+	return nil
+}
+
+// forbiddenResponseHeaders can't name a user: browsers, caches and the server itself need them.
+var forbiddenResponseHeaders = []string{
+	"set-cookie", "cache-control", "age", "vary", "date", "expires", "etag", "last-modified", "location", "connection",
+	"upgrade", "transfer-encoding", "trailer", "www-authenticate", "retry-after",
+}
+
+// validateResponseUser says whether anybody can become known: where the header is the only source, a session is known
+// from the first answer on, so some request must go on before.
+func (h *Handler) validateResponseUser() error {
+	if h.ResponseUser == "" || h.Whoami != nil {
+		return nil
+	}
+	if slices.ContainsFunc(h.Unauthenticated, func(rule *UnauthenticatedRule) bool { return rule.Action == actionPass }) {
+		return nil
+	}
+	return fmt.Errorf("response_user %s: without whoami a session becomes known by an answer of the application, which no "+
+		"request reaches; let some go on (unauthenticated [<matcher>] pass), or add whoami", h.ResponseUser)
+}
+
+// naming is what a response says of its user. The zero value says nothing.
+type naming struct {
+	user   string
+	nobody bool
+}
+
+// hears says whether the naming leaves it possible that the response is of this user.
+func (n naming) allows(user string) bool { return !n.nobody && (n.user == "" || n.user == user) }
+
+// listening is what was known when the request went on.
+type listening struct {
+	question *ledger.Question // about the session that came; nil where none did
+	key      sessions.Key
+	since    time.Time
+}
+
+// listen begins to listen for who the response names. What ends the session from now on makes that void.
+func (v *visit) listen() {
+	if v.responseUser.header == "" || v.gateway == nil {
+		return
+	}
+	v.listening.since = v.now
+	if v.credential.Presence == validator.Present && !v.revoked {
+		v.listening.key = v.key()
+		v.listening.question = v.gateway.ledger.Ask(v.key())
+	}
+}
+
+// stopListening gives up what was not answered.
+func (v *visit) stopListening() {
+	if v.listening.question != nil {
+		v.listening.question.Withdraw()
+	}
+}
+
+// take removes the header from a response and returns what it says, unless the response may be another visitor's.
+func (u responseUser) take(status int, header http.Header, now time.Time) (naming, error) {
+	values := header[u.header]
+	if u.header == "" || len(values) == 0 {
+		return naming{}, nil
+	}
+	delete(header, u.header)
+	if mayBeAnothers(status, header, now) {
+		return naming{}, nil
+	}
+	user := trim(values[0])
+	for _, other := range values[1:] {
+		if trim(other) != user {
+			return naming{}, errors.New("it names two users")
+		}
+	}
+	switch {
+	case user == "" || slices.Contains(u.nobody, user):
+		return naming{nobody: true}, nil
+	case !u.pattern.Match(user):
+		return naming{}, errors.New("what it names can't be a user id")
+	}
+	return naming{user: user}, nil
+}
+
+// takeNaming removes the header from the response and returns what it says.
+func (v *visit) takeNaming(status int, header http.Header) naming {
+	named, err := v.responseUser.take(status, header, v.now)
+	if err != nil {
+		v.warn("the application's response_user header is ignored", zap.String("header", v.responseUser.header), zap.Error(err))
+	}
+	return named
+}
+
+// hear settles what the response says of its user: it is about the session cookies that the browser has after it.
+func (v *visit) hear(named naming, header http.Header) {
+	if named == (naming{}) {
+		v.stopListening()
+		return
+	}
+	if v.gateway == nil {
+		return
+	}
+	cookies, _ := cookiesAfter(v.sessionCookies, v.cookies, header, v.revoked, v.now)
+	credential := v.sessionCookies.Read(cookies)
+	if credential.Presence != validator.Present {
+		return
+	}
+	key := sessions.Key{Realm: v.realm, Hash: credential.Hash}
+	question := v.listening.question
+	if question != nil && v.gateway.ledger.Revoked(v.listening.key) {
+		return // what the application saw was revoked meanwhile, and the new id may go on from it
+	}
+	if question == nil || key != v.listening.key {
+		question = v.gateway.ledger.AskSince(key, v.listening.since)
+		defer question.Withdraw()
+	}
+	switch {
+	case named.nobody:
+		v.hearNobody(question)
+	case !v.isFresh(named.user, credential):
+		v.hearUser(question, named.user, cookies, credential)
+	}
+}
+
+// isFresh says whether the session is known as the user's, from so short a time ago that nothing is to be written.
+func (v *visit) isFresh(user string, credential validator.SessionCredential) bool {
+	of, _ := v.lineage()
+	switch {
+	case of.User != user || v.who.user != user || !credential.Hash.Equal(v.credential.Hash) || v.ended:
+		return false
+	case v.record.User != "":
+		return v.record.Source == sessions.Added ||
+			v.now.Sub(v.record.Confirmed) < time.Duration(v.TokenLifetime-v.RenewBefore)
+	default:
+		return !v.isDue()
+	}
+}
+
+// hearNobody ends the session that came, where somebody was known in it.
+func (v *visit) hearNobody(question *ledger.Question) {
+	if v.who.user == "" || v.ended {
+		return
+	}
+	err := question.Nobody(v.background(), 0)
+	if errors.Is(err, ledger.ErrOvertaken) || errors.Is(err, ledger.ErrRevoked) {
+		return
+	}
+	if v.end(); err != nil {
+		v.warn("keeping the end of a session that a response told of", zap.Error(err))
+	}
+	v.tokenCookie = validator.ClearToken
+}
+
+// hearUser learns or confirms the session, and lets the response bring a token for it.
+func (v *visit) hearUser(
+	question *ledger.Question, user string, cookies validator.Cookies, credential validator.SessionCredential,
+) {
+	identity := ledger.Identity{User: user}
+	if v.who.user == user && credential.Hash.Equal(v.credential.Hash) {
+		identity.Attributes = v.who.attributes // the header says nothing of them
+	}
+	lifetimes := ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)}
+	session, err := question.Identified(v.background(), identity, lifetimes)
+	switch {
+	case errors.Is(err, ledger.ErrOvertaken), errors.Is(err, ledger.ErrRevoked):
+		return
+	case err != nil:
+		v.warn("learning a session that a response names the user of", zap.Error(err))
+		return
+	}
+	v.cookies, v.credential, v.record = cookies, credential, session
+	v.ended, v.movesToken, v.learned = false, false, true
+	switch {
+	case v.mode == validator.Stateful || v.token.State == validator.TokenForeign:
+	case v.isOutsideShare():
+		v.tokenCookie = validator.ClearToken
+	case v.isCurrent(session, time.Duration(v.TokenLifetime), v.now):
+		v.useTokenCookie(validator.ReplaceToken)
+	case v.tokenCookie == validator.ReplaceToken: // whoami is to tell more first
+		v.tokenCookie = validator.ClearToken
+	}
+}
+
+// withoutResponseUser returns a writer that keeps the header from the client, in interim responses too.
+func (h *Handler) withoutResponseUser(w http.ResponseWriter) http.ResponseWriter {
+	if h.responseUser.header == "" {
+		return w
+	}
+	return &headerRemover{
+		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, header: h.responseUser.header,
+	}
+}
+
+// headerRemover removes a header whenever a response, or an interim one, goes out.
+type headerRemover struct {
+	*caddyhttp.ResponseWriterWrapper
+
+	header string
+}
+
+func (w *headerRemover) remove() { delete(w.Header(), w.header) }
+
+// WriteHeader removes the header first.
+func (w *headerRemover) WriteHeader(status int) {
+	w.remove()
+	w.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write removes the header first.
+func (w *headerRemover) Write(p []byte) (int, error) {
+	w.remove()
+	return w.ResponseWriterWrapper.Write(p)
+}
+
+// ReadFrom removes the header first.
+func (w *headerRemover) ReadFrom(r io.Reader) (int64, error) {
+	w.remove()
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError removes the header first.
+func (w *headerRemover) FlushError() error {
+	w.remove()
+	//nolint:bodyclose // no body: this is the server's side
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Interface guards.
+var (
+	_ http.ResponseWriter = (*headerRemover)(nil)
+	_ io.ReaderFrom       = (*headerRemover)(nil)
+)

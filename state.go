@@ -1,0 +1,312 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+func init() {
+	caddy.RegisterModule(new(State))
+}
+
+// State keeps a piece of the application's state in the browser, such as a shopping cart: JSON, signed by the gateway. It
+// stands behind a `jwt_session` handler, and takes realm and user from the last one.
+//
+// The application receives the JSON in a request header, and changes it by a response header. The cookie between is a JWT
+// that pages can read and only the gateway can write. It counts in its realm and under its name alone; one that was signed
+// for a user counts for him alone, one that was signed while nobody was signed in also for the user who signs in then. A
+// cookie that is missing, altered, expired or another's reaches the application as no header at all: an empty cart, no error.
+//
+// A state is no secret, and an old one can be put back as long as it has not expired. It is not set by responses with an
+// error, by those that a shared cache may store, nor while it can't be told who is signed in; the one before stays.
+//
+// A route without a `jwt_session` handler before this one answers 500.
+type State struct {
+	// The name of the cookie. Pages read it, so it is not `HttpOnly`. Required.
+	Cookie string `json:"cookie,omitempty"`
+
+	// The request header that brings the application the JSON. Those of clients are removed, in every spelling that a
+	// server could take for it. Required.
+	RequestHeader string `json:"request_header,omitempty"`
+
+	// The response header by which the application sends new JSON: one object, which must have no member with the name of
+	// a claim. It is removed from the response. Required.
+	ResponseHeader string `json:"response_header,omitempty"`
+
+	// How long a state lasts after the application sent it. Whole seconds. Default: `1h`.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
+
+	app      *App
+	logger   *zap.Logger
+	incoming identityHeaders // what is removed from requests
+	warnings warnings
+}
+
+const defaultStateMaxAge = caddy.Duration(time.Hour)
+
+// CaddyModule returns the Caddy module information.
+func (*State) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.jwt_session_state",
+		New: func() caddy.Module { return new(State) },
+	}
+}
+
+// Provision sets the default and makes the state known to the app.
+func (s *State) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
+	setDefault(&s.MaxAge, defaultStateMaxAge)
+	s.incoming = identityHeaders{folded: []string{foldHeader(s.RequestHeader)}}
+	app, err := ctx.App("jwt_session")
+	if err != nil {
+		return err
+	}
+	s.app = app.(*App)
+	s.app.states = append(s.app.states, s)
+	return nil
+}
+
+// Validate checks the finished configuration.
+func (s *State) Validate() error {
+	if err := s.validate(); err != nil {
+		return fmt.Errorf("jwt_session_state %s: %w", s.Cookie, err)
+	}
+	return s.app.checkStates()
+}
+
+func (s *State) validate() error {
+	if err := s.validateCookie(); err != nil {
+		return err
+	}
+	for _, header := range []struct{ option, name string }{
+		{"request_header", s.RequestHeader}, {"response_header", s.ResponseHeader},
+	} {
+		if header.name == "" {
+			return fmt.Errorf("%s: which header?", header.option)
+		}
+		if err := checkOwnHeader(header.name); err != nil {
+			return fmt.Errorf("%s %w", header.option, err)
+		}
+	}
+	if folded := foldHeader(s.ResponseHeader); slices.Contains(forbiddenStateHeaders, folded) ||
+		strings.HasPrefix(folded, "access-control-") {
+		return fmt.Errorf("response_header %s: this header has a meaning of its own; choose another name", s.ResponseHeader)
+	}
+	if age := time.Duration(s.MaxAge); age <= 0 || age%time.Second != 0 {
+		return fmt.Errorf("max_age %s: want whole seconds, at least one", age)
+	} else if age > longestCookie {
+		return fmt.Errorf("max_age %s: browsers keep a cookie for 400 days at most", age)
+	} else if every := s.app.rotateEvery(); every > 0 && age/every > maxOldKeys {
+		return fmt.Errorf("max_age %s: with rotate_every %s that would keep more than %d keys; rotate less often",
+			age, every, maxOldKeys)
+	}
+	return nil
+}
+
+const (
+	// longestCookie is how long browsers keep a cookie at most (RFC 6265bis section 5.5).
+	longestCookie = 400 * 24 * time.Hour
+
+	// maxOldKeys is how many keys may be kept because states that they signed still count.
+	maxOldKeys = 1000
+)
+
+// rotateEvery is how long a key of the gateway's own signs, and 0 where the configuration gives the keys.
+func (a *App) rotateEvery() time.Duration {
+	if a.keys != nil || a.KeyRotation == nil {
+		return 0
+	}
+	return time.Duration(a.KeyRotation.RotateEvery)
+}
+
+// forbiddenStateHeaders have a meaning of their own on the way to the client, besides those that have one on the way
+// upstream.
+var forbiddenStateHeaders = []string{
+	"age", "allow", "alt-svc", "cache-control", "cdn-cache-control", "date", "etag", "expires", "last-modified", "link",
+	"location", "pragma", "refresh", "retry-after", "server", "strict-transport-security", "surrogate-control", "vary",
+	"www-authenticate",
+}
+
+func (s *State) validateCookie() error {
+	if err := s.cookie("", true).Valid(); err != nil {
+		return fmt.Errorf("checking the name of the cookie: %w", err)
+	}
+	lower := strings.ToLower(s.Cookie)
+	if strings.HasPrefix(lower, "__http-") || strings.HasPrefix(lower, "__host-http-") {
+		return errors.New("pages read the cookie, and browsers take one with this prefix only if they can't")
+	}
+	return nil
+}
+
+// longestVerified is how long anything that was signed counts: a key that signs no more verifies for as long.
+func (a *App) longestVerified() time.Duration {
+	longest := a.longest
+	for _, state := range a.states {
+		longest = max(longest, time.Duration(state.MaxAge))
+	}
+	return longest
+}
+
+// checkStates looks for names that one of the states and one of the handlers share. Whichever is provisioned later finds
+// what there is to find.
+func (a *App) checkStates() error {
+	for _, state := range a.states {
+		for _, handler := range a.handlers {
+			switch {
+			case handler.sessionCookies.Match(state.Cookie):
+				return fmt.Errorf("jwt_session_state %s: that is a session_cookie of realm %s; choose another name", state.Cookie, handler.Realm)
+			case handler.isTokenCookie(state.Cookie):
+				return fmt.Errorf("jwt_session_state %s: that is the token_cookie of realm %s; choose another name", state.Cookie, handler.Realm)
+			case handler.identity.owns(state.RequestHeader):
+				return fmt.Errorf("jwt_session_state %s: request_header %s: that is an identity_header of realm %s; choose another name",
+					state.Cookie, state.RequestHeader, handler.Realm)
+			}
+		}
+	}
+	return nil
+}
+
+var errStateWithoutHandler = errors.New("jwt_session_state: there is no jwt_session before it in this route")
+
+// ServeHTTP hands the state to the application, and takes the new one from its response.
+func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	journey := journeyOf(r)
+	s.incoming.strip(r)
+	setLines(r.Header, "Cookie", validator.DropCookies(r.Header["Cookie"], func(name string) bool { return name == s.Cookie }))
+	switch {
+	case whoami.IsSubrequest(r.Context()):
+		return next.ServeHTTP(w, r)
+	case journey.last == nil && !journey.preflight:
+		return caddyhttp.Error(http.StatusInternalServerError, errStateWithoutHandler)
+	}
+	visit := journey.last
+	if !journey.preflight {
+		if object, ok := s.read(visit, journey.visit(visit.realm).cookies); ok {
+			r.Header.Set(s.RequestHeader, object)
+		}
+	}
+	response := &stateWriter{header: s.ResponseHeader}
+	response.responseWriter = newResponseWriter(w, func(status int) {
+		if object, ok := s.take(w.Header()); ok && !journey.preflight {
+			s.settle(status, w.Header(), visit, object)
+		}
+	})
+	err := next.ServeHTTP(response, r)
+	if err != nil {
+		w.Header().Del(s.ResponseHeader) // the response will be none of the application's
+		return err
+	}
+	response.begin(http.StatusOK)
+	return nil
+}
+
+// read returns the state that came with the request, if it counts.
+func (s *State) read(v *visit, cookies validator.Cookies) (string, bool) {
+	if v.gateway == nil {
+		return "", false
+	}
+	object, reason := s.verify(v, validator.ReadToken(cookies, s.Cookie))
+	if reason == validator.TokenUnknownKey && v.gateway.rereadKeys(v.request.Context()) {
+		object, reason = s.verify(v, validator.ReadToken(cookies, s.Cookie)) // another gateway may have changed the keys
+	}
+	if check := s.logger.Check(zap.DebugLevel, "state passed over"); check != nil && reason != "" && reason != validator.NoCredentials {
+		check.Write(zap.String("realm", v.realm), zap.String("cookie", s.Cookie), zap.String("reason", string(reason)))
+	}
+	return object, reason == ""
+}
+
+func (s *State) verify(v *visit, token validator.TokenCredential) (string, validator.Reason) {
+	return v.gateway.keys.Current().ReadState(s.binding(v), token, time.Duration(s.MaxAge), v.now)
+}
+
+func (s *State) binding(v *visit) validator.StateBinding {
+	return validator.StateBinding{Realm: v.realm, Cookie: s.Cookie, User: v.who.user}
+}
+
+// take takes the application's new state from its response, if there is one.
+func (s *State) take(header http.Header) (string, bool) {
+	lines := header.Values(s.ResponseHeader)
+	header.Del(s.ResponseHeader)
+	if len(lines) > 1 {
+		s.warn("the application sent several states in one response; none is set")
+	}
+	return strings.Join(lines, ""), len(lines) == 1
+}
+
+// settle sets the cookie with the application's new state.
+func (s *State) settle(status int, header http.Header, v *visit, object string) {
+	now := v.app.now()
+	switch {
+	case v.gateway == nil || v.undetermined:
+		s.warn("a new state is not set, since it can't be told who is signed in")
+		return
+	case !mayCarryCookie(status, header, now):
+		s.warn("a new state is not set: the response is an error, or a shared cache may store it", zap.Int("status", status))
+		return
+	case setsCookie(header, s.Cookie):
+		s.warn("a new state is not set: the application sets a cookie of its name itself")
+		return
+	}
+	token, err := v.gateway.keys.Current().SignState(s.binding(v), object, time.Duration(s.MaxAge), now)
+	if err != nil {
+		s.warn("the application sent a state that can't be set", zap.Error(err))
+		return
+	}
+	line := s.cookie(token, v.secure).String()
+	if len(line) > maxSetCookie {
+		s.warn("a new state is too large for a cookie; the one before stays",
+			zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie))
+		return
+	}
+	header.Add("Set-Cookie", line)
+	keepPrivate(header)
+}
+
+// cookie returns the cookie that holds a state. Names with a prefix go with Secure alone (RFC 6265bis section 4.1.3).
+func (s *State) cookie(value string, secure bool) *http.Cookie {
+	lower := strings.ToLower(s.Cookie)
+	return &http.Cookie{
+		Name: s.Cookie, Value: value, Path: "/", MaxAge: int(time.Duration(s.MaxAge) / time.Second), SameSite: http.SameSiteLaxMode,
+		Secure: secure || strings.HasPrefix(lower, "__host-") || strings.HasPrefix(lower, "__secure-"),
+	}
+}
+
+// warn writes a warning about this state, the same one once a minute at most.
+func (s *State) warn(message string, fields ...zap.Field) {
+	if s.warnings.due(message, s.app.now()) {
+		s.logger.Warn(message, append(fields, zap.String("cookie", s.Cookie))...)
+	}
+}
+
+// stateWriter keeps the application's state out of interim responses, too.
+type stateWriter struct {
+	*responseWriter
+
+	header string
+}
+
+// WriteHeader begins the response, if it is the final one.
+func (w *stateWriter) WriteHeader(status int) {
+	if !isFinal(status) {
+		w.Header().Del(w.header)
+	}
+	w.responseWriter.WriteHeader(status)
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*State)(nil)
+	_ caddy.Validator             = (*State)(nil)
+	_ caddyhttp.MiddlewareHandler = (*State)(nil)
+)

@@ -1,0 +1,150 @@
+package validator
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// maxForeignToken is the length of the longest token of a provider that is looked at.
+const maxForeignToken = 16 << 10
+
+// maxNesting is how deep the claims of a provider may nest.
+const maxNesting = 8
+
+// foreignClaims are the claims of a provider's token by name, as they were written. They are read from a payload whose
+// signature was verified.
+type foreignClaims map[string]jsontext.Value
+
+// readForeignClaims reads a payload. Duplicate names and deep nesting are refused at any place of it.
+func readForeignClaims(payload []byte) (foreignClaims, bool) {
+	claims := make(foreignClaims)
+	err := readObject(payload, func(name string, decoder *jsontext.Decoder) error {
+		value, err := decoder.ReadValue()
+		if err != nil || nesting(value) >= maxNesting {
+			return errStrictJSON
+		}
+		claims[name] = slices.Clone(value)
+		return nil
+	})
+	return claims, err == nil
+}
+
+// nesting returns how deep a JSON value nests: 0 for one that is no object or array.
+func nesting(value jsontext.Value) int {
+	depth, deepest, inText := 0, 0, false
+	for i := 0; i < len(value); i++ {
+		switch char := value[i]; {
+		case inText && char == '\\':
+			i++
+		case char == '"':
+			inText = !inText
+		case inText:
+		case char == '{' || char == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case char == '}' || char == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+// text returns a claim that is a string. One that is missing is empty.
+func (c foreignClaims) text(name string) (string, bool) {
+	value, ok := c[name]
+	if !ok {
+		return "", true
+	}
+	if value.Kind() != '"' {
+		return "", false
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	return string(text), err == nil
+}
+
+// texts returns a claim that is a string or an array of strings, as aud is (RFC 7519 section 4.1.3).
+func (c foreignClaims) texts(name string) ([]string, bool) {
+	value, ok := c[name]
+	if !ok {
+		return nil, true
+	}
+	var attribute sessions.Attribute
+	if value.Kind() != '"' && value.Kind() != '[' || attribute.UnmarshalJSON(value) != nil {
+		return nil, false
+	}
+	return attribute.Texts(), true
+}
+
+// seconds returns a NumericDate that is a whole number. One that is missing is 0.
+func (c foreignClaims) seconds(name string) (int64, bool) {
+	value, ok := c[name]
+	if !ok {
+		return 0, true
+	}
+	seconds, err := strconv.ParseInt(string(value), 10, 64)
+	return seconds, err == nil && seconds > 0 && seconds <= MaxSeconds
+}
+
+// attribute returns a claim as an attribute. What can be none, such as an object, is nothing.
+func (c foreignClaims) attribute(name string) sessions.Attribute {
+	var attribute sessions.Attribute
+	if value, ok := c[name]; !ok || attribute.UnmarshalJSON(value) != nil {
+		return sessions.Attribute{}
+	}
+	return attribute
+}
+
+// user returns a claim as a user id: a string, or a whole number as it is written.
+func (c foreignClaims) user(name string) (string, bool) {
+	value := c[name]
+	if value.Kind() == '0' {
+		_, err := strconv.ParseInt(string(value), 10, 64)
+		return string(value), err == nil
+	}
+	user, ok := c.text(name)
+	return user, ok && IsUserID(user)
+}
+
+// times are when a token counts.
+type times struct{ issuedAt, notBefore, expires, authTime int64 }
+
+// times returns the times of the token, and false where one of them is of no use; exp must be there.
+func (c foreignClaims) times() (times, bool) {
+	var read times
+	for name, into := range map[string]*int64{
+		"iat": &read.issuedAt, "nbf": &read.notBefore, "exp": &read.expires, "auth_time": &read.authTime,
+	} {
+		var ok bool
+		if *into, ok = c.seconds(name); !ok {
+			return times{}, false
+		}
+	}
+	return read, read.expires > read.issuedAt
+}
+
+// check says whether a token counts now, by clocks that may differ by the leeway.
+func (t times) check(now time.Time, leeway time.Duration) Reason {
+	earliest, latest := now.Add(-leeway).Unix(), now.Add(leeway).Unix()
+	switch {
+	case earliest >= t.expires:
+		return TokenExpired
+	case t.issuedAt > latest || t.notBefore > latest || t.authTime > latest:
+		return TokenNotYetValid
+	default:
+		return ""
+	}
+}
+
+// since returns the second from which a user's revocation does not reach the token: when the user signed in, or, where
+// the token doesn't say that, when it was issued. It is 0, so before everything, where it says neither.
+func (t times) since() int64 {
+	if t.authTime > 0 {
+		return t.authTime
+	}
+	return t.issuedAt
+}

@@ -1,0 +1,42 @@
+package validator
+
+import (
+	"errors"
+	"time"
+)
+
+// Move returns a token in place of a usable one whose session the application has given another id, which the credential
+// is. It says the same, is as old, ends at the same second and is bound to the new id: the session is no more confirmed
+// than it was, by the measure of any route.
+func (m Minter) Move(claims *Claims, credential SessionCredential, now time.Time) (string, error) {
+	if claims == nil {
+		return "", errors.New("minting token: there is none to move")
+	}
+	return m.replace(claims, credential, claims.issuedAt, claims.expires, now)
+}
+
+// MoveRenewed does the same and lets the token begin and end as [Minter.Renew] would.
+func (m Minter) MoveRenewed(
+	claims *Claims, credential SessionCredential, maxAge time.Duration, now time.Time,
+) (string, error) {
+	if claims == nil {
+		return "", errors.New("minting token: there is none to move")
+	}
+	return m.replace(claims, credential, now.Unix(), m.renewed(claims, maxAge, now), now)
+}
+
+func (m Minter) replace(
+	claims *Claims, credential SessionCredential, issued, expires int64, now time.Time,
+) (string, error) {
+	key, ok := m.Keys.signing()
+	if !ok {
+		return "", errors.New("minting token: there is no key")
+	}
+	if credential.Presence != Present {
+		return "", errors.New("minting token: there is no session id to bind it to")
+	}
+	return m.mint(key, minted{
+		user: claims.subject, realm: claims.realm, bound: bindingOf(credential.raw()), authTime: claims.authTime,
+		attributes: claims.attributes, expires: expires, issued: issued,
+	}, now)
+}

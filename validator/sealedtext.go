@@ -1,0 +1,67 @@
+package validator
+
+import (
+	"crypto/cipher"
+	"encoding/base64"
+	"errors"
+	"strings"
+)
+
+// errSealed is all that is said of a sealed text that does not open.
+var errSealed = errors.New("not sealed by a key of ours, or not for this purpose")
+
+// maxSealed is the length of the longest sealed text that is looked at.
+const maxSealed = 4096
+
+// Seal encrypts a text that the gateway gives away and wants back unread and unchanged: with AES-256-GCM, under a key of
+// its own for the purpose, derived from the key that signs. The result is the key id and the sealed text, both safe in a
+// cookie.
+func (s *KeySet) Seal(purpose string, text []byte) (string, error) {
+	key, ok := s.signing()
+	if !ok {
+		return "", errors.New("sealing: there is no key")
+	}
+	sealing, err := key.sealingFor(purpose)
+	if err != nil {
+		return "", err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(key.id)) + "." + encode(sealing.Seal(nil, nil, text, nil)), nil
+}
+
+// Open returns what was sealed for the purpose by a key that is in the set. The text is nil beside an error.
+func (s *KeySet) Open(purpose, sealed string) ([]byte, error) {
+	first, second, ok := strings.Cut(sealed, ".")
+	if !ok || len(sealed) > maxSealed || s == nil || !onlyBase64(first) || !onlyBase64(second) {
+		return nil, errSealed
+	}
+	id, errID := strictBase64.DecodeString(first)
+	content, errContent := strictBase64.DecodeString(second)
+	if errID != nil || errContent != nil {
+		return nil, errSealed
+	}
+	for _, key := range s.keys {
+		if key.id != string(id) {
+			continue
+		}
+		sealing, err := key.sealingFor(purpose)
+		if err != nil {
+			return nil, err
+		}
+		text, err := sealing.Open(nil, nil, content, nil)
+		if err != nil {
+			return nil, errSealed
+		}
+		return text, nil
+	}
+	return nil, errSealed
+}
+
+// sealingFor returns the key for one purpose.
+func (k Key) sealingFor(purpose string) (cipher.AEAD, error) {
+	block, err := k.deriveAES("jwt_session " + purpose)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
