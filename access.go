@@ -16,6 +16,7 @@ type access struct {
 	validator.Access
 
 	attributes sessions.Attributes // of a usable token
+	tokenID    string
 	source     identitySource
 	expires    int64
 	fromHeader bool // it came in a header: such a client is given no cookie
@@ -96,7 +97,8 @@ func (v *visit) accessFrom(one *Issuer) access {
 	return access{
 		Access:     validator.Access{State: validator.AccessUsable, User: token.User()},
 		attributes: token.Attributes(), fromHeader: one.From.Cookie == "", expires: token.Expires(),
-		source: identitySource{token: one.URL + " " + token.TokenID(), authTime: token.Since()},
+		tokenID: token.TokenID(),
+		source:  identitySource{token: one.URL + " " + token.TokenID(), authTime: token.Since()},
 	}
 }
 
@@ -155,7 +157,7 @@ func (v *visit) accessCredential(place *TokenPlace) validator.TokenCredential {
 	case place.Header != "":
 		return validator.TokenOfHeader(v.request.Header[place.Header])
 	default:
-		return validator.TokenOfBearer(journeyOf(v.request).authorization)
+		return validator.TokenOfBearer(v.app.journeyOf(v.request).authorization)
 	}
 }
 

@@ -56,6 +56,7 @@ type App struct {
 	events    *caddyevents.App
 	keys      []validator.Key // as configured; nil: the gateway's own
 	handlers  []*Handler
+	combines  bool // some handler has its token in the session cookie
 	callbacks []*Callback
 	states    []*State
 	requires  []*Require
@@ -174,6 +175,7 @@ func (a *App) register(h *Handler) error {
 		}
 	}
 	a.handlers = append(a.handlers, h)
+	a.combines = a.combines || h.TokenInSessionCookie != nil
 	a.longest = max(a.longest, time.Duration(h.TokenLifetime))
 	return nil
 }

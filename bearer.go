@@ -26,7 +26,7 @@ func (v *visit) takeBearer() {
 	if !v.AcceptBearer || v.gateway == nil {
 		return
 	}
-	sent := journeyOf(v.request).authorization
+	sent := v.app.journeyOf(v.request).authorization
 	bearer, kept := v.gateway.verifier.ReadBearer(sent)
 	if bearer.Presence == validator.Absent && slices.ContainsFunc(sent, validator.NamesKey) &&
 		v.gateway.rereadKeys(v.request.Context()) {
@@ -69,7 +69,7 @@ func (v *visit) weighBearer(cookie validator.TokenCredential) {
 
 // mayBeBearer says whether a token of ours may be in Authorization, where the keys are not there to tell.
 func (v *visit) mayBeBearer() bool {
-	return v.AcceptBearer && slices.ContainsFunc(journeyOf(v.request).authorization, func(line string) bool {
+	return v.AcceptBearer && slices.ContainsFunc(v.app.journeyOf(v.request).authorization, func(line string) bool {
 		_, isBearer := validator.CutBearer(line)
 		return isBearer
 	})

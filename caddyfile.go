@@ -133,6 +133,12 @@ func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //			same_site lax|strict|none
 //			secure    auto|always|never
 //		}
+//		token_in_session_cookie {
+//			path      <path>
+//			domain    <domain>
+//			same_site lax|strict|none
+//			max_age   <duration>
+//		}
 //		token_lifetime  <duration>
 //		renew_before    <duration>
 //		token_issuer    <issuer>
@@ -152,6 +158,7 @@ func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
 //		csrf            [<trusted_origin...>]
+//		keep_streams
 //	}
 //
 // attribute, forget_on, issuer, identity_header and unauthenticated may be repeated, everything else stands once.
@@ -172,12 +179,13 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // The options that there are, for errors.
 const (
 	handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, token_cookie, " +
-		"token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, issuer, " +
-		"identity_header, unauthenticated, restore_session, csrf"
+		"token_in_session_cookie, token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, forward_token, issuer, " +
+		"identity_header, unauthenticated, restore_session, csrf, keep_streams"
 	whoamiOptions      = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
 	stateOptions       = "request_header, response_header, max_age"
 	issuerOptions      = "audience, jwks_url, from, user_claim, attribute, refresh_min, stale_max, leeway"
 	tokenCookieOptions = "domain, path, same_site, secure"
+	combinedOptions    = "path, domain, same_site, max_age"
 )
 
 // handlerParser reads the options of one directive.
@@ -209,6 +217,8 @@ func (p handlerParser) option(name string) error {
 		return p.forgetOn()
 	case "token_cookie":
 		return p.tokenCookie()
+	case "token_in_session_cookie":
+		return p.tokenInSessionCookie()
 	case "token_lifetime":
 		return p.duration(&handler.TokenLifetime)
 	case "renew_before":
@@ -232,6 +242,9 @@ func (p handlerParser) option(name string) error {
 	case "csrf":
 		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
 		return nil
+	case "keep_streams":
+		handler.KeepStreams = true
+		return p.end()
 	}
 	return errUnknownOption
 }
@@ -433,6 +446,27 @@ func (p handlerParser) forwardToken() error {
 		}
 	}
 	return p.end()
+}
+
+func (p handlerParser) tokenInSessionCookie() error {
+	cookie := new(TokenInSessionCookie)
+	p.handler.TokenInSessionCookie = cookie
+	if err := p.end(); err != nil {
+		return err
+	}
+	return p.block("token_in_session_cookie", combinedOptions, func(name string) error {
+		switch name {
+		case "path":
+			return p.text(&cookie.Path)
+		case "domain":
+			return p.text(&cookie.Domain)
+		case "same_site":
+			return p.text(&cookie.SameSite)
+		case "max_age":
+			return p.duration(&cookie.MaxAge)
+		}
+		return errUnknownOption
+	})
 }
 
 func (p handlerParser) identityHeader() error {

@@ -135,6 +135,7 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 		callbackOptions: callbackWith, issuerOptions: issuerWith,
 		stateOptions:       func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
+		combinedOptions:    func(option string) string { return handlerWith("token_in_session_cookie {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
 			if !words[option] {
@@ -224,6 +225,14 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("token_cookie {\ndomain\n}"), "domain: want a value"},
 		{handlerWith("token_cookie {\nsecure auto\nsecure auto\n}"), "secure stands twice"},
 		{handlerWith("token_cookie\ntoken_cookie"), "token_cookie stands twice"},
+		{handlerWith("token_in_session_cookie session"), `unexpected argument "session"`},
+		{handlerWith("token_in_session_cookie\ntoken_in_session_cookie"), "token_in_session_cookie stands twice"},
+		{handlerWith("token_in_session_cookie {\nsecure always\n}"), `token_in_session_cookie: unknown option "secure"; want one of path, domain, same_site, max_age`},
+		{handlerWith("token_in_session_cookie {\npath / /\n}"), `unexpected argument "/"`},
+		{handlerWith("token_in_session_cookie {\npath /\npath /\n}"), "path stands twice"},
+		{handlerWith("token_in_session_cookie {\nmax_age 0\n}"), "max_age 0: want a duration above 0"},
+		{handlerWith("keep_streams on"), `unexpected argument "on"`},
+		{handlerWith("keep_streams\nkeep_streams"), "keep_streams stands twice"},
 		{handlerWith("identity_header"), "want identity_header off | <name> [<attribute>]"},
 		{handlerWith("identity_header a b c"), "want identity_header off | <name> [<attribute>]"},
 		{handlerWith("identity_header off\nidentity_header off"), "identity_header off stands twice"},
@@ -243,7 +252,6 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("forward_token a b"), `unexpected argument "b"`},
 		{handlerWith(`forward_token ""`), "the audience is empty"},
 		{handlerWith("forward_token\nforward_token a"), "forward_token stands twice"},
-		{handlerWith("keep_streams"), `unknown option "keep_streams"`},
 		{handlerWith("issuer"), "want issuer <url>"},
 		{handlerWith("issuer https://id.example b"), `unexpected argument "b"`},
 		{issuerWith("audience"), "audience: want at least one value"},
@@ -259,7 +267,6 @@ func TestCaddyfileErrors(t *testing.T) {
 		{callbackWith("scope"), "scope: want at least one value"},
 		{callbackWith("token x"), `jwt_session_callback: unknown option "token"; want one of issuer, client_id`},
 		{callbackWith("start /a\nstart /b"), "start stands twice"},
-		{handlerWith("token_in_session_cookie"), `unknown option "token_in_session_cookie"`},
 	} {
 		checkAdaptError(t, "http:// {\n"+test.directive+"\n}", test.want)
 	}

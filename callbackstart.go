@@ -55,7 +55,7 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable(w, err)
 	}
-	cookies, err := validator.ScanCookies(r.Header["Cookie"])
+	cookies, err := validator.ScanCookies(c.app.journeyOf(r).cookies)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}

@@ -6,17 +6,20 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // journey is what the handlers of this module that one request meets know of each other: what the client sent, and what
 // was decided for each realm. A request is decided once for a realm.
 type journey struct {
-	cookies       []string      // the Cookie lines as the client sent them
-	authorization []string      // the Authorization lines likewise
-	latest        *visit        // of those that were begun so far, each of which knows the one before it
-	last          *visit        // of the handler that the request met last; nil: none, or none that decides
-	placeholders  []placeholder // of attributes, that were set for the identity
-	preflight     bool          // the request goes on undecided, and bare of all that could decide it
+	cookies       []string          // the Cookie lines as the client sent them, without what combined cookies carried
+	carried       validator.Cookies // the tokens that came in combined cookies
+	authorization []string          // the Authorization lines as the client sent them
+	latest        *visit            // of those that were begun so far, each of which knows the one before it
+	last          *visit            // of the handler that the request met last; nil: none, or none that decides
+	placeholders  []placeholder     // of attributes, that were set for the identity
+	preflight     bool              // the request goes on undecided, and bare of all that could decide it
 
 	// What nearly every request does with, so that it is one piece of memory.
 	line  [1]string
@@ -26,12 +29,14 @@ type journey struct {
 // journeyVar is where a request's variables hold its journey.
 const journeyVar = "jwt_session.journey"
 
-// journeyOf returns the journey of a request, which begins with the first handler that it meets.
-func journeyOf(r *http.Request) *journey {
+// journeyOf returns the journey of a request, which begins with the first handler that it meets. From then on combined
+// cookies have the application's form in the request: they are split once, since a session id may look combined itself.
+func (a *App) journeyOf(r *http.Request) *journey {
 	if existing, ok := caddyhttp.GetVar(r.Context(), journeyVar).(*journey); ok {
 		return existing
 	}
 	begun := new(journey)
+	begun.carried = a.splitCookies(r)
 	begun.cookies = append(begun.line[:0], r.Header["Cookie"]...)
 	begun.authorization = slices.Clone(r.Header["Authorization"])
 	caddyhttp.SetVar(r.Context(), journeyVar, begun)

@@ -80,6 +80,10 @@ type Handler struct {
 	// The cookie that carries our token.
 	TokenCookie *TokenCookie `json:"token_cookie,omitempty"`
 
+	// Put the token into the application's session cookie instead, beside the session id. There must be one session cookie
+	// with a fixed name, and all handlers of the realm must say the same.
+	TokenInSessionCookie *TokenInSessionCookie `json:"token_in_session_cookie,omitempty"`
+
 	// How long an answer of the application is good: a token ends at most this long after its session was last confirmed,
 	// and on the session path an older answer is asked for again. Whole seconds. Default: `1m`; with `stateless`, where no
 	// answer is asked for, the `session_idle_timeout`.
@@ -115,6 +119,9 @@ type Handler struct {
 	// Refuse unsafe requests and WebSocket handshakes that pages of other origins make.
 	CSRF *CrossSite `json:"csrf,omitempty"`
 
+	// Leave WebSockets and event streams open when the session that they were opened with is ended or revoked.
+	KeepStreams bool `json:"keep_streams,omitempty"`
+
 	app            *App
 	logger         *zap.Logger
 	realm          realm
@@ -148,6 +155,9 @@ const (
 // Provision sets the defaults and prepares what requests need. It opens and creates nothing.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	if err := h.prepareCombined(); err != nil {
+		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
+	}
 	h.setDefaults()
 	if err := h.prepare(ctx); err != nil {
 		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
@@ -320,6 +330,9 @@ func (h *Handler) validate() error {
 	}
 	if err := h.TokenCookie.validate(example); err != nil {
 		return fmt.Errorf("token_cookie: %w", err)
+	}
+	if err := h.validateCombined(); err != nil {
+		return err
 	}
 	return validateRules(h.Unauthenticated)
 }

@@ -19,8 +19,8 @@ import (
 
 // Every Caddyfile in the README is one that Caddy accepts, and every option is explained there.
 func TestReadmeCaddyfiles(t *testing.T) {
-	t.Setenv("OPS_PASSWORD_HASH", "$2a$14$9nUV5OhC.Gyqyh/9ND2MKuVY/aPJ2FzxUT4eJ1Uo5QXzCXJzdV3rS")
 	t.Setenv("OIDC_SECRET", "secret")
+	t.Setenv("OPS_PASSWORD_HASH", "$2a$14$9nUV5OhC.Gyqyh/9ND2MKuVY/aPJ2FzxUT4eJ1Uo5QXzCXJzdV3rS")
 	t.Setenv("JWT_SESSION_SECRET", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	text, err := os.ReadFile("README.md")
 	if err != nil {
@@ -51,7 +51,9 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range []string{handlerOptions, whoamiOptions, tokenCookieOptions, stateOptions, globalOptions, issuerOptions, callbackOptions} {
+	for _, names := range []string{
+		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, stateOptions, globalOptions, issuerOptions, callbackOptions,
+	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {
 				t.Errorf("the README does not explain %s", name)

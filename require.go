@@ -37,6 +37,7 @@ type Require struct {
 	// text, such as an OAuth scope. Required.
 	Values []string `json:"values,omitempty"`
 
+	app    *App
 	logger *zap.Logger
 }
 
@@ -55,7 +56,8 @@ func (q *Require) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	app.(*App).requires = append(app.(*App).requires, q)
+	q.app = app.(*App)
+	q.app.requires = append(q.app.requires, q)
 	return nil
 }
 
@@ -90,7 +92,7 @@ var (
 
 // ServeHTTP passes on what may pass.
 func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	journey := journeyOf(r)
+	journey := q.app.journeyOf(r)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		return next.ServeHTTP(w, r) // our own question: who it is about is not known before it is answered

@@ -271,7 +271,7 @@ func TestRequireLetsWhoamiPass(t *testing.T) {
 func TestRequireSaysWhatNobodyReads(t *testing.T) {
 	for attribute, want := range map[string]bool{"role": false, "rolle": true} {
 		g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(requireSite("").site, "role customer", attribute+" customer", 1)})
-		if got := strings.Contains(g.log(), "that no whoami reads"); got != want {
+		if got := strings.Contains(g.log(), "that no whoami and no issuer reads"); got != want {
 			t.Errorf("%s: warned: %v", attribute, got)
 		}
 	}

@@ -1,8 +1,12 @@
 package jwtsession
 
 import (
+	"bufio"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -13,9 +17,14 @@ import (
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	before func(status int)
-	begun  bool
+	before   func(status int)
+	begun    bool
+	isCut    atomic.Bool             // nothing more is to be written
+	hijacked func(net.Conn) net.Conn // what becomes of a connection that is taken over; nil: it stays as it is
 }
+
+// errCut is returned to whoever goes on writing to a response that was cut.
+var errCut = errors.New("the response was cut: its session is over")
 
 func newResponseWriter(w http.ResponseWriter, before func(status int)) *responseWriter {
 	response := new(responseWriter)
@@ -49,24 +58,44 @@ func (w *responseWriter) WriteHeader(status int) {
 // Write begins the response if nothing has.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
+	if w.isCut.Load() {
+		return 0, errCut
+	}
 	return w.ResponseWriterWrapper.Write(p)
 }
 
 // ReadFrom begins the response if nothing has.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.begin(http.StatusOK)
+	if w.isCut.Load() {
+		return 0, errCut
+	}
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError begins the response if nothing has.
 func (w *responseWriter) FlushError() error {
 	w.begin(http.StatusOK)
+	if w.isCut.Load() {
+		return errCut
+	}
 	//nolint:bodyclose // no body: this is the server's side
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
+// Hijack takes the connection over.
+func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	//nolint:bodyclose // no body: this is the server's side
+	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil && w.hijacked != nil {
+		conn = w.hijacked(conn)
+	}
+	return conn, buffered, err
+}
+
 // Interface guards.
 var (
+	_ http.Hijacker       = (*responseWriter)(nil)
 	_ http.ResponseWriter = (*responseWriter)(nil)
 	_ io.ReaderFrom       = (*responseWriter)(nil)
 )

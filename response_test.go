@@ -211,3 +211,22 @@ func TestResponseWriterHeaderIsTheOneSent(t *testing.T) {
 		t.Errorf("sent were %v", header)
 	}
 }
+
+// Whoever goes on writing to a response that was cut is told, whichever way he writes.
+func TestResponseWriterThatWasCut(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	response := newResponseWriter(recorder, func(int) {})
+	_, _ = io.WriteString(response, "before")
+	response.isCut.Store(true)
+	_, errWrite := io.WriteString(response, "after")
+	_, errReadFrom := response.ReadFrom(strings.NewReader("after"))
+	errFlush := http.NewResponseController(response).Flush()
+	for _, err := range []error{errWrite, errReadFrom, errFlush} {
+		if !errors.Is(err, errCut) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if recorder.Body.String() != "before" || recorder.Flushed {
+		t.Errorf("got %q, flushed %t", recorder.Body, recorder.Flushed)
+	}
+}

@@ -299,6 +299,24 @@ func TestResponseUserKeepsAttributes(t *testing.T) {
 	}
 }
 
+// A confirmation by header takes nothing away that whoami told.
+func TestResponseThatConfirmsKeepsAttributes(t *testing.T) {
+	g := newNamingGateway(t, "stateful", askingToo+` {
+		attribute role json role
+	}
+	identity_header OurApp-User-ID
+	identity_header X-Role role`)
+	b := g.signedIn()
+	for range 5 { // each response confirms the session for another minute, so that nobody is asked again
+		response := b.get("/members")
+		g.expectRolling(response, "alice", "session", "", 1)
+		if role := response.received.Header.Get("X-Role"); role != "customer" {
+			t.Errorf("role %q", role)
+		}
+		g.clock.advance(40 * time.Second)
+	}
+}
+
 func TestResponseUserInOtherModes(t *testing.T) {
 	for mode, want := range map[string][3]string{ // the sign-in's token cookie, then who speaks, then the token cookie
 		"stateful":  {"", "session", ""},

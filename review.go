@@ -4,10 +4,13 @@ import (
 	"slices"
 
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // reviewHandlers says at start what is allowed, but seldom meant.
 func (a *App) reviewHandlers() {
+	a.reviewTokenCookies()
 	first := make(map[string]*Handler)
 	for _, handler := range a.handlers {
 		if handler.Whoami == nil && handler.ResponseUser == "" {
@@ -20,7 +23,7 @@ func (a *App) reviewHandlers() {
 			continue
 		}
 		if what := other.difference(handler); what != "" {
-			a.logger.Warn("handlers of one realm differ, so that they take one another's sessions for others",
+			a.logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
 				zap.String("realm", handler.Realm), zap.String("option", what))
 		}
 	}
@@ -44,11 +47,47 @@ func (a *App) reviewForwarding() {
 // reviewRequires names attributes that are required and that nobody reads: a slip of the pen there keeps everybody out.
 func (a *App) reviewRequires() {
 	for _, require := range a.requires {
-		if !slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.whoami.reads(require.Attribute) }) {
-			a.logger.Warn("jwt_session_require names an attribute that no whoami reads: only sessions added through the "+
+		if !slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.learns(require.Attribute) }) {
+			a.logger.Warn("jwt_session_require names an attribute that no whoami and no issuer reads: only sessions added through the "+
 				"admin API can have it", zap.String("attribute", require.Attribute))
 		}
 	}
+}
+
+// learns says whether the application or an identity provider tells this attribute.
+func (h *Handler) learns(attribute string) bool {
+	return h.whoami.reads(attribute) || slices.ContainsFunc(h.Issuers, func(one *Issuer) bool {
+		_, tells := one.Attributes[attribute]
+		return tells
+	})
+}
+
+// reviewTokenCookies says where two realms have one name for their tokens' cookies. On one site each would find the
+// other's token there, and leave it alone; on two that share no cookies it does no harm.
+func (a *App) reviewTokenCookies() {
+	for i, handler := range a.handlers {
+		for _, other := range a.handlers[:i] {
+			if handler.Realm != other.Realm && handler.sharesTokenCookie(other) {
+				a.logger.Warn("two realms have one token_cookie; if they are on one site, only one of them gets tokens",
+					zap.String("realm", handler.Realm), zap.String("other_realm", other.Realm))
+				return
+			}
+		}
+	}
+}
+
+// sharesTokenCookie says whether tokens of both handlers can be in one cookie.
+func (h *Handler) sharesTokenCookie(other *Handler) bool {
+	if h.TokenInSessionCookie != nil || other.TokenInSessionCookie != nil {
+		return h.TokenInSessionCookie != nil && other.TokenInSessionCookie != nil && h.SessionCookies[0] == other.SessionCookies[0]
+	}
+	own, others := h.realm.example(), other.realm.example()
+	for _, name := range []string{h.TokenCookie.plainName(own), h.TokenCookie.secureName(own)} {
+		if name == other.TokenCookie.plainName(others) || name == other.TokenCookie.secureName(others) {
+			return true
+		}
+	}
+	return false
 }
 
 // difference names an option that handlers of one realm should have in common and these two don't.
@@ -64,6 +103,8 @@ func (h *Handler) difference(other *Handler) string {
 		return "token_lifetime"
 	case h.TokenEncrypt != other.TokenEncrypt:
 		return "token_encrypt"
+	case h.mode != validator.Stateful && other.mode != validator.Stateful && *h.TokenCookie != *other.TokenCookie:
+		return "token_cookie"
 	case h.Whoami.configured() != other.Whoami.configured():
 		return "whoami"
 	default:

@@ -17,7 +17,7 @@ import (
 // serve is the way of every request: strip, decide, then pass on or refuse.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	journey := journeyOf(r) // before anything is taken from the request
+	journey := h.app.journeyOf(r) // before anything is taken from the request
 	h.identity.strip(r)
 	journey.clearPlaceholders(repl)
 	switch {
@@ -163,7 +163,7 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	if who.user != "" {
 		v.identity.set(v.request, who)
-		journeyOf(v.request).setPlaceholders(v.repl, who)
+		v.app.journeyOf(v.request).setPlaceholders(v.repl, who)
 	}
 	v.who = who
 	v.forward()
@@ -172,14 +172,23 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.beforeApplication()
 	v.listen()
 	defer v.stopListening()
+	v.prepareStream()
 	client := v.withoutResponseUser(w)
-	v.response.wrap(client, func(status int) { v.settle(status, client.Header()) })
+	v.response.wrap(client, func(status int) {
+		v.settle(status, client.Header())
+		v.watchStream(client, status)
+	})
+	if v.stream != nil {
+		v.response.hijacked = v.hijacked
+	}
 	defer func() {
+		v.endStream()
 		if !v.response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)
 		}
 	}()
 	err := v.next.ServeHTTP(&v.response, v.request)
+	v.abortIfCut()
 	if err == nil {
 		v.response.begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
@@ -276,8 +285,8 @@ func (v *visit) unavailable(w http.ResponseWriter) error {
 // clearOnRefusal clears the token on an answer of our own, which no cache may store.
 func (v *visit) clearOnRefusal(header http.Header) {
 	header.Set("Cache-Control", "no-store")
-	if v.mayClear() {
-		header.Add("Set-Cookie", v.TokenCookie.clear(v.realm, v.secure))
+	if line := v.clearLine(); line != "" {
+		header.Add("Set-Cookie", line)
 	}
 	v.clearRevoked(header)
 }

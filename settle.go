@@ -56,7 +56,11 @@ func (v *visit) settle(status int, header http.Header) {
 	}
 	v.sawSet(header)
 	v.hear(named, header)
-	if !mayCarryCookie(status, header, v.now) {
+	mayCarry := mayCarryCookie(status, header, v.now)
+	if v.combined != nil {
+		v.combineWithApplication(header, mayCarry)
+	}
+	if !mayCarry {
 		return // a later response will do
 	}
 	if v.clearRevoked(header) {
@@ -73,6 +77,9 @@ func (v *visit) settle(status int, header http.Header) {
 
 // isSetByApplication says whether the application sets a cookie of the token's name itself. Then it has the last word.
 func (v *visit) isSetByApplication(header http.Header) bool {
+	if v.combined != nil {
+		return setsCookie(header, v.combined.name)
+	}
 	return setsCookie(header, v.TokenCookie.name(v.realm, v.secure))
 }
 
@@ -87,8 +94,16 @@ func (v *visit) tokenCookieLine() string {
 	default:
 		return ""
 	}
-	if !v.mayClear() {
+	return v.clearLine()
+}
+
+// clearLine returns the Set-Cookie line that takes the token from the browser, if there is one to take.
+func (v *visit) clearLine() string {
+	switch {
+	case !v.mayClear():
 		return ""
+	case v.combined != nil:
+		return v.uncombineLine()
 	}
 	return v.TokenCookie.clear(v.realm, v.secure)
 }
@@ -105,6 +120,24 @@ func (v *visit) mayClear() bool {
 
 // mint returns the Set-Cookie line with a new token for the session, or nothing where there can be none.
 func (v *visit) mint() string {
+	token := v.mintToken()
+	if token == "" {
+		return ""
+	}
+	var line string
+	if v.combined != nil {
+		line = v.fitting(v.combineLine(token))
+	} else {
+		line = v.fitting(v.TokenCookie.set(v.realm, token, v.maxAge(), v.secure))
+	}
+	if line != "" {
+		v.countIssued(len(token))
+	}
+	return line
+}
+
+// mintToken returns a new token for the session, or nothing where there can be none.
+func (v *visit) mintToken() string {
 	minter := validator.Minter{
 		Keys: v.gateway.keys.Current(), Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
 		Encrypt: v.TokenEncrypt,
@@ -116,15 +149,18 @@ func (v *visit) mint() string {
 		}
 		return ""
 	}
-	line := v.TokenCookie.set(v.realm, token, v.maxAge(), v.secure)
-	if len(line) > maxSetCookie {
-		v.warn("a token is too large for a cookie, so its user stays on the session path",
-			zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie),
-			zap.String("largest_attribute", largestAttribute(v.record.Attributes)))
-		return ""
+	return token
+}
+
+// fitting returns the Set-Cookie line, or nothing where browsers would not keep it.
+func (v *visit) fitting(line string) string {
+	if len(line) <= maxSetCookie {
+		return line
 	}
-	v.countIssued(len(token))
-	return line
+	v.warn("a token is too large for a cookie, so its user stays on the session path",
+		zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie),
+		zap.String("largest_attribute", largestAttribute(v.record.Attributes)))
+	return ""
 }
 
 // mintWith mints for the session that was looked up, or, where tokens count alone, in the place of the token that came.
@@ -180,8 +216,7 @@ func (v *visit) clearRevoked(header http.Header) bool {
 		if !v.sessionCookies.Match(sent.Name) || setsCookie(header, sent.Name) {
 			continue
 		}
-		cookie := http.Cookie{Name: sent.Name, Path: "/", MaxAge: -1, Secure: v.secure, HttpOnly: true}
-		if line := cookie.String(); line != "" {
+		if line := v.deleteSessionLine(sent.Name); line != "" {
 			header.Add("Set-Cookie", line)
 			cleared = true
 		}

@@ -181,7 +181,7 @@ var errStateWithoutHandler = errors.New("jwt_session_state: there is no jwt_sess
 
 // ServeHTTP hands the state to the application, and takes the new one from its response.
 func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	journey := journeyOf(r)
+	journey := s.app.journeyOf(r)
 	s.incoming.strip(r)
 	setLines(r.Header, "Cookie", validator.DropCookies(r.Header["Cookie"], func(name string) bool { return name == s.Cookie }))
 	switch {

@@ -52,7 +52,7 @@ func (s *Strip) Provision(ctx caddy.Context) error {
 
 // ServeHTTP strips the request and passes it on.
 func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	journeyOf(r) // a handler behind this one still reads what the client sent
+	s.app.journeyOf(r) // a handler behind this one still reads what the client sent
 	s.identity.strip(r)
 	for _, handler := range s.app.handlers {
 		handler.identity.strip(r)

@@ -81,7 +81,8 @@ func (a *App) cookieConflict(h *Handler) *Handler {
 	for _, other := range a.handlers {
 		for _, pair := range [][2]*Handler{{h, other}, {other, h}} {
 			cookie, example := pair[1].TokenCookie, pair[1].realm.example()
-			if pair[0].sessionCookies.Match(cookie.plainName(example)) || pair[0].sessionCookies.Match(cookie.secureName(example)) {
+			if pair[0].sessionCookies.Match(cookie.plainName(example)) || pair[0].sessionCookies.Match(cookie.secureName(example)) ||
+				slices.ContainsFunc(pair[0].SessionCookies, pair[1].isTokenCookie) {
 				return pair[1]
 			}
 		}
@@ -156,16 +157,24 @@ func (c *TokenCookie) validate(realm string) error {
 
 // validatePrefix checks a configured name's prefix, which browsers compare in any case of letters.
 func (c *TokenCookie) validatePrefix() error {
-	lower := strings.ToLower(c.Name)
-	isHost := strings.HasPrefix(lower, "__host-") || strings.HasPrefix(lower, "__host-http-")
-	isSecure := isHost || strings.HasPrefix(lower, "__secure-") || strings.HasPrefix(lower, "__http-")
-	if isSecure && c.Secure != "always" {
+	isHost := strings.HasPrefix(strings.ToLower(c.Name), "__host-")
+	if prefixNeedsSecure(c.Name) && c.Secure != "always" {
 		return fmt.Errorf("the name %q: browsers take a cookie with this prefix only with `secure always`", c.Name)
 	}
 	if isHost && (c.Path != "/" || c.Domain != "") {
 		return fmt.Errorf("the name %q: browsers take a cookie with this prefix only with the path / and without a domain", c.Name)
 	}
 	return nil
+}
+
+// prefixNeedsSecure says whether browsers take a cookie of this name only as a secure one.
+func prefixNeedsSecure(name string) bool {
+	for _, prefix := range []string{"__host-", "__secure-", "__http-"} {
+		if strings.HasPrefix(strings.ToLower(name), prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // setsCookie says whether a response sets or clears a cookie of the name.

@@ -30,6 +30,7 @@ type visit struct {
 	secure  bool // whether the response is a secure one for the browser
 
 	cookies    validator.Cookies // as the client sent them
+	combined   *combinedVisit    // nil: the token has a cookie of its own
 	credential validator.SessionCredential
 	tokenSent  bool // whether a token cookie of this realm came, of whatever worth
 	bearer     validator.TokenCredential
@@ -38,6 +39,7 @@ type visit struct {
 
 	record      sessions.Session      // the active session, where one was looked up
 	tokenCookie validator.TokenCookie // what becomes of it
+	stream      *stream               // nil where there is none
 	release     func()                // gives back the claim to mint; nil: this request has none
 	forget      bool                  // the request matches forget_on
 	ended       bool                  // its session was ended on the way
@@ -71,6 +73,7 @@ func (h *Handler) newVisit(
 		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
 	}
 	h.app.hideTokens(r)
+	v.joinCarried(journey)
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err
 	}
@@ -115,14 +118,15 @@ func (v *visit) readToken() {
 	if v.mode == validator.Stateful {
 		return
 	}
-	credential := validator.ReadToken(v.cookies, v.TokenCookie.name(v.realm, v.secure))
+	credential := v.readTokenCookie()
 	v.tokenSent = credential.Presence != validator.Absent
 	if v.gateway == nil {
 		return
 	}
 	v.token = v.verify(credential)
+	v.yieldCombined()
 	if v.token.State == validator.TokenForeign {
-		v.warn("a token of another realm is in this realm's token cookie; give one of them another token_cookie name")
+		v.warn("a token of another realm is where this realm's would be; give one of them another token_cookie")
 	}
 	v.weighBearer(credential)
 	v.reason = v.token.Reason

@@ -28,6 +28,9 @@ type List struct {
 	pendingLock sync.RWMutex
 	pending     map[Subject]Entry
 
+	// changed is called with the subject of each entry that has come into force, or hits more than before.
+	changed func(Subject)
+
 	// writing is held shared while entries are appended and exclusively while others are removed, so that no entry that
 	// was appended for the subject of one that has expired or was lifted is removed in its place, nor one that was lifted
 	// appended again.
@@ -37,7 +40,7 @@ type List struct {
 // Open returns the list with every entry of the journal that has not expired. A list that could not be filled is none:
 // the journal's error is returned.
 func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, error) {
-	list := &List{journal: journal, now: now, pending: make(map[Subject]Entry)}
+	list := &List{journal: journal, now: now, pending: make(map[Subject]Entry), changed: func(Subject) {}}
 	err := journal.Load(ctx, now(), func(entry Entry) error {
 		list.part(entry.Subject).merge(entry, &list.counts)
 		return nil
@@ -46,6 +49,19 @@ func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, er
 		return nil, fmt.Errorf("loading blacklist: %w", err)
 	}
 	return list, nil
+}
+
+// OnChange has a function called with the subject of each entry that comes into force from now on, or that hits more than
+// before, once it does. It must not wait for anything, nor change the list. There is one; set it before the list is shared.
+func (l *List) OnChange(changed func(Subject)) { l.changed = changed }
+
+// putInForce takes an entry in and says so. It returns what is in force for its subject now, and whether that is new.
+func (l *List) putInForce(entry Entry) (Entry, bool) {
+	merged, changed := l.part(entry.Subject).merge(entry, &l.counts)
+	if changed {
+		l.changed(entry.Subject)
+	}
+	return merged, changed
 }
 
 // part is where entries are: a shard, or what is asked for so often that it has no lock.
@@ -131,7 +147,7 @@ func (l *List) Revoke(ctx context.Context, entries ...Entry) error {
 		return fmt.Errorf("writing revocation: %w", err)
 	}
 	for _, entry := range entries {
-		l.part(entry.Subject).merge(entry, &l.counts)
+		l.putInForce(entry)
 	}
 	return nil
 }
@@ -148,7 +164,7 @@ func (l *List) Enforce(entry Entry) {
 	// Under one lock, so that no end is ever seen in force while it is neither durable nor pending.
 	l.pendingLock.Lock()
 	defer l.pendingLock.Unlock()
-	if merged, changed := l.part(entry.Subject).merge(entry, &l.counts); changed {
+	if merged, changed := l.putInForce(entry); changed {
 		l.pending[entry.Subject] = merged
 	}
 }

@@ -17,6 +17,10 @@ func SubjectsOf(jti string, key sessions.Key, user string) Subjects {
 	return Subjects{token: blacklist.TokenID(jti), user: blacklist.RevokedUser(key.Realm, user), key: key}
 }
 
+// SubjectsOfSession returns the subjects of a session of the user that no token stands for. No token has an empty id, so
+// nothing that is about one token is about it.
+func SubjectsOfSession(key sessions.Key, user string) Subjects { return SubjectsOf("", key, user) }
+
 // Cause says what a token is dead by. The zero value is no cause.
 type Cause uint8
 

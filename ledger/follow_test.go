@@ -72,6 +72,9 @@ func TestFollowTwice(t *testing.T) {
 	if left.AuthTime != session.AuthTime || right.AuthTime != session.AuthTime || !f.isActive(one) {
 		t.Errorf("%+v and %+v", left, right)
 	}
+	if page, err := f.List(ctx, sessions.Query{Realm: "shop", User: "ann", Limit: 9}); err != nil || len(page.Sessions) != 3 {
+		t.Errorf("%d ids are listed, %v", len(page.Sessions), err)
+	}
 	if again := f.followed(left, one); !equal(again, sessions.Session{
 		Key: one, User: "ann", Source: sessions.Learned, AuthTime: start.Unix(), Seen: start, Confirmed: start,
 		Ends: start.Add(lives.MaxAge), Expires: start.Add(lives.Idle), Rolling: true,

@@ -51,6 +51,7 @@ type Ledger struct {
 	moments   *moments
 	trails    *trails
 	claims    *claims
+	watches   *watches
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
@@ -76,10 +77,13 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 		storage: storage, store: storage.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
 		nobodies: newNobodies(), sightings: newSightings(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
-		stop: stop, stopped: make(chan struct{}),
+		watches: newWatches(),
+		stop:    stop, stopped: make(chan struct{}),
 	}
 	ledger.KeepRevocations(DefaultRevocationLife)
+	list.OnChange(ledger.watches.tell)
 	go ledger.keepHouse(background)
+	go ledger.keepWatch(background)
 	return ledger, nil
 }
 

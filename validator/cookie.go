@@ -30,11 +30,7 @@ type Cookies []Cookie
 // since the application behind may read what we did not (RFC 6265 section 5.2 is as lenient). A segment without an
 // equals sign has no name and is passed over.
 func ScanCookies(lines []string) (Cookies, error) {
-	pairs, size := 0, 0
-	for _, line := range lines {
-		pairs += 1 + strings.Count(line, ";")
-		size += len(line)
-	}
+	pairs, size := measureCookies(lines)
 	if size > MaxCookieBytes || pairs > MaxCookiePairs {
 		return nil, ErrTooManyCookies
 	}
@@ -47,6 +43,15 @@ func ScanCookies(lines []string) (Cookies, error) {
 		}
 	}
 	return cookies, nil
+}
+
+// measureCookies returns how many pairs the lines can hold, and how many bytes they have.
+func measureCookies(lines []string) (pairs, size int) {
+	for _, line := range lines {
+		pairs += 1 + strings.Count(line, ";")
+		size += len(line)
+	}
+	return pairs, size
 }
 
 // DropCookies returns the Cookie lines without the pairs whose name drop says yes to. All others stay byte for byte and

@@ -1,0 +1,635 @@
+package jwtsession
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// combinedGateway is a gateway whose token is in the session cookie.
+func combinedGateway(t *testing.T, directive string) *testGateway {
+	t.Helper()
+	return newTestGateway(t, "token_in_session_cookie {\npath /\n}\n"+directive)
+}
+
+// sent returns the session cookie as the application received it.
+func (r *received) sent(t *testing.T) string {
+	t.Helper()
+	if r == nil {
+		t.Fatal("the request did not reach the application")
+	}
+	return strings.Join(r.Header["Cookie"], " | ")
+}
+
+// combined says what the browser has in its cookie now.
+func (b *browser) combined() (id, token string) { return validator.SplitCombined(b.cookies["session"]) }
+
+func (b *browser) wantCookie(what, id string, token bool) {
+	b.Helper()
+	gotID, gotToken := b.combined()
+	if gotID != id || (gotToken != "") != token {
+		b.Errorf("%s: the browser has %q with a token: %t; want %q, %t", what, gotID, gotToken != "", id, token)
+	}
+}
+
+func sessionLines(header http.Header) []string {
+	return slices.DeleteFunc(slices.Clone(header["Set-Cookie"]), func(line string) bool {
+		return !strings.HasPrefix(line, "session=")
+	})
+}
+
+// One cookie: sign-in, a token, the token path, renewal, sign-out. The application sees its own cookie throughout.
+func TestCombinedVisit(t *testing.T) {
+	g := combinedGateway(t, "unauthenticated pass")
+	b := g.browser()
+	b.get("/login?user=alice")
+	id := b.cookies["session"]
+	b.wantCookie("a new session goes out plain", id, false)
+
+	first := b.get("/page")
+	b.wantCookie("the first page brings a token", id, true)
+	if lines := sessionLines(first.Header); len(lines) != 1 || lines[0] != "session="+b.cookies["session"]+"; Path=/; HttpOnly; SameSite=Lax" {
+		t.Errorf("the token is set by %d lines, or with other attributes", len(lines))
+	}
+	if len(first.Header["Set-Cookie"]) != 1 || first.Header.Get("Cache-Control") != "private" || first.Header.Get("Vary") != "Cookie" {
+		t.Errorf("got the header %v", first.Header.Values("Vary"))
+	}
+	asked := g.legacy.questions()
+	for range 3 {
+		page := b.get("/page", "Cookie: a=1;session="+b.cookies["session"]+" ;b= sid=x&jwt=y")
+		if user, cookies := page.received.user(t), page.received.sent(t); user != "alice" || cookies != "a=1;session="+id+" ;b= sid=x&jwt=y" {
+			t.Errorf("the application sees %q as %q", cookies, user)
+		}
+		if len(page.Header["Set-Cookie"]) > 0 || page.Header.Get("Cache-Control") != "" {
+			t.Error("a page on the token path sets a cookie")
+		}
+	}
+	if g.legacy.questions() != asked {
+		t.Error("the token path asked the application")
+	}
+
+	_, before := b.combined()
+	g.clock.advance(40 * time.Second)
+	b.get("/page")
+	b.wantCookie("the token is renewed", id, true)
+	if _, after := b.combined(); after == before {
+		t.Error("the token was not replaced")
+	}
+
+	stolen := b.cookies["session"]
+	out := b.get("/logout")
+	if _, has := b.cookies["session"]; has || len(out.Header["Set-Cookie"]) != 1 {
+		t.Error("after the sign-out the browser has a session cookie")
+	}
+	b.cookies["session"] = stolen
+	if user := b.get("/page").received.user(t); user != "" {
+		t.Error("the cookie from before the sign-out still counts")
+	}
+	b.wantCookie("its token is cleared, its session id is left", id, false)
+	if log := g.log(); strings.Contains(log, id) || strings.Contains(log, before) {
+		t.Error("a session id or a token is in the log")
+	}
+}
+
+// What the application does to its own cookie happens to the browser's, and takes the token along only where the session
+// is the same.
+func TestCombinedFollowsTheApplication(t *testing.T) {
+	const attributes = "; Max-Age=3600; Path=/; SameSite=Strict; Priority=High"
+	for _, test := range []struct {
+		name  string
+		lines []string // of the application; ID is the session id that it has
+		write func(http.ResponseWriter)
+		want  []string // of the session cookie in the browser's response; TOKEN is a token
+	}{
+		{name: "repeats the value", lines: []string{"session=ID" + attributes}, want: []string{"session=sid=ID&jwt=TOKEN" + attributes + "; HttpOnly"}},
+		{name: "has it HttpOnly", lines: []string{"session=ID;path=/; httponly"}, want: []string{"session=sid=ID&jwt=TOKEN;path=/; httponly"}},
+		{name: "a new value", lines: []string{"session=new" + attributes}, want: []string{"session=new" + attributes}},
+		{name: "deletes it", lines: []string{"session=ID; Path=/; Max-Age=0"}, want: []string{"session=ID; Path=/; Max-Age=0"}},
+		{
+			name: "deletes it by date", lines: []string{"session=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/"},
+			want: []string{"session=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/"},
+		},
+		{name: "deletes and repeats", lines: []string{"session=; Path=/; Max-Age=0", "session=ID; Path=/"}, want: []string{"session=; Path=/; Max-Age=0", "session=ID; Path=/"}},
+		{name: "a new value that looks combined", lines: []string{"session=sid=a&jwt=b; Path=/"}, want: []string{"session=sid=sid=a&jwt=b&jwt=; Path=/; HttpOnly"}},
+		{
+			name: "repeats it where a shared cache may store it", lines: []string{"session=ID; Path=/"},
+			write: func(w http.ResponseWriter) { w.Header().Set("Cache-Control", "public, max-age=60") }, want: []string{"session=ID; Path=/"},
+		},
+		{
+			name: "repeats it on an error", lines: []string{"session=ID; Path=/"},
+			write: func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, want: []string{"session=ID; Path=/"},
+		},
+		{
+			name: "new, with another path", lines: []string{"session=new; Path=/app"},
+			want: []string{"session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", "session=new; Path=/app"},
+		},
+		{
+			name: "repeats it with another path", lines: []string{"session=ID; Path=/app"},
+			want: []string{"session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", "session=ID; Path=/app"},
+		},
+		{
+			name: "deletes it with a domain", lines: []string{"session=; Path=/; Domain=.shop.example; Max-Age=0"},
+			want: []string{"session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax", "session=; Path=/; Domain=.shop.example; Max-Age=0"},
+		},
+		{name: "another cookie", lines: []string{"Session=sid=ID&jwt=x; Path=/"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := combinedGateway(t, "unauthenticated pass")
+			b := g.browser()
+			id := g.legacy.signIn("alice")
+			b.cookies["session"] = id
+			b.get("/page")
+			_, token := b.combined()
+			g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+				for _, line := range test.lines {
+					w.Header().Add("Set-Cookie", strings.ReplaceAll(line, "ID", id))
+				}
+				if test.write != nil {
+					test.write(w)
+				}
+				return false
+			})
+			response := b.get("/page")
+			var want []string
+			for _, line := range test.want {
+				want = append(want, strings.NewReplacer("ID", id, "TOKEN", token).Replace(line))
+			}
+			got := sessionLines(response.Header)
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			carries := slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, "&jwt=ey") })
+			if carries != (response.Header.Get("Cache-Control") == "private") {
+				t.Errorf("Cache-Control: %s", response.Header.Get("Cache-Control"))
+			}
+			if response.received.user(t) != "alice" {
+				t.Error("the request was not alice's")
+			}
+		})
+	}
+}
+
+// An application that repeats its cookie with every answer gets each new token put into it.
+func TestCombinedMintsIntoARepeatedCookie(t *testing.T) {
+	g := combinedGateway(t, "")
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Set-Cookie", "session="+id+"; Path=/; Max-Age=600")
+		return false
+	})
+	for _, what := range []string{"minted", "renewed"} {
+		_, before := b.combined()
+		response := b.get("/page")
+		b.wantCookie(what, id, true)
+		if _, token := b.combined(); token == before {
+			t.Errorf("%s: it is the token from before", what)
+		}
+		if lines := sessionLines(response.Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; Path=/; Max-Age=600; HttpOnly") {
+			t.Errorf("%s: the application's attributes are not kept, or the cookie is set twice", what)
+		}
+		g.clock.advance(40 * time.Second)
+	}
+}
+
+// A change of what the gateway has in the cookie alone leaves the session id, with the configured attributes.
+func TestCombinedClearsTheTokenAlone(t *testing.T) {
+	g := newTestGateway(t, "token_in_session_cookie {\npath /app\ndomain shop.example\nsame_site strict\nmax_age 1h\n}\nforget_on /forget\nunauthenticated pass")
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	set := b.get("/page")
+	const attributes = "; Path=/app; Domain=shop.example; Max-Age=3600; HttpOnly; SameSite=Strict"
+	if got, want := sessionLines(set.Header), "session="+b.cookies["session"]+attributes; !slices.Equal(got, []string{want}) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	b.wantCookie("set", id, true)
+	cleared := b.get("/forget")
+	if got, want := sessionLines(cleared.Header), "session="+id+attributes; !slices.Equal(got, []string{want}) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if again := b.get("/page"); again.received.user(t) != "alice" {
+		t.Error("the session was not asked for anew")
+	}
+	b.wantCookie("set again", id, true)
+}
+
+// The operator's no takes the whole cookie from the browser, with its path and domain, and from the application.
+func TestCombinedRevocation(t *testing.T) {
+	g := newTestGateway(t, "token_in_session_cookie {\npath /app\n}\nunauthenticated /open pass")
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	b.get("/page")
+	if err := g.app.open.Load().ledger.RevokeSession(t.Context(), keyOf(g, id)); err != nil {
+		t.Fatal(err)
+	}
+	mine := b.cookies["session"]
+	for _, path := range []string{"/page", "/open"} {
+		b.cookies["session"] = mine
+		response := b.get(path)
+		if got := sessionLines(response.Header); !slices.Equal(got, []string{"session=; Path=/app; Max-Age=0; HttpOnly; SameSite=Lax"}) {
+			t.Errorf("%s: got %q", path, got)
+		}
+		if response.received != nil && len(response.received.Header["Cookie"]) > 0 {
+			t.Errorf("%s: the revoked session reached the application", path)
+		}
+	}
+}
+
+// Over TLS the cookie is a secure one, also where the application repeats it without saying so.
+func TestCombinedIsSecureOverTLS(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{tls: true, site: "jwt_session shop {\nwhoami /whoami json user\ntoken_in_session_cookie\n}\nreverse_proxy LEGACY"})
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	if lines := sessionLines(b.get("/page").Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; Path=/; HttpOnly; Secure; SameSite=Lax") {
+		t.Errorf("got %d lines, or not with these attributes", len(lines))
+	}
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Set-Cookie", "session="+id)
+		return false
+	})
+	if lines := sessionLines(b.get("/page").Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; HttpOnly; Secure") || !strings.Contains(lines[0], "&jwt=ey") {
+		t.Errorf("got %d lines, or not with these attributes", len(lines))
+	}
+	for name, want := range map[string]string{"__Host-id": "; Path=/; HttpOnly; Secure; SameSite=Lax", "__Secure-id": "; Path=/; HttpOnly; Secure; SameSite=Lax", "id": "; Path=/; HttpOnly; SameSite=Lax"} {
+		cookie := new(TokenInSessionCookie)
+		cookie.setDefaults()
+		if got := cookie.set(name, "a b", "x", false); got != name+"=sid=a b&jwt=x"+want {
+			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// A session id that looks combined stays what the application made it.
+func TestCombinedOddSessionIDs(t *testing.T) {
+	for _, id := range []string{"sid=a", "a&jwt=b", "sid=a&jwt=b", "sid=&jwt=", "sid=sid=a&jwt=b&jwt=c", `"q"`, "%26jwt%3D", "a b", "a,b"} {
+		g := combinedGateway(t, "unauthenticated pass")
+		g.legacy.set(id, "alice")
+		g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Cache-Control", "no-store")
+			if r.Header.Get("Cookie") == "session="+id {
+				_, _ = w.Write([]byte(`{"user": "alice"}`))
+			} else {
+				_, _ = w.Write([]byte(`{"user": null}`))
+			}
+			return true
+		})
+		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/start" {
+				w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
+			}
+			return false
+		})
+		b := g.browser()
+		keep := func(response reply) {
+			for _, line := range sessionLines(response.Header) {
+				b.cookies["session"] = readSetCookie(line).value // net/http would drop or change some of these
+			}
+		}
+		keep(b.get("/start"))
+		for range 2 {
+			response := b.get("/page")
+			keep(response)
+			if user, sent := response.received.user(t), response.received.sent(t); user != "alice" || sent != "session="+id {
+				t.Errorf("%q: the application sees %q as %q", id, sent, user)
+			}
+			b.wantCookie(id, id, true)
+		}
+		if g.legacy.questions() != 1 {
+			t.Errorf("%q: the application was asked %d times", id, g.legacy.questions())
+		}
+	}
+}
+
+// A cookie that would be too long stays plain, and the log names the attribute.
+func TestCombinedTooLong(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
+		whoami /whoami json user {
+			attribute small json role
+			attribute large json large
+		}
+		token_in_session_cookie
+	}
+	reverse_proxy LEGACY`})
+	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write([]byte(`{"user": "alice", "role": "customer", "large": "` + strings.Repeat("x", 3000) + `"}`))
+		return true
+	})
+	b := g.browser()
+	b.cookies["session"] = "abc"
+	for _, repeats := range []bool{false, true} {
+		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+			if repeats {
+				w.Header().Set("Set-Cookie", "session=abc; Path=/")
+			}
+			return false
+		})
+		if response := b.get("/page"); response.received.user(t) != "alice" || response.received.sent(t) != "session=abc" {
+			t.Error("the session path did not serve it")
+		}
+		b.wantCookie("too long", "abc", false)
+	}
+	if log := g.log(); !strings.Contains(log, `"largest_attribute":"large"`) {
+		t.Error("the log does not name the largest attribute")
+	}
+}
+
+// A late answer of another request must not bring the id of a session back that has ended meanwhile.
+func TestCombinedDoesNotBringBackAnEndedSession(t *testing.T) {
+	g := combinedGateway(t, "")
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	b.get("/page")
+	g.clock.advance(time.Hour) // the token has expired, so that it is to be replaced, or cleared where that can't be
+	g.legacy.respond(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/slow" {
+			b := g.browser()
+			b.cookies["session"] = id
+			b.get("/logout")
+		}
+		return false
+	})
+	if lines := sessionLines(b.get("/slow").Header); len(lines) > 0 {
+		t.Error("the ended session's id was set again")
+	}
+}
+
+// Two realms that have one session cookie: the first handler's token is in it, the second one leaves it alone, and each
+// says rightly who the user is.
+func TestCombinedOfTwoRealms(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `route {
+		jwt_session shop {
+			whoami /whoami json user
+			token_in_session_cookie
+			identity_header X-Shop-User
+		}
+		jwt_session blog {
+			whoami /whoami json user
+			token_in_session_cookie
+			identity_header X-Blog-User
+		}
+		reverse_proxy LEGACY
+	}`})
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	for i := range 3 {
+		response := b.get("/page")
+		header := response.received.Header
+		if header.Get("X-Shop-User") != "alice" || header.Get("X-Blog-User") != "alice" || response.received.sent(t) != "session="+id {
+			t.Errorf("request %d: the application does not see alice twice, with her own cookie", i)
+		}
+		if lines := sessionLines(response.Header); len(lines) != 1-min(i, 1) {
+			t.Errorf("request %d: the cookie is set %d times", i, len(lines))
+		}
+		b.wantCookie("both", id, true)
+	}
+	if g.legacy.questions() != 2 {
+		t.Errorf("the application was asked %d times", g.legacy.questions())
+	}
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
+		return false
+	})
+	b.cookies["session"] = id // no token any more
+	if lines := sessionLines(b.get("/page").Header); len(lines) != 1 {
+		t.Errorf("a repeated cookie is set %d times", len(lines))
+	}
+	b.wantCookie("repeated", id, true)
+	if _, token := b.combined(); g.claimsOf(token).Realm() != "shop" {
+		t.Error("the token is that of the second realm")
+	}
+	before := g.legacy.questions()
+	for range 2 {
+		if b.get("/page").received.Header.Get("X-Shop-User") != "alice" || g.legacy.questions() != before {
+			t.Error("the token does not count, or its being handed on is taken for a new session")
+		}
+		b.wantCookie("repeated", id, true)
+	}
+}
+
+// Of two tokens that differ none is chosen, not even to be handed on.
+func TestCombinedTokensThatDiffer(t *testing.T) {
+	g := combinedGateway(t, "mode stateful")
+	id := g.legacy.signIn("alice")
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
+		return false
+	})
+	first, second := g.mintFor("alice", id), g.mintFor("alice", id)
+	for cookies, want := range map[string]bool{
+		"session=sid=" + id + "&jwt=" + first + "; session=sid=" + id + "&jwt=" + second: false,
+		"session=sid=" + id + "&jwt=" + first + "; session=sid=" + id + "&jwt=" + first:  true,
+		"session=sid=" + id + "&jwt=" + first + "; session=" + id:                        true,
+	} {
+		b := g.browser()
+		if user := b.get("/page", "Cookie: "+cookies).received.user(t); user != "alice" {
+			t.Error("the session does not count")
+		}
+		b.wantCookie("handed on", id, want)
+	}
+}
+
+// Everything behind sees the plain cookie: services without the handler's own realm, and error routes.
+func TestCombinedIsSplitForAll(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `handle_errors {
+		jwt_session_strip
+		reverse_proxy LEGACY
+	}
+	route /error {
+		error 500
+	}
+	route /blog {
+		jwt_session blog {
+			session_cookie blogid
+			unauthenticated pass
+		}
+		reverse_proxy LEGACY
+	}
+	route {
+		jwt_session shop {
+			whoami /whoami json user
+			token_in_session_cookie
+		}
+		error /broken 502
+		reverse_proxy LEGACY
+	}`})
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	b.get("/page")
+	b.wantCookie("set", id, true)
+	for _, path := range []string{"/blog", "/error", "/broken"} {
+		if sent := b.get(path).received.sent(t); sent != "session="+id {
+			t.Errorf("%s: the application got a session cookie of %d bytes", path, len(sent))
+		}
+	}
+	// A session id that looks combined is split once, however many handlers it meets.
+	b.cookies["session"] = validator.JoinCombined("sid=a&jwt=b", "")
+	for _, path := range []string{"/blog", "/error"} {
+		if sent := b.get(path).received.sent(t); sent != "session=sid=a&jwt=b" {
+			t.Errorf("%s: the application got %q", path, sent)
+		}
+	}
+}
+
+// Modes that do not read tokens hand them on in the browser's cookie, and going to stateful and back signs nobody out.
+func TestCombinedPerRouteModes(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+	route /api* {
+		jwt_session shop {
+			mode stateless
+			token_in_session_cookie
+		}
+		reverse_proxy LEGACY
+	}
+	route /old* {
+		jwt_session shop {
+			mode stateful
+			whoami /whoami json user
+			token_in_session_cookie
+		}
+		reverse_proxy LEGACY
+	}
+	route {
+		jwt_session shop {
+			whoami /whoami json user
+			token_in_session_cookie
+		}
+		reverse_proxy LEGACY
+	}`})
+	b := g.browser()
+	id := g.legacy.signIn("alice")
+	b.cookies["session"] = id
+	if status := b.get("/api").StatusCode; status != http.StatusUnauthorized {
+		t.Errorf("a session without a token on the stateless route: %d", status)
+	}
+	b.get("/page")
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
+		return false
+	})
+	for _, path := range []string{"/old", "/api", "/page", "/old"} {
+		response := b.get(path)
+		if response.received.user(t) != "alice" || response.received.sent(t) != "session="+id {
+			t.Errorf("%s: the application does not see alice with her own cookie", path)
+		}
+		b.wantCookie(path, id, true)
+	}
+}
+
+// The truth table once more for one cookie: what tables say of the token cookie is true of what the session cookie
+// carries, and where there is no telling which session id would stay, nothing is cleared.
+func TestTruthTableOfTheCombinedCookie(t *testing.T) {
+	for _, row := range tableRows() {
+		if row.name == "token too large, session ambiguous" {
+			continue // as one cookie that is more than Cookie lines may hold, and answered with 400
+		}
+		for mode, want := range map[string]outcome{
+			"mixed": row.mixed, "stateful": row.stateful, "stateless": row.stateless, "shadow": row.shadow(),
+		} {
+			t.Run(mode+"/"+row.name, func(t *testing.T) { checkCombinedRow(t, mode, row, want) })
+		}
+	}
+}
+
+func checkCombinedRow(t *testing.T, mode string, row tableRow, want outcome) {
+	site := strings.Replace(truthTableSite, "MODE", mode+"\n token_in_session_cookie", 1)
+	g := newTestGatewayWith(t, gatewayOptions{site: site})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
+	row.arrange(g, b)
+	line := b.cookieLine()
+	if given := b.headers["Cookie"]; given != nil {
+		line = given[0]
+	}
+	b.headers["Cookie"] = []string{combineLine(t, line)}
+	response := b.get("/page")
+
+	if strings.Contains(row.name, "session ambiguous") && want.token == "cleared" {
+		want.token = ""
+	}
+	if strings.Contains(row.name, "revoked") && strings.Contains(row.name, "session") && !strings.Contains(row.name, "token revoked, session") ||
+		strings.Contains(row.name, "session revoked") {
+		want.token = "removed"
+	}
+	if strings.Contains(row.name, "cookies absent") && want.token == "cleared" {
+		want.token = "removed"
+	}
+	got := outcome{token: combinedSet(response)}
+	if response.StatusCode != http.StatusUnauthorized {
+		got.user = response.received.user(t)
+		got.via = response.received.Header.Get("X-Via")
+	}
+	if got != want {
+		t.Errorf("got %+v (status %d), want %+v", got, response.StatusCode, want)
+	}
+	if want == byToken && g.legacy.questions() != 0 {
+		t.Errorf("the token path asked the application %d times", g.legacy.questions())
+	}
+	if response.received != nil && strings.Contains(response.received.Header.Get("Cookie"), "jwt") {
+		t.Errorf("the token reached the application")
+	}
+}
+
+// combineLine writes the two kinds of cookies of a line as one: each session id with each token.
+func combineLine(t *testing.T, line string) string {
+	t.Helper()
+	cookies, err := validator.ScanCookies([]string{line})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, tokens := []string{}, []string{}
+	for _, cookie := range cookies {
+		if cookie.Name == "session" {
+			ids = append(ids, cookie.Value)
+		} else {
+			tokens = append(tokens, cookie.Value)
+		}
+	}
+	if len(ids) == 0 {
+		if len(tokens) == 0 {
+			return ""
+		}
+		ids = append(ids, "")
+	}
+	if len(tokens) == 0 {
+		tokens = append(tokens, "")
+	}
+	var pairs []string
+	for _, id := range ids {
+		for _, token := range tokens {
+			pairs = append(pairs, "session="+validator.JoinCombined(id, token))
+		}
+	}
+	return strings.Join(pairs, "; ")
+}
+
+// combinedSet says what the response did to the token in the session cookie.
+func combinedSet(response reply) string {
+	lines := sessionLines(response.Header)
+	switch {
+	case len(lines) == 0:
+		return ""
+	case len(lines) > 1:
+		return "more than once"
+	}
+	cookie := readSetCookie(lines[0])
+	switch _, token := validator.SplitCombined(cookie.value); {
+	case cookie.maxAge == "0":
+		return "removed"
+	case token != "":
+		return "set"
+	}
+	return "cleared"
+}

@@ -1,0 +1,204 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// TokenInSessionCookie puts our token into the application's session cookie, for clients that can hold one cookie alone:
+// the browser has `sid=<id>&jwt=<token>` in it. The application sees and sets its own cookie as ever. Where it sets the
+// cookie, its attributes count; `HttpOnly`, and on secure connections `Secure`, are added where a token goes with it.
+// Where it does not, the cookie gets the attributes below, which must be those that the application gives it.
+type TokenInSessionCookie struct {
+	// The path that the application gives its cookie. Default: `/`.
+	Path string `json:"path,omitempty"`
+
+	// The domain that the application gives its cookie. Default: none, so the host alone.
+	Domain string `json:"domain,omitempty"`
+
+	// `lax`, `strict` or `none`. Default: `lax`.
+	SameSite string `json:"same_site,omitempty"`
+
+	// How long the browser keeps the cookie. Whole seconds. Default: as long as it is open.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
+}
+
+func (c *TokenInSessionCookie) setDefaults() {
+	setDefault(&c.Path, "/")
+	setDefault(&c.SameSite, "lax")
+}
+
+// validate checks the rules that browsers hold a cookie of this name to.
+func (c *TokenInSessionCookie) validate(name string) error {
+	if age := time.Duration(c.MaxAge); age < 0 || age%time.Second != 0 {
+		return fmt.Errorf("max_age %s: want whole seconds", age)
+	}
+	asToken := TokenCookie{Name: name, Domain: c.Domain, Path: c.Path, SameSite: c.SameSite, Secure: "auto"}
+	if c.needsSecure(name) {
+		asToken.Secure = "always"
+	}
+	return asToken.validate("")
+}
+
+// needsSecure says whether browsers take such a cookie only as a secure one.
+func (c *TokenInSessionCookie) needsSecure(name string) bool {
+	return c.SameSite == "none" || prefixNeedsSecure(name)
+}
+
+// line returns the Set-Cookie line that gives the browser the value as it stands; net/http would quote and clean it.
+func (c *TokenInSessionCookie) line(name, value string, maxAge time.Duration, secure bool) string {
+	cookie := http.Cookie{
+		Name: name, Path: c.Path, Domain: c.Domain, MaxAge: int(maxAge / time.Second),
+		Secure: secure || c.needsSecure(name), HttpOnly: true, SameSite: sameSite[c.SameSite],
+	}
+	attributes := strings.TrimPrefix(cookie.String(), name+"=")
+	return name + "=" + value + attributes
+}
+
+// set returns the Set-Cookie line with the session id and, unless it is empty, the token.
+func (c *TokenInSessionCookie) set(name, id, token string, secure bool) string {
+	return c.line(name, validator.JoinCombined(id, token), time.Duration(c.MaxAge), secure)
+}
+
+// remove returns the Set-Cookie line that takes the cookie from the browser.
+func (c *TokenInSessionCookie) remove(name string, secure bool) string {
+	return c.line(name, "", -time.Second, secure)
+}
+
+// isPlaceOf says whether a cookie that the application sets is kept in the place that is configured, so that the browser
+// takes both for one: names may be twice in it, with other paths and domains (RFC 6265 section 5.3).
+func (c *TokenInSessionCookie) isPlaceOf(line, requestPath string) bool {
+	path, domain := placeOf(line)
+	if !strings.HasPrefix(path, "/") {
+		path = defaultPath(requestPath)
+	}
+	return path == c.Path && domain == strings.ToLower(strings.TrimPrefix(c.Domain, "."))
+}
+
+// placeOf returns the path and the domain that a Set-Cookie line names, the last of each (RFC 6265 section 5.3).
+func placeOf(line string) (path, domain string) {
+	_, attributes, _ := strings.Cut(line, ";")
+	for attribute := range strings.SplitSeq(attributes, ";") {
+		name, value, _ := strings.Cut(attribute, "=")
+		switch value = trim(value); strings.ToLower(trim(name)) {
+		case "path":
+			path = value
+		case "domain":
+			if value != "" {
+				domain = strings.ToLower(strings.TrimPrefix(value, "."))
+			}
+		}
+	}
+	return path, domain
+}
+
+// defaultPath is the path of a cookie that names none (RFC 6265 section 5.1.4).
+func defaultPath(requestPath string) string {
+	last := strings.LastIndexByte(requestPath, '/')
+	if last <= 0 || requestPath[0] != '/' {
+		return "/"
+	}
+	return requestPath[:last]
+}
+
+// withToken returns the application's Set-Cookie line with the token added to its value. Its attributes stay; a cookie
+// with a token is never one that scripts can read, nor one that leaves a secure connection.
+func withToken(line, token string, secure bool) string {
+	pair, attributes, _ := strings.Cut(line, ";")
+	name, value, _ := strings.Cut(pair, "=")
+	joined := trim(name) + "=" + validator.JoinCombined(trim(value), token)
+	if attributes != "" {
+		joined += ";" + attributes
+	}
+	if !hasAttribute(attributes, "httponly") {
+		joined += "; HttpOnly"
+	}
+	if secure && !hasAttribute(attributes, "secure") {
+		joined += "; Secure"
+	}
+	return joined
+}
+
+func hasAttribute(attributes, wanted string) bool {
+	for attribute := range strings.SplitSeq(attributes, ";") {
+		name, _, _ := strings.Cut(attribute, "=")
+		if strings.EqualFold(trim(name), wanted) {
+			return true
+		}
+	}
+	return false
+}
+
+// isSame says whether both are absent, or have the same options.
+func (c *TokenInSessionCookie) isSame(other *TokenInSessionCookie) bool {
+	if c == nil || other == nil {
+		return c == other
+	}
+	return *c == *other
+}
+
+// validateCombined checks what token_in_session_cookie does not go together with.
+func (h *Handler) validateCombined() error {
+	for _, other := range h.app.handlers {
+		if other != h && other.Realm == h.Realm && !other.TokenInSessionCookie.isSame(h.TokenInSessionCookie) {
+			return errors.New("token_in_session_cookie: every handler of the realm must have it, with the same options, or none: " +
+				"they see the same cookie")
+		}
+	}
+	switch {
+	case h.TokenInSessionCookie == nil:
+		return nil
+	case len(h.SessionCookies) > 1:
+		return fmt.Errorf("token_in_session_cookie: a token goes into one cookie, and session_cookie %s are several; use token_cookie",
+			strings.Join(h.SessionCookies, " "))
+	case strings.HasSuffix(h.SessionCookies[0], "*"):
+		return fmt.Errorf("token_in_session_cookie: session_cookie %s is a pattern; write the cookie's whole name, or use token_cookie",
+			h.SessionCookies[0])
+	case h.RestoreSession:
+		return errors.New("token_in_session_cookie: the token comes with its session, so there is nothing to restore; " +
+			"leave restore_session out")
+	}
+	if err := h.TokenInSessionCookie.validate(h.SessionCookies[0]); err != nil {
+		return fmt.Errorf("token_in_session_cookie: %w", err)
+	}
+	return nil
+}
+
+// prepareCombined takes on the option before the defaults of others hide that they were left out.
+func (h *Handler) prepareCombined() error {
+	if h.TokenInSessionCookie == nil {
+		return nil
+	}
+	if h.TokenCookie != nil {
+		return errors.New("token_in_session_cookie and token_cookie contradict: the token is in the one or in the other")
+	}
+	h.TokenInSessionCookie.setDefaults()
+	return nil
+}
+
+// isCombined says whether a cookie of this name may carry a token of some realm beside a session id.
+func (a *App) isCombined(name string) bool {
+	for _, handler := range a.handlers {
+		if handler.TokenInSessionCookie != nil && handler.SessionCookies[0] == name {
+			return true
+		}
+	}
+	return false
+}
+
+// splitCookies gives the request's combined cookies the form that the application knows, and returns the tokens.
+func (a *App) splitCookies(r *http.Request) validator.Cookies {
+	if !a.combines || len(r.Header["Cookie"]) == 0 {
+		return nil
+	}
+	plain, tokens := validator.SplitCookies(r.Header["Cookie"], a.isCombined)
+	r.Header["Cookie"] = plain
+	return tokens
+}

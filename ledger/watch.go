@@ -1,0 +1,187 @@
+package ledger
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// Watch is a wait for the end of what a token or a session stands for.
+type Watch struct {
+	ledger   *Ledger
+	subjects Subjects
+	authTime int64
+	over     func()
+	fired    sync.Once
+}
+
+// Watch has a function called, once and in a goroutine of its own, as soon as [Ledger.TokenDead] is true of the subjects:
+// right away if it is already, and else after the end or the revocation that makes it so. With that the watch is over. Stop
+// it when nothing is left to be told. The function may still be called, or be under way, when [Watch.Stop] has returned.
+//
+// It is for exchanges that last. A watch costs an end of its own session little, and that of others nothing; what is about
+// users, realms or single tokens is held against every watch.
+func (l *Ledger) Watch(subjects Subjects, authTime int64, over func()) *Watch {
+	watch := &Watch{ledger: l, subjects: subjects, authTime: authTime, over: over}
+	l.watches.add(watch)
+	// What came into force before it was added was not told, and is seen here; all else is told.
+	watch.check()
+	return watch
+}
+
+// Stop ends the watch. Stopping again does nothing.
+func (w *Watch) Stop() { w.ledger.watches.remove(w) }
+
+// check calls the function if it is due, once.
+func (w *Watch) check() {
+	if dead, _ := w.ledger.TokenDead(w.subjects, w.authTime); dead {
+		w.fired.Do(func() {
+			go func() {
+				w.Stop()
+				w.over()
+			}()
+		})
+	}
+}
+
+// AuthTimeAfterEnd returns the first auth_time that the end of the session does not hit, or 0 where it has not ended.
+func (l *Ledger) AuthTimeAfterEnd(key sessions.Key) int64 {
+	if second, ended := l.blacklist.Second(endOf(key)); ended {
+		return second + 1
+	}
+	return 0
+}
+
+// maxTold bounds what is kept of changes until they are looked at. Beyond it every watch is checked.
+const maxTold = 1024
+
+// watches are all open watches by the session. Whoever ends something only leaves word.
+type watches struct {
+	open   atomic.Int64
+	shards [256]watchShard
+
+	mu   sync.Mutex
+	told []blacklist.Subject // what changed since it was last looked at
+	wake chan struct{}
+}
+
+type watchShard struct {
+	mu    sync.Mutex
+	byKey map[sessions.Key]map[*Watch]struct{}
+}
+
+func newWatches() *watches { return &watches{wake: make(chan struct{}, 1)} }
+
+func (w *watches) shardOf(key sessions.Key) *watchShard { return &w.shards[key.Hash[0]] }
+
+func (w *watches) add(watch *Watch) {
+	w.open.Add(1) // before the watch asks what is in force, so that whatever comes into force later sees it
+	shard := w.shardOf(watch.subjects.key)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if shard.byKey == nil {
+		shard.byKey = make(map[sessions.Key]map[*Watch]struct{})
+	}
+	if shard.byKey[watch.subjects.key] == nil {
+		shard.byKey[watch.subjects.key] = make(map[*Watch]struct{})
+	}
+	shard.byKey[watch.subjects.key][watch] = struct{}{}
+}
+
+func (w *watches) remove(watch *Watch) {
+	shard := w.shardOf(watch.subjects.key)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	same := shard.byKey[watch.subjects.key]
+	if _, open := same[watch]; !open {
+		return
+	}
+	delete(same, watch)
+	if len(same) == 0 {
+		delete(shard.byKey, watch.subjects.key)
+	}
+	w.open.Add(-1)
+}
+
+// tell leaves word that something came into force, if anybody may want to know.
+func (w *watches) tell(subject blacklist.Subject) {
+	if w.open.Load() == 0 {
+		return
+	}
+	switch subject.Kind() {
+	case blacklist.KindWatched, blacklist.KindAdmitted, blacklist.KindOwner, blacklist.KindLifted:
+		return // these hit nothing
+	default:
+	}
+	w.mu.Lock()
+	if len(w.told) <= maxTold {
+		w.told = append(w.told, subject)
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is awake, or will be
+	}
+}
+
+// take returns what changed, and whether that is all.
+func (w *watches) take() (told []blacklist.Subject, all bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	told, w.told = w.told, nil
+	return told, len(told) <= maxTold
+}
+
+// keepWatch checks the watches that changes are about until ctx is done.
+func (l *Ledger) keepWatch(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.watches.wake:
+			told, all := l.watches.take()
+			if !all {
+				l.watches.checkAll()
+				continue
+			}
+			for _, subject := range told {
+				l.watches.check(subject)
+			}
+		}
+	}
+}
+
+// check checks the watches that a change is about.
+func (w *watches) check(changed blacklist.Subject) {
+	switch changed.Kind() {
+	case blacklist.KindEnd, blacklist.KindSession:
+		key := sessions.Key{Realm: changed.Realm(), Hash: changed.Digest()}
+		shard := w.shardOf(key)
+		shard.mu.Lock()
+		defer shard.mu.Unlock()
+		for watch := range shard.byKey[key] {
+			watch.check()
+		}
+	default:
+		w.checkAll()
+	}
+}
+
+func (w *watches) checkAll() {
+	for i := range w.shards {
+		shard := &w.shards[i]
+		shard.mu.Lock()
+		for _, same := range shard.byKey {
+			for watch := range same {
+				watch.check()
+			}
+		}
+		shard.mu.Unlock()
+	}
+}
+
+// Watching returns how many watches are open.
+func (l *Ledger) Watching() int { return int(l.watches.open.Load()) }
