@@ -100,10 +100,11 @@ func (g *testGateway) load(options gatewayOptions) {
 	if err != nil {
 		g.Fatal(err)
 	}
-	g.app = app.(*App)
+	loaded := app.(*App)
+	g.app = loaded
 	g.app.now = g.clock.Now
-	g.Cleanup(func() {
-		if err := g.app.Cleanup(); err != nil {
+	g.Cleanup(func() { // of this one, whatever is loaded later
+		if err := loaded.Cleanup(); err != nil {
 			g.Errorf("cleaning up: %v", err)
 		}
 	})
