@@ -99,18 +99,12 @@ func startServices(visit, admin string, providerNow func() time.Time) (started s
 	return started, err
 }
 
-// startProvider starts the identity provider under another host name than the shop's, so that it is another site for the
-// browser, as it would be on the web.
+// startProvider starts the identity provider under another host name than the shop's, which has an address for its name: so
+// it is another site for the browser, as it would be on the web.
 func startProvider(visit string, now func() time.Time) (service, error) {
-	name, listenOn := "localhost", "127.0.0.1"
-	if host, _, err := net.SplitHostPort(visit); err != nil {
-		return service{}, fmt.Errorf("reading the gateway's address: %w", err)
-	} else if host == "localhost" {
-		name = "127.0.0.1"
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(listenOn, defaultProviderPort))
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", defaultProviderPort))
 	if err != nil {
-		if listener, err = net.Listen("tcp", net.JoinHostPort(listenOn, "0")); err != nil {
+		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return service{}, fmt.Errorf("opening the identity provider: %w", err)
 		}
 	}
@@ -118,7 +112,7 @@ func startProvider(visit string, now func() time.Time) (service, error) {
 	if err != nil {
 		return service{}, fmt.Errorf("reading the identity provider's address: %w", err)
 	}
-	address := net.JoinHostPort(name, port)
+	address := net.JoinHostPort("localhost", port)
 	handler, err := provider.New(provider.Options{Issuer: "http://" + address, Clients: clients(visit), Now: now})
 	if err != nil {
 		_ = listener.Close()
