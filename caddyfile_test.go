@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,10 +73,19 @@ func TestCaddyfilesOfTheRepository(t *testing.T) {
 	if err != nil || len(applications) == 0 {
 		t.Fatalf("there are no applications: %v", err)
 	}
+	common := map[string]string{
+		"ADMIN_ADDRESS": "127.0.0.1:1", "GATEWAY_HOST": "127.0.0.2", "GATEWAY_PORT": "1234", "APP_ADDRESS": "127.0.0.1:2345",
+	}
+	services := maps.Clone(common)
+	maps.Copy(services, map[string]string{
+		"PROVIDER_ADDRESS": "localhost:3456", "COUNTER_ADDRESS": "127.0.0.1:4567", "POINTS_ADDRESS": "127.0.0.1:5678",
+	})
 	for _, name := range append(applications, "example/Caddyfile") {
-		for _, set := range []map[string]string{nil, {
-			"ADMIN_ADDRESS": "127.0.0.1:1", "GATEWAY_HOST": "127.0.0.2", "GATEWAY_PORT": "1234", "APP_ADDRESS": "127.0.0.1:2345",
-		}} {
+		own := common
+		if name == "example/Caddyfile" {
+			own = services
+		}
+		for _, set := range []map[string]string{nil, own} {
 			t.Run(name, func(t *testing.T) {
 				for variable, value := range set {
 					t.Setenv(variable, value)

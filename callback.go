@@ -228,6 +228,18 @@ func (c *Callback) handler() (*Handler, error) {
 	return nil, fmt.Errorf("there is no jwt_session handler of the realm %s, so that nobody could use its sessions", c.Realm)
 }
 
+// attributes returns the names of those that some route of the realm needs. A session without one would not be known there.
+func (c *Callback) attributes() []string {
+	var names []string
+	for _, handler := range c.app.handlers {
+		if handler.realm.matches(c.Realm) {
+			names = append(names, handler.needs...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // startCallbacks makes sure that each can work, and begins to ask its provider.
 func (a *App) startCallbacks() error {
 	for _, callback := range a.callbacks {

@@ -191,7 +191,7 @@ func (c *Callback) openSession(
 		}
 	}
 	attributes := make(sessions.Attributes)
-	for _, name := range desk.handler.needs {
+	for _, name := range c.attributes() {
 		attributes[name] = user.token.Attribute(name)
 	}
 	id := newSecret()

@@ -527,6 +527,42 @@ func TestCombinedPerRouteModes(t *testing.T) {
 	}
 }
 
+// A session that moves to a new id with every answer takes its token along in the one cookie.
+func TestCombinedRolling(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+	jwt_session shop {
+		whoami /whoami json user {
+			rolling
+		}
+		token_in_session_cookie
+	}
+	request_header X-Via {http.jwt_session.via}
+	reverse_proxy LEGACY`})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		if old, err := r.Cookie("session"); err == nil && g.legacy.user(r) == "alice" {
+			id := g.legacy.signIn("alice")
+			g.legacy.set(old.Value, "")
+			w.Header().Set("Set-Cookie", "session="+id+"; Path=/; HttpOnly")
+		}
+		return false
+	})
+	for i, want := range []string{"session", "token", "token", "token"} {
+		before := b.cookies["session"]
+		response := b.get("/page")
+		if got := response.received.Header.Get("X-Via"); got != want || response.received.user(t) != "alice" {
+			t.Errorf("request %d: via %s, want %s", i, got, want)
+		}
+		if b.cookies["session"] == before || !strings.Contains(b.cookies["session"], "&jwt=") {
+			t.Errorf("request %d: the cookie did not move, or has no token", i)
+		}
+	}
+	if asked := g.legacy.questions(); asked != 1 {
+		t.Errorf("the application was asked %d times", asked)
+	}
+}
+
 // The truth table once more for one cookie: what tables say of the token cookie is true of what the session cookie
 // carries, and where there is no telling which session id would stay, nothing is cleared.
 func TestTruthTableOfTheCombinedCookie(t *testing.T) {
@@ -543,7 +579,7 @@ func TestTruthTableOfTheCombinedCookie(t *testing.T) {
 }
 
 func checkCombinedRow(t *testing.T, mode string, row tableRow, want outcome) {
-	site := strings.Replace(truthTableSite, "MODE", mode+"\n token_in_session_cookie", 1)
+	site := strings.NewReplacer("MODE", mode+"\n token_in_session_cookie", "ROLLING", "").Replace(truthTableSite)
 	g := newTestGatewayWith(t, gatewayOptions{site: site})
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")

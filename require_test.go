@@ -296,3 +296,16 @@ func TestRequireInvalid(t *testing.T) {
 		checkAdaptError(t, "http:// {\n"+config+"\n}", want)
 	}
 }
+
+// A page for errors can tell why: the user is known, and may not.
+func TestRequireTellsThePlaceholder(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(requireSite("").site, "reverse_proxy LEGACY", `reverse_proxy LEGACY
+		handle_errors {
+			respond "{http.auth.user.id} {http.jwt_session.reason}" {err.status_code}
+		}`, 1)})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	if response := b.get("/admin"); response.StatusCode != http.StatusForbidden || response.body != "alice insufficient_scope" {
+		t.Errorf("status %d: %s", response.StatusCode, response.body)
+	}
+}

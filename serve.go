@@ -58,6 +58,7 @@ func (h *Handler) follow(
 	v := &visit{
 		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
 		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
+		access: earlier.access,
 	}
 	journey.last = v
 	v.takeBearer()
@@ -228,13 +229,13 @@ func (v *visit) refuse(w http.ResponseWriter) error {
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
 	}
-	return caddyhttp.Error(http.StatusUnauthorized, notSignedIn(v.reason))
+	return caddyhttp.Error(http.StatusUnauthorized, notSignedInError(v.reason))
 }
 
-// notSignedIn is the error of a request that was refused, by the reason.
-type notSignedIn validator.Reason
+// notSignedInError is the error of a request that was refused, by the reason.
+type notSignedInError validator.Reason
 
-func (n notSignedIn) Error() string { return "not signed in: " + string(n) }
+func (n notSignedInError) Error() string { return "not signed in: " + string(n) }
 
 // challenge returns the WWW-Authenticate value (RFC 6750 section 3). Without a token there is no error to name.
 func challenge(realm string, tokenSent bool, reason validator.Reason) string {

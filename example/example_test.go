@@ -22,18 +22,18 @@ import (
 
 // The whole example as a user starts it: build, gateway, shop, a visit, and the end.
 func TestExample(t *testing.T) {
-	temporary := t.TempDir()
+	temporary, profile := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 
-	type addresses struct{ visit, admin string }
-	started := make(chan addresses, 1)
+	started := make(chan running, 1)
+	var provider movedClock
 	ended := make(chan error, 1)
 	var output bytes.Buffer
 	options := options{
 		listen: "127.0.0.1:0", dir: t.TempDir(), buildFlags: raceFlags(),
-		started: func(visit, admin string) { started <- addresses{visit, admin} },
+		started: func(all running) { started <- all }, providerNow: provider.Now,
 	}
 	go func() { ended <- run(ctx, options, &output) }()
 	select {
@@ -43,6 +43,7 @@ func TestExample(t *testing.T) {
 		t.Run("visit", func(t *testing.T) { testVisit(t, at.visit) })
 		t.Run("account", func(t *testing.T) { testAccount(t, at.visit) })
 		t.Run("admin", func(t *testing.T) { testAdmin(t, at.visit, at.admin) })
+		t.Run("browser", func(t *testing.T) { testBrowser(t, at, &provider, profile) })
 	}
 	cancel()
 	if err := <-ended; err != nil {

@@ -1,5 +1,5 @@
-// Command example runs a small legacy web shop and, in front of it, a gateway that gives the shop's visitors short-lived
-// tokens. Both listen on loopback alone and need nothing else.
+// Command example runs a small legacy web shop, two new services, an identity provider, and the gateway in front of them
+// that gives the visitors short-lived tokens. All listen on loopback alone and need nothing else.
 //
 //	go run ./example [--listen 127.0.0.1:8080] [--dir <directory>]
 //
@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -33,6 +34,8 @@ func main() {
 const (
 	defaultListen = "127.0.0.1:8080"
 	defaultAdmin  = "127.0.0.1:2019"
+
+	defaultProviderPort = "8082"
 )
 
 // command runs the example until ctx ends and returns the exit code.
@@ -62,12 +65,20 @@ type options struct {
 	anyPort    bool   // the port may be replaced where it is taken
 	dir        string // empty: a temporary directory
 	buildFlags []string
-	started    func(visit, admin string) // called with the addresses once all runs; may be nil
+	started    func(running) // called once all runs; may be nil
+
+	providerNow func() time.Time // the identity provider's clock; nil means [time.Now]
+}
+
+// running is the example once all of it runs.
+type running struct {
+	visit, admin string // addresses of the gateway
+	services     services
 }
 
 const usage = `Usage: go run ./example [--listen 127.0.0.1:8080] [--dir <directory>]
 
-Runs a small legacy shop with a gateway in front of it, on loopback. Ctrl-C ends it.
+Runs a small shop, its services and an identity provider with a gateway in front, on loopback. Ctrl-C ends all.
 The first start compiles Caddy and takes minutes.
 
   --listen host:port   where the gateway listens, on loopback; port 0 takes any free one

@@ -109,9 +109,9 @@ func TestStartedByGoRun(t *testing.T) {
 
 func TestWelcomeNamesEverything(t *testing.T) {
 	var text bytes.Buffer
-	welcome(&text, "127.0.0.1:8080", "127.0.0.1:2019", "/tmp/gateway.log")
+	welcome(&text, "127.0.0.1:8080", "127.0.0.1:2019", "localhost:8082", "/tmp/gateway.log")
 	for _, want := range []string{
-		"http://127.0.0.1:8080/", "http://127.0.0.1:2019/", "/tmp/gateway.log", "alice with alice-pass-1", "bob with bob-pass-1", "Ctrl-C",
+		"http://127.0.0.1:8080/", "http://127.0.0.1:8080/counter/", "http://localhost:8082/", "http://127.0.0.1:2019/", "/tmp/gateway.log", "alice with alice-pass-1", "bob with bob-pass-1", "Ctrl-C",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the welcome lacks %q:\n%s", want, text.String())

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/example/shop"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
 )
 
@@ -42,18 +39,22 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 	if err := build(ctx, binary, stdout, options.buildFlags); err != nil {
 		return unlessEnded(ctx, err)
 	}
-	app, closeShop, err := startShop()
-	if err != nil {
-		return err
-	}
-	defer closeShop()
 	admin, _, err := chooseAddress(defaultAdmin, true)
 	if err != nil {
 		return err
 	}
+	services, err := startServices(listen, admin, options.providerNow)
+	if err != nil {
+		return err
+	}
+	defer services.close()
 	process, err := gateway.Start(gateway.Config{
 		Binary: binary, Caddyfile: filepath.Join(root, "example", "Caddyfile"), Dir: options.dir,
-		Listen: listen, Admin: admin, App: app,
+		Listen: listen, Admin: admin, App: services.shop.address,
+		Variables: map[string]string{
+			"PROVIDER_ADDRESS": services.provider.address, "COUNTER_ADDRESS": services.counter.address,
+			"POINTS_ADDRESS": services.points.address,
+		},
 	})
 	if err != nil {
 		return err
@@ -62,9 +63,9 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 	if err := process.Ready(ctx); err != nil {
 		return unlessEnded(ctx, err)
 	}
-	welcome(stdout, listen, admin, process.Log())
+	welcome(stdout, listen, admin, services.provider.address, process.Log())
 	if options.started != nil {
-		options.started(listen, admin)
+		options.started(running{visit: listen, admin: admin, services: services})
 	}
 	return wait(ctx, process)
 }
@@ -114,15 +115,4 @@ func moduleRoot(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("finding the sources of %s with go list: %w\n%s", module, err, message.String())
 	}
 	return strings.TrimSpace(string(output)), nil
-}
-
-// startShop starts the shop on a free port of loopback.
-func startShop() (address string, closeShop func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, fmt.Errorf("opening the shop: %w", err)
-	}
-	server := &http.Server{Handler: shop.New(time.Now), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }() // ends with ErrServerClosed
-	return listener.Addr().String(), func() { _ = server.Close() }, nil
 }

@@ -17,10 +17,11 @@ func TestScheduleNext(t *testing.T) {
 		t.Error("the first question is not due at once")
 	}
 	failing := fresh
-	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+	for i, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
+		want := time.Duration(seconds) * time.Second
 		failing = failing.attempt(start, errAny)
-		if got := failing.next().Sub(start); got != want*time.Second {
-			t.Errorf("after %d failures the next question is due in %s, want %ds", i+1, got, want)
+		if got := failing.next().Sub(start); got != want {
+			t.Errorf("after %d failures the next question is due in %s, want %s", i+1, got, want)
 		}
 	}
 	for range 100 {

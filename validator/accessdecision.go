@@ -100,11 +100,12 @@ func decideUsableAccess(verdict Verdict) Verdict {
 	case ByToken:
 		return ByIssuer{Token: LeaveToken}
 	case BySession:
-		return ByIssuer{Token: verdict.Token}
+		return ByIssuer(verdict)
 	case Unauthenticated:
 		switch verdict.Reason {
 		case SessionRevoked, SessionAmbiguous, SessionIncomplete:
 			return verdict
+		default:
 		}
 		return ByIssuer{Token: verdict.Token}
 	case CouldNotTell, AskSession:

@@ -113,14 +113,13 @@ func readClaims(key Key, payload []byte) (*Claims, int64, bool) {
 	if err := readObject(payload, reader.member); err != nil || !reader.complete() {
 		return nil, 0, false
 	}
-	claims, opened := &reader.claims, false
-	if reader.bound, opened = openBinding(key, claims.tokenID, reader.sealed); !opened {
+	claims := &reader.claims
+	bound, opened := openBinding(key, claims.tokenID, reader.sealed)
+	session, known := bound.hash()
+	if !opened || !known {
 		return nil, 0, false
 	}
-	session, known := reader.bound.hash()
-	if !known {
-		return nil, 0, false
-	}
+	reader.bound = bound
 	claims.session, claims.bound = session, &reader.bound
 	reader.sealed = "" // the claims keep the reader in memory, and nothing of this is theirs
 	return claims, reader.notBefore, true

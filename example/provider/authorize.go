@@ -62,7 +62,7 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 
 // refuse tells the client what is wrong with its request, or the user where the client can't be known.
 func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, request authorization, err error) {
-	if bad := (badRequest{}); errors.As(err, &bad) {
+	if bad := (requestError{}); errors.As(err, &bad) {
 		sendBack(w, r, request, url.Values{"error": {bad.code}, "error_description": {bad.description}, "iss": {p.issuer}})
 		return
 	}

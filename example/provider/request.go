@@ -26,12 +26,12 @@ type authorization struct {
 // errUntrusted is what the user is told of a request whose sender can't be known: nobody is sent back there.
 var errUntrusted = errors.New("the request names no client of this provider, or not the address that is registered for it")
 
-// badRequest is an error that the client is told (RFC 6749 section 4.1.2.1).
-type badRequest struct{ code, description string }
+// requestError is an error that the client is told (RFC 6749 section 4.1.2.1).
+type requestError struct{ code, description string }
 
-func (e badRequest) Error() string { return e.code + ": " + e.description }
+func (e requestError) Error() string { return e.code + ": " + e.description }
 
-// readAuthorization reads and checks a request. With [errUntrusted] nothing of it is to be believed; with badRequest the
+// readAuthorization reads and checks a request. With [errUntrusted] nothing of it is to be believed; with requestError the
 // client and the state are known. A parameter that occurs twice makes the request bad (RFC 6749 section 3.1).
 func (p *Provider) readAuthorization(query url.Values) (authorization, error) {
 	client, known := p.client(query.Get("client_id"))
@@ -44,27 +44,27 @@ func (p *Provider) readAuthorization(query url.Values) (authorization, error) {
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			return request, badRequest{"invalid_request", "the parameter " + name + " occurs twice"}
+			return request, requestError{"invalid_request", "the parameter " + name + " occurs twice"}
 		}
 	}
 	if !slices.Contains(request.scope, "openid") {
-		return request, badRequest{"invalid_scope", "want the scope openid"}
+		return request, requestError{"invalid_scope", "want the scope openid"}
 	}
 	mode := query.Get("response_mode")
 	switch request.flow {
 	case flowCode:
 		if request.challenge == "" || query.Get("code_challenge_method") != "S256" {
-			return request, badRequest{"invalid_request", "want PKCE with the method S256"}
+			return request, requestError{"invalid_request", "want PKCE with the method S256"}
 		}
 		if mode != "" && mode != "query" {
-			return request, badRequest{"invalid_request", "want response_mode query with a code"}
+			return request, requestError{"invalid_request", "want response_mode query with a code"}
 		}
 	case flowFormPost:
 		if mode != "form_post" || request.nonce == "" {
-			return request, badRequest{"invalid_request", "want response_mode form_post and a nonce with tokens"}
+			return request, requestError{"invalid_request", "want response_mode form_post and a nonce with tokens"}
 		}
 	default:
-		return request, badRequest{"unsupported_response_type", "want code, or id_token token"}
+		return request, requestError{"unsupported_response_type", "want code, or id_token token"}
 	}
 	return request, nil
 }

@@ -1,9 +1,12 @@
 package shop
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// product is one thing for sale.
-type product struct {
+// Product is one thing for sale.
+type Product struct {
 	ID    string
 	Name  string
 	Note  string
@@ -12,22 +15,27 @@ type product struct {
 }
 
 // Price is the price as the page shows it.
-func (p product) Price() string { return euros(p.Cents) }
+func (p Product) Price() string { return Euros(p.Cents) }
 
-func euros(cents int) string { return fmt.Sprintf("€%d.%02d", cents/100, cents%100) }
+// Euros is an amount of money as the pages show it.
+func Euros(cents int) string { return fmt.Sprintf("€%d.%02d", cents/100, cents%100) }
 
-var catalogue = []product{
+// Catalogue is all that is for sale.
+func Catalogue() []Product { return slices.Clone(catalogue) }
+
+var catalogue = []Product{
 	{ID: "assam", Name: "Assam", Note: "Malty, for the morning", Tint: "#a4552f", Cents: 690},
 	{ID: "sencha", Name: "Sencha", Note: "Green, steamed, grassy", Tint: "#6f8f3f", Cents: 1150},
 	{ID: "rooibos", Name: "Rooibos", Note: "No caffeine, keeps for years", Tint: "#b5402a", Cents: 480},
 	{ID: "lapsang", Name: "Lapsang Souchong", Note: "Smoked over pine", Tint: "#4c4642", Cents: 940},
 }
 
-func findProduct(id string) (product, bool) {
+// Find returns the product with that id.
+func Find(id string) (Product, bool) {
 	for _, product := range catalogue {
 		if product.ID == id {
 			return product, true
 		}
 	}
-	return product{}, false
+	return Product{}, false
 }

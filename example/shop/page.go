@@ -1,17 +1,15 @@
 package shop
 
 import (
-	"bytes"
 	"embed"
 	"html/template"
 	"net/http"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/page"
 )
 
 //go:embed templates
 var templates embed.FS
-
-//go:embed style.css
-var style string
 
 // Every page is the layout with one template that fills its main part.
 var (
@@ -23,44 +21,35 @@ var (
 )
 
 func parsePage(name string) *template.Template {
-	return template.Must(template.ParseFS(templates, "templates/layout.html", "templates/"+name))
+	return page.Parse(templates, "templates/nav.html", "templates/"+name)
 }
 
-// pageData is what the layout reads. Body is what the page's own template reads.
+// pageData is what the templates read. Body is for the page's own one.
 type pageData struct {
-	Title    string
-	Style    template.CSS
+	page.Page
+
 	User     User
 	SignedIn bool
 	CSRF     string
 	InCart   int
-	Received received
-	Trail    []received
 	Body     any
 }
 
 // show writes a page. A visitor without a session gets one with it.
-func (s *Shop) show(w http.ResponseWriter, visit visit, status int, page *template.Template, title string, body any) {
+func (s *Shop) show(w http.ResponseWriter, visit visit, status int, parsed *template.Template, title string, body any) {
 	visit = s.open(w, visit)
 	data := pageData{
-		Title: title, Style: template.CSS(style), User: visit.session.user, SignedIn: visit.session.signedIn(),
-		CSRF: visit.session.csrf, Received: visit.received, Trail: s.trail.newest(), Body: body,
+		Page: page.Page{Title: title, Received: visit.received, Trail: s.trail.Newest()},
+		User: visit.session.user, SignedIn: visit.session.signedIn(), CSRF: visit.session.csrf, Body: body,
 	}
 	for _, count := range visit.session.cart {
 		data.InCart += count
 	}
-	var text bytes.Buffer
-	if err := page.ExecuteTemplate(&text, "layout.html", data); err != nil {
-		http.Error(w, "the page could not be written", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = text.WriteTo(w)
+	page.Show(w, status, parsed, data)
 }
 
 func (s *Shop) showCatalogue(w http.ResponseWriter, _ *http.Request, visit visit) {
-	s.show(w, visit, http.StatusOK, cataloguePage, "Teas", catalogue)
+	s.show(w, visit, http.StatusOK, cataloguePage, "Teas", Catalogue())
 }
 
 // loginForm is what the sign-in page shows.
@@ -70,7 +59,12 @@ type loginForm struct {
 	Users []User
 }
 
+// showLogin shows the form, or sends a user on who is signed in already and only came by.
 func (s *Shop) showLogin(w http.ResponseWriter, r *http.Request, visit visit) {
+	if visit.session.signedIn() && r.URL.Query().Has("next") {
+		http.Redirect(w, r, localPath(r.URL.Query().Get("next")), http.StatusSeeOther)
+		return
+	}
 	form := loginForm{Next: localPath(r.URL.Query().Get("next")), Users: Users()}
 	s.show(w, visit, http.StatusOK, loginPage, "Sign in", form)
 }
@@ -82,7 +76,7 @@ func (s *Shop) showLoginAgain(w http.ResponseWriter, r *http.Request, visit visi
 
 // cartLine is one product in the cart.
 type cartLine struct {
-	Product product
+	Product Product
 	Count   int
 	Sum     string
 }
@@ -93,13 +87,13 @@ func (s *Shop) showCart(w http.ResponseWriter, _ *http.Request, visit visit) {
 		Total string
 	}
 	total := 0
-	for _, product := range catalogue {
+	for _, product := range Catalogue() {
 		if count := visit.session.cart[product.ID]; count > 0 {
-			cart.Lines = append(cart.Lines, cartLine{product, count, euros(count * product.Cents)})
+			cart.Lines = append(cart.Lines, cartLine{product, count, Euros(count * product.Cents)})
 			total += count * product.Cents
 		}
 	}
-	cart.Total = euros(total)
+	cart.Total = Euros(total)
 	s.show(w, visit, http.StatusOK, cartPage, "Cart", cart)
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/page"
 )
 
 // CookieName is the name of the cookie that carries the session id.
@@ -22,12 +24,12 @@ type Shop struct {
 	now      func() time.Time
 	routes   *http.ServeMux
 	sessions sessions
-	trail    trail
+	trail    *page.Trail
 }
 
-// New returns a shop without sessions that reads the time from now.
-func New(now func() time.Time) *Shop {
-	shop := &Shop{now: now, routes: http.NewServeMux()}
+// New returns a shop without sessions that reads the time from now and notes its requests in the trail.
+func New(now func() time.Time, trail *page.Trail) *Shop {
+	shop := &Shop{now: now, routes: http.NewServeMux(), trail: trail}
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request, visit){
 		"GET /{$}":          shop.showCatalogue,
 		"GET /login":        shop.showLogin,
@@ -50,26 +52,21 @@ func New(now func() time.Time) *Shop {
 
 // ServeHTTP implements [http.Handler].
 func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Cache-Control", "private, no-store")
-	header.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Referrer-Policy", "same-origin")
+	page.Protect(w.Header())
 	s.routes.ServeHTTP(w, r)
 }
 
 // visit is one request with the session that it belongs to.
 type visit struct {
 	session  session // zero where the browser has none
-	received received
+	received page.Request
 }
 
 // visited notes the request, finds its session and checks that a form comes from one of the shop's own pages.
 func (s *Shop) visited(handle func(http.ResponseWriter, *http.Request, visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		visit := visit{received: readRequest(r, s.now())}
-		s.trail.add(visit.received)
+		visit := visit{received: page.Read("shop", r, s.now())}
+		s.trail.Add(visit.received)
 		if cookie, err := r.Cookie(CookieName); err == nil {
 			visit.session, _ = s.sessions.find(cookie.Value, s.now())
 		}
@@ -111,7 +108,7 @@ func (s *Shop) signOut(w http.ResponseWriter, r *http.Request, visit visit) {
 }
 
 func (s *Shop) changeCart(w http.ResponseWriter, r *http.Request, visit visit) {
-	product, found := findProduct(r.PostFormValue("product"))
+	product, found := Find(r.PostFormValue("product"))
 	if !found {
 		s.showMissing(w, r, visit)
 		return

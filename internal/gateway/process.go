@@ -23,7 +23,7 @@ const (
 	stopTimeout   = 15 * time.Second
 )
 
-// Config says what to run and where. All of it is required.
+// Config says what to run and where. All but Variables is required.
 type Config struct {
 	Binary    string // the program that Build compiled
 	Caddyfile string // path of the configuration
@@ -32,6 +32,8 @@ type Config struct {
 	Listen string // "host:port" for visitors; the Caddyfile gets GATEWAY_HOST and GATEWAY_PORT
 	Admin  string // "host:port" of the admin API; the Caddyfile gets ADMIN_ADDRESS
 	App    string // "host:port" of the application; the Caddyfile gets APP_ADDRESS
+
+	Variables map[string]string // what else the Caddyfile gets
 }
 
 // Process is a gateway that runs. Its methods may be called from several goroutines.
@@ -91,6 +93,9 @@ func (c Config) environment() ([]string, error) {
 			return nil, fmt.Errorf("making the gateway's directory: %w", err)
 		}
 		environment = append(environment, variable+"="+path)
+	}
+	for variable, value := range c.Variables {
+		environment = append(environment, variable+"="+value)
 	}
 	return append(environment,
 		"GATEWAY_HOST="+host, "GATEWAY_PORT="+port, "ADMIN_ADDRESS="+c.Admin, "APP_ADDRESS="+c.App), nil

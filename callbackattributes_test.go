@@ -1,0 +1,26 @@
+package jwtsession
+
+import (
+	"slices"
+	"testing"
+)
+
+// A session that a sign-in opens is good on every route of its realm: it has the attributes that any of them needs, not
+// those of the first route alone.
+func TestCallbackReadsWhatAnyRouteOfTheRealmNeeds(t *testing.T) {
+	app := new(App)
+	for _, route := range []struct {
+		realm string
+		needs []string
+	}{{"shop", nil}, {"shop", []string{"name", "role"}}, {"other", []string{"age"}}, {"sh{host}", []string{"name", "mail"}}} {
+		parsed, err := parseRealm(route.realm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		app.handlers = append(app.handlers, &Handler{realm: parsed, needs: route.needs})
+	}
+	callback := Callback{Realm: "shop", app: app}
+	if got, want := callback.attributes(), []string{"mail", "name", "role"}; !slices.Equal(got, want) {
+		t.Errorf("a session gets %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/counter"
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/page"
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/points"
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/shop"
+)
+
+// What the gateway's Caddyfile says of the tokens too.
+const (
+	tokenIssuer    = "https://tea-chest.example"
+	pointsAudience = "points"
+	ordersAudience = "https://orders.tea-chest.example"
+)
+
+// clients are the gateway, once for each flow, and another application of the provider's, whose access tokens are for
+// another service and must count for nothing here.
+func clients(visit string) []provider.Client {
+	address := "http://" + visit
+	return []provider.Client{
+		{ID: "counter", Secret: "counter-secret-of-the-example", RedirectURI: address + "/counter/callback", Audience: ordersAudience},
+		{ID: "counter-form", RedirectURI: address + "/counter/callback/form", Audience: ordersAudience},
+		{ID: "warehouse", Secret: "warehouse-secret-of-the-example", RedirectURI: "http://warehouse.example/", Audience: "https://warehouse.example"},
+	}
+}
+
+// service is a server on a port of loopback.
+type service struct {
+	address string // "host:port"
+	server  *http.Server
+}
+
+// serve starts a service on the address.
+func serve(name, address string, handler http.Handler) (service, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return service{}, fmt.Errorf("opening the %s: %w", name, err)
+	}
+	return serveOn(listener, listener.Addr().String(), handler), nil
+}
+
+func serveOn(listener net.Listener, address string, handler http.Handler) service {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }() // ends with ErrServerClosed
+	return service{address, server}
+}
+
+func (s service) close() {
+	if s.server != nil {
+		_ = s.server.Close()
+	}
+}
+
+// services are all that stands behind the gateway, and the identity provider beside it.
+type services struct {
+	shop, counter, points, provider service
+}
+
+func (s services) close() {
+	for _, one := range []service{s.shop, s.counter, s.points, s.provider} {
+		one.close()
+	}
+}
+
+// startServices starts everything but the gateway, which will be at the addresses visit and admin.
+func startServices(visit, admin string, providerNow func() time.Time) (started services, err error) {
+	defer func() {
+		if err != nil {
+			started.close()
+		}
+	}()
+	trail := new(page.Trail)
+	if started.provider, err = startProvider(visit, providerNow); err != nil {
+		return started, err
+	}
+	if started.shop, err = serve("shop", "127.0.0.1:0", shop.New(time.Now, trail)); err != nil {
+		return started, err
+	}
+	started.counter, err = serve("counter", "127.0.0.1:0", counter.New(counter.Options{
+		Now: time.Now, Trail: trail, Revoke: func(ctx context.Context, user string) error { return revoke(ctx, admin, user) },
+	}))
+	if err != nil {
+		return started, err
+	}
+	started.points, err = serve("points service", "127.0.0.1:0", points.New(points.Options{
+		Now: time.Now, Trail: trail, Issuer: tokenIssuer, Audience: pointsAudience, KeysURL: "http://" + visit + "/jwks.json",
+	}))
+	return started, err
+}
+
+// startProvider starts the identity provider under another host name than the shop's, so that it is another site for the
+// browser, as it would be on the web.
+func startProvider(visit string, now func() time.Time) (service, error) {
+	name, listenOn := "localhost", "127.0.0.1"
+	if host, _, err := net.SplitHostPort(visit); err != nil {
+		return service{}, fmt.Errorf("reading the gateway's address: %w", err)
+	} else if host == "localhost" {
+		name = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(listenOn, defaultProviderPort))
+	if err != nil {
+		if listener, err = net.Listen("tcp", net.JoinHostPort(listenOn, "0")); err != nil {
+			return service{}, fmt.Errorf("opening the identity provider: %w", err)
+		}
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return service{}, fmt.Errorf("reading the identity provider's address: %w", err)
+	}
+	address := net.JoinHostPort(name, port)
+	handler, err := provider.New(provider.Options{Issuer: "http://" + address, Clients: clients(visit), Now: now})
+	if err != nil {
+		_ = listener.Close()
+		return service{}, fmt.Errorf("opening the identity provider: %w", err)
+	}
+	return serveOn(listener, address, handler), nil
+}
+
+// revoke tells the gateway, at its admin API, that all sessions and tokens of the user are over.
+func revoke(ctx context.Context, admin, user string) error {
+	body, err := json.Marshal(map[string]string{"user": user})
+	if err != nil {
+		return fmt.Errorf("revoking a user: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+admin+"/jwt_session/revocations", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("revoking a user: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("revoking a user: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New("revoking a user: the gateway answers " + response.Status)
+	}
+	return nil
+}
