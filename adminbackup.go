@@ -26,6 +26,7 @@ func (c *adminCall) backup() (any, error) {
 	//nolint:bodyclose // the server's side
 	stream := &patientWriter{Writer: c.writer, control: http.NewResponseController(c.writer)}
 	err := c.gateway.ledger.Backup(c.request.Context(), stream)
+	_ = stream.control.SetWriteDeadline(time.Time{}) // the connection may serve more
 	switch {
 	case err == nil:
 		c.audit("session store backed up", zap.Int64("bytes", stream.written))

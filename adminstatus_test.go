@@ -142,6 +142,32 @@ func TestAdminBackup(t *testing.T) {
 	}
 }
 
+// deadlineWriter keeps the deadlines that are set.
+type deadlineWriter struct {
+	*httptest.ResponseRecorder
+
+	deadlines []time.Time
+}
+
+func (w *deadlineWriter) SetWriteDeadline(deadline time.Time) error {
+	w.deadlines = append(w.deadlines, deadline)
+	return nil
+}
+
+// A client that stops reading is not waited for without end, and one that goes on with the connection has no deadline left.
+func TestAdminBackupHasADeadlineForEachPart(t *testing.T) {
+	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/store/backup", nil)
+	r.Header.Set("Content-Type", "application/json")
+	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
+	if err := serveAdmin(w, r); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.deadlines) < 2 || w.deadlines[0].IsZero() || !w.deadlines[len(w.deadlines)-1].IsZero() {
+		t.Errorf("the deadlines are %v, want one for each part and none at the end", w.deadlines)
+	}
+}
+
 // failingWriter is a client that leaves after the first part.
 type failingWriter struct {
 	*httptest.ResponseRecorder

@@ -207,3 +207,18 @@ func (a *App) publishesKeys() bool {
 	}
 	return slices.ContainsFunc(a.keys, func(key validator.Key) bool { return key.Algorithm() != validator.HS256 })
 }
+
+// maxOldKeys is how many keys may be kept because something that they signed still counts.
+const maxOldKeys = 1000
+
+// checkOldKeys refuses that something counts for so long, or that keys are changed so often, that very many are to be kept.
+func (a *App) checkOldKeys(option string, life time.Duration) error {
+	if a.keys != nil || a.KeyRotation == nil {
+		return nil // the configuration gives the keys
+	}
+	if every := time.Duration(a.KeyRotation.RotateEvery); every > 0 && life/every > maxOldKeys {
+		return fmt.Errorf("%s %s: with rotate_every %s that would keep more than %d keys; rotate less often",
+			option, life, every, maxOldKeys)
+	}
+	return nil
+}

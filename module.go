@@ -306,6 +306,9 @@ func (h *Handler) validate() error {
 	if lifetime := time.Duration(h.TokenLifetime); lifetime%time.Second != 0 {
 		return fmt.Errorf("token_lifetime %s: tokens count in whole seconds", lifetime)
 	}
+	if err := h.app.checkOldKeys("token_lifetime", time.Duration(h.TokenLifetime)); err != nil {
+		return err
+	}
 	if h.RenewBefore >= h.TokenLifetime {
 		return fmt.Errorf("renew_before %s must be less than token_lifetime %s",
 			time.Duration(h.RenewBefore), time.Duration(h.TokenLifetime))

@@ -107,28 +107,12 @@ func (s *State) validate() error {
 		return fmt.Errorf("max_age %s: want whole seconds, at least one", age)
 	} else if age > longestCookie {
 		return fmt.Errorf("max_age %s: browsers keep a cookie for 400 days at most", age)
-	} else if every := s.app.rotateEvery(); every > 0 && age/every > maxOldKeys {
-		return fmt.Errorf("max_age %s: with rotate_every %s that would keep more than %d keys; rotate less often",
-			age, every, maxOldKeys)
 	}
-	return nil
+	return s.app.checkOldKeys("max_age", time.Duration(s.MaxAge))
 }
 
-const (
-	// longestCookie is how long browsers keep a cookie at most (RFC 6265bis section 5.5).
-	longestCookie = 400 * 24 * time.Hour
-
-	// maxOldKeys is how many keys may be kept because states that they signed still count.
-	maxOldKeys = 1000
-)
-
-// rotateEvery is how long a key of the gateway's own signs, and 0 where the configuration gives the keys.
-func (a *App) rotateEvery() time.Duration {
-	if a.keys != nil || a.KeyRotation == nil {
-		return 0
-	}
-	return time.Duration(a.KeyRotation.RotateEvery)
-}
+// longestCookie is how long browsers keep a cookie at most (RFC 6265bis section 5.5).
+const longestCookie = 400 * 24 * time.Hour
 
 // forbiddenStateHeaders have a meaning of their own on the way to the client, besides those that have one on the way
 // upstream.

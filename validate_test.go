@@ -205,6 +205,16 @@ domain "a b"
 }
 
 // A key is too weak or can't be read: the error names which one, and never prints it.
+// Keys are kept for as long as a token that they signed may live: very many of them would fill the storage.
+func TestValidateTooManyKeys(t *testing.T) {
+	const site = "jwt_session shop {\ntoken_lifetime 12h\nsession_idle_timeout 12h\n}"
+	err := validateSite(t, "rotate_every 40s\nkey_delay 10s", site)
+	checkInvalid(t, err, "12h of tokens, a key each 40s", "token_lifetime 12h0m0s: with rotate_every 40s")
+	if err := validateSite(t, "rotate_every 1m\nkey_delay 10s", site); err != nil {
+		t.Errorf("a key each minute: %v", err)
+	}
+}
+
 func TestValidateIssuerErrors(t *testing.T) {
 	const good = "issuer https://id.example {\naudience api\n}"
 	for _, test := range []struct{ options, want string }{
