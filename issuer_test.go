@@ -260,6 +260,39 @@ func TestIssuerBesideARestoredSession(t *testing.T) {
 	}
 }
 
+// What an access token grants ends with it: it must not become the session's where the application names the user.
+func TestIssuerAttributesStayOutOfTheSession(t *testing.T) {
+	idp := newIdentityProvider(t)
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session shop {
+			response_user X-User
+			issuer ` + idp.url + ` {
+				audience https://api.example
+				from cookie access_token
+				attribute scope scope
+			}
+			identity_header X-Scope scope
+			unauthenticated pass
+		}
+		reverse_proxy LEGACY`})
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("X-User", "alice")
+		return false
+	})
+	b := g.browser()
+	b.cookies["session"], b.cookies["access_token"] = g.legacy.signIn("alice"), idp.signIn(t, "api-client", "alice").Access
+	if header := b.get("/page").received.Header; header.Get("X-Scope") == "" { // the response names the user
+		t.Fatalf("the access token grants nothing: %v", header)
+	}
+	delete(b.cookies, "access_token")
+	for range 2 {
+		header := b.get("/page").received.Header
+		if header.Get("OurApp-User-ID") != "alice" || header.Get("X-Scope") != "" {
+			t.Errorf("without the access token: user %q, scope %q", header.Get("OurApp-User-ID"), header.Get("X-Scope"))
+		}
+	}
+}
+
 // Two access tokens of two users in two places are a conflict; a bad one beside a good one is passed over.
 func TestTwoIssuers(t *testing.T) {
 	first, second := newIdentityProvider(t), newIdentityProvider(t)

@@ -201,7 +201,7 @@ func (v *visit) hearUser(
 ) {
 	identity := ledger.Identity{User: user}
 	if v.who.user == user && credential.Hash.Equal(v.credential.Hash) {
-		identity.Attributes = v.who.attributes // the header says nothing of them
+		identity.Attributes = v.sessionAttributes() // the header says nothing of them
 	}
 	lifetimes := ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)}
 	session, err := question.Identified(v.background(), identity, lifetimes)
@@ -222,6 +222,19 @@ func (v *visit) hearUser(
 		v.useTokenCookie(validator.ReplaceToken)
 	case v.tokenCookie == validator.ReplaceToken: // whoami is to tell more first
 		v.tokenCookie = validator.ClearToken
+	}
+}
+
+// sessionAttributes returns what is known of the user by the session that came, or by the token that stands for it. What an
+// access token says beside them is not the session's, and lasts no longer than that token.
+func (v *visit) sessionAttributes() sessions.Attributes {
+	switch {
+	case v.record.User != "":
+		return v.record.Attributes
+	case v.token.State == validator.TokenUsable && validator.Bind(v.token, v.credential) == validator.SameSession:
+		return v.token.Claims.Attributes()
+	default:
+		return nil
 	}
 }
 
