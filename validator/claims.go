@@ -133,7 +133,9 @@ func (r *claimsReader) member(name string, decoder *jsontext.Decoder) error {
 	case "aud":
 		r.claims.realm, err = readString(decoder)
 	case "iss":
-		r.claims.issuer, err = readString(decoder)
+		if r.claims.issuer, err = readString(decoder); r.claims.issuer == "" {
+			return errStrictJSON // we mint none that is empty, and would take it for none
+		}
 	case "jti":
 		r.claims.tokenID, err = readString(decoder)
 	case "sid":
