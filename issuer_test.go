@@ -242,6 +242,24 @@ func TestIssuerBesideASession(t *testing.T) {
 	}
 }
 
+// A token that stands for its session cookies brings them to the application with its user alone: not where another user's
+// access token is in conflict with it.
+func TestIssuerBesideARestoredSession(t *testing.T) {
+	idp := newIdentityProvider(t)
+	g := newTestGateway(t, "restore_session on\nunauthenticated pass\nissuer "+idp.url+" {\naudience https://api.example\n}")
+	for user, restored := range map[string]bool{"alice": true, "bob": false} {
+		b := g.browser()
+		session := g.legacy.signIn("alice")
+		b.cookies[tokenName] = g.mintFor("alice", session)
+		b.headers.Set("Authorization", "Bearer "+idp.signIn(t, "api-client", user).Access)
+		header := b.get("/page").received.Header
+		if got := strings.Contains(header.Get("Cookie"), session); got != restored || (header.Get("OurApp-User-ID") == "alice") != restored {
+			t.Errorf("an access token of %s beside a token of alice: her session is restored: %v, user %q", user, got,
+				header.Get("OurApp-User-ID"))
+		}
+	}
+}
+
 // Two access tokens of two users in two places are a conflict; a bad one beside a good one is passed over.
 func TestTwoIssuers(t *testing.T) {
 	first, second := newIdentityProvider(t), newIdentityProvider(t)

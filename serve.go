@@ -80,16 +80,15 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	if v.revoked {
 		v.hideSession()
 	}
-	if v.restore {
-		v.restoreSession()
-	}
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
+		v.restoreSession()
 		return v.passOn(w, holderOf(v.token.Claims).who)
 	case validator.BySession:
 		v.useTokenCookie(verdict.Token)
 		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
 	case validator.ByIssuer:
+		v.restoreSession()
 		v.useTokenBesideAccess(verdict.Token)
 		return v.passOn(w, v.principalOfAccess())
 	case validator.Unauthenticated:
@@ -137,8 +136,11 @@ func (v *visit) hideSession() {
 	v.request.Header["Cookie"] = kept
 }
 
-// restoreSession gives the application the session cookies that the token is bound to.
+// restoreSession gives the application the session cookies that the token is bound to, where that is to be.
 func (v *visit) restoreSession() {
+	if !v.restore {
+		return
+	}
 	if cookies, ok := v.sessionCookies.Restore(v.token.Claims); ok {
 		v.request.Header["Cookie"] = validator.AddCookies(v.request.Header["Cookie"], cookies)
 	}
