@@ -161,7 +161,7 @@ func (v *visit) combinedLine(line, token string) (combined string, carries bool)
 // to be cleared, and else the one that came.
 func (v *visit) tokenToCarry() (token string, isNew bool) {
 	if v.tokenCookie == validator.ReplaceToken {
-		if token := v.mintToken(); token != "" {
+		if token := v.mintToken(v.minter()); token != "" {
 			return token, true
 		}
 	}

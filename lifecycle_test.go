@@ -206,7 +206,7 @@ func TestMissingStoreIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := start()
-	if err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), "jwt_session/stores/") {
+	if err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), memoryFolder) {
 		t.Errorf("got %v, want an error that names the directory and the way to begin anew", err)
 	}
 	if _, err := os.Stat(store); !os.IsNotExist(err) {
@@ -218,11 +218,32 @@ func TestMissingStoreIsRefused(t *testing.T) {
 	if err := start(); err != nil {
 		t.Errorf("the store is back: %v", err)
 	}
-	if err := errors.Join(os.RemoveAll(store), os.RemoveAll(filepath.Join(dir, "storage", "jwt_session", "stores"))); err != nil {
+	if err := errors.Join(os.RemoveAll(store), os.RemoveAll(filepath.Join(dir, "storage", memoryFolder))); err != nil {
 		t.Fatal(err)
 	}
 	if err := start(); err != nil {
 		t.Errorf("beginning anew: %v", err)
+	}
+}
+
+// By default the store lies in the directory that Caddy's storage is in, beside the keys.
+func TestMissingStoreIsRefusedInTheDefaultPlace(t *testing.T) {
+	legacy, data := newLegacyApp(t), t.TempDir()
+	store := filepath.Join(data, "jwt_session")
+	config := adaptText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), data)+
+		site(freeAddress(t), "shop", "", legacy))
+	start := func() error {
+		defer func() { _ = caddy.Stop() }()
+		return caddy.Load(config, true)
+	}
+	if err := start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(store); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(); err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), memoryFolder) {
+		t.Errorf("got %v, want an error that names the directory and the way to begin anew", err)
 	}
 }
 

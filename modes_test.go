@@ -82,8 +82,14 @@ func TestStatelessEndsWithTheMaximumAge(t *testing.T) {
 	delete(b.cookies, "session")
 	g.clock.advance(50 * time.Second)
 	for elapsed := 50 * time.Second; elapsed < 24*time.Hour; elapsed += 20 * time.Minute {
-		if response := b.get("/new"); response.StatusCode != http.StatusOK {
+		response := b.get("/new")
+		if response.StatusCode != http.StatusOK {
 			t.Fatalf("after %s: status %d", elapsed, response.StatusCode)
+		}
+		life := g.claims(b).Expires() - g.clock.Now().Unix() // less than the route's lifetime in the end
+		if line := strings.Join(response.Header["Set-Cookie"], ""); line != "" &&
+			!strings.Contains(line, fmt.Sprintf("; Max-Age=%d;", life)) {
+			t.Errorf("after %s: the token lives for %d s, the cookie otherwise", elapsed, life)
 		}
 		g.clock.advance(20 * time.Minute)
 	}

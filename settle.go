@@ -120,7 +120,8 @@ func (v *visit) mayClear() bool {
 
 // mint returns the Set-Cookie line with a new token for the session, or nothing where there can be none.
 func (v *visit) mint() string {
-	token := v.mintToken()
+	minter := v.minter()
+	token := v.mintToken(minter)
 	if token == "" {
 		return ""
 	}
@@ -128,7 +129,7 @@ func (v *visit) mint() string {
 	if v.combined != nil {
 		line = v.fitting(v.combineLine(token))
 	} else {
-		line = v.fitting(v.TokenCookie.set(v.realm, token, v.maxAge(), v.secure))
+		line = v.fitting(v.TokenCookie.set(v.realm, token, v.maxAge(minter), v.secure))
 	}
 	if line != "" {
 		v.countIssued(len(token))
@@ -136,12 +137,16 @@ func (v *visit) mint() string {
 	return line
 }
 
-// mintToken returns a new token for the session, or nothing where there can be none.
-func (v *visit) mintToken() string {
-	minter := validator.Minter{
+// minter returns what mints for this route.
+func (v *visit) minter() validator.Minter {
+	return validator.Minter{
 		Keys: v.gateway.keys.Current(), Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
 		Encrypt: v.TokenEncrypt,
 	}
+}
+
+// mintToken returns a new token for the session, or nothing where there can be none.
+func (v *visit) mintToken(minter validator.Minter) string {
 	token, err := v.mintWith(minter)
 	if err != nil {
 		if !errors.Is(err, validator.ErrNothingToMint) {
@@ -182,12 +187,21 @@ func (v *visit) mintWith(minter validator.Minter) (string, error) {
 	return minter.Mint(v.record, v.credential, v.now)
 }
 
-// maxAge is how long the browser keeps the token: as long as it is open, or where the token stands alone its lifetime.
-func (v *visit) maxAge() time.Duration {
-	if v.mode == validator.Stateless {
-		return time.Duration(v.TokenLifetime)
+// maxAge is how long the browser keeps the token that the minter makes: as long as it is open, or where the token stands
+// alone its lifetime.
+func (v *visit) maxAge(minter validator.Minter) time.Duration {
+	var expires int64
+	switch {
+	case v.mode != validator.Stateless:
+		return 0
+	case v.movesToken && !v.renewsToken:
+		expires = v.token.Claims.Expires()
+	case v.movesToken, !v.learned:
+		expires = minter.ExpiresRenewed(v.token.Claims, time.Duration(v.SessionMaxAge), v.now)
+	default:
+		expires = minter.Expires(v.record, v.now)
 	}
-	return 0
+	return time.Duration(expires-v.now.Unix()) * time.Second
 }
 
 // sawSet tells the ledger which session id the browser has from now on, where the response sets one: only a session that

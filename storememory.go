@@ -23,11 +23,15 @@ const memoryTimeout = 30 * time.Second
 // its disk is not mounted for one, must not be taken for a new one: every revocation would be forgotten.
 type storeMemory struct{ path string }
 
+// memoryFolder is not below jwt_session/: where Caddy's storage is its data directory, that is the directory of the store,
+// and who removes it would remove the memory of it as well.
+const memoryFolder = "jwt_session_stores/"
+
 // memoryOf returns the memory of a location on this machine: others that share Caddy's storage have stores of their own.
 func memoryOf(location string) storeMemory {
 	host, _ := os.Hostname() // without a name all such machines count as one
 	hash := sha256.Sum256([]byte(host + "\x00" + location))
-	return storeMemory{path: "jwt_session/stores/" + hex.EncodeToString(hash[:8])}
+	return storeMemory{path: memoryFolder + hex.EncodeToString(hash[:8])}
 }
 
 // recall returns the id of the store, empty where none is known.

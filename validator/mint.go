@@ -65,12 +65,13 @@ func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (stri
 	return m.mint(key, minted{
 		user: claims.subject, realm: claims.realm, bound: claims.bound.binding(), authTime: claims.authTime,
 		attributes: claims.attributes,
-		expires:    m.renewed(claims, maxAge, now),
+		expires:    m.ExpiresRenewed(claims, maxAge, now),
 		issued:     now.Unix(),
 	}, now)
 }
 
-func (m Minter) renewed(claims *Claims, maxAge time.Duration, now time.Time) int64 {
+// ExpiresRenewed returns the first second at which a token that [Minter.Renew] makes now is not good any more.
+func (m Minter) ExpiresRenewed(claims *Claims, maxAge time.Duration, now time.Time) int64 {
 	return min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge))
 }
 

@@ -22,7 +22,7 @@ func (m Minter) MoveRenewed(
 	if claims == nil {
 		return "", errors.New("minting token: there is none to move")
 	}
-	return m.replace(claims, credential, now.Unix(), m.renewed(claims, maxAge, now), now)
+	return m.replace(claims, credential, now.Unix(), m.ExpiresRenewed(claims, maxAge, now), now)
 }
 
 func (m Minter) replace(
