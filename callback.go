@@ -259,10 +259,10 @@ func (c *Callback) options() issuer.Options {
 
 // ServeHTTP answers requests for the start and the finish path, and passes all others on.
 func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	switch r.URL.Path {
-	case c.Start:
+	switch {
+	case isAtPath(r, c.Start):
 		return c.serve(w, r, http.MethodGet, c.begin)
-	case c.Finish:
+	case isAtPath(r, c.Finish):
 		method := http.MethodGet
 		if c.Response == responseFormPost {
 			method = http.MethodPost
@@ -271,6 +271,24 @@ func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	default:
 		return next.ServeHTTP(w, r)
 	}
+}
+
+// isAtPath says whether the request is for the path: as it came, which is what the provider knows, or as handlers before
+// this one rewrote it.
+func isAtPath(r *http.Request, path string) bool {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL.Path == path {
+		return true
+	}
+	return r.URL.Path == path
+}
+
+// isProviderAnswer says whether the request is the form that a provider lets the browser send to a callback of the realm,
+// which comes from another site by its nature. The state and its cookie guard it. It matters where the callback is behind
+// the realm's handler.
+func (a *App) isProviderAnswer(r *http.Request, realm realm) bool {
+	return r.Method == http.MethodPost && slices.ContainsFunc(a.callbacks, func(c *Callback) bool {
+		return c.Response == responseFormPost && realm.matches(c.Realm) && isAtPath(r, c.Finish)
+	})
 }
 
 func (c *Callback) serve(w http.ResponseWriter, r *http.Request, method string, answer func(http.ResponseWriter, *http.Request) error) error {

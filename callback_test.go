@@ -26,6 +26,13 @@ type signInGateway struct {
 // newSignInGateway starts both. They know each other by their addresses, which are there once both listen.
 func newSignInGateway(t *testing.T, response, options string) *signInGateway {
 	t.Helper()
+	return newSignInGatewayWith(t, response, options, "", "")
+}
+
+// newSignInGatewayWith gives the handler of the realm options too, and puts the callback behind a directive such as
+// handle_path.
+func newSignInGatewayWith(t *testing.T, response, options, handler, behind string) *signInGateway {
+	t.Helper()
 	g := &signInGateway{idp: new(identityProvider)}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.idp.down.Load() {
@@ -50,27 +57,36 @@ func newSignInGateway(t *testing.T, response, options string) *signInGateway {
 		t.Fatal(err)
 	}
 	g.testGateway = newTestGatewayWith(t, gatewayOptions{tls: true, site: `
-		jwt_session_callback shop {
-			issuer ` + server.URL + `
+		` + block(behind, `jwt_session_callback shop {
+			issuer `+server.URL+`
 			client_id shop
-			` + secret + `
+			`+secret+`
 			audience https://api.example
 			scope openid profile buy
-			response ` + response + `
+			response `+response+`
 			id_token_cookie id_token
 			access_token_cookie access_token
 			redirect /welcome
-			` + options + `
-		}
+			`+options+`
+		}`) + `
 		jwt_session shop {
 			whoami /whoami json user
 			forget_on /logout
 			unauthenticated pass
 			csrf
+			` + handler + `
 		}
 		request_header X-Via {http.jwt_session.via}
 		reverse_proxy LEGACY`})
 	return g
+}
+
+// block puts directives into the block of another, if there is one.
+func block(directive, inner string) string {
+	if directive == "" {
+		return inner
+	}
+	return directive + " {\n" + inner + "\n}"
 }
 
 // visitor returns a browser that knows the gateway by the name that is registered at the provider.
@@ -207,6 +223,51 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 			}
 			if got := thief.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
 				t.Errorf("the earlier session is still %q's", got)
+			}
+		})
+	}
+}
+
+// The session that is in one cookie with its token has ended likewise, and nothing of it stays beside the new one: the
+// browser keeps two cookies of one name where their places differ.
+func TestSignInEndsTheEarlierCombinedSession(t *testing.T) {
+	for _, response := range bothResponses {
+		t.Run(response, func(t *testing.T) {
+			g := newSignInGatewayWith(t, response, "", `token_in_session_cookie {
+				domain shop.example
+				path /
+			}`, "")
+			b := g.visitor()
+			result := g.finish(b, response, g.begin(b, "/auth/login", "alice"))
+			i := slices.IndexFunc(result.Cookies(), func(cookie *http.Cookie) bool { return cookie.Name == "session" })
+			if i < 0 || result.Cookies()[i].Domain != "shop.example" {
+				t.Error("the session is not in the place that its token will be in")
+			}
+			b.get("/page")
+			if _, token := b.combined(); token == "" {
+				t.Fatal("no token came with the session")
+			}
+			thief := g.visitor()
+			thief.cookies = map[string]string{"session": b.cookies["session"]}
+			g.finish(b, response, g.begin(b, "/auth/login", "bob"))
+			if user := b.get("/page").received.Header.Get("OurApp-User-ID"); user != "bob" {
+				t.Errorf("the new session is %q's", user)
+			}
+			if user := thief.get("/page").received.Header.Get("OurApp-User-ID"); user != "" {
+				t.Errorf("the earlier session is still %s's", user)
+			}
+		})
+	}
+}
+
+// Start and finish are what the browser and the provider know, also where a part of the path is taken off on the way.
+func TestSignInBehindHandlePath(t *testing.T) {
+	for _, response := range bothResponses {
+		t.Run(response, func(t *testing.T) {
+			g := newSignInGatewayWith(t, response, "", "", "handle_path /auth/*")
+			b := g.visitor()
+			if result := g.finish(b, response, g.begin(b, "/auth/login", "alice")); result.StatusCode != http.StatusSeeOther {
+				t.Errorf("status %d", result.StatusCode)
 			}
 		})
 	}

@@ -49,7 +49,7 @@ func (c *Callback) readAnswer(w http.ResponseWriter, r *http.Request) (url.Value
 
 // finish takes what the provider sent back, and opens the session.
 func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
-	desk, err := c.desk()
+	desk, err := c.desk(w)
 	if err != nil {
 		return err
 	}
@@ -204,13 +204,17 @@ func (c *Callback) openSession(
 		return errors.New("the session store did not take the session")
 	}
 	name, _ := desk.handler.sessionCookies.Single()
-	c.setCookie(w, http.Cookie{Name: name, Value: id, HttpOnly: true})
+	session := http.Cookie{Name: name, Value: id, HttpOnly: true, Path: "/"}
+	if combined := desk.handler.TokenInSessionCookie; combined != nil { // the token is to come into the same cookie
+		session.Path, session.Domain = combined.Path, combined.Domain
+	}
+	c.setCookie(w, session)
 	if c.IDTokenCookie != "" {
-		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, MaxAge: c.remaining(user.token.Expires())})
+		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, Path: "/", MaxAge: c.remaining(user.token.Expires())})
 	}
 	if c.AccessTokenCookie != "" && user.access != nil {
 		c.setCookie(w, http.Cookie{
-			Name: c.AccessTokenCookie, Value: user.tokens.Access, MaxAge: c.remaining(user.access.Expires()), HttpOnly: true,
+			Name: c.AccessTokenCookie, Value: user.tokens.Access, Path: "/", MaxAge: c.remaining(user.access.Expires()), HttpOnly: true,
 		})
 	}
 	return nil
@@ -221,7 +225,7 @@ func (c *Callback) remaining(expires int64) int { return int(max(expires-c.app.n
 
 // setCookie sets a cookie of the sign-in, unless browsers would not keep it.
 func (c *Callback) setCookie(w http.ResponseWriter, cookie http.Cookie) {
-	cookie.Path, cookie.Secure, cookie.SameSite = "/", true, http.SameSiteLaxMode
+	cookie.Secure, cookie.SameSite = true, http.SameSiteLaxMode
 	line := cookie.String()
 	if len(line) > maxSetCookie {
 		c.logger.Warn("a token is too large for a cookie, so it is not set", zap.String("realm", c.Realm),

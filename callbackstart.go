@@ -23,23 +23,23 @@ type signInDesk struct {
 }
 
 // desk returns what a sign-in needs, or an error with the status 503.
-func (c *Callback) desk() (signInDesk, error) {
+func (c *Callback) desk(w http.ResponseWriter) (signInDesk, error) {
 	handler, err := c.handler()
 	if err != nil {
 		return signInDesk{}, caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	open, err := c.app.gatewayForRequest()
 	if err != nil {
-		return signInDesk{}, caddyhttp.Error(http.StatusServiceUnavailable, errors.New("the session store is not open"))
+		return signInDesk{}, unavailable(w, errors.New("the session store is not open"))
 	}
 	provider, err := c.app.providers.get(c.options())
 	if err != nil {
-		return signInDesk{}, caddyhttp.Error(http.StatusServiceUnavailable, err)
+		return signInDesk{}, unavailable(w, err)
 	}
 	return signInDesk{handler: handler, gateway: open, provider: provider}, nil
 }
 
-// unavailable answers that the provider could not be asked: neither yes nor no.
+// unavailable answers that the provider or the store could not be asked: neither yes nor no.
 func unavailable(w http.ResponseWriter, err error) error {
 	w.Header().Set("Retry-After", retryAfter)
 	return caddyhttp.Error(http.StatusServiceUnavailable, err)
@@ -47,7 +47,7 @@ func unavailable(w http.ResponseWriter, err error) error {
 
 // begin sends the browser to the provider.
 func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
-	desk, err := c.desk()
+	desk, err := c.desk(w)
 	if err != nil {
 		return err
 	}

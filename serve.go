@@ -29,7 +29,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		stripCredentials(r)
 		return next.ServeHTTP(h.withoutResponseUser(w), r)
 	}
-	if err := h.CSRF.check(r, journey.authorization); err != nil {
+	if err := h.CSRF.check(r, journey.authorization); err != nil && !h.app.isProviderAnswer(r, h.realm) {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	realm, ok := h.realm.resolve(repl)
