@@ -26,7 +26,7 @@ type signInGateway struct {
 // newSignInGateway starts both. They know each other by their addresses, which are there once both listen.
 func newSignInGateway(t *testing.T, response, options string) *signInGateway {
 	t.Helper()
-	return newSignInGatewayWith(t, response, options, "", "")
+	return newSignInGatewayWith(t, response, "audience https://api.example\naccess_token_cookie access_token\n"+options, "", "")
 }
 
 // newSignInGatewayWith gives the handler of the realm options too, and puts the callback behind a directive such as
@@ -61,11 +61,9 @@ func newSignInGatewayWith(t *testing.T, response, options, handler, behind strin
 			issuer `+server.URL+`
 			client_id shop
 			`+secret+`
-			audience https://api.example
 			scope openid profile buy
 			response `+response+`
 			id_token_cookie id_token
-			access_token_cookie access_token
 			redirect /welcome
 			`+options+`
 		}`) + `
@@ -314,6 +312,10 @@ func TestProviderDownAtSignIn(t *testing.T) {
 	if b.cookies["session"] != "" {
 		t.Error("a session was opened")
 	}
+	g.idp.down.Store(false)
+	if got := g.finish(b, responseCode, answer).StatusCode; got != http.StatusSeeOther || b.cookies["session"] == "" {
+		t.Errorf("once more, when the provider is back: status %d", got)
+	}
 }
 
 func TestSignInMethods(t *testing.T) {
@@ -483,21 +485,28 @@ func TestLateAnswer(t *testing.T) {
 func TestProviderThatJoinsTwoUsers(t *testing.T) {
 	for subject, want := range map[string]int{"alice": http.StatusSeeOther, "bob": http.StatusBadRequest} {
 		g := newSignInGateway(t, responseFormPost, "")
-		b := g.visitor()
-		location, err := b.get("/auth/login").Location()
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, access, err := g.idp.Sign("shop", "alice", subject, location.Query().Get("nonce"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer := url.Values{
-			"id_token": {id}, "access_token": {access}, "state": {location.Query().Get("state")}, "iss": {g.idp.url},
-		}
-		if got := g.finish(b, responseFormPost, answer).StatusCode; got != want {
-			t.Errorf("an access token of %s beside an ID token of alice: status %d, want %d", subject, got, want)
-		}
+		checkJoinedUsers(t, g, subject, want)
+		g = newSignInGatewayWith(t, responseFormPost, "", "", "") // whom the access token is for is not said
+		checkJoinedUsers(t, g, subject, want)
+	}
+}
+
+func checkJoinedUsers(t *testing.T, g *signInGateway, subject string, want int) {
+	t.Helper()
+	b := g.visitor()
+	location, err := b.get("/auth/login").Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, access, err := g.idp.Sign("shop", "alice", subject, location.Query().Get("nonce"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := url.Values{
+		"id_token": {id}, "access_token": {access}, "state": {location.Query().Get("state")}, "iss": {g.idp.url},
+	}
+	if got := g.finish(b, responseFormPost, answer).StatusCode; got != want {
+		t.Errorf("an access token of %s beside an ID token of alice: status %d, want %d", subject, got, want)
 	}
 }
 

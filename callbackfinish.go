@@ -58,10 +58,16 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	user, attempt, err := c.signedIn(w, r, desk, cookies)
-	switch {
-	case errors.Is(err, issuer.ErrUnavailable):
-		return unavailable(w, err)
-	case err != nil:
+	if errors.Is(err, issuer.ErrUnavailable) {
+		return unavailable(w, err) // the same answer may be brought again
+	}
+	if attempt.State != "" { // it is this sign-in's answer, and so its end
+		clearStateCookie(w.Header())
+	}
+	if err == nil && !c.used.use(attempt.State) {
+		err = errUsedSignIn
+	}
+	if err != nil {
 		if check := c.logger.Check(zap.InfoLevel, "sign-in refused"); check != nil {
 			check.Write(zap.String("realm", c.Realm), zap.Error(err))
 		}
@@ -81,7 +87,8 @@ type signedInUser struct {
 	access *validator.AccessToken // nil where none is looked into
 }
 
-// signedIn checks the answer against the sign-in that began in this browser. No error repeats what came.
+// signedIn checks the answer against the sign-in that began in this browser, which is returned beside an error too once it
+// is clear that the answer is to it. No error repeats what came.
 func (c *Callback) signedIn(
 	w http.ResponseWriter, r *http.Request, desk signInDesk, cookies validator.Cookies,
 ) (signedInUser, signIn, error) {
@@ -96,30 +103,23 @@ func (c *Callback) signedIn(
 	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(attempt.State)) != 1 {
 		return signedInUser{}, signIn{}, errors.New("the answer is to another sign-in than the one of this browser; begin again")
 	}
-	clearStateCookie(w.Header())
-	if !c.used.use(attempt.State) {
-		return signedInUser{}, signIn{}, errUsedSignIn
-	}
 	metadata, err := desk.provider.Metadata(r.Context())
 	if err != nil {
-		return signedInUser{}, signIn{}, err
+		return signedInUser{}, attempt, err
 	}
 	if (answer.Has("iss") || metadata.NamesIssuer) && answer.Get("iss") != c.Issuer {
-		return signedInUser{}, signIn{}, errors.New("the answer is another provider's")
+		return signedInUser{}, attempt, errors.New("the answer is another provider's")
 	}
 	if answer.Has("error") {
-		return signedInUser{}, signIn{}, errors.New("the provider did not sign the user in")
+		return signedInUser{}, attempt, errors.New("the provider did not sign the user in")
 	}
 	user := signedInUser{tokens: issuer.Tokens{ID: answer.Get("id_token"), Access: answer.Get("access_token")}}
 	if c.Response == responseCode {
 		if user.tokens, err = c.redeem(r, desk, attempt, answer.Get("code")); err != nil {
-			return signedInUser{}, signIn{}, err
+			return signedInUser{}, attempt, err
 		}
 	}
-	if err := c.verify(r.Context(), desk, attempt, &user); err != nil {
-		return signedInUser{}, signIn{}, err
-	}
-	return user, attempt, nil
+	return user, attempt, c.verify(r.Context(), desk, attempt, &user)
 }
 
 // redeem asks the provider for the tokens that the code stands for.
@@ -146,8 +146,11 @@ func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, 
 	if err == nil && reason != "" {
 		err = fmt.Errorf("the ID token is not accepted: %s", reason)
 	}
-	if err != nil || c.Audience == "" {
+	if err != nil {
 		return err
+	}
+	if c.Audience == "" {
+		return c.verifySubject(ctx, desk, *user)
 	}
 	reason, err = withKeys(ctx, desk.provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.access, reason = keys.VerifyAccess(validator.TokenOf(user.tokens.Access), validator.AccessRules{
@@ -161,10 +164,25 @@ func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, 
 	case reason != "":
 		return fmt.Errorf("the access token is not accepted: %s", reason)
 	case user.access.User() != user.token.User():
-		return errors.New("the access token is another user's than the ID token")
+		return errOtherSubject
 	}
 	return nil
 }
+
+// verifySubject compares the users of both tokens as far as the access token can be read here: it may be for a service that
+// nobody named, and of a form that only that service knows.
+func (c *Callback) verifySubject(ctx context.Context, desk signInDesk, user signedInUser) error {
+	keys, err := desk.provider.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if subject, known := keys.Subject(validator.TokenOf(user.tokens.Access)); known && subject != user.token.Subject() {
+		return errOtherSubject
+	}
+	return nil
+}
+
+var errOtherSubject = errors.New("the access token is another user's than the ID token")
 
 // earlier returns the sessions that the browser had: when the sign-in began, and now.
 func (c *Callback) earlier(attempt signIn, now validator.SessionCredential) []sessions.Key {

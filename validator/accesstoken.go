@@ -74,6 +74,24 @@ func (k *ProviderKeys) VerifyAccess(credential TokenCredential, rules AccessRule
 	return rules.read(claims, now)
 }
 
+// Subject returns the claim sub of an access token whose signature holds, whoever the token is for and whether it counts any
+// more, and false where it can't be told. It says who the token is of, and permits nothing.
+func (k *ProviderKeys) Subject(credential TokenCredential) (string, bool) {
+	if k == nil || credential.Presence != Present {
+		return "", false
+	}
+	payload, _, reason := k.keys.verify(credential.raw(), accessForm)
+	if reason != "" {
+		return "", false
+	}
+	claims, ok := readForeignClaims(payload)
+	if !ok {
+		return "", false
+	}
+	subject, ok := claims.text("sub")
+	return subject, ok && subject != ""
+}
+
 func (r AccessRules) read(claims foreignClaims, now time.Time) (*AccessToken, Reason) {
 	issuer, okIssuer := claims.text("iss")
 	audience, okAudience := claims.texts("aud")
