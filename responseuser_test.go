@@ -451,3 +451,26 @@ func TestResponseUserErrors(t *testing.T) {
 		}
 	}
 }
+
+// A handler that names the user and then fails: error routes write the header that it left.
+func TestResponseUserStaysInsideOnErrors(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session shop {
+			response_user X-User
+			unauthenticated pass
+		}
+		route {
+			header X-User alice
+			error "out of order" 500
+		}
+		handle_errors {
+			respond "sorry" 500
+		}`})
+	response := g.browser().get("/page")
+	if response.StatusCode != http.StatusInternalServerError || response.body != "sorry" {
+		t.Fatalf("status %d: %s", response.StatusCode, response.body)
+	}
+	if got := response.Header.Get("X-User"); got != "" {
+		t.Errorf("the client is told the user %q", got)
+	}
+}

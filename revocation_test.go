@@ -63,6 +63,12 @@ func TestRevokedSessionIsRefusedWhateverTheApplicationSays(t *testing.T) {
 		t.Errorf("on a public page: status %d, user %q; the revoked cookie must not go upstream",
 			response.StatusCode, response.received.user(t))
 	}
+	// Of two cookies the application may choose the revoked one.
+	response = b.get("/public", "Cookie: theme=dark; session=x; session="+session)
+	if response.StatusCode != http.StatusOK || response.received.Header.Get("Cookie") != "theme=dark" {
+		t.Errorf("beside another value: status %d, and the revoked cookie went upstream: %v", response.StatusCode,
+			response.received.Header.Get("Cookie") != "theme=dark")
+	}
 	if g.legacy.questions() != 1 {
 		t.Errorf("the application was asked about a revoked session")
 	}

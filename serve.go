@@ -58,7 +58,7 @@ func (h *Handler) follow(
 	v := &visit{
 		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
 		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
-		access: earlier.access,
+		access: earlier.access, follows: true,
 	}
 	journey.last = v
 	v.takeBearer()
@@ -172,6 +172,9 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.forward()
 	v.count()
 	v.setReason()
+	if v.follows {
+		return v.next.ServeHTTP(v.withoutResponseUser(w), v.request)
+	}
 	v.beforeApplication()
 	v.listen()
 	defer v.stopListening()
@@ -188,6 +191,7 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 		v.endStream()
 		if !v.response.begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)
+			delete(w.Header(), v.responseUser.header) // error routes write the same header
 		}
 	}()
 	err := v.next.ServeHTTP(&v.response, v.request)

@@ -54,6 +54,7 @@ type visit struct {
 
 	who          principal // the outcome, for later handlers of the realm
 	undetermined bool      // likewise: it could not be told
+	follows      bool      // an earlier handler decided, and looks at the response
 	previous     *visit    // of the same request, for another realm
 
 	response responseWriter // what the application writes to
@@ -90,8 +91,26 @@ func (h *Handler) newVisit(
 		v.warn("requests bring two values of one cookie, so that neither counts; something else on this site or a site "+
 			"next to it sets a cookie of that name", zap.String("reason", string(cmp.Or(v.credential.Reason, v.token.Reason))))
 	}
-	v.revoked = v.gateway != nil && v.credential.Presence == validator.Present && v.gateway.ledger.Revoked(v.key())
+	v.revoked = v.isRevoked()
 	return v, nil
+}
+
+// isRevoked says whether the operator said no to the session that came, or to one of those that ambiguous cookies could
+// stand for: the application may choose that one.
+func (v *visit) isRevoked() bool {
+	switch {
+	case v.gateway == nil || v.credential.Presence == validator.Absent:
+		return false
+	case v.credential.Presence == validator.Present:
+		return v.gateway.ledger.Revoked(v.key())
+	}
+	for _, hash := range v.sessionCookies.Candidates(v.cookies) {
+		_, _, err := v.gateway.ledger.Active(v.background(), sessions.Key{Realm: v.realm, Hash: hash})
+		if errors.Is(err, ledger.ErrRevoked) {
+			return true
+		}
+	}
+	return false
 }
 
 // hideTokens removes the token cookies of every realm from the request.
@@ -239,7 +258,10 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 			return verdict // not active, so not renewed; the token was good for as long as it says
 		}
 		v.end() // the application said nobody
-	case validator.Revoked:
+	case validator.Revoked: // whoever it is by now, the token does not speak for them
+		evidence.Token, evidence.TokenReason = validator.TokenUnusable, validator.TokenRevoked
+		v.token = validator.Token{Reason: validator.TokenRevoked}
+		return validator.Decide(evidence)
 	default:
 		renewalsSkippedTotal.Inc()
 		return verdict

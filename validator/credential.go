@@ -204,6 +204,34 @@ func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 	}
 }
 
+// maxCandidates is how many sessions one request's cookies are taken apart into.
+const maxCandidates = 32
+
+// Candidates returns the hashes of the sessions that the cookies could stand for where [SessionCookies.Read] does not choose
+// among them: the application may choose any. They are no more than a few dozen, however many cookies came.
+func (c SessionCookies) Candidates(cookies Cookies) []sessions.Hash {
+	chosen := [][]*Cookie{nil}
+	for _, pattern := range c.names {
+		var longer [][]*Cookie
+		for i := range cookies {
+			if !nameMatches(pattern, cookies[i].Name) || cookies[i].Value == "" {
+				continue
+			}
+			for _, before := range chosen {
+				if len(longer) < maxCandidates {
+					longer = append(longer, append(slices.Clone(before), &cookies[i]))
+				}
+			}
+		}
+		chosen = longer
+	}
+	hashes := make([]sessions.Hash, 0, len(chosen))
+	for _, one := range chosen {
+		hashes = append(hashes, sessions.HashOf(*joinSessionID(one)))
+	}
+	return hashes
+}
+
 // HashOf returns the hash of the session that has these cookie values, by name: what [SessionCookies.Read] finds when a
 // request brings them.
 func (c SessionCookies) HashOf(values map[string]string) (sessions.Hash, error) {

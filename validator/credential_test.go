@@ -235,3 +235,34 @@ func FuzzSessionCookies(f *testing.F) {
 		}
 	})
 }
+
+// Whatever an application may take from ambiguous cookies is among the candidates.
+func TestSessionCookiesCandidates(t *testing.T) {
+	scan := func(line string) Cookies {
+		cookies, err := ScanCookies([]string{line})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cookies
+	}
+	hash := func(id string) sessions.Hash { return sessions.HashOf(id) }
+	for _, test := range []struct {
+		names []string
+		line  string
+		want  []sessions.Hash
+	}{
+		{[]string{"sid"}, "sid=a; sid=b", []sessions.Hash{hash("a"), hash("b")}},
+		{[]string{"sid"}, "sid=a; x=b; sid=", []sessions.Hash{hash("a")}},
+		{[]string{"sid"}, "x=b", nil},
+		{[]string{"DW*"}, "DW1=a; DW2=b", []sessions.Hash{hash("a"), hash("b")}},
+		{[]string{"a", "b"}, "a=1; b=2; b=3", []sessions.Hash{hash("a=1\nb=2"), hash("a=1\nb=3")}},
+		{[]string{"a", "b"}, "a=1; a=2", nil},
+	} {
+		if got := mustSessionCookies(t, test.names...).Candidates(scan(test.line)); !slices.Equal(got, test.want) {
+			t.Errorf("%v in %q: %d candidates, want %d", test.names, test.line, len(got), len(test.want))
+		}
+	}
+	if got := mustSessionCookies(t, "a", "b").Candidates(scan(strings.Repeat("a=1; b=2; ", 80))); len(got) != maxCandidates {
+		t.Errorf("of very many cookies there are %d candidates", len(got))
+	}
+}
