@@ -35,9 +35,11 @@ type Callback struct {
 	// The provider's name, as its metadata and its tokens have it. Required.
 	Issuer string `json:"issuer"`
 
-	// The name and the secret that the provider knows this gateway by. Placeholders such as `{env.OIDC_SECRET}` and
-	// `{file./run/secrets/oidc}` work. Required; the secret is needed with `code` only.
-	ClientID     string `json:"client_id"`
+	// The name that the provider knows this gateway by. Placeholders such as `{env.OIDC_CLIENT}` work. Required.
+	ClientID string `json:"client_id"`
+
+	// The secret that goes with it. Placeholders such as `{env.OIDC_SECRET}` and `{file./run/secrets/oidc}` work. Required
+	// with `code`, and an error with `form_post`.
 	ClientSecret string `json:"client_secret,omitempty"`
 
 	// Whom access tokens of the sign-in must be for, as their claim `aud` has it. Where it is set, the access token that
