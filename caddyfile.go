@@ -6,6 +6,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 func init() {
@@ -35,7 +37,7 @@ func parseJWKS(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	if err := parser.end(); err != nil {
 		return nil, err
 	}
-	return new(JWKS), parser.block("jwt_session_jwks", "none", func(string) error { return errUnknownOption })
+	return new(JWKS), parser.block("jwt_session_jwks", noOptions, func(string) error { return errUnknownOption })
 }
 
 // parseStatusPage reads the directive. Syntax:
@@ -47,7 +49,7 @@ func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 	if err := parser.end(); err != nil {
 		return nil, err
 	}
-	return new(StatusPage), parser.block("jwt_session_status", "none", func(string) error { return errUnknownOption })
+	return new(StatusPage), parser.block("jwt_session_status", noOptions, func(string) error { return errUnknownOption })
 }
 
 // parseStrip reads the directive. Syntax:
@@ -56,7 +58,7 @@ func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	helper.Next() // the directive's own name
 	strip := &Strip{Headers: helper.RemainingArgs()}
-	return strip, options{helper.Dispenser}.block("jwt_session_strip", "none", func(string) error { return errUnknownOption })
+	return strip, options{helper.Dispenser}.block("jwt_session_strip", noOptions, func(string) error { return errUnknownOption })
 }
 
 // parseRequire reads the directive. Syntax:
@@ -71,7 +73,7 @@ func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if require.Values = helper.RemainingArgs(); len(require.Values) == 0 {
 		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
 	}
-	return require, options{helper.Dispenser}.block("jwt_session_require", "none", func(string) error { return errUnknownOption })
+	return require, options{helper.Dispenser}.block("jwt_session_require", noOptions, func(string) error { return errUnknownOption })
 }
 
 // parseState reads the directive. Syntax:
@@ -171,8 +173,11 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if helper.NextArg() {
 		return nil, helper.Errf("want one realm, got also %q; a list of paths needs a named matcher", helper.Val())
 	}
+	if _, err := parseRealm(handler.Realm); err != nil {
+		return nil, helper.WrapErr(err)
+	}
 	parser := handlerParser{options: options{helper.Dispenser}, helper: helper, handler: handler}
-	return handler, parser.block("jwt_session", handlerOptions, parser.option,
+	return handler, parser.block("jwt_session", handlerOptions, parser.consistentOption,
 		"forget_on", "issuer", "identity_header", "unauthenticated")
 }
 
@@ -196,13 +201,24 @@ type handlerParser struct {
 	handler *Handler
 }
 
+// consistentOption reads an option, and refuses it on its own line where it contradicts those before it.
+func (p handlerParser) consistentOption(name string) error {
+	if err := p.option(name); err != nil {
+		return err
+	}
+	if err := p.handler.contradiction(); err != nil {
+		return p.WrapErr(err)
+	}
+	return nil
+}
+
 func (p handlerParser) option(name string) error {
 	handler := p.handler
 	switch name {
 	case "mode":
 		return p.mode()
 	case "session_cookie":
-		return p.texts(&handler.SessionCookies)
+		return p.sessionCookie()
 	case "session_idle_timeout":
 		return p.duration(&handler.SessionIdleTimeout)
 	case "session_max_age":
@@ -253,6 +269,9 @@ func (p handlerParser) mode() error {
 	if !p.Args(&p.handler.Mode) {
 		return p.Err("want mode mixed [<percent>%] | stateful | stateless | shadow")
 	}
+	if _, err := parseMode(p.handler.Mode); err != nil {
+		return p.WrapErr(err)
+	}
 	if p.handler.Mode == modeMixed && p.NextArg() {
 		number, isPercent := strings.CutSuffix(p.Val(), "%")
 		percent, err := strconv.ParseFloat(number, 64)
@@ -262,6 +281,16 @@ func (p handlerParser) mode() error {
 		p.handler.MixedPercent = percent
 	}
 	return p.end()
+}
+
+func (p handlerParser) sessionCookie() error {
+	if err := p.texts(&p.handler.SessionCookies); err != nil {
+		return err
+	}
+	if _, err := validator.NewSessionCookies(p.handler.SessionCookies...); err != nil {
+		return p.Errf("session_cookie: %w", err)
+	}
+	return nil
 }
 
 func (p handlerParser) whoami() error {
@@ -368,9 +397,9 @@ func (p handlerParser) tokenCookie() error {
 		case "path":
 			return p.text(&cookie.Path)
 		case "same_site":
-			return p.text(&cookie.SameSite)
+			return p.oneOf(&cookie.SameSite, sameSites...)
 		case "secure":
-			return p.text(&cookie.Secure)
+			return p.oneOf(&cookie.Secure, "auto", "always", "never")
 		}
 		return errUnknownOption
 	})
@@ -461,7 +490,7 @@ func (p handlerParser) tokenInSessionCookie() error {
 		case "domain":
 			return p.text(&cookie.Domain)
 		case "same_site":
-			return p.text(&cookie.SameSite)
+			return p.oneOf(&cookie.SameSite, sameSites...)
 		case "max_age":
 			return p.duration(&cookie.MaxAge)
 		}
@@ -483,7 +512,7 @@ func (p handlerParser) identityHeader() error {
 		identity.Off = true
 	case len(arguments) == 1:
 		identity.Headers = append(identity.Headers, IdentityHeader{Name: arguments[0]})
-	case len(arguments) == 2:
+	case len(arguments) == 2 && arguments[0] != "off" && arguments[1] != "":
 		identity.Headers = append(identity.Headers, IdentityHeader{Name: arguments[0], Attribute: arguments[1]})
 	default:
 		return p.Err("want identity_header off | <name> [<attribute>]")
@@ -511,6 +540,9 @@ func (p handlerParser) unauthenticated() error {
 	}
 	if rule.Action == actionRedirect {
 		p.Args(&rule.URL)
+	}
+	if err := rule.validate(); err != nil {
+		return p.Errf("unauthenticated: %w", err)
 	}
 	p.handler.Unauthenticated = append(p.handler.Unauthenticated, rule)
 	return p.end()

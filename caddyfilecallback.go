@@ -36,15 +36,18 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 	texts := map[string]*string{
 		"issuer": &callback.Issuer, "client_id": &callback.ClientID, "client_secret": &callback.ClientSecret,
 		"audience": &callback.Audience, "start": &callback.Start, "finish": &callback.Finish, "redirect": &callback.Redirect,
-		"response": &callback.Response, "id_token_cookie": &callback.IDTokenCookie,
+		"id_token_cookie":     &callback.IDTokenCookie,
 		"access_token_cookie": &callback.AccessTokenCookie,
 	}
 	return callback, parser.block("jwt_session_callback", callbackOptions, func(name string) error {
 		if into, ok := texts[name]; ok {
 			return parser.text(into)
 		}
-		if name == "scope" {
+		switch name {
+		case "scope":
 			return parser.texts(&callback.Scope)
+		case "response":
+			return parser.oneOf(&callback.Response, responseCode, responseFormPost)
 		}
 		return errUnknownOption
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -19,6 +20,9 @@ type options struct {
 // errUnknownOption is how an option function says that it knows no option of that name.
 var errUnknownOption = errors.New("unknown option")
 
+// noOptions is what a directive without options allows in its block.
+const noOptions = ""
+
 // block reads a block of options. Known are their names, for the error that says what is allowed; those that are not in
 // repeatable may stand once.
 func (o options) block(of, known string, option func(name string) error, repeatable ...string) error {
@@ -30,6 +34,8 @@ func (o options) block(of, known string, option func(name string) error, repeata
 		}
 		seen[name] = true
 		switch err := option(name); {
+		case errors.Is(err, errUnknownOption) && known == noOptions:
+			return o.Errf("%s: unknown option %q; it takes none", of, name)
 		case errors.Is(err, errUnknownOption):
 			return o.Errf("%s: unknown option %q; want one of %s", of, name, known)
 		case err != nil:
@@ -53,6 +59,18 @@ func (o options) text(into *string) error {
 		return o.Errf("%s: want a value", name)
 	}
 	return o.end()
+}
+
+// oneOf reads a text that must be one of the known.
+func (o options) oneOf(into *string, known ...string) error {
+	name := o.Val()
+	if err := o.text(into); err != nil {
+		return err
+	}
+	if !slices.Contains(known, *into) {
+		return o.Errf("%s: %q is not known; want one of %s", name, *into, strings.Join(known, ", "))
+	}
+	return nil
 }
 
 func (o options) texts(into *[]string) error {

@@ -161,25 +161,10 @@ func (h *Handler) validateCombined() error {
 	case strings.HasSuffix(h.SessionCookies[0], "*"):
 		return fmt.Errorf("token_in_session_cookie: session_cookie %s is a pattern; write the cookie's whole name, or use token_cookie",
 			h.SessionCookies[0])
-	case h.RestoreSession:
-		return errors.New("token_in_session_cookie: the token comes with its session, so there is nothing to restore; " +
-			"leave restore_session out")
 	}
 	if err := h.TokenInSessionCookie.validate(h.SessionCookies[0]); err != nil {
 		return fmt.Errorf("token_in_session_cookie: %w", err)
 	}
-	return nil
-}
-
-// prepareCombined takes on the option before the defaults of others hide that they were left out.
-func (h *Handler) prepareCombined() error {
-	if h.TokenInSessionCookie == nil {
-		return nil
-	}
-	if h.TokenCookie != nil {
-		return errors.New("token_in_session_cookie and token_cookie contradict: the token is in the one or in the other")
-	}
-	h.TokenInSessionCookie.setDefaults()
 	return nil
 }
 

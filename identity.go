@@ -49,8 +49,8 @@ var forbiddenIdentityHeaders = []string{
 
 func (i *Identity) prepare() (identityHeaders, error) {
 	prepared := identityHeaders{folded: []string{foldHeader(defaultIdentityHeader)}}
-	if i.Off && len(i.Headers) > 0 {
-		return identityHeaders{}, fmt.Errorf("identity_header: off and %s contradict each other", i.Headers[0].Name)
+	if err := i.contradiction(); err != nil {
+		return identityHeaders{}, err
 	}
 	hasUserID := i.Off
 	for _, header := range i.Headers {
@@ -62,13 +62,9 @@ func (i *Identity) prepare() (identityHeaders, error) {
 				return identityHeaders{}, fmt.Errorf("identity_header %s: %w", header.Name, err)
 			}
 		}
-		folded := foldHeader(header.Name)
-		if slices.ContainsFunc(prepared.headers, func(other IdentityHeader) bool { return foldHeader(other.Name) == folded }) {
-			return identityHeaders{}, fmt.Errorf("identity_header %s: named twice", header.Name)
-		}
 		hasUserID = hasUserID || header.Attribute == ""
 		prepared.headers = append(prepared.headers, header)
-		prepared.folded = append(prepared.folded, folded)
+		prepared.folded = append(prepared.folded, foldHeader(header.Name))
 	}
 	if !hasUserID {
 		if slices.ContainsFunc(prepared.headers, func(other IdentityHeader) bool {

@@ -125,8 +125,10 @@ func (p *TokenPlace) prepare() error {
 // String names the place as the configuration does.
 func (p *TokenPlace) String() string {
 	switch {
+	case p == nil:
+		return "Authorization: Bearer"
 	case p.Header != "":
-		return "header " + p.Header
+		return "header " + http.CanonicalHeaderKey(p.Header)
 	case p.Cookie != "":
 		return "cookie " + p.Cookie
 	default:
@@ -141,22 +143,15 @@ func (i *Issuer) options() issuer.Options {
 	}
 }
 
-// prepareIssuers checks each, and that no place has two: one place serves one verifier.
+// prepareIssuers checks each, and that its tokens reach it.
 func (h *Handler) prepareIssuers() error {
-	places := make(map[string]bool)
-	if h.AcceptBearer {
-		places[new(TokenPlace).String()] = true
-	}
 	for _, one := range h.Issuers {
 		if err := one.prepare(); err != nil {
 			return fmt.Errorf("issuer %s: %w", safeURL(one.URL), err)
 		}
-		place := one.From.String()
-		if places[place] {
-			return fmt.Errorf("issuer %s: %s is a place of other tokens already (another issuer's, or accept_bearer's); "+
-				"choose another with from header|cookie <name>", one.URL, place)
+		if header := one.From.Header; header != "" && h.identity.owns(header) {
+			return fmt.Errorf("issuer %s: from header %s: that is a header of the identity, which clients can't send", one.URL, header)
 		}
-		places[place] = true
 		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || h.isTokenCookie(cookie)) {
 			return fmt.Errorf("issuer %s: from cookie %s: that is a cookie of the session or of our own token", one.URL, cookie)
 		}

@@ -453,7 +453,7 @@ func TestModeErrors(t *testing.T) {
 		{"mode shadow\n restore_session on", "restore_session"},
 		{"csrf not-an-origin", "csrf"},
 	} {
-		err := validateText(t, fmt.Sprintf("http:// {\n jwt_session shop {\n %s\n }\n respond ok\n}", c.option))
+		err := validateSite(t, "", fmt.Sprintf("jwt_session shop {\n %s\n }\n respond ok", c.option))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error that names %s", c.option, err, c.want)
 		}

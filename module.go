@@ -155,7 +155,7 @@ const (
 // Provision sets the defaults and prepares what requests need. It opens and creates nothing.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	if err := h.prepareCombined(); err != nil {
+	if err := h.contradiction(); err != nil { // before the defaults hide what was left out
 		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
 	}
 	h.setDefaults()
@@ -184,6 +184,9 @@ func (h *Handler) setDefaults() {
 		h.TokenCookie = new(TokenCookie)
 	}
 	h.TokenCookie.setDefaults()
+	if h.TokenInSessionCookie != nil {
+		h.TokenInSessionCookie.setDefaults()
+	}
 	if h.Identity == nil {
 		h.Identity = new(Identity)
 	}
@@ -309,13 +312,8 @@ func (h *Handler) validate() error {
 	if err := h.app.checkOldKeys("token_lifetime", time.Duration(h.TokenLifetime)); err != nil {
 		return err
 	}
-	if h.RenewBefore >= h.TokenLifetime {
-		return fmt.Errorf("renew_before %s must be less than token_lifetime %s",
-			time.Duration(h.RenewBefore), time.Duration(h.TokenLifetime))
-	}
-	if h.SessionIdleTimeout > h.SessionMaxAge {
-		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
-			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
+	if err := h.timesContradict(); err != nil { // defaults too
+		return err
 	}
 	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
 		return err
@@ -346,8 +344,6 @@ func (h *Handler) validateMode() error {
 		return fmt.Errorf("mode mixed %g%%: want a share from 0%% to 100%%", h.MixedPercent)
 	case h.MixedPercent != 100 && h.mode != validator.Mixed:
 		return fmt.Errorf("mode %s takes no share of sessions; mixed does", h.Mode)
-	case h.RestoreSession && (h.mode == validator.Stateful || h.mode == validator.Shadow):
-		return fmt.Errorf("restore_session on: in mode %s the session decides, so there is nothing to restore", h.Mode)
 	}
 	return nil
 }

@@ -126,6 +126,9 @@ func (c *TokenCookie) cookie(realm, value string, secure bool) *http.Cookie {
 	}
 }
 
+// sameSites are the names that sameSite knows.
+var sameSites = []string{"lax", "strict", "none"}
+
 var sameSite = map[string]http.SameSite{
 	"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
 }

@@ -47,13 +47,9 @@ func (u *UnauthenticatedRule) provision(ctx caddy.Context) error {
 }
 
 func validateRules(rules []*UnauthenticatedRule) error {
-	for i, rule := range rules {
+	for _, rule := range rules {
 		if err := rule.validate(); err != nil {
 			return fmt.Errorf("unauthenticated: %w", err)
-		}
-		if len(rule.matchers) == 0 && i < len(rules)-1 {
-			return fmt.Errorf("unauthenticated %s: a rule without a matcher is for all requests, so it must be the last",
-				rule.Action)
 		}
 	}
 	return nil

@@ -241,11 +241,11 @@ func TestValidateRules(t *testing.T) {
 		}
 	}
 	all := &UnauthenticatedRule{Action: actionPass}
-	some := &UnauthenticatedRule{Action: actionDeny, matchers: caddyhttp.MatcherSets{{failingMatcher{}}}}
-	if err := validateRules([]*UnauthenticatedRule{some, all}); err != nil {
+	some := &UnauthenticatedRule{Action: actionDeny, MatcherSetsRaw: caddyhttp.RawMatcherSets{{}}}
+	if err := (&Handler{Unauthenticated: []*UnauthenticatedRule{some, all}}).rulesContradict(); err != nil {
 		t.Error(err)
 	}
-	if err := validateRules([]*UnauthenticatedRule{all, some}); err == nil || !strings.Contains(err.Error(), "must be the last") {
+	if err := (&Handler{Unauthenticated: []*UnauthenticatedRule{all, some}}).rulesContradict(); err == nil || !strings.Contains(err.Error(), "must be the last") {
 		t.Errorf("a rule for all before another: got %v", err)
 	}
 }

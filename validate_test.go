@@ -34,7 +34,7 @@ func validateSite(t *testing.T, global, site string) error {
 	}`, filepath.Join(dir, "storage"), filepath.Join(dir, "store"), global, site)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
-		t.Fatalf("adapting: %v\n%s", err, text)
+		return err
 	}
 	result := validateJSON(t, adapted)
 	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -108,7 +108,7 @@ func TestValidateErrors(t *testing.T) {
 		{"jwt_session shop.example", `the realm "shop.example" must be`},
 		{"jwt_session /a /b", `the realm "/b" must be`},
 		{"jwt_session läden", "must be letters"},
-		{handlerWith("mode both"), `jwt_session shop: mode: "both" is not known; want mixed`},
+		{handlerWith("mode both"), `mode: "both" is not known; want mixed`},
 		{handlerWith("mode Mixed"), `mode: "Mixed" is not known`},
 
 		{handlerWith(`session_cookie "a b"`), `session_cookie: reading session cookies: "a b" is no cookie name`},
@@ -157,7 +157,7 @@ domain "a b"
 		{handlerWith("token_in_session_cookie\nrestore_session on"), "there is nothing to restore; leave restore_session out"},
 		{handlerWith("token_in_session_cookie {\nmax_age 1500ms\n}"), "token_in_session_cookie: max_age 1.5s: want whole seconds"},
 		{handlerWith("token_in_session_cookie {\npath app\n}"), `token_in_session_cookie: the path "app" must begin with /`},
-		{handlerWith("token_in_session_cookie {\nsame_site Lax\n}"), `token_in_session_cookie: same_site: "Lax" is not known`},
+		{handlerWith("token_in_session_cookie {\nsame_site Lax\n}"), `same_site: "Lax" is not known`},
 		{handlerWith("token_in_session_cookie {\ndomain {host}\n}"), "token_in_session_cookie: "},
 		{handlerWith("session_cookie __Host-id\ntoken_in_session_cookie {\npath /app\n}"), `token_in_session_cookie: the name "__Host-id"`},
 		{handlerWith("session_cookie __Host-id\ntoken_in_session_cookie {\ndomain shop.example\n}"), `the name "__Host-id"`},
@@ -226,6 +226,7 @@ func TestValidateIssuerErrors(t *testing.T) {
 		{"issuer https://id.example {\naudience api\nleeway 1h\n}", "leeway 5m0s at most"},
 		{"issuer https://id.example {\naudience api\nfrom header Authorization\n}", "leave the line out"},
 		{"issuer https://id.example {\naudience api\nfrom header Cookie\n}", "a meaning of its own"},
+		{"issuer https://id.example {\naudience api\nfrom header ourapp_user_id\n}", "a header of the identity"},
 		{"issuer https://id.example {\naudience api\nfrom cookie a;b\n}", "not a cookie name"},
 		{"issuer https://id.example {\naudience api\nfrom cookie session\n}", "a cookie of the session"},
 		{"issuer https://id.example {\naudience api\nfrom cookie jwt_shop\n}", "our own token"},
@@ -250,7 +251,7 @@ func TestValidateCallbackErrors(t *testing.T) {
 		{"issuer https://id.example\nclient_id shop", "", "client_secret: want"},
 		{"issuer https://id.example\nclient_id shop\nclient_secret {env.JWT_SESSION_TEST_UNSET}", "", "client_secret: a placeholder"},
 		{required + "response form_post", "", "client_secret: with response form_post"},
-		{required + "response fragment", "", "want code or form_post"},
+		{required + "response fragment", "", "want one of code, form_post"},
 		{required + "scope profile", "", "it must have openid"},
 		{required + "start auth", "", "start \"auth\": want a path"},
 		{required + "finish //evil.example/", "", "finish \"//evil.example/\": want a path"},
@@ -336,6 +337,13 @@ func TestValidateJSONErrors(t *testing.T) {
 		{handler(`"realm": "shop", "unauthenticated": [{"action": "deny", "match": [{"nonsense": 1}]}]`), "unauthenticated:"},
 		{handler(`"realm": "shop", "forget_on": [{"nonsense": 1}]`), "forget_on:"},
 		{handler(`"realm": "shop", "token_cookie": {"path": "/{env.X}"}`), "token_cookie: domain and path are fixed"},
+		{handler(`"realm": "shop", "mode": "both"`), `jwt_session shop: mode: "both" is not known; want mixed`},
+		{handler(`"realm": "shop", "mode": "shadow", "restore_session": true`), "in mode shadow the session decides"},
+		{handler(`"realm": "shop", "token_cookie": {"secure": "on"}`), `token_cookie: secure: "on" is not known`},
+		{handler(`"realm": "shop", "token_in_session_cookie": {"same_site": "Lax"}`), `token_in_session_cookie: same_site: "Lax" is not known`},
+		{handler(`"realm": "shop", "token_in_session_cookie": {}, "token_cookie": {}`), "token_in_session_cookie and token_cookie contradict"},
+		{handler(`"realm": "shop", "identity": {"off": true, "headers": [{"name": "X-User"}]}`), "off and X-User contradict"},
+		{handler(`"realm": "shop", "unauthenticated": [{"action": "pass"}, {"action": "deny"}]`), "must be the last"},
 		{handler(`"mode": "mixed"`), `the realm "" must be`},
 	} {
 		config := new(caddy.Config)

@@ -1,0 +1,84 @@
+package jwtsession
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// contradiction says which of the options that are set can't stand together. It looks at what was written and not at
+// defaults, so that a Caddyfile can ask after each option and name its line.
+func (h *Handler) contradiction() error {
+	switch {
+	case h.TokenInSessionCookie != nil && h.TokenCookie != nil:
+		return errors.New("token_in_session_cookie and token_cookie contradict: the token is in the one or in the other")
+	case h.TokenInSessionCookie != nil && h.RestoreSession:
+		return errors.New("token_in_session_cookie: the token comes with its session, so there is nothing to restore; " +
+			"leave restore_session out")
+	case h.RestoreSession && (h.Mode == modeStateful || h.Mode == modeShadow):
+		return fmt.Errorf("restore_session on: in mode %s the session decides, so there is nothing to restore", h.Mode)
+	}
+	for _, find := range []func() error{h.timesContradict, h.Identity.contradiction, h.rulesContradict, h.tokenPlacesContradict} {
+		if err := find(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) timesContradict() error {
+	if h.TokenLifetime > 0 && h.RenewBefore >= h.TokenLifetime {
+		return fmt.Errorf("renew_before %s must be less than token_lifetime %s",
+			time.Duration(h.RenewBefore), time.Duration(h.TokenLifetime))
+	}
+	if h.SessionMaxAge > 0 && h.SessionIdleTimeout > h.SessionMaxAge {
+		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
+			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
+	}
+	return nil
+}
+
+func (i *Identity) contradiction() error {
+	if i == nil {
+		return nil
+	}
+	if i.Off && len(i.Headers) > 0 {
+		return fmt.Errorf("identity_header: off and %s contradict each other", i.Headers[0].Name)
+	}
+	for position, header := range i.Headers {
+		if slices.ContainsFunc(i.Headers[:position], func(other IdentityHeader) bool {
+			return foldHeader(other.Name) == foldHeader(header.Name)
+		}) {
+			return fmt.Errorf("identity_header %s: named twice", header.Name)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) rulesContradict() error {
+	for i, rule := range h.Unauthenticated {
+		if len(rule.MatcherSetsRaw) == 0 && i < len(h.Unauthenticated)-1 {
+			return fmt.Errorf("unauthenticated %s: a rule without a matcher is for all requests, so it must be the last",
+				rule.Action)
+		}
+	}
+	return nil
+}
+
+// tokenPlacesContradict looks for a place that two kinds of tokens come in: one place serves one verifier.
+func (h *Handler) tokenPlacesContradict() error {
+	places := make(map[string]bool)
+	if h.AcceptBearer {
+		places[new(TokenPlace).String()] = true
+	}
+	for _, one := range h.Issuers {
+		place := one.From.String()
+		if places[place] {
+			return fmt.Errorf("issuer %s: %s is a place of other tokens already (another issuer's, or accept_bearer's); "+
+				"choose another with from header|cookie <name>", safeURL(one.URL), place)
+		}
+		places[place] = true
+	}
+	return nil
+}
