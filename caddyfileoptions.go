@@ -20,9 +20,6 @@ type options struct {
 // errUnknownOption is how an option function says that it knows no option of that name.
 var errUnknownOption = errors.New("unknown option")
 
-// noOptions is what a directive without options allows in its block.
-const noOptions = ""
-
 // block reads a block of options. Known are their names, for the error that says what is allowed; those that are not in
 // repeatable may stand once.
 func (o options) block(of, known string, option func(name string) error, repeatable ...string) error {
@@ -34,13 +31,19 @@ func (o options) block(of, known string, option func(name string) error, repeata
 		}
 		seen[name] = true
 		switch err := option(name); {
-		case errors.Is(err, errUnknownOption) && known == noOptions:
-			return o.Errf("%s: unknown option %q; it takes none", of, name)
 		case errors.Is(err, errUnknownOption):
 			return o.Errf("%s: unknown option %q; want one of %s", of, name, known)
 		case err != nil:
 			return err
 		}
+	}
+	return nil
+}
+
+// noBlock refuses options where there are none.
+func (o options) noBlock(of string) error {
+	if nesting := o.Nesting(); o.NextBlock(nesting) {
+		return o.Errf("%s: unknown option %q; it takes none", of, o.Val())
 	}
 	return nil
 }

@@ -1,0 +1,86 @@
+package jwtsession
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+const stateOptions = "request_header, response_header, max_age"
+
+// parseJWKS reads the directive. Syntax:
+//
+//	jwt_session_jwks [<matcher>]
+func parseJWKS(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return new(JWKS), parser.noBlock("jwt_session_jwks")
+}
+
+// parseStatusPage reads the directive. Syntax:
+//
+//	jwt_session_status [<matcher>]
+func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return new(StatusPage), parser.noBlock("jwt_session_status")
+}
+
+// parseStrip reads the directive. Syntax:
+//
+//	jwt_session_strip [<matcher>] [<header...>]
+func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	strip := &Strip{Headers: helper.RemainingArgs()}
+	return strip, options{helper.Dispenser}.noBlock("jwt_session_strip")
+}
+
+// parseRequire reads the directive. Syntax:
+//
+//	jwt_session_require [<matcher>] <attribute> <value...>
+func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	helper.Next() // the directive's own name
+	require := new(Require)
+	if !helper.Args(&require.Attribute) {
+		return nil, helper.Err("want jwt_session_require [<matcher>] <attribute> <value...>")
+	}
+	if require.Values = helper.RemainingArgs(); len(require.Values) == 0 {
+		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
+	}
+	return require, options{helper.Dispenser}.noBlock("jwt_session_require")
+}
+
+// parseState reads the directive. Syntax:
+//
+//	jwt_session_state [<matcher>] <cookie> {
+//		request_header  <name>
+//		response_header <name>
+//		max_age         <duration>
+//	}
+func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	state := new(State)
+	helper.Next() // the directive's own name
+	if !helper.Args(&state.Cookie) {
+		return nil, helper.Err("want the name of a cookie: jwt_session_state [<matcher>] <cookie>")
+	}
+	parser := options{helper.Dispenser}
+	if err := parser.end(); err != nil {
+		return nil, err
+	}
+	return state, parser.block("jwt_session_state", stateOptions, func(name string) error {
+		switch name {
+		case "request_header":
+			return parser.text(&state.RequestHeader)
+		case "response_header":
+			return parser.text(&state.ResponseHeader)
+		case "max_age":
+			return parser.duration(&state.MaxAge)
+		}
+		return errUnknownOption
+	})
+}

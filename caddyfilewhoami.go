@@ -1,0 +1,78 @@
+package jwtsession
+
+import "strings"
+
+const whoamiOptions = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
+
+func (p handlerParser) whoami() error {
+	whoami := &Whoami{}
+	p.handler.Whoami = whoami
+	if !p.Args(&whoami.URI) {
+		return p.Err("want whoami <uri> json <path> | header <name> | regex <expression>")
+	}
+	if err := p.extraction(&whoami.User); err != nil {
+		return err
+	}
+	return p.block("whoami", whoamiOptions, func(name string) error {
+		switch name {
+		case "nobody":
+			return p.texts(&whoami.Nobody)
+		case "pattern":
+			return p.text(&whoami.Pattern)
+		case "attribute":
+			return p.attribute(whoami)
+		case "timeout":
+			return p.duration(&whoami.Timeout)
+		case "negative_ttl":
+			return p.duration(&whoami.NegativeTTL)
+		case "max_concurrent":
+			return p.number(&whoami.MaxConcurrent)
+		case "max_body":
+			return p.size(&whoami.MaxBody)
+		case "rolling":
+			whoami.Rolling = true
+			return p.end()
+		case "route":
+			return p.whoamiRoute(&whoami.Routes)
+		}
+		return errUnknownOption
+	}, "attribute")
+}
+
+func (p handlerParser) attribute(whoami *Whoami) error {
+	var name string
+	if !p.Args(&name) {
+		return p.Err("want attribute <name> json <path> | header <name> | regex <expression>")
+	}
+	if _, twice := whoami.Attributes[name]; twice {
+		return p.Errf("the attribute %s is read twice", name)
+	}
+	var from Extraction
+	if err := p.extraction(&from); err != nil {
+		return err
+	}
+	if whoami.Attributes == nil {
+		whoami.Attributes = make(map[string]Extraction)
+	}
+	whoami.Attributes[name] = from
+	return nil
+}
+
+// extraction reads the rest of the line: where a value is in the answer.
+func (p handlerParser) extraction(from *Extraction) error {
+	arguments := p.RemainingArgs()
+	if len(arguments) == 2 {
+		switch arguments[0] {
+		case "json":
+			from.JSON = arguments[1]
+			return nil
+		case "header":
+			from.Header = arguments[1]
+			return nil
+		case "regex":
+			from.Regex = arguments[1]
+			return nil
+		}
+	}
+	return p.Errf("want json <path>, header <name> or regex <expression>, got %q", strings.Join(arguments, " "))
+}
