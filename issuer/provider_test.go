@@ -26,6 +26,9 @@ const (
 	secondKeys = `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"second","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
 )
 
+// advance moves the clock. Inside of synctest.Test time stands still until everybody waits, and then jumps: nothing is slept.
+func advance(d time.Duration) { time.Sleep(d) }
+
 // site is a provider's web site without a network, so that time is the test's own.
 type site struct {
 	mutex          sync.Mutex
@@ -152,11 +155,11 @@ func TestKeysAreFetchedAgainInTheBackground(t *testing.T) {
 		site := goodSite()
 		provider := open(t, site, nil)
 		set(site, &site.keys, secondKeys)
-		time.Sleep(refreshEvery - time.Second)
+		advance(refreshEvery - time.Second)
 		if !knows(t, provider, "first") {
 			t.Error("the keys changed too soon")
 		}
-		time.Sleep(2 * longestWait)
+		advance(2 * longestWait)
 		if !knows(t, provider, "second") || site.count() != 2 {
 			t.Errorf("the keys were not fetched again; asked %d times", site.count())
 		}
@@ -169,16 +172,16 @@ func TestStaleKeysServeThroughAnOutage(t *testing.T) {
 		var reported atomic.Int32
 		provider := open(t, site, func(o *Options) { o.StaleMax = time.Hour; o.Report = func(error) { reported.Add(1) } })
 		set(site, &site.down, true)
-		time.Sleep(time.Hour - time.Second)
+		advance(time.Hour - time.Second)
 		if !knows(t, provider, "first") || reported.Load() == 0 {
 			t.Errorf("the keys don't serve; %d failures reported", reported.Load())
 		}
-		time.Sleep(2 * time.Second)
+		advance(2 * time.Second)
 		if keys, err := provider.Keys(t.Context()); !errors.Is(err, ErrUnavailable) || keys != nil {
 			t.Errorf("the keys serve for longer than stale_max: %v", err)
 		}
 		set(site, &site.down, false)
-		time.Sleep(time.Minute + longestWait)
+		advance(time.Minute + longestWait)
 		if !knows(t, provider, "first") {
 			t.Error("the provider answers again, and there are no keys")
 		}
@@ -197,7 +200,7 @@ func TestProviderThatStartsLater(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		set(site, &site.down, false)
-		time.Sleep(3 * time.Second)
+		advance(3 * time.Second)
 		if !knows(t, provider, "first") {
 			t.Error("no keys, seconds after the provider began to answer")
 		}
@@ -219,12 +222,12 @@ func TestUnknownKeysAskOnceInAWhile(t *testing.T) {
 		if site.count() != 2 {
 			t.Errorf("asked %d times, want 2", site.count())
 		}
-		time.Sleep(DefaultRefreshMin)
+		advance(DefaultRefreshMin)
 		if _, err := provider.Refresh(t.Context()); err != nil || site.count() != 3 {
 			t.Errorf("asked %d times after refresh_min, %v", site.count(), err)
 		}
 		set(site, &site.down, true)
-		time.Sleep(DefaultRefreshMin)
+		advance(DefaultRefreshMin)
 		if _, err := provider.Refresh(t.Context()); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("whether there is such a key is not known, and the answer is %v", err)
 		}
