@@ -108,11 +108,11 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 	}
 	c.used = newUsedStates()
 	var err error
-	if c.clientID, err = expandSecret("client_id", c.ClientID); err != nil {
-		return c.named(err)
+	if c.clientID, err = expanded(c.ClientID); err != nil {
+		return c.named(fmt.Errorf("client_id: %w", err))
 	}
-	if c.secret, err = expandSecret("client_secret", c.ClientSecret); err != nil {
-		return c.named(err)
+	if c.secret, err = expanded(c.ClientSecret); err != nil {
+		return c.named(fmt.Errorf("client_secret: %w", err))
 	}
 	app, err := ctx.App("jwt_session")
 	if err != nil {
@@ -128,15 +128,6 @@ func (c *Callback) named(err error) error {
 		return nil
 	}
 	return fmt.Errorf("jwt_session_callback %s: %w", c.Realm, err)
-}
-
-// expandSecret fills in the placeholders of an option. The error does not repeat it: it may be a secret that holds braces.
-func expandSecret(option, text string) (string, error) {
-	expanded, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
-	if err != nil {
-		return "", fmt.Errorf("%s: a placeholder in it is unknown or empty", option)
-	}
-	return strings.TrimSpace(expanded), nil
 }
 
 // Validate checks the finished configuration.

@@ -142,7 +142,7 @@ func (s KeySource) loadSecret() ([]validator.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, err := decodeBase64(strings.TrimSpace(text))
+	secret, err := decodeBase64(text)
 	if err != nil {
 		return nil, errors.New("not base64 (RFC 4648 section 4 or 5); `openssl rand -base64 32` makes one")
 	}
@@ -184,14 +184,14 @@ func (s KeySource) loadFile() ([]validator.Key, error) {
 	return keys, err
 }
 
-// expanded fills in the placeholders of an option. The error does not say what it could not replace: that may be a secret
-// that holds braces.
+// expanded fills in the placeholders of an option and cuts the white space around it off, which a file may end with. The
+// error does not say what it could not replace: that may be a secret that holds braces.
 func expanded(option string) (string, error) {
 	text, err := caddy.NewReplacer().ReplaceOrErr(option, true, true)
 	if err != nil {
 		return "", errors.New("a placeholder in it is unknown or empty")
 	}
-	return text, nil
+	return strings.TrimSpace(text), nil
 }
 
 // decodeBase64 reads either alphabet of RFC 4648, padded or not.
