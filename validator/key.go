@@ -61,10 +61,10 @@ func newKey(algorithm Algorithm, id string, private []byte, signing any, public 
 	if material.signature, err = newSignature(algorithm, signing, verifying); err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
 	}
-	if material.sealing, err = key.newSealing(); err != nil {
+	if material.sealing, err = key.sealingFor("sid"); err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
 	}
-	if material.encryption, err = key.newEncryption(); err != nil {
+	if material.encryption, err = key.sealingFor("jwe"); err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
 	}
 	return key, nil
@@ -111,30 +111,18 @@ func (k Key) Derive(info string) ([]byte, error) {
 	return derived, nil
 }
 
-// newSealing derives the AES-256-GCM key that seals session ids.
-func (k Key) newSealing() (cipher.AEAD, error) {
-	block, err := k.deriveAES("jwt_session sid")
+// sealingFor derives the AES-256-GCM key for one purpose: sid for session ids, jwe for encrypted tokens, and what [KeySet.Seal]
+// is asked for.
+func (k Key) sealingFor(purpose string) (cipher.AEAD, error) {
+	derived, err := k.Derive("jwt_session " + purpose)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(derived)
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCMWithRandomNonce(block)
-}
-
-// newEncryption derives the AES-256-GCM key of encrypted tokens.
-func (k Key) newEncryption() (cipher.AEAD, error) {
-	block, err := k.deriveAES("jwt_session jwe")
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
-}
-
-func (k Key) deriveAES(info string) (cipher.Block, error) {
-	derived, err := k.Derive(info)
-	if err != nil {
-		return nil, err
-	}
-	return aes.NewCipher(derived)
 }
 
 // fingerprintOf returns a hash that no two keys share. It stays in the memory of the process.

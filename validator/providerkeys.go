@@ -3,9 +3,6 @@ package validator
 import (
 	"errors"
 	"fmt"
-	"slices"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // theirs are the algorithms that tokens of identity providers may be signed with: asymmetric ones, so that a provider's
@@ -29,16 +26,22 @@ type ProviderKeys struct {
 // A key without alg is taken for the one algorithm that is usual for its type: RS256 for RSA, ES256, ES384 or ES512 by its
 // curve, EdDSA for Ed25519. RSA keys for PSS must say so.
 func ReadProviderKeys(text []byte) (keys *ProviderKeys, passed int, err error) {
-	listed, err := readJWKs(text)
-	if err != nil {
-		return nil, 0, err
+	elements, isSet, err := readJWKSet(text)
+	switch {
+	case err != nil:
+		return nil, 0, fmt.Errorf("reading key set: %w", err)
+	case !isSet:
+		return nil, 0, errors.New("reading key set: it has no keys (RFC 7517 section 5)")
+	case len(elements) > MaxProviderKeys:
+		return nil, 0, fmt.Errorf("reading key set: it has %d keys, %d are allowed", len(elements), MaxProviderKeys)
 	}
-	if len(listed) > MaxProviderKeys {
-		return nil, 0, fmt.Errorf("reading key set: it has %d keys, %d are allowed", len(listed), MaxProviderKeys)
-	}
+	listed := make([]jwk, len(elements))
 	shared := make(map[string]int)
-	for _, key := range listed {
-		shared[key.texts["kid"]]++
+	for i, element := range elements {
+		if listed[i], err = readJWK(element); err != nil {
+			listed[i] = jwk{} // has no key, and is passed over below
+		}
+		shared[listed[i].texts["kid"]]++
 	}
 	keys = new(ProviderKeys)
 	for _, key := range listed {
@@ -53,34 +56,6 @@ func ReadProviderKeys(text []byte) (keys *ProviderKeys, passed int, err error) {
 		return nil, passed, errors.New("reading key set: none of its keys can verify tokens here")
 	}
 	return keys, passed, nil
-}
-
-// readJWKs reads the keys of a set, each as far as its form goes; one that is no JWK is an empty one.
-func readJWKs(text []byte) ([]jwk, error) {
-	var listed []jwk
-	found := false
-	err := readObject(text, func(name string, decoder *jsontext.Decoder) error {
-		if name != "keys" {
-			return decoder.SkipValue()
-		}
-		found = true
-		return readArray(decoder, func() error {
-			value, err := decoder.ReadValue()
-			if err != nil {
-				return err
-			}
-			key, err := readJWK(slices.Clone(value))
-			if err != nil {
-				key = jwk{}
-			}
-			listed = append(listed, key)
-			return nil
-		})
-	})
-	if err != nil || !found {
-		return nil, errors.New("reading key set: it is not one strict JSON object with keys")
-	}
-	return listed, nil
 }
 
 // withUsualAlgorithm returns the key with the alg that is usual for its type, where it has none.

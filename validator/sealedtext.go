@@ -1,7 +1,6 @@
 package validator
 
 import (
-	"crypto/cipher"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -55,13 +54,4 @@ func (s *KeySet) Open(purpose, sealed string) ([]byte, error) {
 		return text, nil
 	}
 	return nil, errSealed
-}
-
-// sealingFor returns the key for one purpose.
-func (k Key) sealingFor(purpose string) (cipher.AEAD, error) {
-	block, err := k.deriveAES("jwt_session " + purpose)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }
