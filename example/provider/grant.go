@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -18,7 +19,7 @@ type grant struct {
 
 // keep remembers the grant and returns its code. Those that were never redeemed are forgotten.
 func (p *Provider) keep(granted grant) string {
-	code := newSecret()
+	code := rand.Text()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	for other, old := range p.codes {
@@ -108,7 +109,7 @@ func (p *Provider) issue(request authorization, user User) (tokens, error) {
 func (p *Provider) access(request authorization, user User) (string, error) {
 	now := p.now()
 	return p.sign("at+jwt", accessClaims{
-		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.Audience, Client: request.client.ID, ID: newSecret(),
+		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.Audience, Client: request.client.ID, ID: rand.Text(),
 		Scope: strings.Join(request.granted(user), " "), IssuedAt: now.Unix(), Expires: now.Add(accessLifetime).Unix(),
 	})
 }

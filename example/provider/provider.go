@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // Paths of the provider. Discovery names all of them.
@@ -40,7 +42,7 @@ type Provider struct {
 	routes  *http.ServeMux
 
 	mutex sync.Mutex
-	keys  []signingKey // the newest first; all are published
+	keys  []jose.JSONWebKey // private ones, the newest first; all are published
 	codes map[string]grant
 }
 
@@ -95,7 +97,7 @@ func (p *Provider) discover(w http.ResponseWriter, _ *http.Request) {
 		Issuer: p.issuer, Authorize: p.issuer + AuthorizePath, Token: p.issuer + TokenPath, Keys: p.issuer + KeysPath,
 		ResponseTypes: []string{"code", "id_token token"}, ResponseModes: []string{"query", "form_post"},
 		GrantTypes: []string{"authorization_code", "implicit"}, SubjectTypes: []string{"public"},
-		IDTokenAlgorithms: []string{algorithm}, Challenges: []string{"S256"},
+		IDTokenAlgorithms: []string{string(algorithm)}, Challenges: []string{"S256"},
 		Authentication: []string{"client_secret_basic", "client_secret_post"}, NamesIssuer: true,
 	})
 }
