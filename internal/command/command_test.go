@@ -105,7 +105,7 @@ func TestImporting(t *testing.T) {
 	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.caddy("", "sessions", "import", file).done(t, "Imported 3000 sessions; 0 lines failed.")
+	s.caddy("", "sessions", "import", file).done(t, "Imported 3,000 sessions; 0 lines failed.")
 	(&visitor{site: s, session: "session-2999"}).want(200, "user-299 by session")
 	var page struct {
 		Sessions []json.RawMessage `json:"sessions"`

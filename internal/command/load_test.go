@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // manySessions is how many sessions are imported under load: as many as IMPORT_SESSIONS says, or a few.
@@ -107,7 +109,7 @@ func TestOperatingUnderLoad(t *testing.T) {
 	count := manySessions(t)
 	t.Logf("before: %s", s.memory("VmHWM", "RssAnon", "RssFile"))
 	file := writeSessions(t, count)
-	s.caddy("", "sessions", "import", file).done(t, fmt.Sprintf("Imported %d sessions; 0 lines failed.", count))
+	s.caddy("", "sessions", "import", file).done(t, "Imported "+english.Plural(count, "session", "")+"; 0 lines failed.")
 	t.Logf("after %d sessions: %s", count, s.memory("VmHWM", "RssAnon", "RssFile"))
 
 	visitors := s.load(4)
@@ -140,7 +142,7 @@ func TestOperatingUnderLoad(t *testing.T) {
 	witness.want(200, "user-2 by token")
 	witness.token = old
 	witness.want(200, "user-2 by session")
-	s.caddy("", "store", "backup", filepath.Join(t.TempDir(), "backup")).done(t, fmt.Sprintf("Backed up %d sessions", count-1))
+	s.caddy("", "store", "backup", filepath.Join(t.TempDir(), "backup")).done(t, "Backed up "+english.Plural(count-1, "session", ""))
 	if requests := visitors.end(); requests == 0 {
 		t.Error("nobody asked for a page meanwhile")
 	} else {

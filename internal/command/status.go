@@ -82,7 +82,7 @@ func (s status) print(c *call, now time.Time) {
 	}
 	c.say("Store        %s; %s", printable(store), plural(int64(s.Store.Errors), "error"))
 	c.say("Holds        %s, %s, %s in the blacklist", plural(s.Counts["sessions"], "session"),
-		plural(s.Counts["revocations"], "revocation"), entries(s.Counts["blacklist"]))
+		plural(s.Counts["revocations"], "revocation"), plural(s.Counts["blacklist"], "entry"))
 	if pending := s.Counts["pending"] + s.Counts["undeleted"]; pending > 0 {
 		c.say("Waiting      %s that the disk did not take yet", plural(pending, "change"))
 	}
@@ -131,13 +131,6 @@ func heading(row int, text string) string {
 		return ""
 	}
 	return text
-}
-
-func entries(count int64) string {
-	if count == 1 {
-		return "1 entry"
-	}
-	return fmt.Sprintf("%d entries", count)
 }
 
 // byCount returns the names, the largest count first.

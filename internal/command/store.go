@@ -60,7 +60,7 @@ func backUp(c *call) error {
 		return fmt.Errorf("the backup broke off, and is not kept; the gateway's log may say why: %w", err)
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "Backed up %s and %s of the blacklist in %s.\n", plural(int64(contents.Sessions), "session"),
-		entries(int64(contents.Entries)), humanize.IBytes(uint64(body.bytes)))
+		plural(int64(contents.Entries), "entry"), humanize.IBytes(uint64(body.bytes)))
 	return nil
 }
 
@@ -150,7 +150,7 @@ func restore(c *call) error {
 		return err
 	}
 	c.say("Restored %s and %s of the blacklist to %s.", plural(int64(contents.Sessions), "session"),
-		entries(int64(contents.Entries)), dir)
+		plural(int64(contents.Entries), "entry"), dir)
 	return nil
 }
 
@@ -189,7 +189,7 @@ func check(c *call) error {
 	case json.Unmarshal(said.Bytes(), &found) != nil && err == nil:
 		return errors.New("the check did not say what it found")
 	case err == nil:
-		c.say("%s is sound: %s and %s of the blacklist.", dir, plural(int64(found.Sessions), "session"), entries(int64(found.Entries)))
+		c.say("%s is sound: %s and %s of the blacklist.", dir, plural(int64(found.Sessions), "session"), plural(int64(found.Entries), "entry"))
 		return nil
 	case found.Error != "":
 		return errors.New(found.Error)

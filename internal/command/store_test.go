@@ -34,7 +34,7 @@ func (s *site) stop() {
 func TestBackingUpAndRestoring(t *testing.T) {
 	s := filled(t)
 	file := filepath.Join(t.TempDir(), "backup")
-	s.caddy("", "store", "backup", file).done(t, "Backed up 2000 sessions and ")
+	s.caddy("", "store", "backup", file).done(t, "Backed up 2,000 sessions and ")
 	s.caddy("", "store", "backup", file).ended(t, 1, "exists already")
 	piped := s.caddy("", "store", "backup", "-").done(t)
 	if !strings.HasPrefix(piped.out, "jwt_session badger backup 1\n") {
@@ -46,7 +46,7 @@ func TestBackingUpAndRestoring(t *testing.T) {
 	caddy(t, "", "store", "restore", "--dir", s.store(), file).ended(t, 1, "is not empty")
 	caddy(t, "", "store", "check", "--dir", s.store()).ended(t, 1, "is in use by process")
 	s.stop()
-	caddy(t, "", "store", "check", "--dir", s.store()).done(t, "is sound: 2000 sessions and ")
+	caddy(t, "", "store", "check", "--dir", s.store()).done(t, "is sound: 2,000 sessions and ")
 	if err := os.RemoveAll(s.store()); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestBackingUpAndRestoring(t *testing.T) {
 	if _, err := os.Lstat(s.store()); err == nil {
 		t.Error("a backup that is damaged left a store")
 	}
-	caddy(t, "", "store", "restore", "--dir", s.store(), file).done(t, "Restored 2000 sessions and ", s.store())
+	caddy(t, "", "store", "restore", "--dir", s.store(), file).done(t, "Restored 2,000 sessions and ", s.store())
 	s.start()
 	(&visitor{site: s, session: "session-1999"}).want(200, "SECRET-user-1999 by session")
 	(&visitor{site: s, session: "session-7"}).want(401, "")

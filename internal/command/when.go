@@ -3,6 +3,8 @@ package command
 import (
 	"fmt"
 	"time"
+
+	"github.com/dustin/go-humanize/english"
 )
 
 // ago puts a time into words, seen from now: "3 minutes ago", "in 2 hours".
@@ -37,10 +39,7 @@ func span(d time.Duration) string {
 }
 
 func plural(count int64, name string) string {
-	if count == 1 {
-		return "1 " + name
-	}
-	return fmt.Sprintf("%d %ss", count, name)
+	return english.Plural(int(count), name, "")
 }
 
 // brief puts a duration into few characters.
