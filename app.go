@@ -46,8 +46,8 @@ type App struct {
 	// (`forward_token`). 0 remembers none. Default: 100000.
 	TokenCache *int `json:"token_cache,omitempty"`
 
-	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody.
-	// Default: `720h`, which is 30 days.
+	// How long the revocation of a session or a user lasts, counted from when it was made or last refused somebody. However
+	// short it is, a revocation outlives the tokens and the records that it is about. Default: `720h`, which is 30 days.
 	RevokedFor caddy.Duration `json:"revoked_for,omitempty"`
 
 	ctx       caddy.Context
