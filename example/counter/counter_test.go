@@ -156,34 +156,46 @@ func TestSignOutEverywhereTellsOfItsFailure(t *testing.T) {
 	}
 }
 
-// The key and its answer are those of RFC 6455 section 1.3.
+// handshake is that of RFC 6455 section 1.3, goodbye the first byte of a close frame.
+const (
+	handshake = "GET /counter/live HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+	goodbye = "\x88"
+)
+
 func TestLiveIsAWebSocket(t *testing.T) {
 	server, _ := open(t, nil)
 	if got := send(t, server, http.MethodGet, "/counter/live", "").StatusCode; got != http.StatusUpgradeRequired {
 		t.Errorf("a plain request: %d", got)
 	}
-	connection, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close()
-	request := "GET /counter/live HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-	if _, err := io.WriteString(connection, request); err != nil {
-		t.Fatal(err)
-	}
-	reader := bufio.NewReader(connection)
-	response, err := http.ReadResponse(reader, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
-		t.Errorf("answered %d, accept %q", response.StatusCode, response.Header.Get("Sec-WebSocket-Accept"))
-	}
-	if _, err := connection.Write([]byte{0x88}); err != nil { // the first byte of a close frame
-		t.Fatal(err)
-	}
-	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
-		t.Errorf("after the browser's goodbye: %v, want the end", err)
+	for name, parts := range map[string][2]string{
+		"goodbye after the answer":     {handshake, goodbye},
+		"goodbye before it took place": {handshake + goodbye, ""},
+	} {
+		connection, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close()
+		if err := connection.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(connection, parts[0]); err != nil {
+			t.Fatal(err)
+		}
+		reader := bufio.NewReader(connection)
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+			t.Errorf("%s: answered %d, accept %q", name, response.StatusCode, response.Header.Get("Sec-WebSocket-Accept"))
+		}
+		if _, err := io.WriteString(connection, parts[1]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: then %v, want the end", name, err)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package counter
 import (
 	"crypto/sha1"
 	"encoding/base64"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -26,11 +25,12 @@ func (c *Counter) live(w http.ResponseWriter, r *http.Request) {
 	header.Set("Connection", "Upgrade")
 	header.Set("Sec-WebSocket-Accept", base64.StdEncoding.EncodeToString(hash[:]))
 	w.WriteHeader(http.StatusSwitchingProtocols)
-	connection, _, err := http.NewResponseController(w).Hijack()
+	connection, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer connection.Close()
-	// Whatever the browser says, above all its goodbye, is the end or of no interest.
-	_, _ = io.CopyN(io.Discard, connection, 1)
+	// Whatever the browser says, above all its goodbye, is the end or of no interest. A browser that is quick has said it
+	// before the connection was taken over: then the server has read it, and only the buffer still has it.
+	_, _ = buffered.ReadByte()
 }
