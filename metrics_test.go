@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // gathered are all metric families of this module, by name.
@@ -47,7 +48,6 @@ func visitOnce(t *testing.T) *testGateway {
 	b.cookies["session"] = g.legacy.signIn("alice")
 	b.get("/page")
 	b.get("/page")
-	shadowMismatchesTotal.WithLabelValues(string(mismatchUser))
 	return g
 }
 
@@ -97,6 +97,24 @@ func TestMetricsAreTheseWithTheseLabels(t *testing.T) {
 			got = append(got, pair.GetName())
 		}
 		if slices.Sort(got); !slices.Equal(got, labels) {
+			t.Errorf("%s has the labels %v, want %v", name, got, labels)
+		}
+	}
+}
+
+// What is not there before its first event can't be seen to grow by it.
+func TestMetricsAreThereBeforeTheirFirstEvent(t *testing.T) {
+	found := gathered(t)
+	for name, labels := range map[string][]string{
+		"tokens_issued_total":     {causeFirst, causeRenewal, causeReplaced},
+		"whoami_duration_seconds": {outcomeIdentified, outcomeNobody, outcomeCouldNotTell},
+		"shadow_mismatches_total": {"signed_out", "user", "attributes", "undetermined"},
+	} {
+		var got []string
+		for _, metric := range found["caddy_jwt_session_"+name].GetMetric() {
+			got = append(got, metric.GetLabel()[0].GetValue())
+		}
+		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(labels))) {
 			t.Errorf("%s has the labels %v, want %v", name, got, labels)
 		}
 	}
@@ -178,6 +196,15 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	b.cookies[tokenName] = "not.a.token"
 	if got := change(t, "tokens_issued_total", causeReplaced, first); got != 1 {
 		t.Errorf("a token in the place of a bad one: counted %g times", got)
+	}
+	other := g.browser()
+	other.cookies["session"], other.cookies[tokenName] = g.legacy.signIn("bob"), b.cookies[tokenName]
+	if got := change(t, "requests_total", string(validator.TokenOtherSession), func() {
+		if got := change(t, "tokens_issued_total", causeReplaced, func() { other.get("/page") }); got != 1 {
+			t.Errorf("a token in the place of one of another session: counted %g times", got)
+		}
+	}); got != 1 {
+		t.Errorf("a token of another session: counted %g times", got)
 	}
 	nobody := g.browser()
 	nobody.cookies["session"] = "nobodys"
