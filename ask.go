@@ -78,7 +78,9 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 	switch outcome := result.outcome.(type) {
 	case whoami.Identified:
 		v.warnIfRotating(outcome)
-		if result.err != nil {
+		if unkept, ok := errors.AsType[*ledger.UnkeptError](result.err); ok {
+			v.noteUnkept(unkept)
+		} else if result.err != nil {
 			v.couldNotTell(reasonStoreUnavailable, result.err)
 			return validator.Undetermined
 		}
@@ -186,6 +188,13 @@ func (v *visit) warnIfRotating(outcome whoami.Identified) {
 		v.warn("the whoami page changes session cookies; such a change is dropped, so choose a page that makes none",
 			zap.String("uri", v.Whoami.URI), zap.Strings("cookies", outcome.Changed))
 	}
+}
+
+// noteUnkept keeps in mind that the store did not take what the application said. The request goes on all the same.
+func (v *visit) noteUnkept(err *ledger.UnkeptError) {
+	v.unkept = !err.Known
+	countStoreError(err)
+	v.warn("keeping a session; it counts for this request, and the application is asked again with the next one", zap.Error(err))
 }
 
 // couldNotTell keeps the reason, and says in the log what an operator can do about it.

@@ -49,6 +49,7 @@ type visit struct {
 	movesToken  bool                  // the token that came is to be bound to the session's new id
 	renewsToken bool                  // and it was due to be replaced
 	learned     bool                  // the response named the user
+	unkept      bool                  // the store does not hold the record, so that there is no token for it
 	listening   listening
 	reason      validator.Reason
 
@@ -253,6 +254,10 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 	evidence.Session = v.lookUp(time.Duration(v.TokenLifetime - v.RenewBefore))
 	switch evidence.Session {
 	case validator.Active:
+		if v.unkept {
+			renewalsSkippedTotal.Inc()
+			return verdict
+		}
 	case validator.Unknown:
 		if v.whoami == nil {
 			return verdict // not active, so not renewed; the token was good for as long as it says
@@ -347,13 +352,16 @@ func (h *Handler) isCurrent(record sessions.Session, maxAge time.Duration, now t
 }
 
 // end ends the session that the request came with. What proves it besides its record is a usable token; one without
-// any session cookie stands for its session here.
+// any session cookie stands for its session here. Of a session that has no record it is what the application just said.
 func (v *visit) end() {
 	v.ended = true
 	if v.gateway == nil {
 		return
 	}
 	key, proof := v.key(), int64(0)
+	if v.unkept && !v.isRolling() {
+		proof = v.record.AuthTime
+	}
 	if claims := v.token.Claims; v.token.State == validator.TokenUsable {
 		switch validator.Bind(v.token, v.credential) {
 		case validator.SameSession:
