@@ -258,7 +258,10 @@ type headerRemover struct {
 	header string
 }
 
-func (w *headerRemover) remove() { delete(w.Header(), w.header) }
+func (w *headerRemover) remove() {
+	delete(w.Header(), w.header)
+	unannounce(w.Header(), w.header)
+}
 
 // WriteHeader removes the header first.
 func (w *headerRemover) WriteHeader(status int) {
