@@ -130,6 +130,8 @@ func TestDamageIsRefused(t *testing.T) {
 			[]string{wayOut}},
 		{"an empty MANIFEST", func(t *testing.T, dir string) { writeFile(t, dir, badger.ManifestFilename, "") },
 			[]string{wayOut}},
+		{"a damaged tally", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, tallyName), 3) },
+			[]string{tallyName, wayOut}},
 		{"a table is missing", func(t *testing.T, dir string) {
 			if err := os.Remove(tables(t, dir)[0]); err != nil {
 				t.Fatal(err)
@@ -262,6 +264,20 @@ func TestALogThatEndsEarly(t *testing.T) {
 			}
 		})
 	}
+	t.Run("acknowledged", func(t *testing.T) {
+		if err := db.Journal().Append(t.Context(), revocation("acknowledged")); err != nil {
+			t.Fatal(err)
+		}
+		left := killed(t, dir)
+		flip(t, filepath.Join(left, filepath.Base(logs[0])), end)
+		refused(t, left, "acknowledged", tallyName)
+		removeFile(t, left, tallyName)
+		again := mustOpen(t, left, zap.NewNop(), production())
+		if loaded := load(t, again); len(loaded) != 0 {
+			t.Errorf("%d entries came back", len(loaded))
+		}
+		mustHave(t, mustOpen(t, killed(t, dir), zap.NewNop(), production()), last) // and without damage all is there
+	})
 	t.Run("gone", func(t *testing.T) {
 		left := killed(t, dir)
 		removeFile(t, left, filepath.Base(logs[0]))
