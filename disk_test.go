@@ -155,6 +155,27 @@ func TestFullDiskForLongerThanATokenLives(t *testing.T) {
 	}
 }
 
+// An application that changes the session cookie with every answer must not pile up ends of what was never kept.
+func TestFullDiskWithRollingSessions(t *testing.T) {
+	disk := smallDisk(t)
+	g := &testGateway{T: t, legacy: newLegacyApp(t), clock: newTestClock(), dir: disk}
+	g.load(gatewayOptions{site: "jwt_session shop {\n whoami /whoami json user {\n rolling\n }\n}\nreverse_proxy LEGACY"})
+	fillUp(t, disk)
+	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: g.legacy.signIn("alice"), Path: "/"})
+		return false
+	})
+	b := g.browser()
+	b.cookies["session"] = g.legacy.signIn("alice")
+	for i := range 3 {
+		g.expect(b.get("/page"), "alice", "", i+1)
+	}
+	counts, err := g.app.open.Load().ledger.Count(t.Context())
+	if err != nil || counts.Pending != 0 {
+		t.Errorf("%d ends are pending, %v", counts.Pending, err)
+	}
+}
+
 // expectUnkept checks that a session that can't be kept is what the application says of it, each time anew, and that there
 // is no token for it.
 func (o *outpost) expectUnkept() {
