@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -111,7 +112,7 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	question := question{
 		Handler: v.Handler, ledger: v.gateway.ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
-		sent:      v.cookies,
+		sent:      v.cookies, span: recording(v.request.Context()),
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
@@ -132,6 +133,7 @@ type question struct {
 	lifetimes ledger.Lifetimes
 	exchange  *whoami.Exchange
 	sent      validator.Cookies
+	span      trace.Span // of the request that put the question first; nil where nobody records it
 }
 
 // put asks, reads the answer and settles it. The question is registered before it is sent, so that an end from then on
@@ -146,6 +148,7 @@ func (q question) put(release func()) settlement {
 	began := time.Now()
 	outcome := q.whoami.page.Read(q.exchange.Send(release), q.changed)
 	observeSince(whoamiDuration.WithLabelValues(outcomeName(outcome)), began)
+	q.markQuestion(began, outcome)
 	whoamiTallies.note(q.key.Realm, outcome, q.app.now())
 	result := settlement{outcome: outcome}
 	switch outcome := outcome.(type) {

@@ -285,7 +285,8 @@ func TestStoreErrorsAreTheStores(t *testing.T) {
 	}
 }
 
-// With Caddy's tracing the span says which way the request took, and not who it is from.
+// With Caddy's tracing the request's span says which way it took, and so does one of the decision; a question has one too.
+// None says who it is from.
 func TestSpanSaysTheWay(t *testing.T) {
 	g := newTestGateway(t, "")
 	recorder := tracetest.NewSpanRecorder()
@@ -310,11 +311,17 @@ func TestSpanSaysTheWay(t *testing.T) {
 		for _, attribute := range span.Attributes() {
 			line = append(line, strings.TrimPrefix(string(attribute.Key), "jwt_session.")+"="+attribute.Value.String())
 		}
-		got = append(got, strings.Join(line, " "))
+		got = append(got, span.Name()+": "+strings.Join(line, " "))
+		if span.Name() != "request" && (!span.Parent().IsValid() || span.EndTime().Sub(span.StartTime()) > time.Hour) {
+			t.Errorf("span %s: parent %v, from %v to %v", span.Name(), span.Parent(), span.StartTime(), span.EndTime())
+		}
 	}
-	want := []string{
-		"realm=shop mode=mixed via=session", "realm=shop mode=mixed via=token",
-		"realm=shop mode=mixed via=none reason=session_missing",
+	var want []string
+	for _, way := range []string{"via=session", "via=token", "via=none reason=session_missing"} {
+		if len(want) == 0 {
+			want = append(want, "jwt_session.whoami: realm=shop outcome=identified")
+		}
+		want = append(want, "jwt_session: realm=shop mode=mixed "+way, "request: realm=shop mode=mixed "+way)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the spans say %q, want %q", got, want)

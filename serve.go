@@ -306,5 +306,5 @@ func (v *visit) count() {
 		via = viaNone
 	}
 	v.requests.with(v.Mode, via, v.reason).Inc()
-	markSpan(v.request.Context(), v.realm, v.Mode, via, v.reason)
+	v.markSpan(via)
 }

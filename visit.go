@@ -27,7 +27,8 @@ type visit struct {
 	repl    *caddy.Replacer
 	now     time.Time
 	began   ledger.Moment
-	secure  bool // whether the response is a secure one for the browser
+	traced  time.Time // when it began by the machine's own clock; zero where nobody traces it
+	secure  bool      // whether the response is a secure one for the browser
 
 	cookies    validator.Cookies // as the client sent them
 	combined   *combinedVisit    // nil: the token has a cookie of its own
@@ -72,7 +73,7 @@ func (h *Handler) newVisit(
 	v := journey.newVisit()
 	*v = visit{
 		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
-		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
+		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies), traced: traceTime(r.Context()),
 	}
 	h.app.hideTokens(r)
 	v.joinCarried(journey)
