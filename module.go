@@ -54,7 +54,8 @@ type Handler struct {
 	SessionCookies []string `json:"session_cookies,omitempty"`
 
 	// How long a session may be unused before its record is dropped. A session that was learned from the application is
-	// then asked for anew; one that was added through the admin API has ended. Default: `30m`.
+	// then asked for anew; one that was added through the admin API has ended. Default: `30m`, or `session_max_age` where
+	// that is less.
 	SessionIdleTimeout caddy.Duration `json:"session_idle_timeout,omitempty"`
 
 	// How long a session's record is kept however much it is used. Default: `24h`.
@@ -172,8 +173,8 @@ func (h *Handler) setDefaults() {
 	if len(h.SessionCookies) == 0 {
 		h.SessionCookies = []string{defaultSessionCookie}
 	}
-	setDefault(&h.SessionIdleTimeout, defaultIdleTimeout)
 	setDefault(&h.SessionMaxAge, defaultMaxAge)
+	setDefault(&h.SessionIdleTimeout, min(defaultIdleTimeout, h.SessionMaxAge))
 	setDefault(&h.MixedPercent, 100)
 	if h.Mode == modeStateless {
 		setDefault(&h.TokenLifetime, h.SessionIdleTimeout)
