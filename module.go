@@ -38,7 +38,8 @@ func init() {
 // - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
 type Handler struct {
 	// The name of the application's set of users: letters, digits, `_` and `-`, or a text with placeholders for a site that
-	// has one application per host. Sessions and tokens count only inside their realm. Required.
+	// has one application per host, whose value in lower case is the realm. Sessions and tokens count only inside their
+	// realm. Required.
 	Realm string `json:"realm,omitempty"`
 
 	// Which credentials count. `mixed` takes a token or a session. `stateful` looks the session up every time. `stateless`
