@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -177,6 +178,9 @@ func (c *adminCall) read(into any) error { return readStrictly(c.body, into) }
 // readStrictly reads one JSON object, no member twice, none that the route does not know. The error does not repeat what
 // it read.
 func readStrictly(text []byte, into any) error {
+	if jsontext.Value(text).Kind() != '{' { // also null, which would be read as an object without members
+		return errNoAdminObject
+	}
 	err := json.Unmarshal(text, into, json.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
@@ -187,8 +191,10 @@ func readStrictly(text []byte, into any) error {
 		}
 		return apiError(http.StatusBadRequest, fmt.Sprintf("the member %s has a value of the wrong form", semantic.JSONPointer))
 	}
-	return apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
+	return errNoAdminObject
 }
+
+var errNoAdminObject = apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
 
 // handlerOf returns the first handler of the realm.
 func (c *adminCall) handlerOf(realm string) (*Handler, error) {

@@ -183,7 +183,8 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions", good + `, "expires_in": "60"}`, 400, "/expires_in has"},
 
 		{"sessions/list", `{}`, 404, "realm"},
-		{"sessions/list", `null`, 404, "realm"},
+		{"sessions/list", `null`, 400, "not one JSON object"},
+		{"sessions/list", `[]`, 400, "not one JSON object"},
 		{"sessions/list", `{"realm": "shop", "limit": 0}`, 400, "limit: want a number from 1 to 1000"},
 		{"sessions/list", `{"realm": "shop", "limit": 1001}`, 400, "limit: want"},
 		{"sessions/list", `{"realm": "shop", "limit": -1}`, 400, "limit: want"},
