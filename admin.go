@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-json-experiment/json"
@@ -101,7 +103,7 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	app := running.newest()
+	app := runningApp(r.Context())
 	if app == nil {
 		return apiError(http.StatusServiceUnavailable, "the running configuration has no jwt_session")
 	}
@@ -124,6 +126,27 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	_, err = w.Write(append(text, '\n'))
 	return err
+}
+
+// startPatience is how long a request waits for the first configuration.
+const startPatience = 10 * time.Second
+
+// runningApp returns the app of the running configuration, or nil. Caddy answers on the admin endpoint, and for the sites,
+// before all of its first configuration has started. What comes then waits, as the requests for the configuration itself do.
+func runningApp(ctx context.Context) *App {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		decided := running.awaited() // first, so that an app that starts meanwhile is not missed
+		if app := running.newest(); app != nil || decided == nil {
+			return app
+		}
+		select {
+		case <-decided:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // checkOrigin refuses what a page of another site made a browser send, if it may change something. Caddy refuses foreign
