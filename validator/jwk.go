@@ -103,26 +103,11 @@ func (j jwk) checkPurpose(operation string) error {
 	return nil
 }
 
-// withUsualAlgorithm returns the key with the first of the algorithms that takes its type and curve, where it has no alg,
-// which is optional (RFC 7517 section 4.4).
-func (j jwk) withUsualAlgorithm(usual []Algorithm) jwk {
-	if _, ok := j.texts["alg"]; ok || j.texts == nil {
-		return j
-	}
-	for _, algorithm := range usual {
-		if kty, crv := algorithm.keyType(); kty == j.texts["kty"] && crv == j.texts["crv"] {
-			j.texts["alg"] = string(algorithm)
-			return j
-		}
-	}
-	return j
-}
-
 // algorithm returns the algorithm that the key is for, which must be one of those allowed, and fit its type and curve.
 func (j jwk) algorithm(allowed []Algorithm) (Algorithm, error) {
 	name, ok := j.texts["alg"]
 	if !ok {
-		return "", fmt.Errorf("it has no alg, and its kty and crv don't stand for one; want %s", listOf(allowed))
+		return "", fmt.Errorf("it has no alg; want %s", listOf(allowed))
 	}
 	algorithm := Algorithm(name)
 	if !slices.Contains(allowed, algorithm) {

@@ -13,10 +13,10 @@ import (
 )
 
 // ReadKeys reads the text of a key file: private keys in PEM (RFC 7468: PKCS#8, PKCS#1 or SEC 1; several blocks are
-// several keys), one JWK (RFC 7517), or a JWK set. All must be private or secret keys of our algorithms; a JWK without alg
-// is for the one of them that takes its type, as a key in PEM is. A key has the id (kid) that its JWK gives; without one,
-// its thumbprint (RFC 7638), or [SecretKeyID]. In a set no two keys share an id, and secrets do not go together with
-// others. Weak keys are refused with [ErrWeakKey]. No error holds anything of the text but a key's id.
+// several keys), one JWK (RFC 7517), or a JWK set. All must be private or secret keys of our algorithms. A key has the
+// id (kid) that its JWK gives; without one, its thumbprint (RFC 7638), or [SecretKeyID]. In a set every key must have
+// an id of its own, and secrets do not go together with others. Weak keys are refused with [ErrWeakKey]. No error holds
+// anything of the text but a key's id.
 func ReadKeys(text []byte) ([]Key, error) {
 	text = bytes.TrimSpace(text)
 	switch {
@@ -108,7 +108,7 @@ func readJSONKeys(text []byte) ([]Key, error) {
 	}
 	keys := make([]Key, len(elements))
 	for i, element := range elements {
-		if keys[i], err = readJSONKey(element); err != nil {
+		if keys[i], err = readSetKey(element); err != nil {
 			return nil, fmt.Errorf("reading keys: key %d of the set: %w", i+1, err)
 		}
 	}
@@ -129,6 +129,18 @@ func readJSONKey(text []byte) (Key, error) {
 		return Key{}, fmt.Errorf("kid %q: %w", id, err)
 	}
 	return key, err
+}
+
+// readSetKey reads a key of a set. There it must have a kid: what selects it is written down nowhere else.
+func readSetKey(text []byte) (Key, error) {
+	read, err := readJWK(text)
+	if err != nil {
+		return Key{}, err
+	}
+	if _, given := read.texts["kid"]; !given {
+		return Key{}, errors.New("it has no kid")
+	}
+	return readJSONKey(text)
 }
 
 // readJWKSet returns the keys of a JWK set as they stand, and false for an object that is none (RFC 7517 section 5).

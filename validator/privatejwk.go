@@ -19,7 +19,7 @@ func (j jwk) key() (Key, error) {
 	if err := j.checkPurpose("sign"); err != nil {
 		return Key{}, err
 	}
-	algorithm, err := j.withUsualAlgorithm(ours).algorithm(ours)
+	algorithm, err := j.algorithm(ours)
 	if err != nil {
 		return Key{}, err
 	}

@@ -9,9 +9,6 @@ import (
 // key set holds nothing that could mint.
 var theirs = []Algorithm{RS256, rs384, rs512, ps256, ps384, ps512, ES256, es384, es512, EdDSA}
 
-// usual are those of them that a key without alg is taken for, by its type.
-var usual = []Algorithm{RS256, ES256, es384, es512, EdDSA}
-
 // MaxProviderKeys is how many keys the set of a provider may have.
 const MaxProviderKeys = 100
 
@@ -48,7 +45,7 @@ func ReadProviderKeys(text []byte) (keys *ProviderKeys, passed int, err error) {
 	}
 	keys = new(ProviderKeys)
 	for _, key := range listed {
-		verifying, err := key.withUsualAlgorithm(usual).verificationKey(theirs)
+		verifying, err := key.withUsualAlgorithm().verificationKey(theirs)
 		if err != nil || shared[verifying.id] > 1 {
 			passed++
 			continue
@@ -59,4 +56,18 @@ func ReadProviderKeys(text []byte) (keys *ProviderKeys, passed int, err error) {
 		return nil, passed, errors.New("reading key set: none of its keys can verify tokens here")
 	}
 	return keys, passed, nil
+}
+
+// withUsualAlgorithm returns the key with the alg that is usual for its type, where it has none.
+func (j jwk) withUsualAlgorithm() jwk {
+	if _, ok := j.texts["alg"]; ok || j.texts == nil {
+		return j
+	}
+	for _, algorithm := range []Algorithm{RS256, ES256, es384, es512, EdDSA} {
+		if kty, crv := algorithm.keyType(); kty == j.texts["kty"] && crv == j.texts["crv"] {
+			j.texts["alg"] = string(algorithm)
+			return j
+		}
+	}
+	return j
 }
