@@ -2,9 +2,13 @@ package jwtsession
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -41,11 +45,30 @@ func (c *adminCall) revoke() (any, error) {
 	if err := c.read(&body); err != nil {
 		return nil, err
 	}
+	if name := emptyMember(c.body); name != "" {
+		return nil, apiError(http.StatusBadRequest, name+": it is empty; leave out what is not meant")
+	}
 	act, err := c.revocation(body)
 	if err != nil {
 		return nil, err
 	}
 	return act()
+}
+
+// emptyMember names a member of the object that stands there and says nothing, such as a script's variable that was never
+// set. The less a revocation names, the more it hits: taken for absent, an empty user would drop the whole realm.
+func emptyMember(object []byte) string {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(object, &members); err != nil {
+		return "" // whoever reads the object says so
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch string(members[name]) {
+		case `""`, "null":
+			return name
+		}
+	}
+	return ""
 }
 
 // revocation returns what the body asks for.

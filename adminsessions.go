@@ -148,6 +148,9 @@ func (c *adminCall) endSession() (any, error) {
 
 // sessionKey returns the key of a session that a body names by its id or by its hash.
 func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (sessions.Key, error) {
+	if realm == "" {
+		return sessions.Key{}, apiError(http.StatusBadRequest, "realm: want the realm of the session")
+	}
 	handler, err := c.handlerOf(realm)
 	if err != nil {
 		return sessions.Key{}, err

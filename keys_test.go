@@ -187,6 +187,24 @@ func TestKeyFiles(t *testing.T) {
 	}
 }
 
+// Secrets come from files and from the environment, and end there with a line's end as often as not.
+func TestSecretsFromElsewhereMayEndWithALine(t *testing.T) {
+	path := writeKeyFile(t, goodSecret(1)+"\n")
+	t.Setenv("KEY_SECRET", " "+goodSecret(2)+"\r\n")
+	g := newTestGatewayWith(t, gatewayOptions{
+		global: "key secret {file." + path + "}\nkey secret {env.KEY_SECRET}", site: strings.Replace(keysSite, "JWKS", "", 1),
+	})
+	for i, key := range g.app.keys {
+		secret, err := decodeBase64(goodSecret(byte(i + 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := validator.SecretKeyID(secret); id != key.ID() || err != nil {
+			t.Errorf("key %d is another one than its secret makes: %v", i+1, err)
+		}
+	}
+}
+
 // The error names the key by its number, its kind and its path, and shows nothing of it.
 func TestValidateKeyFileErrors(t *testing.T) {
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -315,7 +333,7 @@ func TestKeysOutOfReachAreLogged(t *testing.T) {
 			}
 		}
 		if log := g.log(); strings.Count(log, `"keeping the keys: going on with those in memory"`) != minute+1 ||
-			!strings.Contains(log, "jwt_session/keys.json from Caddy's storage: it has gone") {
+			!strings.Contains(log, "jwt_session/keys.json from Caddy's storage: it has gone; put it back, or make an emergency change") {
 			t.Errorf("the log does not say so once a minute:\n%s", log)
 		}
 		g.expectVia(b.get("/page"), "token", "")

@@ -284,6 +284,31 @@ func TestRealmOfEachHost(t *testing.T) {
 	}
 }
 
+// A realm's name is in lower case wherever it has placeholders, also in what is fixed of it. By that name its tokens are kept
+// from the application, and operators revoke; by a name that no request has, nothing would be revoked.
+func TestRealmWithPlaceholdersIsInLowerCase(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session Shop-{host}-EU {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
+	b := g.browser()
+	cookies := "session=" + g.legacy.signIn("alice")
+	const realm = "shop-a.example-eu"
+	if b.hostGet("a.example", cookies); b.cookies["jwt_"+realm] == "" {
+		t.Fatal("no token")
+	}
+	response := b.hostGet("a.example", cookies+"; jwt_"+realm+"="+b.cookies["jwt_"+realm])
+	if response.received.Header.Get("Cookie") != cookies {
+		t.Error("the application received the token")
+	}
+	for _, none := range []string{"Shop-a.example-EU", "shop-A.example-eu", "Shop-{host}-EU", "shop-{host}-eu", "shop--eu", "shop-a b-eu"} {
+		if status, _ := g.admin(http.MethodPost, "revocations", `{"realm": "`+none+`", "user": "alice"}`); status != http.StatusNotFound {
+			t.Errorf("realm %s: status %d, want 404", none, status)
+		}
+	}
+	g.mustAdmin("revocations", map[string]any{"realm": realm, "user": "alice"})
+	if response := b.hostGet("a.example", cookies); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after the revocation: status %d", response.StatusCode)
+	}
+}
+
 func (b *browser) hostGet(host, cookies string) reply {
 	b.Helper()
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.url+"/page", nil)
