@@ -285,6 +285,17 @@ func TestALogThatEndsEarly(t *testing.T) {
 	})
 }
 
+// A power failure may leave the file that was just made without what was written to it, which was not synced.
+func TestATallyThatNeverReachedTheDisk(t *testing.T) {
+	for _, left := range []string{"", strings.Repeat("\x00", 21)} {
+		dir := filled(t)
+		writeFile(t, dir, tallyName, left)
+		if loaded := load(t, mustOpen(t, dir, zap.NewNop(), production())); len(loaded) != 1 {
+			t.Errorf("%d entries, want 1", len(loaded))
+		}
+	}
+}
+
 // A kill between two steps of Badger's leaves logs without any length, old ones and new ones.
 func TestEmptyLogsAreRemoved(t *testing.T) {
 	for _, name := range []string{"00000.mem", "00001.mem", "00007.mem", "000000.vlog", "000007.vlog"} {

@@ -24,7 +24,8 @@ type tally struct {
 }
 
 // open compares both counts, and goes on from that of the database. A file that is missing or empty has counted nothing:
-// that of a store that is new, or was restored.
+// that of a store that is new, or was restored. So has one of zero bytes, which a power failure may leave of a file that was
+// just made.
 func (t *tally) open(db *DB) error {
 	err := db.badger.View(func(txn *badger.Txn) error {
 		return readValue(txn, tallyKey, func(payload []byte) error {
@@ -54,13 +55,17 @@ func (t *tally) open(db *DB) error {
 
 func readTally(dir string) (uint64, error) {
 	data, err := os.ReadFile(filepath.Join(dir, tallyName))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(data) == 0 {
+	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("reading file %s in directory %q: %w", tallyName, dir, err)
 	}
-	count, err := strconv.ParseUint(strings.TrimSuffix(string(data), "\n"), 10, 64)
+	text := strings.TrimSuffix(string(data), "\n")
+	if strings.Trim(text, "\x00") == "" {
+		return 0, nil
+	}
+	count, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("file %s in directory %q is damaged: %s", tallyName, dir, wayOut)
 	}
