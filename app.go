@@ -63,6 +63,7 @@ type App struct {
 	forwarded *forwardMemory
 	desks     map[string]*whoami.Desk[settlement]
 	longest   time.Duration // the longest token lifetime of the configuration
+	idle      time.Duration // the longest time that a session of it may be unused
 
 	now func() time.Time // the clock; tests move it
 
@@ -178,6 +179,7 @@ func (a *App) register(h *Handler) error {
 	a.handlers = append(a.handlers, h)
 	a.combines = a.combines || h.TokenInSessionCookie != nil
 	a.longest = max(a.longest, time.Duration(h.TokenLifetime))
+	a.idle = max(a.idle, time.Duration(h.SessionIdleTimeout))
 	return nil
 }
 
@@ -248,7 +250,7 @@ func (a *App) gateway() (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	shared.Retain(a.longest)
+	shared.Retain(a.longest, a.idle)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
 	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
 	open := &gateway{ledger: shared, verifier: verifier, keys: keys, keeper: a.keeper}

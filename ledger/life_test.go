@@ -62,6 +62,9 @@ func TestRevocationsOutliveWhatTheyHit(t *testing.T) {
 		t.Error("not refused")
 	}
 	f.expectExpiry(blacklist.RevokedUserEverywhere("ann"), lives.Idle-tokenLife+margin)
+	f.Retain(tokenLife, 2*lives.Idle) // what a configuration says counts before any record of it was seen
+	f.ok(f.RevokeUserEverywhere(ctx, "dora"))
+	f.expectExpiry(blacklist.RevokedUserEverywhere("dora"), 2*lives.Idle+margin)
 }
 
 func TestRefusalProlongs(t *testing.T) {
