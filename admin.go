@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -177,6 +178,9 @@ func (c *adminCall) read(into any) error { return readStrictly(c.body, into) }
 // readStrictly reads one JSON object, no member twice, none that the route does not know. The error does not repeat what
 // it read.
 func readStrictly(text []byte, into any) error {
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) { // null would be read as an object without members
+		return errBodyForm
+	}
 	err := json.Unmarshal(text, into, json.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
@@ -187,11 +191,17 @@ func readStrictly(text []byte, into any) error {
 		}
 		return apiError(http.StatusBadRequest, fmt.Sprintf("the member %s has a value of the wrong form", semantic.JSONPointer))
 	}
-	return apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
+	return errBodyForm
 }
+
+// errBodyForm is the answer to a body that is no JSON object.
+var errBodyForm = apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
 
 // handlerOf returns the first handler of the realm.
 func (c *adminCall) handlerOf(realm string) (*Handler, error) {
+	if realm == "" {
+		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
+	}
 	for _, handler := range c.app.handlers {
 		if handler.realm.matches(realm) {
 			return handler, nil

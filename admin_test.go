@@ -164,7 +164,8 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions", good + `, "attributes": {"a": 1, "a": 2}}`, 400, "twice"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + "\xff" + `", "user": "alice"}`, 400, ""},
 		{"sessions", `{"realm": "blog", "id": "` + secret + `", "user": "alice"}`, 404, "realm"},
-		{"sessions", `{"id": "` + secret + `", "user": "alice"}`, 404, "realm"},
+		{"sessions", `{"id": "` + secret + `", "user": "alice"}`, 400, "realm: want the name"},
+		{"sessions", `null`, 400, "not one JSON object"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `"}`, 400, "user: want 1 to 256 visible ASCII characters"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "al ice"}`, 400, "user: want"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice\r\n"}`, 400, "user: want"},
@@ -182,8 +183,8 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions", good + `, "expires_in": 1.5}`, 400, "/expires_in has"},
 		{"sessions", good + `, "expires_in": "60"}`, 400, "/expires_in has"},
 
-		{"sessions/list", `{}`, 404, "realm"},
-		{"sessions/list", `null`, 404, "realm"},
+		{"sessions/list", `{}`, 400, "realm: want the name"},
+		{"sessions/list", `null`, 400, "not one JSON object"},
 		{"sessions/list", `{"realm": "shop", "limit": 0}`, 400, "limit: want a number from 1 to 1000"},
 		{"sessions/list", `{"realm": "shop", "limit": 1001}`, 400, "limit: want"},
 		{"sessions/list", `{"realm": "shop", "limit": -1}`, 400, "limit: want"},
@@ -204,6 +205,8 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"revocations", `{"exp": 2000000000, "token": "` + secret + `"}`, 400, "want exactly one of"},
 		{"revocations", `{"token": "` + secret + `"}`, 422, "it does not verify (token_malformed); nothing was done"},
 		{"revocations", `{"token": ["` + secret + `"]}`, 400, "/token has"},
+		{"revocations", `{"realm": "shop", "session": {"other": "` + secret + `"}}`, 400, "session: "},
+		{"keys/rotate", `null`, 400, "not one JSON object"},
 	} {
 		got := adminPost(t, test.route, test.body)
 		if got.status != test.want || !strings.Contains(got.body, test.words) {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -15,16 +17,47 @@ import (
 
 // revokeRequest is the body of POST /jwt_session/revocations. What it names decides what is hit.
 type revokeRequest struct {
-	TokenID string    `json:"jti"`
+	TokenID scopeText `json:"jti"`
 	Expires *int64    `json:"exp"`
-	Token   string    `json:"token"`
-	Realm   string    `json:"realm"`
+	Token   scopeText `json:"token"`
+	Realm   scopeText `json:"realm"`
 	Session sessionID `json:"session"`
-	Hash    string    `json:"session_hash"`
-	User    string    `json:"user"`
+	Hash    scopeText `json:"session_hash"`
+	User    scopeText `json:"user"`
 	All     bool      `json:"all"`
 	Lift    bool      `json:"lift"`
 }
+
+// scopeText is a member that narrows down what is hit. An empty one is what a script sends whose variable is not set. It
+// is refused, since without it the realm of a session would be hit, or a user everywhere.
+type scopeText struct {
+	text  string
+	given bool
+}
+
+// UnmarshalJSONFrom reads a text.
+func (s *scopeText) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	s.given = true
+	return json.UnmarshalDecode(decoder, &s.text)
+}
+
+// checkScope refuses members that are there and empty.
+func (b revokeRequest) checkScope() error {
+	for _, member := range []struct {
+		name  string
+		empty bool
+	}{
+		{"jti", b.TokenID.isEmpty()}, {"token", b.Token.isEmpty()}, {"realm", b.Realm.isEmpty()},
+		{"session", b.Session.isEmpty()}, {"session_hash", b.Hash.isEmpty()}, {"user", b.User.isEmpty()},
+	} {
+		if member.empty {
+			return apiError(http.StatusBadRequest, member.name+": it is empty; leave it out where it is not meant")
+		}
+	}
+	return nil
+}
+
+func (s scopeText) isEmpty() bool { return s.given && s.text == "" }
 
 // revokeAnswer is the answer to POST /jwt_session/revocations, once it is durable.
 type revokeAnswer struct {
@@ -50,21 +83,24 @@ func (c *adminCall) revoke() (any, error) {
 
 // revocation returns what the body asks for.
 func (c *adminCall) revocation(body revokeRequest) (func() (any, error), error) {
-	byToken, byID := body.Token != "", body.TokenID != "" || body.Expires != nil
-	bySession, byUser := body.Session.given() || body.Hash != "", body.User != ""
+	if err := body.checkScope(); err != nil {
+		return nil, err
+	}
+	byToken, byID := body.Token.given, body.TokenID.given || body.Expires != nil
+	bySession, byUser := body.Session.given || body.Hash.given, body.User.given
 	named := 0
 	for _, one := range []bool{byToken, byID, bySession, byUser, body.All} {
 		if one {
 			named++
 		}
 	}
-	if named > 1 || body.Realm != "" && (byToken || byID || body.All) || named == 0 && body.Realm == "" ||
-		body.Lift && !bySession && !byUser && body.TokenID == "" {
+	if named > 1 || body.Realm.given && (byToken || byID || body.All) || named == 0 && !body.Realm.given ||
+		body.Lift && !bySession && !byUser && !body.TokenID.given {
 		return nil, errRevokeForm
 	}
 	switch {
 	case byToken:
-		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByToken(body.Token) }, nil
+		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByToken(body.Token.text) }, nil
 	case byID && body.Lift:
 		return func() (any, error) { return c.liftToken(body) }, nil
 	case byID:
@@ -80,13 +116,13 @@ func (c *adminCall) revocation(body revokeRequest) (func() (any, error), error) 
 
 // revokeByID revokes one token.
 func (c *adminCall) revokeByID(body revokeRequest) error {
-	if !validator.IsTokenID(body.TokenID) {
+	if !validator.IsTokenID(body.TokenID.text) {
 		return apiError(http.StatusBadRequest, "jti: want the claim of the token, 1 to 256 visible ASCII characters")
 	}
 	if body.Expires == nil || *body.Expires < 1 || *body.Expires > validator.MaxSeconds {
 		return apiError(http.StatusBadRequest, "exp: want the claim of the token, in whole seconds since 1970")
 	}
-	if err := c.gateway.ledger.RevokeToken(c.request.Context(), body.TokenID, time.Unix(*body.Expires, 0)); err != nil {
+	if err := c.gateway.ledger.RevokeToken(c.request.Context(), body.TokenID.text, time.Unix(*body.Expires, 0)); err != nil {
 		return err
 	}
 	c.announce("token revoked", "token", "")
@@ -111,11 +147,11 @@ func (c *adminCall) liftToken(body revokeRequest) (any, error) {
 	if body.Expires != nil {
 		return nil, errRevokeForm
 	}
-	return c.lifted(c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID))
+	return c.lifted(c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID.text))
 }
 
 func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
-	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
+	key, err := c.sessionKey(body.Realm.text, body.Session, body.Hash.text)
 	if err != nil {
 		return nil, err
 	}
@@ -130,29 +166,30 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 }
 
 func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
-	if !validator.IsUserID(body.User) {
+	user, realm := body.User.text, body.Realm.text
+	if !validator.IsUserID(user) {
 		return nil, apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
 	}
-	if body.Realm != "" {
-		if _, err := c.handlerOf(body.Realm); err != nil {
+	if realm != "" {
+		if _, err := c.handlerOf(realm); err != nil {
 			return nil, err
 		}
 	}
 	ctx := c.request.Context()
 	switch {
-	case body.Lift && body.Realm == "":
-		return c.lifted(c.gateway.ledger.LiftUserEverywhere(ctx, body.User))
+	case body.Lift && realm == "":
+		return c.lifted(c.gateway.ledger.LiftUserEverywhere(ctx, user))
 	case body.Lift:
-		return c.lifted(c.gateway.ledger.LiftUser(ctx, body.Realm, body.User))
+		return c.lifted(c.gateway.ledger.LiftUser(ctx, realm, user))
 	}
-	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, body.User) }
-	if body.Realm != "" {
-		revoke = func() error { return c.gateway.ledger.RevokeUser(ctx, body.Realm, body.User) }
+	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, user) }
+	if realm != "" {
+		revoke = func() error { return c.gateway.ledger.RevokeUser(ctx, realm, user) }
 	}
 	if err := revoke(); err != nil {
 		return nil, err
 	}
-	c.announce("user revoked", "user", body.Realm)
+	c.announce("user revoked", "user", realm)
 	return revokeAnswer{Revoked: true}, nil
 }
 
@@ -171,13 +208,14 @@ func (c *adminCall) flush(body revokeRequest) error {
 		c.announce("all sessions and tokens dropped", "all", "")
 		return nil
 	}
-	if _, err := c.handlerOf(body.Realm); err != nil {
+	realm := body.Realm.text
+	if _, err := c.handlerOf(realm); err != nil {
 		return err
 	}
-	if err := c.gateway.ledger.Flush(c.request.Context(), body.Realm); err != nil {
+	if err := c.gateway.ledger.Flush(c.request.Context(), realm); err != nil {
 		return err
 	}
-	c.announce("sessions and tokens of a realm dropped", "realm", body.Realm)
+	c.announce("sessions and tokens of a realm dropped", "realm", realm)
 	return nil
 }
 

@@ -184,6 +184,27 @@ func TestFlushAsksEverybodyAnew(t *testing.T) {
 	}
 }
 
+// A member that is there and empty is what a script sends whose variable is not set. It must not hit more than was meant:
+// of a session its realm, of a user in a realm the user everywhere.
+func TestEmptyScopesRevokeNothing(t *testing.T) {
+	g := newTestGateway(t, "")
+	b := g.signedIn()
+	g.expect(b.get("/page"), "alice", "set", 1)
+	for body, member := range map[string]string{
+		`{"realm": "shop", "session": ""}`: "session", `{"realm": "shop", "session": null}`: "session", `{"realm": "shop", "session": {}}`: "session",
+		`{"realm": "shop", "session_hash": ""}`: "session_hash", `{"realm": "shop", "session_hash": null}`: "session_hash",
+		`{"realm": "shop", "user": ""}`: "user", `{"realm": "shop", "user": null}`: "user", `{"realm": "shop", "token": ""}`: "token",
+		`{"realm": "shop", "jti": null}`: "jti", `{"realm": "", "user": "alice"}`: "realm", `{"realm": null, "user": "alice"}`: "realm",
+		`{"realm": "", "all": true}`: "realm",
+	} {
+		status, answer := g.admin(http.MethodPost, "revocations", body)
+		if text, _ := answer["error"].(string); status != http.StatusBadRequest || !strings.HasPrefix(text, member+": it is empty") {
+			t.Errorf("%s: status %d, %v", body, status, answer)
+		}
+	}
+	g.expect(b.get("/page"), "alice", "", 1)
+}
+
 func TestEndByTheOperator(t *testing.T) {
 	g := newTestGateway(t, "")
 	b := g.signedIn()
