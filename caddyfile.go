@@ -119,11 +119,12 @@ type handlerParser struct {
 
 // consistentOption reads an option, and refuses it on its own line where it contradicts those before it.
 func (p handlerParser) consistentOption(name string) error {
+	place := p.here()
 	if err := p.option(name); err != nil {
 		return err
 	}
 	if err := p.handler.contradiction(); err != nil {
-		return p.WrapErr(err)
+		return place.WrapErr(err)
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ type realm struct {
 }
 
 func parseRealm(text string) (realm, error) {
+	if strings.Contains(text, "{}") {
+		return realm{}, fmt.Errorf("the realm %q has a placeholder without a name", text)
+	}
 	open, end := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
 	if open < 0 || end < open {
 		if !isRealm(text) {

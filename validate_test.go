@@ -180,7 +180,7 @@ domain "a b"
 		{whoamiWith("attribute a.b json b"), `whoami: attribute "a.b"`},
 		{whoamiWith("attribute role regex role"), "whoami: attribute role: parsing regex"},
 
-		{handlerWith("whoami whoami json user"), `whoami: parsing whoami URI "whoami"`},
+		{handlerWith("whoami whoami json user"), `whoami: parsing whoami URI "whoami": invalid URI for request; want a path of this site`},
 		{handlerWith("whoami https://shop.example/me json user"), "want a path of this site"},
 		{handlerWith("whoami /me#top json user"), "a fragment is not sent"},
 		{handlerWith("whoami /me?u={http.request.uri} json user"), `whoami: parsing whoami URI "/me?u={http.request.uri}"`},
