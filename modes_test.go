@@ -280,6 +280,28 @@ func TestRealmOfEachHost(t *testing.T) {
 	}
 }
 
+// What is fixed in a realm's name is compared as placeholders are, in small letters, and placeholders that are empty make no
+// realm: else its tokens would not be known for tokens, and would go upstream.
+func TestRealmWithPlaceholdersKnowsItsOwn(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session App-{http.request.header.X-App} {
+			whoami /whoami json user
+		}
+		reverse_proxy LEGACY`})
+	b := g.browser()
+	session := g.legacy.signIn("alice")
+	response := b.get("/page", "X-App: One", "Cookie: jwt_app-one=x; session="+session)
+	if got := response.received.Header.Get("Cookie"); got != "session="+session {
+		t.Error("the application received the token of the realm app-one, or no session")
+	}
+	if got := adminPost(t, "sessions/list", `{"realm": "app-one"}`); got.status != http.StatusOK {
+		t.Errorf("the admin API does not know the realm: %d %s", got.status, got.body)
+	}
+	if response := b.get("/page", "Cookie: session="+session); response.StatusCode != http.StatusBadRequest {
+		t.Errorf("an empty placeholder: status %d", response.StatusCode)
+	}
+}
+
 func (b *browser) hostGet(host, cookies string) reply {
 	b.Helper()
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.url+"/page", nil)

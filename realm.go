@@ -15,7 +15,7 @@ type realm struct {
 	text           string
 	dynamic        bool
 	value          any    // a fixed text as the value of a placeholder, which is made once and not for each request
-	prefix, suffix string // what is fixed before the first placeholder and after the last one
+	prefix, suffix string // what is fixed before the first placeholder and after the last one, as resolve returns it
 }
 
 func parseRealm(text string) (realm, error) {
@@ -29,7 +29,7 @@ func parseRealm(text string) (realm, error) {
 		}
 		return realm{text: text, value: text}, nil
 	}
-	parsed := realm{text: text, dynamic: true, prefix: text[:open], suffix: text[end+1:]}
+	parsed := realm{text: text, dynamic: true, prefix: strings.ToLower(text[:open]), suffix: strings.ToLower(text[end+1:])}
 	for _, part := range []string{parsed.prefix, parsed.suffix} {
 		if part != "" && !isRealmText(part) {
 			return realm{}, fmt.Errorf("the realm %q must be letters, digits, _, - and . beside its placeholders", text)
@@ -44,7 +44,7 @@ func (r realm) resolve(repl *caddy.Replacer) (string, bool) {
 		return r.text, true
 	}
 	name := strings.ToLower(repl.ReplaceAll(r.text, ""))
-	return name, len(name) <= maxRealm && isRealmText(name)
+	return name, len(name) <= maxRealm && isRealmText(name) && r.matches(name)
 }
 
 // placeholder returns the value of the placeholder for what resolve returned.
