@@ -145,7 +145,7 @@ func (p handlerParser) option(name string) error {
 	case "restore_session":
 		return p.onOff(&handler.RestoreSession)
 	case "response_user":
-		return p.text(&handler.ResponseUser)
+		return p.checked(p.text(&handler.ResponseUser), handler.prepareResponseUser)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":
@@ -174,7 +174,7 @@ func (p handlerParser) option(name string) error {
 		return p.unauthenticated()
 	case "csrf":
 		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
-		return nil
+		return p.checked(nil, handler.CSRF.prepare)
 	case "keep_streams":
 		handler.KeepStreams = true
 		return p.end()
@@ -254,7 +254,7 @@ func (p handlerParser) identityHeader() error {
 	default:
 		return p.Err("want identity_header off | <name> [<attribute>]")
 	}
-	return nil
+	return p.checked(nil, identity.check)
 }
 
 func (p handlerParser) unauthenticated() error {

@@ -48,6 +48,17 @@ func (o options) noBlock(of string) error {
 	return nil
 }
 
+// checked looks at what an option's values mean once they are read, so that the error names the line.
+func (o options) checked(readError error, check func() error) error {
+	if readError != nil {
+		return readError
+	}
+	if err := check(); err != nil {
+		return o.WrapErr(err)
+	}
+	return nil
+}
+
 // end refuses what is left on the line.
 func (o options) end() error {
 	if o.NextArg() {
