@@ -52,7 +52,7 @@ func TestAdminListsKeys(t *testing.T) {
 func TestAdminRotateRefuses(t *testing.T) {
 	g := newKeysGateway(t, "")
 	for body, status := range map[string]int{
-		``: http.StatusBadRequest, `[]`: http.StatusBadRequest, `{"emergency": 1}`: http.StatusBadRequest,
+		``: http.StatusBadRequest, `[]`: http.StatusBadRequest, ` null`: http.StatusBadRequest, `{"emergency": 1}`: http.StatusBadRequest,
 		`{"now": true}`: http.StatusBadRequest, `{"emergency": true, "emergency": false}`: http.StatusBadRequest,
 	} {
 		if got := adminPost(t, "keys/rotate", body); got.status != status {

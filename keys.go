@@ -22,7 +22,7 @@ type KeySource struct {
 	Secret string `json:"secret,omitempty"`
 
 	// The path of a file with private keys or secrets: PEM, a JWK or a JWK set. Placeholders work. It is read when the
-	// configuration is loaded.
+	// configuration is loaded, which `caddy reload` does with `--force` where the file alone has changed.
 	File string `json:"file,omitempty"`
 }
 

@@ -334,7 +334,7 @@ func TestKeysOutOfReachAreLogged(t *testing.T) {
 			}
 		}
 		if log := g.log(); strings.Count(log, `"keeping the keys: going on with those in memory"`) != minute+1 ||
-			!strings.Contains(log, keyring.Path+" from Caddy's storage: it has gone") {
+			!strings.Contains(log, keyring.Path+" from Caddy's storage: it has gone; put it back, or make an emergency change") {
 			t.Errorf("the log does not say so once a minute:\n%s", log)
 		}
 		g.expectVia(b.get("/page"), "token", "")

@@ -192,7 +192,8 @@ func (k *Keeper) memory() known {
 func (k *Keeper) load(ctx context.Context) (known, error) {
 	text, err := k.storage.Load(ctx, Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, ErrMissing)
+		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w; put it back, or make an emergency change of keys: "+
+			"a new key is made, and every token counts no more", Path, ErrMissing)
 	}
 	if err != nil {
 		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, err)
