@@ -143,6 +143,14 @@ func TestWhereTheServerIs(t *testing.T) {
 	caddy(t, "", "status", "--config", s.config.Caddyfile, "--adapter", "caddyfile").done(t, "Realm        shop")
 	caddy(t, "", "status", "--config", s.config.Caddyfile).done(t, "Realm        shop")
 
+	var lines, config strings.Builder
+	for i := range 1001 { // more than a page
+		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-%d", "user": "alice"}`+"\n", i)
+	}
+	s.caddy(lines.String(), "sessions", "import", "-").done(t, "Imported 1,001 sessions")
+	fmt.Fprintf(&config, `{"admin": {"listen": %q}}`, s.config.Admin)
+	caddy(t, config.String(), "sessions", "list", "--realm", "shop", "--limit", "0", "--config", "-").done(t, "alice")
+
 	t.Chdir(filepath.Dir(s.config.Caddyfile)) // as for `caddy reload`
 	here(t, "status").done(t, "Realm        shop")
 }

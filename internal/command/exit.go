@@ -44,6 +44,7 @@ type call struct {
 	*cobra.Command
 
 	arguments []string
+	endpoint  string // the address of the admin endpoint, once it is known
 }
 
 // run makes a command do something. Its error is printed by itself, without usage, and becomes the exit code.

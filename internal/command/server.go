@@ -56,17 +56,19 @@ func (c *call) address() (string, error) {
 
 // request sends a request to the gateway. The caller closes the body of the answer, which is a good one.
 func (c *call) request(method, route, contentType string, body io.Reader) (*http.Response, error) {
-	address, err := c.address()
-	if err != nil {
-		return nil, err
+	if c.endpoint == "" { // found once: a configuration on standard input is there once
+		var err error
+		if c.endpoint, err = c.address(); err != nil {
+			return nil, err
+		}
 	}
 	header := http.Header{}
 	if contentType != "" {
 		header.Set("Content-Type", contentType)
 	}
-	response, err := caddycmd.AdminAPIRequest(address, method, "/jwt_session/"+route, header, body)
+	response, err := caddycmd.AdminAPIRequest(c.endpoint, method, "/jwt_session/"+route, header, body)
 	if err != nil {
-		return nil, explain(address, err)
+		return nil, explain(c.endpoint, err)
 	}
 	return response, nil
 }
