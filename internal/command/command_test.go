@@ -195,6 +195,7 @@ func TestEmptyFlags(t *testing.T) {
 	} {
 		here(t, append(test[1:], "--address", nobody)...).ended(t, 1, "--"+test[0]+": it is empty")
 	}
+	here(t, "store", "restore", "--dir", "", "backup").ended(t, 1, "--dir: it is empty")
 }
 
 func TestMistakesOnTheCommandLine(t *testing.T) {

@@ -73,7 +73,7 @@ func run(do action) func(*cobra.Command, []string) error {
 // checkScope refuses flags that name what is meant and are empty, as a script gives them whose variable is not set: without
 // them more would be meant.
 func (c *call) checkScope() error {
-	for _, name := range []string{"realm", "user", "session", "session-hash", "token", "jti"} {
+	for _, name := range []string{"realm", "user", "session", "session-hash", "token", "jti", "dir"} {
 		if flag := c.Flags().Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
 			return fmt.Errorf("--%s: it is empty; leave it out where it is not meant", name)
 		}
