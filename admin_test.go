@@ -257,6 +257,17 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"revocations", `{"token": ["` + secret + `"]}`, 400, "/token has"},
 		{"revocations", `{"realm": "shop", "session": {"other": "` + secret + `"}}`, 400, "session: "},
 		{"keys/rotate", `null`, 400, "not one JSON object"},
+		{"revocations", `{"realm": "shop", "user": ""}`, 400, "user: it is empty; leave out what is not meant"},
+		{"revocations", `{"realm": "shop", "user": null}`, 400, "user: it is empty"},
+		{"revocations", `{"realm": "shop", "session": ""}`, 400, "session: it is empty"},
+		{"revocations", `{"realm": "shop", "session_hash": ""}`, 400, "session_hash: it is empty"},
+		{"revocations", `{"realm": "shop", "jti": ""}`, 400, "jti: it is empty"},
+		{"revocations", `{"realm": "shop", "token": ""}`, 400, "token: it is empty"},
+		{"revocations", `{"realm": "shop", "exp": null}`, 400, "exp: it is empty"},
+		{"revocations", `{"realm": "", "user": "` + secret + `"}`, 400, "realm: it is empty"},
+		{"revocations", `{"session": "` + secret + `"}`, 400, "realm: want the realm of the session"},
+		{"revocations", `{"session_hash": "` + strings.Repeat("ab", 32) + `"}`, 400, "realm: want the realm of the session"},
+		{"sessions/end", `{"session": "` + secret + `"}`, 400, "realm: want the realm of the session"},
 	} {
 		got := adminPost(t, test.route, test.body)
 		if got.status != test.want || !strings.Contains(got.body, test.words) {

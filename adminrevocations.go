@@ -2,7 +2,9 @@ package jwtsession
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -17,47 +19,16 @@ import (
 
 // revokeRequest is the body of POST /jwt_session/revocations. What it names decides what is hit.
 type revokeRequest struct {
-	TokenID scopeText `json:"jti"`
+	TokenID string    `json:"jti"`
 	Expires *int64    `json:"exp"`
-	Token   scopeText `json:"token"`
-	Realm   scopeText `json:"realm"`
+	Token   string    `json:"token"`
+	Realm   string    `json:"realm"`
 	Session sessionID `json:"session"`
-	Hash    scopeText `json:"session_hash"`
-	User    scopeText `json:"user"`
+	Hash    string    `json:"session_hash"`
+	User    string    `json:"user"`
 	All     bool      `json:"all"`
 	Lift    bool      `json:"lift"`
 }
-
-// scopeText is a member that narrows down what is hit. An empty one is what a script sends whose variable is not set. It
-// is refused, since without it the realm of a session would be hit, or a user everywhere.
-type scopeText struct {
-	text  string
-	given bool
-}
-
-// UnmarshalJSONFrom reads a text.
-func (s *scopeText) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	s.given = true
-	return json.UnmarshalDecode(decoder, &s.text)
-}
-
-// checkScope refuses members that are there and empty.
-func (b revokeRequest) checkScope() error {
-	for _, member := range []struct {
-		name  string
-		empty bool
-	}{
-		{"jti", b.TokenID.isEmpty()}, {"token", b.Token.isEmpty()}, {"realm", b.Realm.isEmpty()},
-		{"session", b.Session.isEmpty()}, {"session_hash", b.Hash.isEmpty()}, {"user", b.User.isEmpty()},
-	} {
-		if member.empty {
-			return apiError(http.StatusBadRequest, member.name+": it is empty; leave it out where it is not meant")
-		}
-	}
-	return nil
-}
-
-func (s scopeText) isEmpty() bool { return s.given && s.text == "" }
 
 // revokeAnswer is the answer to POST /jwt_session/revocations, once it is durable.
 type revokeAnswer struct {
@@ -74,6 +45,9 @@ func (c *adminCall) revoke() (any, error) {
 	if err := c.read(&body); err != nil {
 		return nil, err
 	}
+	if name := emptyMember(c.body); name != "" {
+		return nil, apiError(http.StatusBadRequest, name+": it is empty; leave out what is not meant")
+	}
 	act, err := c.revocation(body)
 	if err != nil {
 		return nil, err
@@ -81,26 +55,39 @@ func (c *adminCall) revoke() (any, error) {
 	return act()
 }
 
+// emptyMember names a member of the object that stands there and says nothing, such as a script's variable that was never
+// set. The less a revocation names, the more it hits: taken for absent, an empty user would drop the whole realm.
+func emptyMember(object []byte) string {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(object, &members); err != nil {
+		return "" // whoever reads the object says so
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch string(members[name]) {
+		case `""`, "null":
+			return name
+		}
+	}
+	return ""
+}
+
 // revocation returns what the body asks for.
 func (c *adminCall) revocation(body revokeRequest) (func() (any, error), error) {
-	if err := body.checkScope(); err != nil {
-		return nil, err
-	}
-	byToken, byID := body.Token.given, body.TokenID.given || body.Expires != nil
-	bySession, byUser := body.Session.given || body.Hash.given, body.User.given
+	byToken, byID := body.Token != "", body.TokenID != "" || body.Expires != nil
+	bySession, byUser := body.Session.given() || body.Hash != "", body.User != ""
 	named := 0
 	for _, one := range []bool{byToken, byID, bySession, byUser, body.All} {
 		if one {
 			named++
 		}
 	}
-	if named > 1 || body.Realm.given && (byToken || byID || body.All) || named == 0 && !body.Realm.given ||
-		body.Lift && !bySession && !byUser && !body.TokenID.given {
+	if named > 1 || body.Realm != "" && (byToken || byID || body.All) || named == 0 && body.Realm == "" ||
+		body.Lift && !bySession && !byUser && body.TokenID == "" {
 		return nil, errRevokeForm
 	}
 	switch {
 	case byToken:
-		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByToken(body.Token.text) }, nil
+		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByToken(body.Token) }, nil
 	case byID && body.Lift:
 		return func() (any, error) { return c.liftToken(body) }, nil
 	case byID:
@@ -116,13 +103,13 @@ func (c *adminCall) revocation(body revokeRequest) (func() (any, error), error) 
 
 // revokeByID revokes one token.
 func (c *adminCall) revokeByID(body revokeRequest) error {
-	if !validator.IsTokenID(body.TokenID.text) {
+	if !validator.IsTokenID(body.TokenID) {
 		return apiError(http.StatusBadRequest, "jti: want the claim of the token, 1 to 256 visible ASCII characters")
 	}
 	if body.Expires == nil || *body.Expires < 1 || *body.Expires > validator.MaxSeconds {
 		return apiError(http.StatusBadRequest, "exp: want the claim of the token, in whole seconds since 1970")
 	}
-	if err := c.gateway.ledger.RevokeToken(c.request.Context(), body.TokenID.text, time.Unix(*body.Expires, 0)); err != nil {
+	if err := c.gateway.ledger.RevokeToken(c.request.Context(), body.TokenID, time.Unix(*body.Expires, 0)); err != nil {
 		return err
 	}
 	c.announce("token revoked", "token", "")
@@ -147,11 +134,11 @@ func (c *adminCall) liftToken(body revokeRequest) (any, error) {
 	if body.Expires != nil {
 		return nil, errRevokeForm
 	}
-	return c.lifted(c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID.text))
+	return c.lifted(c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID))
 }
 
 func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
-	key, err := c.sessionKey(body.Realm.text, body.Session, body.Hash.text)
+	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
 	if err != nil {
 		return nil, err
 	}
@@ -166,30 +153,29 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 }
 
 func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
-	user, realm := body.User.text, body.Realm.text
-	if !validator.IsUserID(user) {
+	if !validator.IsUserID(body.User) {
 		return nil, apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
 	}
-	if realm != "" {
-		if _, err := c.handlerOf(realm); err != nil {
+	if body.Realm != "" {
+		if _, err := c.handlerOf(body.Realm); err != nil {
 			return nil, err
 		}
 	}
 	ctx := c.request.Context()
 	switch {
-	case body.Lift && realm == "":
-		return c.lifted(c.gateway.ledger.LiftUserEverywhere(ctx, user))
+	case body.Lift && body.Realm == "":
+		return c.lifted(c.gateway.ledger.LiftUserEverywhere(ctx, body.User))
 	case body.Lift:
-		return c.lifted(c.gateway.ledger.LiftUser(ctx, realm, user))
+		return c.lifted(c.gateway.ledger.LiftUser(ctx, body.Realm, body.User))
 	}
-	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, user) }
-	if realm != "" {
-		revoke = func() error { return c.gateway.ledger.RevokeUser(ctx, realm, user) }
+	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, body.User) }
+	if body.Realm != "" {
+		revoke = func() error { return c.gateway.ledger.RevokeUser(ctx, body.Realm, body.User) }
 	}
 	if err := revoke(); err != nil {
 		return nil, err
 	}
-	c.announce("user revoked", "user", realm)
+	c.announce("user revoked", "user", body.Realm)
 	return revokeAnswer{Revoked: true}, nil
 }
 
@@ -208,14 +194,13 @@ func (c *adminCall) flush(body revokeRequest) error {
 		c.announce("all sessions and tokens dropped", "all", "")
 		return nil
 	}
-	realm := body.Realm.text
-	if _, err := c.handlerOf(realm); err != nil {
+	if _, err := c.handlerOf(body.Realm); err != nil {
 		return err
 	}
-	if err := c.gateway.ledger.Flush(c.request.Context(), realm); err != nil {
+	if err := c.gateway.ledger.Flush(c.request.Context(), body.Realm); err != nil {
 		return err
 	}
-	c.announce("sessions and tokens of a realm dropped", "realm", realm)
+	c.announce("sessions and tokens of a realm dropped", "realm", body.Realm)
 	return nil
 }
 

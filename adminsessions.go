@@ -28,14 +28,13 @@ type addRequest struct {
 type sessionID struct {
 	value  string
 	values map[string]string
-	given  bool // whether the body had one
 }
 
-func (s sessionID) isEmpty() bool { return s.given && s.value == "" && len(s.values) == 0 }
+// given says whether the body had one.
+func (s sessionID) given() bool { return s.value != "" || s.values != nil }
 
 // UnmarshalJSONFrom reads a string or an object of strings.
 func (s *sessionID) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	s.given = true
 	if decoder.PeekKind() == '{' {
 		return json.UnmarshalDecode(decoder, &s.values)
 	}
@@ -150,15 +149,18 @@ func (c *adminCall) endSession() (any, error) {
 
 // sessionKey returns the key of a session that a body names by its id or by its hash.
 func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (sessions.Key, error) {
+	if realm == "" {
+		return sessions.Key{}, apiError(http.StatusBadRequest, "realm: want the realm of the session")
+	}
 	handler, err := c.handlerOf(realm)
 	if err != nil {
 		return sessions.Key{}, err
 	}
-	if id.given == (hash != "") {
+	if id.given() == (hash != "") {
 		return sessions.Key{}, apiError(http.StatusBadRequest, "want either `session` or `session_hash`")
 	}
 	key := sessions.Key{Realm: realm}
-	if id.given {
+	if id.given() {
 		key.Hash, err = id.hashIn(handler.sessionCookies, "session")
 	} else if key.Hash, err = sessions.ParseHash(hash); err != nil {
 		err = apiError(http.StatusBadRequest, "session_hash: want 64 hexadecimal digits, the SHA-256 of the session id")

@@ -280,24 +280,44 @@ func TestRealmOfEachHost(t *testing.T) {
 	}
 }
 
-// What is fixed in a realm's name is compared as placeholders are, in small letters, and placeholders that are empty make no
-// realm: else its tokens would not be known for tokens, and would go upstream.
-func TestRealmWithPlaceholdersKnowsItsOwn(t *testing.T) {
+// A realm's name is in lower case wherever it has placeholders, also in what is fixed of it. By that name its tokens are kept
+// from the application, and operators revoke; by a name that no request has, nothing would be revoked.
+func TestRealmWithPlaceholdersIsInLowerCase(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session Shop-{host}-EU {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
+	b := g.browser()
+	cookies := "session=" + g.legacy.signIn("alice")
+	const realm = "shop-a.example-eu"
+	if b.hostGet("a.example", cookies); b.cookies["jwt_"+realm] == "" {
+		t.Fatal("no token")
+	}
+	response := b.hostGet("a.example", cookies+"; jwt_"+realm+"="+b.cookies["jwt_"+realm])
+	if response.received.Header.Get("Cookie") != cookies {
+		t.Error("the application received the token")
+	}
+	for _, none := range []string{"Shop-a.example-EU", "shop-A.example-eu", "Shop-{host}-EU", "shop-{host}-eu", "shop--eu", "shop-a b-eu"} {
+		if status, _ := g.admin(http.MethodPost, "revocations", `{"realm": "`+none+`", "user": "alice"}`); status != http.StatusNotFound {
+			t.Errorf("realm %s: status %d, want 404", none, status)
+		}
+	}
+	g.mustAdmin("revocations", map[string]any{"realm": realm, "user": "alice"})
+	if response := b.hostGet("a.example", cookies); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after the revocation: status %d", response.StatusCode)
+	}
+}
+
+// Placeholders that are empty make no realm: its tokens would not be known for tokens, and would go upstream.
+func TestRealmOfEmptyPlaceholders(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: `
-		jwt_session App-{http.request.header.X-App} {
+		jwt_session app-{http.request.header.X-App} {
 			whoami /whoami json user
 		}
 		reverse_proxy LEGACY`})
 	b := g.browser()
-	session := g.legacy.signIn("alice")
-	response := b.get("/page", "X-App: One", "Cookie: jwt_app-one=x; session="+session)
-	if got := response.received.Header.Get("Cookie"); got != "session="+session {
-		t.Error("the application received the token of the realm app-one, or no session")
+	session := "Cookie: session=" + g.legacy.signIn("alice")
+	if user := b.get("/page", "X-App: One", session).received.user(t); user != "alice" {
+		t.Errorf("user %q", user)
 	}
-	if got := adminPost(t, "sessions/list", `{"realm": "app-one"}`); got.status != http.StatusOK {
-		t.Errorf("the admin API does not know the realm: %d %s", got.status, got.body)
-	}
-	if response := b.get("/page", "Cookie: session="+session); response.StatusCode != http.StatusBadRequest {
+	if response := b.get("/page", session); response.StatusCode != http.StatusBadRequest {
 		t.Errorf("an empty placeholder: status %d", response.StatusCode)
 	}
 }

@@ -38,7 +38,8 @@ func init() {
 // - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
 type Handler struct {
 	// The name of the application's set of users: letters, digits, `_` and `-`, or a text with placeholders for a site that
-	// has one application per host. Sessions and tokens count only inside their realm. Required.
+	// has one application per host, whose value in lower case is the realm. Sessions and tokens count only inside their
+	// realm. Required.
 	Realm string `json:"realm,omitempty"`
 
 	// Which credentials count. `mixed` takes a token or a session. `stateful` looks the session up every time. `stateless`
@@ -54,7 +55,8 @@ type Handler struct {
 	SessionCookies []string `json:"session_cookies,omitempty"`
 
 	// How long a session may be unused before its record is dropped. A session that was learned from the application is
-	// then asked for anew; one that was added through the admin API has ended. Default: `30m`.
+	// then asked for anew; one that was added through the admin API has ended. Default: `30m`, or `session_max_age` where
+	// that is less.
 	SessionIdleTimeout caddy.Duration `json:"session_idle_timeout,omitempty"`
 
 	// How long a session's record is kept however much it is used. Default: `24h`.
@@ -172,8 +174,8 @@ func (h *Handler) setDefaults() {
 	if len(h.SessionCookies) == 0 {
 		h.SessionCookies = []string{defaultSessionCookie}
 	}
-	setDefault(&h.SessionIdleTimeout, defaultIdleTimeout)
 	setDefault(&h.SessionMaxAge, defaultMaxAge)
+	setDefault(&h.SessionIdleTimeout, min(defaultIdleTimeout, h.SessionMaxAge))
 	setDefault(&h.MixedPercent, 100)
 	if h.Mode == modeStateless {
 		setDefault(&h.TokenLifetime, h.SessionIdleTimeout)

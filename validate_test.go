@@ -83,6 +83,7 @@ func TestValidateAccepts(t *testing.T) {
 	for _, directive := range []string{
 		"jwt_session S-h_0p", handlerWith("mode stateful"), handlerWith("session_cookie a b* C"),
 		handlerWith("token_lifetime 90s\nrenew_before 89s"), handlerWith("session_idle_timeout 1h\nsession_max_age 1h"),
+		handlerWith("session_max_age 10m"), handlerWith("session_max_age 10m\nmode stateless"),
 		handlerWith("token_cookie __Host-token {\nsecure always\nsame_site none\n}"),
 		handlerWith("token_in_session_cookie {\nsame_site none\n}"), handlerWith("session_cookie __Host-id\ntoken_in_session_cookie"),
 		handlerWith("mode stateful\ntoken_in_session_cookie"), handlerWith("keep_streams"),

@@ -113,6 +113,16 @@ func (v *visit) isRevoked() bool {
 	return false
 }
 
+// isOfRevokedUser says whether the session that came is known as that of a revoked user. A mode that does not look sessions
+// up asks so where it lets nobody in, so that the application behind does not let him in by the session.
+func (v *visit) isOfRevokedUser() bool {
+	if v.credential.Presence != validator.Present || !v.gateway.ledger.HasRevokedUsers() {
+		return false
+	}
+	_, _, err := v.gateway.ledger.Active(v.background(), v.key())
+	return errors.Is(err, ledger.ErrRevoked)
+}
+
 // hideTokens removes the token cookies of every realm from the request.
 func (a *App) hideTokens(r *http.Request) {
 	kept := validator.DropCookies(r.Header["Cookie"], a.isTokenCookie)
@@ -172,6 +182,8 @@ func (v *visit) decide() validator.Verdict {
 	evidence := v.evidence()
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
+	case validator.Unauthenticated:
+		v.revoked = v.revoked || v.mode == validator.Stateless && v.isOfRevokedUser()
 	case validator.AskSession:
 		evidence.Session = v.lookUp(v.confirmedFor())
 		evidence.OutsideShare = v.isOutsideShare() // by the user, who may be known only now
