@@ -179,7 +179,7 @@ func TestEvents(t *testing.T) {
 	defer witnessedEvents.mutex.Unlock()
 	want := []struct{ name, data string }{
 		{"key_published", second.ID}, {"key_signing", third.ID}, {"keys_replaced", third.ID},
-		{"revocation", `{"kind":"user","realm":"shop"}`}, {"revocation", `"lifted"`},
+		{"revocation", `{"kind":"user","realm":"shop"}`}, {"revocation", `{"kind":"lifted","realm":"shop"}`},
 	}
 	if len(witnessedEvents.events) != len(want) {
 		t.Fatalf("got the events %q", witnessedEvents.events)

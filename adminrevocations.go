@@ -134,7 +134,8 @@ func (c *adminCall) liftToken(body revokeRequest) (any, error) {
 	if body.Expires != nil {
 		return nil, errRevokeForm
 	}
-	return c.lifted(c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID))
+	was, err := c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID)
+	return c.lifted("", was, err)
 }
 
 func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
@@ -143,7 +144,8 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 		return nil, err
 	}
 	if body.Lift {
-		return c.lifted(c.gateway.ledger.LiftSession(c.request.Context(), key))
+		was, err := c.gateway.ledger.LiftSession(c.request.Context(), key)
+		return c.lifted(key.Realm, was, err)
 	}
 	if err := c.gateway.ledger.RevokeSession(c.request.Context(), key); err != nil {
 		return nil, err
@@ -164,9 +166,11 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 	ctx := c.request.Context()
 	switch {
 	case body.Lift && body.Realm == "":
-		return c.lifted(c.gateway.ledger.LiftUserEverywhere(ctx, body.User))
+		was, err := c.gateway.ledger.LiftUserEverywhere(ctx, body.User)
+		return c.lifted("", was, err)
 	case body.Lift:
-		return c.lifted(c.gateway.ledger.LiftUser(ctx, body.Realm, body.User))
+		was, err := c.gateway.ledger.LiftUser(ctx, body.Realm, body.User)
+		return c.lifted(body.Realm, was, err)
 	}
 	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, body.User) }
 	if body.Realm != "" {
@@ -205,14 +209,14 @@ func (c *adminCall) flush(body revokeRequest) error {
 }
 
 // lifted answers the end of a revocation, and says so where there was none.
-func (c *adminCall) lifted(was bool, err error) (any, error) {
+func (c *adminCall) lifted(realm string, was bool, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
 	if !was {
 		return nil, apiError(http.StatusNotFound, "there is no such revocation")
 	}
-	c.announce("revocation lifted", "lifted", "")
+	c.announce("revocation lifted", "lifted", realm)
 	return revokeAnswer{Lifted: true}, nil
 }
 

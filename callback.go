@@ -73,7 +73,6 @@ type Callback struct {
 	logger   *zap.Logger
 	clientID string
 	secret   string
-	used     *usedStates
 }
 
 // The ways in which a provider answers.
@@ -106,7 +105,6 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 	if len(c.Scope) == 0 {
 		c.Scope = []string{scopeOpenID}
 	}
-	c.used = newUsedStates()
 	var err error
 	if c.clientID, err = expanded(c.ClientID); err != nil {
 		return c.named(fmt.Errorf("client_id: %w", err))

@@ -198,8 +198,12 @@ func TestShareOfSessionsIsTheSameEverywhere(t *testing.T) {
 			continue
 		}
 		b.cookies[tokenName] = first.mintFor("alice", b.cookies["session"]) // from the time when all had tokens
-		if response := b.get("/page"); response.tokenSet() != "cleared" || response.received.user(t) != "alice" {
-			t.Errorf("outside of the share: token cookie %q", response.tokenSet())
+		if got := change(t, "requests_total", string(validator.TokenOutsideShare), func() {
+			if response := b.get("/page"); response.tokenSet() != "cleared" || response.received.user(t) != "alice" {
+				t.Errorf("outside of the share: token cookie %q", response.tokenSet())
+			}
+		}); got != 1 {
+			t.Errorf("outside of the share: counted %g times", got)
 		}
 	}
 	if inside < 6 || inside > 32 {

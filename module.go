@@ -347,7 +347,11 @@ func (h *Handler) validateMode() error {
 
 // ServeHTTP decides who the request is from, and passes it on or refuses it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return h.serve(w, r, next)
+	err := h.serve(w, r, next)
+	if h.responseUser.header != "" {
+		dropTrailer(w.Header(), h.responseUser.header)
+	}
+	return err
 }
 
 // Interface guards.

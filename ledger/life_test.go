@@ -50,6 +50,8 @@ func TestRevocationsOutliveWhatTheyHit(t *testing.T) {
 	f.learnAt(one, "ann")
 	f.ok(f.RevokeUser(ctx, "shop", "ann"))
 	f.expectExpiry(blacklist.RevokedUser("shop", "ann"), lives.Idle+margin)
+	f.ok(f.RevokeUserEverywhere(ctx, "carol")) // whose records are not looked for
+	f.expectExpiry(blacklist.RevokedUserEverywhere("carol"), lives.Idle+margin)
 	f.crash() // the idle time is forgotten, and the records are looked at
 	f.KeepRevocations(time.Second)
 	f.ok(f.RevokeUser(ctx, "shop", "ann"))
