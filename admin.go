@@ -221,6 +221,9 @@ var errNoAdminObject = apiError(http.StatusBadRequest, "the body is not one JSON
 
 // handlerOf returns the first handler of the realm.
 func (c *adminCall) handlerOf(realm string) (*Handler, error) {
+	if realm == "" {
+		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
+	}
 	for _, handler := range c.app.handlers {
 		if handler.realm.matches(realm) {
 			return handler, nil

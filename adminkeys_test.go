@@ -44,7 +44,7 @@ func TestAdminListsKeys(t *testing.T) {
 			}
 		}
 	}
-	if stored, _ := os.ReadFile(filepath.Join(g.dir, "storage", "jwt_session", "keys.json")); !strings.Contains(string(stored), keys[1].ID) {
+	if stored, _ := os.ReadFile(filepath.Join(g.dir, "storage", keyring.Path)); !strings.Contains(string(stored), keys[1].ID) {
 		t.Error("the new key is not in Caddy's storage")
 	}
 }
@@ -65,7 +65,7 @@ func TestAdminRotateRefuses(t *testing.T) {
 	if keys := listKeys(t); len(keys) != 1 {
 		t.Errorf("a refused request made a key: %+v", keys)
 	}
-	path := filepath.Join(g.dir, "storage", "jwt_session", "keys.json")
+	path := filepath.Join(g.dir, "storage", keyring.Path)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,11 @@ func (r *KeyRotation) prepare() error {
 	if r.KeyDelay < 0 {
 		return fmt.Errorf("key_delay %s: want more than 0", time.Duration(r.KeyDelay))
 	}
-	if r.KeyDelay >= r.RotateEvery {
+	return r.contradiction() // defaults too
+}
+
+func (r *KeyRotation) contradiction() error {
+	if r.RotateEvery > 0 && r.KeyDelay >= r.RotateEvery {
 		return fmt.Errorf("key_delay %s must be less than rotate_every %s", time.Duration(r.KeyDelay), time.Duration(r.RotateEvery))
 	}
 	return nil

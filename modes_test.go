@@ -309,6 +309,23 @@ func TestRealmWithPlaceholdersIsInLowerCase(t *testing.T) {
 	}
 }
 
+// Placeholders that are empty make no realm: its tokens would not be known for tokens, and would go upstream.
+func TestRealmOfEmptyPlaceholders(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session app-{http.request.header.X-App} {
+			whoami /whoami json user
+		}
+		reverse_proxy LEGACY`})
+	b := g.browser()
+	session := "Cookie: session=" + g.legacy.signIn("alice")
+	if user := b.get("/page", "X-App: One", session).received.user(t); user != "alice" {
+		t.Errorf("user %q", user)
+	}
+	if response := b.get("/page", session); response.StatusCode != http.StatusBadRequest {
+		t.Errorf("an empty placeholder: status %d", response.StatusCode)
+	}
+}
+
 func (b *browser) hostGet(host, cookies string) reply {
 	b.Helper()
 	request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, b.url+"/page", nil)

@@ -320,19 +320,14 @@ func (h *Handler) validate() error {
 	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
 		return err
 	}
-	example := h.realm.example()
 	if other := h.app.cookieConflict(h); other != nil {
-		return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name",
-			strings.Join(h.SessionCookies, " "), other.Realm)
+		return errCookieConflict(strings.Join(h.SessionCookies, " "), other.Realm)
 	}
 	if err := h.app.checkStates(); err != nil {
 		return err
 	}
 	if err := h.app.checkCallbacks(); err != nil {
 		return err
-	}
-	if err := h.TokenCookie.validate(example); err != nil {
-		return fmt.Errorf("token_cookie: %w", err)
 	}
 	if err := h.validateCombined(); err != nil {
 		return err

@@ -19,6 +19,9 @@ type realm struct {
 }
 
 func parseRealm(text string) (realm, error) {
+	if strings.Contains(text, "{}") {
+		return realm{}, fmt.Errorf("the realm %q has a placeholder without a name", text)
+	}
 	open, end := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
 	if open < 0 || end < open {
 		if !isRealm(text) {
@@ -43,7 +46,7 @@ func (r realm) resolve(repl *caddy.Replacer) (string, bool) {
 		return r.text, true
 	}
 	name := strings.ToLower(repl.ReplaceAll(r.text, ""))
-	return name, isResolved(name)
+	return name, r.matches(name)
 }
 
 // isResolved says whether the text is one that placeholders may make.

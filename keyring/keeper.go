@@ -13,8 +13,10 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// Path is where the file of keys is in the storage.
-const Path = "jwt_session/keys.json"
+// Path is where the file of keys is in the storage. It is not below jwt_session/: where Caddy's storage is its data
+// directory, that is the directory of the store, which must be empty to begin with, and who moved a damaged store away would
+// move the keys away as well.
+const Path = "jwt_session_keys.json"
 
 const (
 	// readEvery is how often the file is read.
