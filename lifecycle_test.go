@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 )
 
 // runVariable makes the test binary a Caddy with this module: it runs the Caddyfile that the variable names.
@@ -50,12 +51,7 @@ const lifecycleGlobals = `{
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return gatewaytest.FreeAddress(t)
 }
 
 func adaptText(t *testing.T, text string) []byte {
