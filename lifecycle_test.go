@@ -56,7 +56,7 @@ func freeAddress(t *testing.T) string {
 
 func adaptText(t *testing.T, text string) []byte {
 	t.Helper()
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(patiently(text)), nil)
 	if err != nil {
 		t.Fatalf("adapting: %v\n%s", err, text)
 	}
@@ -306,7 +306,8 @@ type child struct {
 func startChild(t *testing.T, dir, text string) *child {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "Caddyfile")
-	if err := os.WriteFile(config, []byte(strings.Replace(text, "output discard", "output stderr", 1)), 0o600); err != nil {
+	text = patiently(strings.Replace(text, "output discard", "output stderr", 1))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := &child{Cmd: exec.Command(os.Args[0]), done: make(chan error, 1)}

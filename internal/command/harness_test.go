@@ -174,6 +174,7 @@ http://:{$GATEWAY_PORT} {
 	jwt_session shop {
 		whoami /whoami json user {
 			nobody ""
+			timeout 1m
 		}
 		token_lifetime 10m
 	}
