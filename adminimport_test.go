@@ -169,7 +169,7 @@ func TestImportIntoAStoreThatFails(t *testing.T) {
 }
 
 // generated is an import of so many sessions, ten for each user, in lines padded to a size. It is never in memory as a
-// whole, and notes how large the heap is meanwhile.
+// whole, and notes how much is in use meanwhile.
 type generated struct {
 	next, count, size int
 	line              []byte
@@ -182,10 +182,8 @@ func (g *generated) Read(p []byte) (int, error) {
 			g.next, g.next/10)
 		g.line = append(g.line, strings.Repeat(" ", max(0, g.size-len(g.line)))...)
 		g.line = append(g.line, '\n')
-		if g.next++; g.next%100 == 0 {
-			var memory runtime.MemStats
-			runtime.ReadMemStats(&memory)
-			g.peak = max(g.peak, memory.HeapAlloc)
+		if g.next++; g.next%400 == 0 {
+			g.peak = max(g.peak, inUse())
 		}
 	}
 	if len(g.line) == 0 {
@@ -196,21 +194,31 @@ func (g *generated) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Memory does not grow with the import: 240 MiB pass through a heap that stays far below that.
+// inUse returns how much of the heap is. How much garbage lies beside that is the collector's, and depends on what all
+// tests before have left in use.
+func inUse() uint64 {
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return memory.HeapAlloc
+}
+
+// Memory does not grow with the import: 240 MiB pass through a heap that grows by far less than that.
 func TestImportInConstantMemory(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
 	body := &generated{count: 4_000, size: 60_000}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	w := httptest.NewRecorder()
+	before := inUse()
 	if err := serveAdmin(w, r); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(w.Body.String(), `"imported":4000,"failed":0`) {
 		t.Errorf("the answer: %s", w.Body)
 	}
-	if body.peak > 128<<20 {
-		t.Errorf("the heap grew to %d MiB", body.peak>>20)
+	if body.peak > before+16<<20 {
+		t.Errorf("the heap grew from %d MiB to %d", before>>20, body.peak>>20)
 	}
 	page, err := g.app.open.Load().ledger.List(t.Context(), sessions.Query{Realm: "shop", User: "user-7", Limit: 100})
 	if err != nil || len(page.Sessions) != 10 {

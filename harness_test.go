@@ -153,7 +153,7 @@ func (g *testGateway) adapt(options gatewayOptions) *caddy.Config {
 	}`, cmp.Or(g.storage, filepath.Join(g.dir, "storage")), filepath.Join(g.dir, "caddy.log"), filepath.Join(g.dir, "store"),
 		options.global, options.servers,
 		strings.ReplaceAll(options.site, "LEGACY", g.legacy.address()))
-	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(patiently(text)), nil)
 	if err != nil {
 		g.Fatalf("adapting: %v\n%s", err, text)
 	}

@@ -166,9 +166,7 @@ func (c *crowd) hold(client string) {
 
 const crowdedSite = `
 	jwt_session shop {
-		whoami /whoami json user {
-			timeout 1m
-		}
+		whoami /whoami json user
 	}
 	reverse_proxy LEGACY`
 

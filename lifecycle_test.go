@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
@@ -52,17 +52,12 @@ const lifecycleGlobals = `{
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return gatewaytest.FreeAddress(t)
 }
 
 func adaptText(t *testing.T, text string) []byte {
 	t.Helper()
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(patiently(text)), nil)
 	if err != nil {
 		t.Fatalf("adapting: %v\n%s", err, text)
 	}
@@ -332,7 +327,8 @@ type child struct {
 func startChild(t *testing.T, dir, text string) *child {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "Caddyfile")
-	if err := os.WriteFile(config, []byte(strings.Replace(text, "output discard", "output stderr", 1)), 0o600); err != nil {
+	text = patiently(strings.Replace(text, "output discard", "output stderr", 1))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := &child{Cmd: exec.Command(os.Args[0]), done: make(chan error, 1)}

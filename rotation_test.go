@@ -34,7 +34,7 @@ const fleetSite = `
 http://%s {
 	jwt_session shop {
 		whoami /whoami json user
-		token_lifetime 4s
+		token_lifetime %s
 	}
 	request_header X-Via {http.jwt_session.via}
 	request_header X-Reason {http.jwt_session.reason}
@@ -42,7 +42,7 @@ http://%s {
 }
 `
 
-func newFleet(t *testing.T, global string) *fleet {
+func newFleet(t *testing.T, global, lifetime string) *fleet {
 	t.Helper()
 	f := &fleet{
 		T: t, legacy: newLegacyApp(t), storage: filepath.Join(t.TempDir(), "storage"),
@@ -52,7 +52,7 @@ func newFleet(t *testing.T, global string) *fleet {
 		address := freeAddress(t)
 		f.gateways[i] = &outpost{
 			T: t, legacy: f.legacy, address: address, admin: freeAddress(t), dir: t.TempDir(), store: filepath.Join(t.TempDir(), "store"),
-			storage: f.storage, global: global, site: fmt.Sprintf(fleetSite, address, f.legacy.address()),
+			storage: f.storage, global: global, site: fmt.Sprintf(fleetSite, address, lifetime, f.legacy.address()),
 		}
 		f.gateways[i].start()
 	}
@@ -125,7 +125,7 @@ func (f *fleet) until(what string, reached func() bool) {
 
 // Two gateways on one storage change their keys under load, and no token is refused because of its key.
 func TestRotationUnderLoad(t *testing.T) {
-	f := newFleet(t, "algorithm ES256\nrotate_every 3s\nkey_delay 2s")
+	f := newFleet(t, "algorithm ES256\nrotate_every 3s\nkey_delay 2s", "4s")
 	stop := f.use(4)
 	f.until("three changes of the key that signs", func() bool { return len(f.keyIDs) >= 4 })
 	stop()
@@ -158,7 +158,7 @@ func TestRotationUnderLoad(t *testing.T) {
 
 // An emergency under load: old tokens are dead on the next request, and nobody with an active session is signed out.
 func TestEmergencyUnderLoad(t *testing.T) {
-	f := newFleet(t, "")
+	f := newFleet(t, "", "10m") // no token ends by itself: one is kept until the other gateway takes it
 	stop := f.use(4)
 	f.until("tokens", func() bool { return f.requests > 100 && len(f.keyIDs) > 0 })
 	first := f.gateways[0]

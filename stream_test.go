@@ -369,6 +369,8 @@ func TestStreamConnectionIsReused(t *testing.T) {
 	for range 20 {
 		b.get("/events")
 	}
+	// The client may have the whole answer before the handler has returned.
+	s.waitFor("streams that have ended are still watched", func() bool { return s.ledger().Watching() == 0 })
 	s.post("revocations", `{"user": "alice"}`)
 	if status := b.get("/page").StatusCode; status != http.StatusUnauthorized || s.ledger().Watching() != 0 {
 		t.Errorf("status %d, %d streams are watched", status, s.ledger().Watching())

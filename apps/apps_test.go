@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -20,6 +19,7 @@ import (
 
 	_ "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
@@ -69,7 +69,7 @@ func TestApplications(t *testing.T) {
 // REQUIRE_APPS is 1.
 func startApplication(t *testing.T, name string) string {
 	t.Helper()
-	address := freeAddress(t)
+	address := gatewaytest.FreeAddress(t)
 	environment := append(os.Environ(), "RUN_DIR="+t.TempDir())
 	required := os.Getenv("REQUIRE_APPS") == "1"
 	if !required {
@@ -152,7 +152,7 @@ func startGateway(t *testing.T, name, app string) runningGateway {
 	}
 	config := gateway.Config{
 		Binary: program, Caddyfile: filepath.Join(name, "Caddyfile"), Dir: t.TempDir(),
-		Listen: freeAddress(t), Admin: freeAddress(t), App: app,
+		Listen: gatewaytest.FreeAddress(t), Admin: gatewaytest.FreeAddress(t), App: app,
 	}
 	process, err := gateway.Start(config)
 	if err != nil {
@@ -256,22 +256,6 @@ func checkLog(t *testing.T, path, tapLog string) {
 			if _, value, _ := strings.Cut(pair, "="); len(value) >= 16 && bytes.Contains(text, []byte(value)) {
 				t.Fatal("the gateway's log holds the value of a cookie")
 			}
-		}
-	}
-}
-
-// given holds the addresses that freeAddress has returned: what it returns isn't listened on at once.
-var given sync.Map
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for {
-		address, err := gateway.FreeAddress("127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, twice := given.LoadOrStore(address, true); !twice {
-			return address
 		}
 	}
 }

@@ -42,7 +42,7 @@ func startChromium(t *testing.T, dir string) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(findChromium(t)), chromedp.UserDataDir(filepath.Join(dir, "profile")),
-		chromedp.Env("TMPDIR="+dir), chromedp.DisableGPU,
+		chromedp.Env("TMPDIR="+dir), chromedp.DisableGPU, chromedp.WSURLReadTimeout(browserTime),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 	)
 	if os.Getuid() == 0 {
@@ -439,6 +439,7 @@ func testSignOutEverywhere(t *testing.T, here, there *tab, provider string) {
 	here.untilUser("")
 	there.untilText("#live", "disconnected") // its WebSocket was closed
 	there.click(`[data-add="assam"]`)
+	there.untilText("#lines", "1 × Assam") // an empty cart can't be ordered
 	there.click("#order")
 	there.untilText("#message", "Sign in to order.") // the access token is over too
 	there.open("/counter/")

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
+
 	// What the example builds by itself, so that a change of it makes this test run again.
 	_ "github.com/caddy-jwt-session/caddy-jwt-session"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
@@ -32,7 +34,7 @@ func TestExample(t *testing.T) {
 	ended := make(chan error, 1)
 	var output bytes.Buffer
 	options := options{
-		listen: "127.0.0.1:0", dir: t.TempDir(), buildFlags: raceFlags(),
+		listen: gatewaytest.FreeAddress(t), dir: t.TempDir(), buildFlags: raceFlags(),
 		started: func(all running) { started <- all }, providerNow: provider.Now,
 	}
 	go func() { ended <- run(ctx, options, &output) }()

@@ -57,8 +57,17 @@ async function post(path, body) {
   });
   const answer = await response.json().catch(() => ({}));
   showCart();
-  document.getElementById("trail").innerHTML = await (await fetch("/counter/requests")).text();
+  void showTrail(); // nobody waits for it: what came of this request is said before that of the next one
   return { status: response.status, answer };
+}
+
+let trails = 0;
+
+// showTrail shows the requests so far. An answer that a later one has overtaken is an old one.
+async function showTrail() {
+  const number = ++trails;
+  const rows = await (await fetch("/counter/requests")).text();
+  if (number === trails) document.getElementById("trail").innerHTML = rows;
 }
 
 async function change(product, count) {

@@ -23,6 +23,7 @@ import (
 	_ "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 )
 
 // childVariable makes this test program Caddy itself: the gateway, and each command that a test runs.
@@ -173,6 +174,7 @@ http://:{$GATEWAY_PORT} {
 	jwt_session shop {
 		whoami /whoami json user {
 			nobody ""
+			timeout 1m
 		}
 		token_lifetime 10m
 	}
@@ -225,11 +227,7 @@ func (s *site) store() string { return filepath.Join(s.config.Dir, "data", "cadd
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	address, err := gateway.FreeAddress("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return gatewaytest.FreeAddress(t)
 }
 
 // caddy runs a command against the site.

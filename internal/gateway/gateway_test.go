@@ -14,6 +14,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 )
 
 // childVariable makes this test program Caddy itself: a child of the test.
@@ -46,7 +48,7 @@ func start(t *testing.T, caddyfile string) (Config, *Process) {
 	}
 	config := Config{
 		Binary: program, Caddyfile: filepath.Join(t.TempDir(), "Caddyfile"), Dir: filepath.Join(t.TempDir(), "state"),
-		Listen: free(t), Admin: free(t), App: "127.0.0.1:1",
+		Listen: gatewaytest.FreeAddress(t), Admin: gatewaytest.FreeAddress(t), App: "127.0.0.1:1",
 	}
 	if err := os.WriteFile(config.Caddyfile, []byte(caddyfile), 0o600); err != nil {
 		t.Fatal(err)
@@ -61,15 +63,6 @@ func start(t *testing.T, caddyfile string) (Config, *Process) {
 		}
 	})
 	return config, process
-}
-
-func free(t *testing.T) string {
-	t.Helper()
-	address, err := FreeAddress("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 func TestRunsInItsOwnDirectory(t *testing.T) {
@@ -166,7 +159,7 @@ func TestFreeAddress(t *testing.T) {
 	if address, err := FreeAddress(listener.Addr().String()); err == nil {
 		t.Errorf("an address in use is called free: %s", address)
 	}
-	if address := free(t); strings.HasSuffix(address, ":0") {
-		t.Errorf("the port of %s was not replaced", address)
+	if address, err := FreeAddress("127.0.0.1:0"); err != nil || strings.HasSuffix(address, ":0") {
+		t.Errorf("the port of %s was not replaced: %v", address, err)
 	}
 }
