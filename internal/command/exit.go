@@ -14,14 +14,14 @@ const (
 	Done = 0
 	// Refused: nothing was done, and the message says why.
 	Refused = 1
-	// Unreachable: no gateway answered.
+	// Unreachable: no gateway answered, or the one that did could not do it at this time.
 	Unreachable = 3
 	// Partly: some of it was done, and the output says what was not.
 	Partly = 4
 )
 
 // exitCodes explains them in help texts.
-const exitCodes = `Exit codes: 0 done; 1 not done, and the message says why; 3 no gateway answered; 4 done in part.`
+const exitCodes = `Exit codes: 0 done; 1 not done, and the message says why; 3 no gateway answered, or it can't do it now; 4 done in part.`
 
 // failure is an error with an exit code.
 type failure struct {

@@ -29,8 +29,8 @@ type tally struct {
 func (t *tally) open(db *DB) error {
 	err := db.badger.View(func(txn *badger.Txn) error {
 		return readValue(txn, tallyKey, func(payload []byte) error {
-			size := 0
-			if t.count, size = binary.Uvarint(payload); size != len(payload) {
+			count, size := binary.Uvarint(payload)
+			if t.count = count; size != len(payload) {
 				return errDamaged
 			}
 			return nil
