@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +10,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -100,7 +103,7 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	app := running.newest()
+	app := runningApp(r.Context())
 	if app == nil {
 		return apiError(http.StatusServiceUnavailable, "the running configuration has no jwt_session")
 	}
@@ -123,6 +126,27 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	_, err = w.Write(append(text, '\n'))
 	return err
+}
+
+// startPatience is how long a request waits for the first configuration.
+const startPatience = 10 * time.Second
+
+// runningApp returns the app of the running configuration, or nil. Caddy answers on the admin endpoint, and for the sites,
+// before all of its first configuration has started. What comes then waits, as the requests for the configuration itself do.
+func runningApp(ctx context.Context) *App {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		decided := running.awaited() // first, so that an app that starts meanwhile is not missed
+		if app := running.newest(); app != nil || decided == nil {
+			return app
+		}
+		select {
+		case <-decided:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // checkOrigin refuses what a page of another site made a browser send, if it may change something. Caddy refuses foreign
@@ -177,6 +201,9 @@ func (c *adminCall) read(into any) error { return readStrictly(c.body, into) }
 // readStrictly reads one JSON object, no member twice, none that the route does not know. The error does not repeat what
 // it read.
 func readStrictly(text []byte, into any) error {
+	if jsontext.Value(text).Kind() != '{' { // also null, which would be read as an object without members
+		return errNoAdminObject
+	}
 	err := json.Unmarshal(text, into, json.RejectUnknownMembers(true))
 	if err == nil {
 		return nil
@@ -187,11 +214,16 @@ func readStrictly(text []byte, into any) error {
 		}
 		return apiError(http.StatusBadRequest, fmt.Sprintf("the member %s has a value of the wrong form", semantic.JSONPointer))
 	}
-	return apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
+	return errNoAdminObject
 }
+
+var errNoAdminObject = apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
 
 // handlerOf returns the first handler of the realm.
 func (c *adminCall) handlerOf(realm string) (*Handler, error) {
+	if realm == "" {
+		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
+	}
 	for _, handler := range c.app.handlers {
 		if handler.realm.matches(realm) {
 			return handler, nil

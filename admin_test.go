@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -113,6 +114,54 @@ func TestAdminWithoutRunningConfiguration(t *testing.T) {
 	}
 }
 
+// Caddy's admin endpoint answers before the first configuration has started. That is not to have none.
+func TestAdminWaitsForTheFirstConfiguration(t *testing.T) {
+	for what, test := range map[string]struct {
+		decide func(*App)
+		want   string
+	}{
+		"it starts":     {running.add, "the session store is not open"},
+		"it is refused": {running.remove, "the running configuration has no jwt_session"},
+		"it takes long": {func(*App) { time.Sleep(startPatience) }, "the running configuration has no jwt_session"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				app := &App{closed: true}
+				running.announce(app)
+				defer running.remove(app)
+				refused := make(chan error, 1)
+				go func() {
+					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/jwt_session/keys", nil)
+					refused <- serveAdmin(httptest.NewRecorder(), r)
+				}()
+				synctest.Wait()
+				select {
+				case err := <-refused:
+					t.Fatalf("answered at once: %v", err)
+				default:
+				}
+				test.decide(app)
+				if err := <-refused; err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, want %q", err, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A configuration is waited for from its first step until it is refused.
+func TestProvisionAnnouncesTheApp(t *testing.T) {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	app := &App{StoreRaw: json.RawMessage(`{"engine": "none"}`)}
+	if err := app.Provision(ctx); err == nil || running.awaited() == nil {
+		t.Errorf("error %v, awaited: %v", err, running.awaited() != nil)
+	}
+	if err := app.Cleanup(); err != nil || running.awaited() != nil {
+		t.Errorf("after the clean-up: error %v, awaited: %v", err, running.awaited() != nil)
+	}
+}
+
 // The configuration whose store is gone must not be taken for one without sessions.
 func TestAdminOfAClosedConfiguration(t *testing.T) {
 	g := newTestGateway(t, "")
@@ -164,7 +213,8 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions", good + `, "attributes": {"a": 1, "a": 2}}`, 400, "twice"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + "\xff" + `", "user": "alice"}`, 400, ""},
 		{"sessions", `{"realm": "blog", "id": "` + secret + `", "user": "alice"}`, 404, "realm"},
-		{"sessions", `{"id": "` + secret + `", "user": "alice"}`, 404, "realm"},
+		{"sessions", `{"id": "` + secret + `", "user": "alice"}`, 400, "realm: want the name"},
+		{"sessions", `null`, 400, "not one JSON object"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `"}`, 400, "user: want 1 to 256 visible ASCII characters"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "al ice"}`, 400, "user: want"},
 		{"sessions", `{"realm": "shop", "id": "` + secret + `", "user": "alice\r\n"}`, 400, "user: want"},
@@ -182,8 +232,9 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"sessions", good + `, "expires_in": 1.5}`, 400, "/expires_in has"},
 		{"sessions", good + `, "expires_in": "60"}`, 400, "/expires_in has"},
 
-		{"sessions/list", `{}`, 404, "realm"},
-		{"sessions/list", `null`, 404, "realm"},
+		{"sessions/list", `{}`, 400, "realm: want the name"},
+		{"sessions/list", `null`, 400, "not one JSON object"},
+		{"sessions/list", `[]`, 400, "not one JSON object"},
 		{"sessions/list", `{"realm": "shop", "limit": 0}`, 400, "limit: want a number from 1 to 1000"},
 		{"sessions/list", `{"realm": "shop", "limit": 1001}`, 400, "limit: want"},
 		{"sessions/list", `{"realm": "shop", "limit": -1}`, 400, "limit: want"},
@@ -204,6 +255,19 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"revocations", `{"exp": 2000000000, "token": "` + secret + `"}`, 400, "want exactly one of"},
 		{"revocations", `{"token": "` + secret + `"}`, 422, "it does not verify (token_malformed); nothing was done"},
 		{"revocations", `{"token": ["` + secret + `"]}`, 400, "/token has"},
+		{"revocations", `{"realm": "shop", "session": {"other": "` + secret + `"}}`, 400, "session: "},
+		{"keys/rotate", `null`, 400, "not one JSON object"},
+		{"revocations", `{"realm": "shop", "user": ""}`, 400, "user: it is empty; leave out what is not meant"},
+		{"revocations", `{"realm": "shop", "user": null}`, 400, "user: it is empty"},
+		{"revocations", `{"realm": "shop", "session": ""}`, 400, "session: it is empty"},
+		{"revocations", `{"realm": "shop", "session_hash": ""}`, 400, "session_hash: it is empty"},
+		{"revocations", `{"realm": "shop", "jti": ""}`, 400, "jti: it is empty"},
+		{"revocations", `{"realm": "shop", "token": ""}`, 400, "token: it is empty"},
+		{"revocations", `{"realm": "shop", "exp": null}`, 400, "exp: it is empty"},
+		{"revocations", `{"realm": "", "user": "` + secret + `"}`, 400, "realm: it is empty"},
+		{"revocations", `{"session": "` + secret + `"}`, 400, "realm: want the realm of the session"},
+		{"revocations", `{"session_hash": "` + strings.Repeat("ab", 32) + `"}`, 400, "realm: want the realm of the session"},
+		{"sessions/end", `{"session": "` + secret + `"}`, 400, "realm: want the realm of the session"},
 	} {
 		got := adminPost(t, test.route, test.body)
 		if got.status != test.want || !strings.Contains(got.body, test.words) {

@@ -44,7 +44,7 @@ func TestAdminListsKeys(t *testing.T) {
 			}
 		}
 	}
-	if stored, _ := os.ReadFile(filepath.Join(g.dir, "storage", "jwt_session", "keys.json")); !strings.Contains(string(stored), keys[1].ID) {
+	if stored, _ := os.ReadFile(filepath.Join(g.dir, "storage", keyring.Path)); !strings.Contains(string(stored), keys[1].ID) {
 		t.Error("the new key is not in Caddy's storage")
 	}
 }
@@ -52,7 +52,7 @@ func TestAdminListsKeys(t *testing.T) {
 func TestAdminRotateRefuses(t *testing.T) {
 	g := newKeysGateway(t, "")
 	for body, status := range map[string]int{
-		``: http.StatusBadRequest, `[]`: http.StatusBadRequest, `{"emergency": 1}`: http.StatusBadRequest,
+		``: http.StatusBadRequest, `[]`: http.StatusBadRequest, ` null`: http.StatusBadRequest, `{"emergency": 1}`: http.StatusBadRequest,
 		`{"now": true}`: http.StatusBadRequest, `{"emergency": true, "emergency": false}`: http.StatusBadRequest,
 	} {
 		if got := adminPost(t, "keys/rotate", body); got.status != status {
@@ -65,7 +65,7 @@ func TestAdminRotateRefuses(t *testing.T) {
 	if keys := listKeys(t); len(keys) != 1 {
 		t.Errorf("a refused request made a key: %+v", keys)
 	}
-	path := filepath.Join(g.dir, "storage", "jwt_session", "keys.json")
+	path := filepath.Join(g.dir, "storage", keyring.Path)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestEvents(t *testing.T) {
 	defer witnessedEvents.mutex.Unlock()
 	want := []struct{ name, data string }{
 		{"key_published", second.ID}, {"key_signing", third.ID}, {"keys_replaced", third.ID},
-		{"revocation", `{"kind":"user","realm":"shop"}`}, {"revocation", `"lifted"`},
+		{"revocation", `{"kind":"user","realm":"shop"}`}, {"revocation", `{"kind":"lifted","realm":"shop"}`},
 	}
 	if len(witnessedEvents.events) != len(want) {
 		t.Fatalf("got the events %q", witnessedEvents.events)

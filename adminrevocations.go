@@ -2,9 +2,13 @@ package jwtsession
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -41,11 +45,30 @@ func (c *adminCall) revoke() (any, error) {
 	if err := c.read(&body); err != nil {
 		return nil, err
 	}
+	if name := emptyMember(c.body); name != "" {
+		return nil, apiError(http.StatusBadRequest, name+": it is empty; leave out what is not meant")
+	}
 	act, err := c.revocation(body)
 	if err != nil {
 		return nil, err
 	}
 	return act()
+}
+
+// emptyMember names a member of the object that stands there and says nothing, such as a script's variable that was never
+// set. The less a revocation names, the more it hits: taken for absent, an empty user would drop the whole realm.
+func emptyMember(object []byte) string {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(object, &members); err != nil {
+		return "" // whoever reads the object says so
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch string(members[name]) {
+		case `""`, "null":
+			return name
+		}
+	}
+	return ""
 }
 
 // revocation returns what the body asks for.
@@ -111,7 +134,8 @@ func (c *adminCall) liftToken(body revokeRequest) (any, error) {
 	if body.Expires != nil {
 		return nil, errRevokeForm
 	}
-	return c.lifted(c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID))
+	was, err := c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID)
+	return c.lifted("", was, err)
 }
 
 func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
@@ -120,7 +144,8 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 		return nil, err
 	}
 	if body.Lift {
-		return c.lifted(c.gateway.ledger.LiftSession(c.request.Context(), key))
+		was, err := c.gateway.ledger.LiftSession(c.request.Context(), key)
+		return c.lifted(key.Realm, was, err)
 	}
 	if err := c.gateway.ledger.RevokeSession(c.request.Context(), key); err != nil {
 		return nil, err
@@ -141,9 +166,11 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 	ctx := c.request.Context()
 	switch {
 	case body.Lift && body.Realm == "":
-		return c.lifted(c.gateway.ledger.LiftUserEverywhere(ctx, body.User))
+		was, err := c.gateway.ledger.LiftUserEverywhere(ctx, body.User)
+		return c.lifted("", was, err)
 	case body.Lift:
-		return c.lifted(c.gateway.ledger.LiftUser(ctx, body.Realm, body.User))
+		was, err := c.gateway.ledger.LiftUser(ctx, body.Realm, body.User)
+		return c.lifted(body.Realm, was, err)
 	}
 	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, body.User) }
 	if body.Realm != "" {
@@ -182,14 +209,14 @@ func (c *adminCall) flush(body revokeRequest) error {
 }
 
 // lifted answers the end of a revocation, and says so where there was none.
-func (c *adminCall) lifted(was bool, err error) (any, error) {
+func (c *adminCall) lifted(realm string, was bool, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
 	if !was {
 		return nil, apiError(http.StatusNotFound, "there is no such revocation")
 	}
-	c.announce("revocation lifted", "lifted", "")
+	c.announce("revocation lifted", "lifted", realm)
 	return revokeAnswer{Lifted: true}, nil
 }
 

@@ -41,21 +41,22 @@ func (s *sessionID) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	return json.UnmarshalDecode(decoder, &s.value)
 }
 
-// hashIn returns the hash that the session's cookies have when they come with a request.
-func (s sessionID) hashIn(cookies validator.SessionCookies) (sessions.Hash, error) {
+// hashIn returns the hash that the session's cookies have when they come with a request. Its errors name the member of the
+// body.
+func (s sessionID) hashIn(cookies validator.SessionCookies, member string) (sessions.Hash, error) {
 	values := s.values
 	if values == nil {
 		names := cookies.Names()
 		if len(names) != 1 {
 			return sessions.Hash{}, apiError(http.StatusBadRequest,
-				"id: the session has several cookies, so want an object: "+strings.Join(names, ", "))
+				member+": the session has several cookies, so want an object: "+strings.Join(names, ", "))
 		}
 		// A pattern stands for one cookie, and the id of a session of one cookie is its value alone.
 		values = map[string]string{strings.TrimSuffix(names[0], "*"): s.value}
 	}
 	hash, err := cookies.HashOf(values)
 	if err != nil {
-		return sessions.Hash{}, apiError(http.StatusBadRequest, "id: "+err.Error())
+		return sessions.Hash{}, apiError(http.StatusBadRequest, member+": "+err.Error())
 	}
 	return hash, nil
 }
@@ -83,7 +84,7 @@ func (c *adminCall) additionOf(text []byte) (addition, error) {
 	if err != nil {
 		return addition{}, err
 	}
-	hash, err := body.ID.hashIn(handler.sessionCookies)
+	hash, err := body.ID.hashIn(handler.sessionCookies, "id")
 	if err != nil {
 		return addition{}, err
 	}
@@ -148,6 +149,9 @@ func (c *adminCall) endSession() (any, error) {
 
 // sessionKey returns the key of a session that a body names by its id or by its hash.
 func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (sessions.Key, error) {
+	if realm == "" {
+		return sessions.Key{}, apiError(http.StatusBadRequest, "realm: want the realm of the session")
+	}
 	handler, err := c.handlerOf(realm)
 	if err != nil {
 		return sessions.Key{}, err
@@ -157,7 +161,7 @@ func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (session
 	}
 	key := sessions.Key{Realm: realm}
 	if id.given() {
-		key.Hash, err = id.hashIn(handler.sessionCookies)
+		key.Hash, err = id.hashIn(handler.sessionCookies, "session")
 	} else if key.Hash, err = sessions.ParseHash(hash); err != nil {
 		err = apiError(http.StatusBadRequest, "session_hash: want 64 hexadecimal digits, the SHA-256 of the session id")
 	}

@@ -181,13 +181,13 @@ func each(collector prometheus.Collector, do func(*dto.Metric)) {
 	}
 }
 
-// countsBy sums a counter by the values of one label.
+// countsBy sums a counter by the values of one label, those aside that nothing was counted for.
 func countsBy(collector prometheus.Collector, label string) map[string]uint64 {
 	counts := make(map[string]uint64)
 	each(collector, func(metric *dto.Metric) {
 		for _, pair := range metric.GetLabel() {
-			if pair.GetName() == label {
-				counts[pair.GetValue()] += uint64(metric.GetCounter().GetValue())
+			if count := uint64(metric.GetCounter().GetValue()); count > 0 && pair.GetName() == label {
+				counts[pair.GetValue()] += count
 			}
 		}
 	})

@@ -63,6 +63,7 @@ type App struct {
 	forwarded *forwardMemory
 	desks     map[string]*whoami.Desk[settlement]
 	longest   time.Duration // the longest token lifetime of the configuration
+	idle      time.Duration // the longest time that a session of it may be unused
 
 	now func() time.Time // the clock; tests move it
 
@@ -124,6 +125,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision loads the store's module and the keys. It opens and creates nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
+	running.announce(a)
 	a.desks = make(map[string]*whoami.Desk[settlement])
 	if a.now == nil {
 		a.now = time.Now
@@ -177,6 +179,7 @@ func (a *App) register(h *Handler) error {
 	a.handlers = append(a.handlers, h)
 	a.combines = a.combines || h.TokenInSessionCookie != nil
 	a.longest = max(a.longest, time.Duration(h.TokenLifetime))
+	a.idle = max(a.idle, time.Duration(h.SessionIdleTimeout))
 	return nil
 }
 
@@ -247,7 +250,7 @@ func (a *App) gateway() (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	shared.Retain(a.longest)
+	shared.Retain(a.longest, a.idle)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
 	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
 	open := &gateway{ledger: shared, verifier: verifier, keys: keys, keeper: a.keeper}
@@ -321,28 +324,59 @@ func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 
 // runningApps are the apps of the configurations that have started, the newest last.
 type runningApps struct {
-	mutex sync.Mutex
-	apps  []*App
+	mutex    sync.Mutex
+	apps     []*App
+	starting map[*App]chan struct{} // those of configurations that are being loaded; closed when that is decided
 }
 
 // running finds the live app for the admin API, whose routes Caddy provisions apart from the apps.
 var running runningApps
 
+// announce tells of an app that is going to start, or to be cleaned up.
+func (r *runningApps) announce(app *App) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.starting == nil {
+		r.starting = make(map[*App]chan struct{})
+	}
+	r.starting[app] = make(chan struct{})
+}
+
 func (r *runningApps) add(app *App) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.apps = append(r.apps, app)
+	r.decide(app)
 }
 
 func (r *runningApps) remove(app *App) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	r.decide(app)
 	for i, other := range r.apps {
 		if other == app {
 			r.apps = append(r.apps[:i:i], r.apps[i+1:]...)
 			return
 		}
 	}
+}
+
+// decide lets those go on who wait for an app. The mutex is held.
+func (r *runningApps) decide(app *App) {
+	if decided := r.starting[app]; decided != nil {
+		close(decided)
+		delete(r.starting, app)
+	}
+}
+
+// awaited returns what is closed when it is decided of an app whether it starts; nil where there is none to wait for.
+func (r *runningApps) awaited() <-chan struct{} {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for _, decided := range r.starting {
+		return decided
+	}
+	return nil
 }
 
 // all returns the apps, the newest last.

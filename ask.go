@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -78,7 +79,9 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 	switch outcome := result.outcome.(type) {
 	case whoami.Identified:
 		v.warnIfRotating(outcome)
-		if result.err != nil {
+		if unkept, ok := errors.AsType[*ledger.UnkeptError](result.err); ok {
+			v.noteUnkept(unkept)
+		} else if result.err != nil {
 			v.couldNotTell(reasonStoreUnavailable, result.err)
 			return validator.Undetermined
 		}
@@ -109,7 +112,7 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	question := question{
 		Handler: v.Handler, ledger: v.gateway.ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
-		sent:      v.cookies,
+		sent:      v.cookies, span: recording(v.request.Context()),
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
@@ -130,6 +133,7 @@ type question struct {
 	lifetimes ledger.Lifetimes
 	exchange  *whoami.Exchange
 	sent      validator.Cookies
+	span      trace.Span // of the request that put the question first; nil where nobody records it
 }
 
 // put asks, reads the answer and settles it. The question is registered before it is sent, so that an end from then on
@@ -144,6 +148,7 @@ func (q question) put(release func()) settlement {
 	began := time.Now()
 	outcome := q.whoami.page.Read(q.exchange.Send(release), q.changed)
 	observeSince(whoamiDuration.WithLabelValues(outcomeName(outcome)), began)
+	q.markQuestion(began, outcome)
 	whoamiTallies.note(q.key.Realm, outcome, q.app.now())
 	result := settlement{outcome: outcome}
 	switch outcome := outcome.(type) {
@@ -186,6 +191,13 @@ func (v *visit) warnIfRotating(outcome whoami.Identified) {
 		v.warn("the whoami page changes session cookies; such a change is dropped, so choose a page that makes none",
 			zap.String("uri", v.Whoami.URI), zap.Strings("cookies", outcome.Changed))
 	}
+}
+
+// noteUnkept keeps in mind that the store did not take what the application said. The request goes on all the same.
+func (v *visit) noteUnkept(err *ledger.UnkeptError) {
+	v.unkept = !err.Known
+	countStoreError(err)
+	v.warn("keeping a session; it counts for this request, and the application is asked again with the next one", zap.Error(err))
 }
 
 // couldNotTell keeps the reason, and says in the log what an operator can do about it.

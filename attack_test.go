@@ -179,6 +179,8 @@ func TestAttackTokenOfAnotherRealm(t *testing.T) {
 	b.cookies[tokenName] = g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", session)
 	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "" {
 		t.Errorf("alone: status %d, token cookie %q; want 401 and untouched", response.StatusCode, response.tokenSet())
+	} else if got := response.Header.Get("WWW-Authenticate"); got != `Bearer realm="shop"` {
+		t.Errorf("alone: %s; want what a request without a token gets", got)
 	}
 	b.cookies["session"] = session
 	response := b.get("/page")

@@ -14,8 +14,12 @@ var noBearer = validator.TokenCredential{Presence: validator.Absent}
 // it is given no cookie.
 func (v *visit) hasBearer() bool { return v.bearer.Presence != validator.Absent }
 
-// hasToken says whether a token came in any place, of whatever worth and realm.
+// hasToken says whether a token came in any place, of whatever worth. A cookie of another realm is as if it had not come;
+// who sends a token in Authorization is told that it does not do, whoever's it is.
 func (v *visit) hasToken() bool {
+	if v.token.State == validator.TokenForeign {
+		return v.hasBearer() || v.access.State != validator.AccessAbsent
+	}
 	return v.tokenSent || v.hasBearer() || v.token.Reason != "" || v.access.State != validator.AccessAbsent
 }
 

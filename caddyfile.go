@@ -119,11 +119,12 @@ type handlerParser struct {
 
 // consistentOption reads an option, and refuses it on its own line where it contradicts those before it.
 func (p handlerParser) consistentOption(name string) error {
+	place := p.here()
 	if err := p.option(name); err != nil {
 		return err
 	}
 	if err := p.handler.contradiction(); err != nil {
-		return p.WrapErr(err)
+		return place.WrapErr(err)
 	}
 	return nil
 }
@@ -144,7 +145,7 @@ func (p handlerParser) option(name string) error {
 	case "restore_session":
 		return p.onOff(&handler.RestoreSession)
 	case "response_user":
-		return p.text(&handler.ResponseUser)
+		return p.checked(p.text(&handler.ResponseUser), handler.prepareResponseUser)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":
@@ -173,7 +174,7 @@ func (p handlerParser) option(name string) error {
 		return p.unauthenticated()
 	case "csrf":
 		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
-		return nil
+		return p.checked(nil, handler.CSRF.prepare)
 	case "keep_streams":
 		handler.KeepStreams = true
 		return p.end()
@@ -253,7 +254,7 @@ func (p handlerParser) identityHeader() error {
 	default:
 		return p.Err("want identity_header off | <name> [<attribute>]")
 	}
-	return nil
+	return p.checked(nil, identity.check)
 }
 
 func (p handlerParser) unauthenticated() error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -177,7 +178,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("mode mixed\nmode mixed"), "mode stands twice"},
 		{handlerWith("session_cookie"), "session_cookie: want at least one value"},
 		{handlerWith("session_cookie a\nsession_cookie b"), "session_cookie stands twice"},
-		{handlerWith("session_idle_timeout"), "session_idle_timeout: want a value"},
+		{handlerWith("session_idle_timeout"), "session_idle_timeout: want a duration above 0, such as"},
 		{handlerWith("session_idle_timeout 30"), "session_idle_timeout 30: want a duration above 0, such as"},
 		{handlerWith("session_idle_timeout 0s"), "want a duration above 0"},
 		{handlerWith("session_max_age -1h"), "session_max_age -1h: want a duration above 0"},
@@ -215,11 +216,11 @@ func TestCaddyfileErrors(t *testing.T) {
 		{whoamiWith("negative_ttl 0"), "negative_ttl 0: want a duration"},
 		{whoamiWith("max_concurrent 0"), "max_concurrent 0: want a number above 0"},
 		{whoamiWith("max_concurrent many"), "max_concurrent many: want a number"},
-		{whoamiWith("max_concurrent"), "max_concurrent: want a value"},
+		{whoamiWith("max_concurrent"), "max_concurrent: want a number above 0"},
 		{whoamiWith("max_body 0"), "max_body 0: want a size up to 1GiB"},
 		{whoamiWith("max_body 2GiB"), "max_body 2GiB: want a size up to 1GiB"},
 		{whoamiWith("max_body -1"), "max_body -1: want a size"},
-		{whoamiWith("max_body"), "max_body: want a value"},
+		{whoamiWith("max_body"), "max_body: want a size up to 1GiB"},
 		{whoamiWith("attribute"), "want attribute <name>"},
 		{whoamiWith("attribute role"), "want json <path>, header <name> or regex <expression>"},
 		{whoamiWith("attribute role json role\nattribute role header Role"), "the attribute role is read twice"},
@@ -252,12 +253,15 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("unauthenticated @unknown pass"), "unrecognized matcher name"},
 		{handlerWith("unauthenticated pass /a"), `unexpected argument "/a"`},
 		{handlerWith("unauthenticated redirect /a /b"), `unexpected argument "/b"`},
-		{handlerWith("restore_session"), "restore_session"},
+		{handlerWith("token_cookie \"\""), "token_cookie: the name is empty"},
+		{handlerWith("token_cookie {\nsame_site\n}"), "same_site: want one of lax, strict, none"},
+		{handlerWith("restore_session"), "restore_session: want on or off"},
 		{handlerWith("restore_session yes"), "restore_session yes"},
 		{handlerWith("csrf\ncsrf"), "csrf stands twice"},
 
 		// Values that are not known, and options that contradict each other.
 		{"jwt_session sh$op", `the realm "sh$op" must be letters`},
+		{"jwt_session a{}", `the realm "a{}" has a placeholder without a name`},
 		{handlerWith("mode fast"), `mode: "fast" is not known; want mixed, stateful, stateless or shadow`},
 		{handlerWith("session_cookie a a"), `session_cookie: reading session cookies: "a" and "a" can be the same cookie`},
 		{handlerWith("token_cookie {\nsame_site Lax\n}"), `same_site: "Lax" is not known; want one of lax, strict, none`},
@@ -271,6 +275,13 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("token_cookie a\ntoken_in_session_cookie"), "token_in_session_cookie and token_cookie contradict"},
 		{handlerWith("token_in_session_cookie\ntoken_cookie a"), "token_in_session_cookie and token_cookie contradict"},
 		{handlerWith("token_in_session_cookie\nrestore_session on"), "there is nothing to restore"},
+		{handlerWith("session_cookie a b\ntoken_in_session_cookie"), "session_cookie a b are several"},
+		{handlerWith("token_in_session_cookie\nsession_cookie a*"), "session_cookie a* is a pattern"},
+		{handlerWith("session_cookie __Host-a\ntoken_in_session_cookie {\npath /x\n}"), "only with the path / and without a domain"},
+		{handlerWith("session_cookie a b*\ntoken_cookie bc"), "session_cookie a b* can be the token_cookie of realm shop"},
+		{handlerWith("token_cookie __Host-a {\nsecure always\ndomain x.example\n}"), "only with the path / and without a domain"},
+		{handlerWith("token_cookie __Secure-a"), "only with `secure always`"},
+		{handlerWith("token_cookie {\nsame_site none\nsecure auto\n}"), "only with `secure always`"},
 		{handlerWith("restore_session on\nmode stateful"), "in mode stateful the session decides"},
 		{handlerWith("mode shadow\nrestore_session on"), "in mode shadow the session decides"},
 		{handlerWith("identity_header off\nidentity_header X-User"), "off and X-User contradict"},
@@ -281,8 +292,29 @@ func TestCaddyfileErrors(t *testing.T) {
 		{handlerWith("renew_before 2m\ntoken_lifetime 1m"), "renew_before 2m0s must be less than token_lifetime 1m0s"},
 		{handlerWith("session_max_age 1h\nsession_idle_timeout 2h"), "session_idle_timeout 2h0m0s must not be more"},
 		{handlerWith("accept_bearer\nissuer https://id.example {\naudience a\n}"), "Authorization: Bearer is a place of other tokens already"},
-		{handlerWith("issuer https://a.example {\nfrom header X-T\n}\nissuer https://b.example {\nfrom header x-t\n}"), "header X-T is a place of other tokens already"},
+		{handlerWith("issuer https://a.example {\naudience a\nfrom header X-T\n}\nissuer https://b.example {\naudience a\nfrom header x-t\n}"), "header X-T is a place of other tokens already"},
+		{callbackWith("response form_post\nclient_secret a"), "there is no code to redeem"},
+		{callbackWith("start /a\nfinish /a"), "start and finish are the same path /a"},
+		{callbackWith("access_token_cookie a"), "say with audience"},
+		{callbackWith("audience x\nid_token_cookie a\naccess_token_cookie a"), "that is the name of another cookie"},
 		{callbackWith("response query"), `response: "query" is not known; want one of code, form_post`},
+		{handlerWith("response_user Set-Cookie"), "response_user Set-Cookie: this header has a meaning of its own"},
+		{handlerWith("response_user content-type"), "response_user Content-Type: this header has"},
+		{handlerWith("response_user \"X User\""), "not a header name"},
+		{handlerWith("identity_header Cookie"), "identity_header Cookie: this header has a meaning of its own"},
+		{handlerWith("identity_header X-Role sub"), "identity_header X-Role: attribute sub: the name has"},
+		{handlerWith("csrf https://a.example/path"), "want a scheme and a host"},
+		{handlerWith("whoami me json user"), "want a path of this site"},
+		{handlerWith("whoami /me json a..b"), "put one dot between names"},
+		{whoamiWith("pattern ("), "whoami: parsing pattern"},
+		{whoamiWith("attribute sub json a"), "whoami: attribute sub: the name has a meaning of its own"},
+		{whoamiWith("attribute a regex b"), "whoami: attribute a: parsing regex \"b\": no group"},
+		{handlerWith("issuer http://id.example {\naudience a\n}"), "want https, or http on loopback"},
+		{handlerWith("issuer https://id.example"), "audience: say whom"},
+		{"jwt_session_require role a a", "the value a stands twice"},
+		{"jwt_session_require sub a", "attribute sub: the name has"},
+		{"jwt_session_strip X-A x_a", "jwt_session_strip x_a: the header stands twice"},
+		{"jwt_session_strip Host", "jwt_session_strip Host: this header has a meaning of its own"},
 		{"jwt_session_jwks {\nmax_age 1h\n}", `jwt_session_jwks: unknown option "max_age"; it takes none`},
 
 		// What other versions may know is no option here: nothing is accepted and ignored.
@@ -308,6 +340,17 @@ func TestCaddyfileErrors(t *testing.T) {
 		{callbackWith("start /a\nstart /b"), "start stands twice"},
 	} {
 		checkAdaptError(t, "http:// {\n"+test.directive+"\n}", test.want)
+	}
+}
+
+// The line of a contradiction is that of the option which completes it, also where the option has a block.
+func TestContradictionsNameTheOption(t *testing.T) {
+	for directive, line := range map[string]int{
+		handlerWith("token_cookie __Host-a {\npath /a\nsecure always\n}\nkeep_streams"):       3,
+		handlerWith("session_cookie a b\nkeep_streams\ntoken_in_session_cookie {\npath /\n}"): 5,
+		callbackWith("start /a\nfinish /a"):                                                   2,
+	} {
+		checkAdaptError(t, "http:// {\n"+directive+"\n}", fmt.Sprintf(", at Caddyfile:%d", line))
 	}
 }
 
@@ -340,12 +383,12 @@ func TestGlobalOptionErrors(t *testing.T) {
 		{"jwt_session {\nkey files key.pem\n}", "want key secret <base64> or key file <path>"},
 		{"jwt_session {\nkey file a b\n}", `unexpected argument "b"`},
 		{"jwt_session {\nkey secret a b\n}", `unexpected argument`},
-		{"jwt_session {\ntoken_cache\n}", "token_cache: want a value"},
+		{"jwt_session {\ntoken_cache\n}", "token_cache: want a number of tokens above 0, or off"},
 		{"jwt_session {\ntoken_cache 0\n}", "token_cache 0: want a number of tokens above 0, or off"},
 		{"jwt_session {\ntoken_cache -1\n}", "token_cache -1: want a number"},
 		{"jwt_session {\ntoken_cache lots\n}", "token_cache lots: want a number"},
 		{"jwt_session {\ntoken_cache off\ntoken_cache off\n}", "token_cache stands twice"},
-		{"jwt_session {\nalgorithm\n}", "algorithm: want a value"},
+		{"jwt_session {\nalgorithm\n}", "algorithm: want HS256, ES256, EdDSA or RS256"},
 		{"jwt_session {\nalgorithm es256\n}", `algorithm: the algorithm "es256" is not known here; want HS256, ES256, EdDSA or RS256`},
 		{"jwt_session {\nalgorithm none\n}", `algorithm: the algorithm "none" is not known here`},
 		{"jwt_session {\nalgorithm ES256\nalgorithm ES256\n}", "algorithm stands twice"},
@@ -354,6 +397,7 @@ func TestGlobalOptionErrors(t *testing.T) {
 		{"jwt_session {\nkey file key.pem\nalgorithm ES256\n}", "algorithm, rotate_every and key_delay are for keys that the gateway makes itself"},
 		{"jwt_session {\nkey file key.pem\nrotate_every 1h\n}", "they can't stand beside key"},
 		{"jwt_session {\nkey_delay 1m\nkey secret x\n}", "they can't stand beside key"},
+		{"jwt_session {\nkey_delay 1h\nrotate_every 1h\n}", "key_delay 1h0m0s must be less than rotate_every 1h0m0s"},
 		{"jwt_session {\nrevoked_for 0\n}", "revoked_for 0: want a duration above 0"},
 	} {
 		checkAdaptError(t, "{\n"+test.options+"\n}\nhttp:// {\n}", test.want)

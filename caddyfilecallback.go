@@ -33,13 +33,14 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 	if err := parser.end(); err != nil {
 		return nil, err
 	}
+	place := parser.here()
 	texts := map[string]*string{
 		"issuer": &callback.Issuer, "client_id": &callback.ClientID, "client_secret": &callback.ClientSecret,
 		"audience": &callback.Audience, "start": &callback.Start, "finish": &callback.Finish, "redirect": &callback.Redirect,
 		"id_token_cookie":     &callback.IDTokenCookie,
 		"access_token_cookie": &callback.AccessTokenCookie,
 	}
-	return callback, parser.block("jwt_session_callback", callbackOptions, func(name string) error {
+	err := parser.block("jwt_session_callback", callbackOptions, func(name string) error {
 		if into, ok := texts[name]; ok {
 			return parser.text(into)
 		}
@@ -51,4 +52,11 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 		}
 		return errUnknownOption
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := callback.contradiction(); err != nil {
+		return nil, place.WrapErr(callback.named(err))
+	}
+	return callback, nil
 }

@@ -9,7 +9,9 @@ func (p handlerParser) tokenCookie() error {
 	cookie := new(TokenCookie)
 	p.handler.TokenCookie = cookie
 	if p.NextArg() {
-		cookie.Name = p.Val()
+		if cookie.Name = p.Val(); cookie.Name == "" {
+			return p.Err("token_cookie: the name is empty")
+		}
 		if err := p.end(); err != nil {
 			return err
 		}

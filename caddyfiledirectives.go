@@ -37,7 +37,11 @@ func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	helper.Next() // the directive's own name
 	strip := &Strip{Headers: helper.RemainingArgs()}
-	return strip, options{helper.Dispenser}.noBlock("jwt_session_strip")
+	parser := options{helper.Dispenser}
+	if err := parser.checked(nil, strip.prepare); err != nil {
+		return nil, err
+	}
+	return strip, parser.noBlock("jwt_session_strip")
 }
 
 // parseRequire reads the directive. Syntax:
@@ -52,7 +56,11 @@ func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if require.Values = helper.RemainingArgs(); len(require.Values) == 0 {
 		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
 	}
-	return require, options{helper.Dispenser}.noBlock("jwt_session_require")
+	parser := options{helper.Dispenser}
+	if err := parser.checked(nil, require.Validate); err != nil {
+		return nil, err
+	}
+	return require, parser.noBlock("jwt_session_require")
 }
 
 // parseState reads the directive. Syntax:

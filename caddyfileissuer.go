@@ -13,7 +13,8 @@ func (p handlerParser) issuer() error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	return p.block("issuer", issuerOptions, func(name string) error {
+	place := p.here()
+	err := p.block("issuer", issuerOptions, func(name string) error {
 		switch name {
 		case "audience":
 			return p.texts(&issuer.Audiences)
@@ -34,6 +35,7 @@ func (p handlerParser) issuer() error {
 		}
 		return errUnknownOption
 	}, "attribute")
+	return options{place}.checked(err, issuer.check)
 }
 
 func (p handlerParser) tokenPlace(issuer *Issuer) error {

@@ -48,6 +48,17 @@ func (o options) noBlock(of string) error {
 	return nil
 }
 
+// checked looks at what an option's values mean once they are read, so that the error names the line.
+func (o options) checked(readError error, check func() error) error {
+	if readError != nil {
+		return readError
+	}
+	if err := check(); err != nil {
+		return o.WrapErr(err)
+	}
+	return nil
+}
+
 // end refuses what is left on the line.
 func (o options) end() error {
 	if o.NextArg() {
@@ -56,22 +67,31 @@ func (o options) end() error {
 	return nil
 }
 
-func (o options) text(into *string) error {
+// here returns the place of the option, for errors that are found behind it.
+func (o options) here() *caddyfile.Dispenser {
+	place := *o.Dispenser
+	return &place
+}
+
+func (o options) text(into *string) error { return o.value(into, "a value") }
+
+// value reads a text, of which the error says what is wanted.
+func (o options) value(into *string, wanted string) error {
 	name := o.Val()
 	if !o.Args(into) || *into == "" {
-		return o.Errf("%s: want a value", name)
+		return o.Errf("%s: want %s", name, wanted)
 	}
 	return o.end()
 }
 
 // oneOf reads a text that must be one of the known.
 func (o options) oneOf(into *string, known ...string) error {
-	name := o.Val()
-	if err := o.text(into); err != nil {
+	name, wanted := o.Val(), "one of "+strings.Join(known, ", ")
+	if err := o.value(into, wanted); err != nil {
 		return err
 	}
 	if !slices.Contains(known, *into) {
-		return o.Errf("%s: %q is not known; want one of %s", name, *into, strings.Join(known, ", "))
+		return o.Errf("%s: %q is not known; want %s", name, *into, wanted)
 	}
 	return nil
 }
@@ -87,12 +107,13 @@ func (o options) texts(into *[]string) error {
 
 func (o options) onOff(into *bool) error {
 	var text string
+	const wanted = "on or off"
 	name := o.Val()
-	if err := o.text(&text); err != nil {
+	if err := o.value(&text, wanted); err != nil {
 		return err
 	}
 	if text != "on" && text != "off" {
-		return o.Errf("%s %s: want on or off", name, text)
+		return o.Errf("%s %s: want %s", name, text, wanted)
 	}
 	*into = text == "on"
 	return nil
@@ -100,13 +121,14 @@ func (o options) onOff(into *bool) error {
 
 func (o options) duration(into *caddy.Duration) error {
 	var text string
+	const wanted = "a duration above 0, such as 90s, 30m or 7d"
 	name := o.Val()
-	if err := o.text(&text); err != nil {
+	if err := o.value(&text, wanted); err != nil {
 		return err
 	}
 	duration, err := caddy.ParseDuration(text)
 	if err != nil || duration <= 0 {
-		return o.Errf("%s %s: want a duration above 0, such as 90s, 30m or 7d", name, text)
+		return o.Errf("%s %s: want %s", name, text, wanted)
 	}
 	*into = caddy.Duration(duration)
 	return nil
@@ -114,13 +136,14 @@ func (o options) duration(into *caddy.Duration) error {
 
 func (o options) number(into *int) error {
 	var text string
+	const wanted = "a number above 0"
 	name := o.Val()
-	if err := o.text(&text); err != nil {
+	if err := o.value(&text, wanted); err != nil {
 		return err
 	}
 	number, err := strconv.Atoi(text)
 	if err != nil || number <= 0 {
-		return o.Errf("%s %s: want a number above 0", name, text)
+		return o.Errf("%s %s: want %s", name, text, wanted)
 	}
 	*into = number
 	return nil
@@ -128,13 +151,14 @@ func (o options) number(into *int) error {
 
 func (o options) size(into *int64) error {
 	var text string
+	const wanted = "a size up to 1GiB, such as 64KiB or 1MiB"
 	name := o.Val()
-	if err := o.text(&text); err != nil {
+	if err := o.value(&text, wanted); err != nil {
 		return err
 	}
 	size, err := humanize.ParseBytes(text)
 	if err != nil || size == 0 || size > 1<<30 {
-		return o.Errf("%s %s: want a size up to 1GiB, such as 64KiB or 1MiB", name, text)
+		return o.Errf("%s %s: want %s", name, text, wanted)
 	}
 	*into = int64(size)
 	return nil

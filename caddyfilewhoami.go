@@ -10,7 +10,7 @@ func (p handlerParser) whoami() error {
 	if !p.Args(&whoami.URI) {
 		return p.Err("want whoami <uri> json <path> | header <name> | regex <expression>")
 	}
-	if err := p.extraction(&whoami.User); err != nil {
+	if err := p.checked(p.extraction(&whoami.User), whoami.checkPage); err != nil {
 		return err
 	}
 	return p.block("whoami", whoamiOptions, func(name string) error {
@@ -18,7 +18,7 @@ func (p handlerParser) whoami() error {
 		case "nobody":
 			return p.texts(&whoami.Nobody)
 		case "pattern":
-			return p.text(&whoami.Pattern)
+			return p.checked(p.text(&whoami.Pattern), whoami.checkPattern)
 		case "attribute":
 			return p.attribute(whoami)
 		case "timeout":
@@ -55,7 +55,7 @@ func (p handlerParser) attribute(whoami *Whoami) error {
 		whoami.Attributes = make(map[string]Extraction)
 	}
 	whoami.Attributes[name] = from
-	return nil
+	return p.checked(nil, func() error { return checkAttribute(name, from) })
 }
 
 // extraction reads the rest of the line: where a value is in the answer.

@@ -73,7 +73,6 @@ type Callback struct {
 	logger   *zap.Logger
 	clientID string
 	secret   string
-	used     *usedStates
 }
 
 // The ways in which a provider answers.
@@ -106,7 +105,6 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 	if len(c.Scope) == 0 {
 		c.Scope = []string{scopeOpenID}
 	}
-	c.used = newUsedStates()
 	var err error
 	if c.clientID, err = expanded(c.ClientID); err != nil {
 		return c.named(fmt.Errorf("client_id: %w", err))
@@ -152,14 +150,11 @@ func (c *Callback) validate() error {
 		return fmt.Errorf("response %s: want %s or %s", c.Response, responseCode, responseFormPost)
 	case c.Response == responseCode && c.secret == "":
 		return errors.New("client_secret: want the secret that the provider gave, to redeem codes with; placeholders such as {env.X} work")
-	case c.Response == responseFormPost && c.ClientSecret != "":
-		return errors.New("client_secret: with response form_post there is no code to redeem; leave it out")
 	case !slices.Contains(c.Scope, scopeOpenID):
 		return fmt.Errorf("scope %s: it must have openid, or there is no ID token", strings.Join(c.Scope, " "))
-	case c.AccessTokenCookie != "" && c.Audience == "":
-		return errors.New("access_token_cookie: say with audience whom the access tokens must be for")
-	case c.Start == c.Finish:
-		return fmt.Errorf("start and finish are the same path %s", c.Start)
+	}
+	if err := c.contradiction(); err != nil {
+		return err
 	}
 	for option, path := range map[string]string{"start": c.Start, "finish": c.Finish, "redirect": c.Redirect} {
 		if !isLocalURI(path) || option != "redirect" && strings.ContainsAny(path, "?#") {
@@ -169,13 +164,28 @@ func (c *Callback) validate() error {
 	return c.validateCookies()
 }
 
+// contradiction says which of the options that are set can't stand together, or not without another one.
+func (c *Callback) contradiction() error {
+	switch {
+	case c.Response == responseFormPost && c.ClientSecret != "":
+		return errors.New("client_secret: with response form_post there is no code to redeem; leave it out")
+	case c.AccessTokenCookie != "" && c.Audience == "":
+		return errors.New("access_token_cookie: say with audience whom the access tokens must be for")
+	case c.Start != "" && c.Start == c.Finish:
+		return fmt.Errorf("start and finish are the same path %s", c.Start)
+	case c.IDTokenCookie != "" && c.IDTokenCookie == c.AccessTokenCookie:
+		return fmt.Errorf("id_token_cookie %s: that is the name of another cookie of the sign-in", c.IDTokenCookie)
+	}
+	return nil
+}
+
 func (c *Callback) validateCookies() error {
 	for option, name := range map[string]string{"id_token_cookie": c.IDTokenCookie, "access_token_cookie": c.AccessTokenCookie} {
 		switch {
 		case name == "":
 		case !httpguts.ValidHeaderFieldName(name):
 			return fmt.Errorf("%s %q: not a cookie name (RFC 6265 section 4.1.1)", option, name)
-		case name == stateCookie || c.IDTokenCookie == c.AccessTokenCookie:
+		case name == stateCookie:
 			return fmt.Errorf("%s %s: that is the name of another cookie of the sign-in", option, name)
 		}
 	}

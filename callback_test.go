@@ -20,7 +20,8 @@ import (
 type signInGateway struct {
 	*testGateway
 
-	idp *identityProvider
+	idp     *identityProvider
+	options gatewayOptions
 }
 
 // newSignInGateway starts both. They know each other by their addresses, which are there once both listen.
@@ -56,7 +57,7 @@ func newSignInGatewayWith(t *testing.T, response, options, handler, behind strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.testGateway = newTestGatewayWith(t, gatewayOptions{tls: true, site: `
+	g.options = gatewayOptions{tls: true, site: `
 		` + block(behind, `jwt_session_callback shop {
 			issuer `+server.URL+`
 			client_id shop
@@ -75,7 +76,8 @@ func newSignInGatewayWith(t *testing.T, response, options, handler, behind strin
 			` + handler + `
 		}
 		request_header X-Via {http.jwt_session.via}
-		reverse_proxy LEGACY`})
+		reverse_proxy LEGACY`}
+	g.testGateway = newTestGatewayWith(t, g.options)
 	return g
 }
 
@@ -538,10 +540,15 @@ func TestReplayedAnswer(t *testing.T) {
 		if got := g.finish(b, response, answer).StatusCode; got != http.StatusSeeOther {
 			t.Fatalf("%s: status %d", response, got)
 		}
-		replay := g.visitor()
-		replay.cookies[stateCookie] = state
-		if got := g.finish(replay, response, answer); got.StatusCode != http.StatusBadRequest || replay.cookies["session"] != "" {
-			t.Errorf("%s: again: status %d", response, got.StatusCode)
+		for _, when := range []string{"again", "after a reload"} {
+			if when == "after a reload" {
+				g.load(g.options)
+			}
+			replay := g.visitor()
+			replay.cookies[stateCookie] = state
+			if got := g.finish(replay, response, answer); got.StatusCode != http.StatusBadRequest || replay.cookies["session"] != "" {
+				t.Errorf("%s, %s: status %d", response, when, got.StatusCode)
+			}
 		}
 	}
 }

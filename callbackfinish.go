@@ -64,7 +64,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 	if attempt.State != "" { // it is this sign-in's answer, and so its end
 		clearStateCookie(w.Header())
 	}
-	if err == nil && !c.used.use(attempt.State) {
+	if err == nil && !finishedSignIns.use(attempt.State) {
 		err = errUsedSignIn
 	}
 	if err != nil {

@@ -108,6 +108,9 @@ type usedStates struct {
 	seen  *simplelru.LRU[[sha256.Size]byte, struct{}]
 }
 
+// finishedSignIns are those of all callbacks and configurations of the process: a reload must not let one count again.
+var finishedSignIns = newUsedStates()
+
 func newUsedStates() *usedStates {
 	seen, _ := simplelru.NewLRU[[sha256.Size]byte, struct{}](maxUsedStates, nil) // fails for a size below one alone
 	return &usedStates{seen: seen}

@@ -144,26 +144,13 @@ func (c *TokenInSessionCookie) isSame(other *TokenInSessionCookie) bool {
 	return *c == *other
 }
 
-// validateCombined checks what token_in_session_cookie does not go together with.
+// validateCombined checks that all handlers of the realm agree about token_in_session_cookie.
 func (h *Handler) validateCombined() error {
 	for _, other := range h.app.handlers {
 		if other != h && other.Realm == h.Realm && !other.TokenInSessionCookie.isSame(h.TokenInSessionCookie) {
 			return errors.New("token_in_session_cookie: every handler of the realm must have it, with the same options, or none: " +
 				"they see the same cookie")
 		}
-	}
-	switch {
-	case h.TokenInSessionCookie == nil:
-		return nil
-	case len(h.SessionCookies) > 1:
-		return fmt.Errorf("token_in_session_cookie: a token goes into one cookie, and session_cookie %s are several; use token_cookie",
-			strings.Join(h.SessionCookies, " "))
-	case strings.HasSuffix(h.SessionCookies[0], "*"):
-		return fmt.Errorf("token_in_session_cookie: session_cookie %s is a pattern; write the cookie's whole name, or use token_cookie",
-			h.SessionCookies[0])
-	}
-	if err := h.TokenInSessionCookie.validate(h.SessionCookies[0]); err != nil {
-		return fmt.Errorf("token_in_session_cookie: %w", err)
 	}
 	return nil
 }

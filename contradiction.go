@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // contradiction says which of the options that are set can't stand together. It looks at what was written and not at
@@ -19,10 +22,52 @@ func (h *Handler) contradiction() error {
 	case h.RestoreSession && (h.Mode == modeStateful || h.Mode == modeShadow):
 		return fmt.Errorf("restore_session on: in mode %s the session decides, so there is nothing to restore", h.Mode)
 	}
-	for _, find := range []func() error{h.timesContradict, h.Identity.contradiction, h.rulesContradict, h.tokenPlacesContradict} {
+	for _, find := range []func() error{
+		h.timesContradict, h.Identity.contradiction, h.rulesContradict, h.tokenPlacesContradict, h.cookiesContradict,
+	} {
 		if err := find(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// cookiesContradict looks at the rules that browsers hold cookies to, and at cookies that are two things at once.
+func (h *Handler) cookiesContradict() error {
+	realm, err := parseRealm(h.Realm)
+	if err != nil {
+		return err
+	}
+	if h.TokenCookie != nil {
+		cookie := *h.TokenCookie
+		cookie.setDefaults()
+		if err := cookie.validate(realm.example()); err != nil {
+			return fmt.Errorf("token_cookie: %w", err)
+		}
+	}
+	names := strings.Join(h.SessionCookies, " ")
+	if cookies, err := validator.NewSessionCookies(h.SessionCookies...); err == nil && h.TokenCookie != nil &&
+		h.TokenCookie.Name != "" && cookies.Match(h.TokenCookie.Name) {
+		return errCookieConflict(names, h.Realm)
+	}
+	return h.combinedContradicts(names)
+}
+
+func (h *Handler) combinedContradicts(names string) error {
+	switch {
+	case h.TokenInSessionCookie == nil:
+		return nil
+	case len(h.SessionCookies) > 1:
+		return fmt.Errorf("token_in_session_cookie: a token goes into one cookie, and session_cookie %s are several; use token_cookie", names)
+	case strings.HasSuffix(names, "*"):
+		return fmt.Errorf("token_in_session_cookie: session_cookie %s is a pattern; write the cookie's whole name, or use token_cookie", names)
+	case names == "":
+		names = defaultSessionCookie
+	}
+	cookie := *h.TokenInSessionCookie
+	cookie.setDefaults()
+	if err := cookie.validate(names); err != nil {
+		return fmt.Errorf("token_in_session_cookie: %w", err)
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func (a *App) unmarshalKeyRotation(o options) error {
 	}
 	switch o.Val() {
 	case "algorithm":
-		if err := o.text(&a.KeyRotation.Algorithm); err != nil {
+		if err := o.value(&a.KeyRotation.Algorithm, "HS256, ES256, EdDSA or RS256"); err != nil {
 			return err
 		}
 		if _, err := validator.ParseAlgorithm(a.KeyRotation.Algorithm); err != nil {
@@ -116,22 +116,31 @@ func (a *App) unmarshalKeyRotation(o options) error {
 		}
 		return nil
 	case "rotate_every":
-		return o.duration(&a.KeyRotation.RotateEvery)
+		if err := o.duration(&a.KeyRotation.RotateEvery); err != nil {
+			return err
+		}
 	default:
-		return o.duration(&a.KeyRotation.KeyDelay)
+		if err := o.duration(&a.KeyRotation.KeyDelay); err != nil {
+			return err
+		}
 	}
+	if err := a.KeyRotation.contradiction(); err != nil {
+		return o.WrapErr(err)
+	}
+	return nil
 }
 
 func (a *App) unmarshalTokenCache(o options) error {
 	var text string
-	if err := o.text(&text); err != nil {
+	const wanted = "a number of tokens above 0, or off"
+	if err := o.value(&text, wanted); err != nil {
 		return err
 	}
 	entries := 0
 	if text != "off" {
 		var err error
 		if entries, err = strconv.Atoi(text); err != nil || entries <= 0 {
-			return o.Errf("token_cache %s: want a number of tokens above 0, or off", text)
+			return o.Errf("token_cache %s: want %s", text, wanted)
 		}
 	}
 	a.TokenCache = &entries

@@ -52,16 +52,11 @@ func (i *Identity) prepare() (identityHeaders, error) {
 	if err := i.contradiction(); err != nil {
 		return identityHeaders{}, err
 	}
+	if err := i.check(); err != nil {
+		return identityHeaders{}, err
+	}
 	hasUserID := i.Off
 	for _, header := range i.Headers {
-		if err := checkIdentityHeader(header.Name); err != nil {
-			return identityHeaders{}, err
-		}
-		if header.Attribute != "" {
-			if err := checkAttributeName(header.Attribute); err != nil {
-				return identityHeaders{}, fmt.Errorf("identity_header %s: %w", header.Name, err)
-			}
-		}
 		hasUserID = hasUserID || header.Attribute == ""
 		prepared.headers = append(prepared.headers, header)
 		prepared.folded = append(prepared.folded, foldHeader(header.Name))
@@ -81,6 +76,22 @@ func (i *Identity) prepare() (identityHeaders, error) {
 	slices.Sort(prepared.folded)
 	prepared.folded = slices.Compact(prepared.folded)
 	return prepared, nil
+}
+
+// check looks at each header by itself.
+func (i *Identity) check() error {
+	for _, header := range i.Headers {
+		if err := checkIdentityHeader(header.Name); err != nil {
+			return err
+		}
+		if header.Attribute == "" {
+			continue
+		}
+		if err := checkAttributeName(header.Attribute); err != nil {
+			return fmt.Errorf("identity_header %s: %w", header.Name, err)
+		}
+	}
+	return nil
 }
 
 func checkIdentityHeader(name string) error {

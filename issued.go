@@ -21,11 +21,16 @@ func (v *visit) countIssued(size int) {
 	switch {
 	case v.token.State == validator.TokenAbsent:
 		cause = causeFirst
-	case v.token.State == validator.TokenUsable:
+	case v.token.State == validator.TokenUsable && !v.isOfOtherSession():
 		cause = causeRenewal
 	}
 	tokensIssuedTotal.WithLabelValues(cause).Inc()
 	tokenSize.Observe(float64(size))
+}
+
+// isOfOtherSession says whether the token does not count because of the session that came with it.
+func (v *visit) isOfOtherSession() bool {
+	return v.mode != validator.Stateless && validator.Bind(v.token, v.credential) == validator.OtherSession
 }
 
 // foundRecords and foundBytes are how many records the look-ups have found so far, and of how many bytes.

@@ -406,6 +406,12 @@ func TestIssuerThroughAnOutage(t *testing.T) {
 			t.Errorf("down, with keys that are known: status %d", got)
 		}
 	}
+	g.load(issuerSite(idp, "refresh_min 2ms\nstale_max 48h", "")) // what an operator does who sees that
+	again := g.browser()
+	again.headers = b.headers
+	if got := again.get("/api").StatusCode; got != http.StatusOK {
+		t.Errorf("down, after a reload with a longer stale_max: status %d", got)
+	}
 }
 
 // await asks until it is so, or the test has taken too long.

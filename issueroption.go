@@ -143,6 +143,19 @@ func (i *Issuer) options() issuer.Options {
 	}
 }
 
+// check looks at the options as they are written.
+func (i *Issuer) check() error {
+	written := *i
+	if i.From != nil {
+		from := *i.From
+		written.From = &from
+	}
+	if err := written.prepare(); err != nil {
+		return fmt.Errorf("issuer %s: %w", safeURL(i.URL), err)
+	}
+	return nil
+}
+
 // prepareIssuers checks each, and that its tokens reach it.
 func (h *Handler) prepareIssuers() error {
 	for _, one := range h.Issuers {

@@ -22,7 +22,7 @@ type KeySource struct {
 	Secret string `json:"secret,omitempty"`
 
 	// The path of a file with private keys or secrets: PEM, a JWK or a JWK set. Placeholders work. It is read when the
-	// configuration is loaded.
+	// configuration is loaded, which `caddy reload` does with `--force` where the file alone has changed.
 	File string `json:"file,omitempty"`
 }
 
@@ -64,7 +64,11 @@ func (r *KeyRotation) prepare() error {
 	if r.KeyDelay < 0 {
 		return fmt.Errorf("key_delay %s: want more than 0", time.Duration(r.KeyDelay))
 	}
-	if r.KeyDelay >= r.RotateEvery {
+	return r.contradiction() // defaults too
+}
+
+func (r *KeyRotation) contradiction() error {
+	if r.RotateEvery > 0 && r.KeyDelay >= r.RotateEvery {
 		return fmt.Errorf("key_delay %s must be less than rotate_every %s", time.Duration(r.KeyDelay), time.Duration(r.RotateEvery))
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -180,10 +181,28 @@ func TestKeyFiles(t *testing.T) {
 				b.cookies[tokenName] = g.mintWith(only, "shop", "alice", b.cookies["session"])
 				g.expectVia(b.get("/page"), "token", "set") // it lives for a minute, and so is due to be replaced
 			}
-			if _, err := os.Stat(filepath.Join(g.dir, "storage", "jwt_session", "keys.json")); err == nil {
+			if _, err := os.Stat(filepath.Join(g.dir, "storage", keyring.Path)); err == nil {
 				t.Error("the gateway made a key of its own beside those of the configuration")
 			}
 		})
+	}
+}
+
+// Secrets come from files and from the environment, and end there with a line's end as often as not.
+func TestSecretsFromElsewhereMayEndWithALine(t *testing.T) {
+	path := writeKeyFile(t, goodSecret(1)+"\n")
+	t.Setenv("KEY_SECRET", " "+goodSecret(2)+"\r\n")
+	g := newTestGatewayWith(t, gatewayOptions{
+		global: "key secret {file." + path + "}\nkey secret {env.KEY_SECRET}", site: strings.Replace(keysSite, "JWKS", "", 1),
+	})
+	for i, key := range g.app.keys {
+		secret, err := decodeBase64(goodSecret(byte(i + 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := validator.SecretKeyID(secret); id != key.ID() || err != nil {
+			t.Errorf("key %d is another one than its secret makes: %v", i+1, err)
+		}
 	}
 }
 
@@ -242,7 +261,7 @@ func TestValidateKeyFileErrors(t *testing.T) {
 // A damaged file of keys is a start error that names it and the way out.
 func TestDamagedKeysAreAStartError(t *testing.T) {
 	legacy, dir := newLegacyApp(t), t.TempDir()
-	path := filepath.Join(dir, "storage", "jwt_session", "keys.json")
+	path := filepath.Join(dir, "storage", keyring.Path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +269,7 @@ func TestDamagedKeysAreAStartError(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := loadText(t, storeGlobals(filepath.Join(dir, "store"), filepath.Join(dir, "storage"), "")+site(freeAddress(t), "shop", "", legacy))
-	checkInvalid(t, err, "a damaged file", "jwt_session/keys.json from Caddy's storage: it is damaged")
+	checkInvalid(t, err, "a damaged file", keyring.Path+" from Caddy's storage: it is damaged")
 	checkInvalid(t, err, "a damaged file", "remove it and start again")
 }
 
@@ -305,7 +324,7 @@ func TestUnknownKeyIDReadsTheStorage(t *testing.T) {
 func TestKeysOutOfReachAreLogged(t *testing.T) {
 	g := newKeysGateway(t, "")
 	b := g.withToken()
-	if err := os.Remove(filepath.Join(g.dir, "storage", "jwt_session", "keys.json")); err != nil {
+	if err := os.Remove(filepath.Join(g.dir, "storage", keyring.Path)); err != nil {
 		t.Fatal(err)
 	}
 	for minute := range 2 {
@@ -315,7 +334,7 @@ func TestKeysOutOfReachAreLogged(t *testing.T) {
 			}
 		}
 		if log := g.log(); strings.Count(log, `"keeping the keys: going on with those in memory"`) != minute+1 ||
-			!strings.Contains(log, "jwt_session/keys.json from Caddy's storage: it has gone") {
+			!strings.Contains(log, keyring.Path+" from Caddy's storage: it has gone; put it back, or make an emergency change") {
 			t.Errorf("the log does not say so once a minute:\n%s", log)
 		}
 		g.expectVia(b.get("/page"), "token", "")

@@ -20,6 +20,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
 // runVariable makes the test binary a Caddy with this module: it runs the Caddyfile that the variable names.
@@ -222,7 +223,27 @@ func TestMissingStoreIsRefused(t *testing.T) {
 	}
 }
 
-// By default the store lies in the directory that Caddy's storage is in, beside the keys.
+// By default the store lies in the directory that Caddy's storage is in, and nothing else does: keys that were made before
+// do not stand in its way, and it can be moved away without them.
+func TestDefaultStoreBesideKeys(t *testing.T) {
+	legacy, data := newLegacyApp(t), t.TempDir()
+	start := func(store string) error {
+		defer func() { _ = caddy.Stop() }()
+		return caddy.Load(adaptText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), data)+
+			site(freeAddress(t), "shop", "", legacy)), true)
+	}
+	if err := start(filepath.Join(t.TempDir(), "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(filepath.Join(data, "jwt_session")); err != nil {
+		t.Errorf("the default store after another one: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(data, keyring.Path)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Who removes the default store must be told, too.
 func TestMissingStoreIsRefusedInTheDefaultPlace(t *testing.T) {
 	legacy, data := newLegacyApp(t), t.TempDir()
 	store := filepath.Join(data, "jwt_session")

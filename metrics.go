@@ -113,6 +113,19 @@ func registerMetrics(registry prometheus.Registerer) error {
 	return nil
 }
 
+// The small sets of labels are there from the start: what comes into being with its first event is never seen to grow by it.
+func init() {
+	for _, cause := range []string{causeFirst, causeRenewal, causeReplaced} {
+		tokensIssuedTotal.WithLabelValues(cause)
+	}
+	for _, outcome := range []string{outcomeIdentified, outcomeNobody, outcomeCouldNotTell} {
+		whoamiDuration.WithLabelValues(outcome)
+	}
+	for _, what := range []mismatch{mismatchSignedOut, mismatchUser, mismatchAttributes, mismatchUndetermined} {
+		shadowMismatchesTotal.WithLabelValues(string(what))
+	}
+}
+
 // countStoreError counts an error where it is the store's.
 func countStoreError(err error) {
 	if errors.Is(err, sessions.ErrUnavailable) || errors.Is(err, blacklist.ErrUnavailable) {

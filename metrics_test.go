@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // gathered are all metric families of this module, by name.
@@ -47,7 +48,6 @@ func visitOnce(t *testing.T) *testGateway {
 	b.cookies["session"] = g.legacy.signIn("alice")
 	b.get("/page")
 	b.get("/page")
-	shadowMismatchesTotal.WithLabelValues(string(mismatchUser))
 	return g
 }
 
@@ -97,6 +97,24 @@ func TestMetricsAreTheseWithTheseLabels(t *testing.T) {
 			got = append(got, pair.GetName())
 		}
 		if slices.Sort(got); !slices.Equal(got, labels) {
+			t.Errorf("%s has the labels %v, want %v", name, got, labels)
+		}
+	}
+}
+
+// What is not there before its first event can't be seen to grow by it.
+func TestMetricsAreThereBeforeTheirFirstEvent(t *testing.T) {
+	found := gathered(t)
+	for name, labels := range map[string][]string{
+		"tokens_issued_total":     {causeFirst, causeRenewal, causeReplaced},
+		"whoami_duration_seconds": {outcomeIdentified, outcomeNobody, outcomeCouldNotTell},
+		"shadow_mismatches_total": {"signed_out", "user", "attributes", "undetermined"},
+	} {
+		var got []string
+		for _, metric := range found["caddy_jwt_session_"+name].GetMetric() {
+			got = append(got, metric.GetLabel()[0].GetValue())
+		}
+		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(labels))) {
 			t.Errorf("%s has the labels %v, want %v", name, got, labels)
 		}
 	}
@@ -179,6 +197,15 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	if got := change(t, "tokens_issued_total", causeReplaced, first); got != 1 {
 		t.Errorf("a token in the place of a bad one: counted %g times", got)
 	}
+	other := g.browser()
+	other.cookies["session"], other.cookies[tokenName] = g.legacy.signIn("bob"), b.cookies[tokenName]
+	if got := change(t, "requests_total", string(validator.TokenOtherSession), func() {
+		if got := change(t, "tokens_issued_total", causeReplaced, func() { other.get("/page") }); got != 1 {
+			t.Errorf("a token in the place of one of another session: counted %g times", got)
+		}
+	}); got != 1 {
+		t.Errorf("a token of another session: counted %g times", got)
+	}
 	nobody := g.browser()
 	nobody.cookies["session"] = "nobodys"
 	if got := change(t, "whoami_duration_seconds", outcomeNobody, func() { nobody.get("/page") }); got != 1 {
@@ -258,7 +285,8 @@ func TestStoreErrorsAreTheStores(t *testing.T) {
 	}
 }
 
-// With Caddy's tracing the span says which way the request took, and not who it is from.
+// With Caddy's tracing the request's span says which way it took, and so does one of the decision; a question has one too.
+// None says who it is from.
 func TestSpanSaysTheWay(t *testing.T) {
 	g := newTestGateway(t, "")
 	recorder := tracetest.NewSpanRecorder()
@@ -283,11 +311,17 @@ func TestSpanSaysTheWay(t *testing.T) {
 		for _, attribute := range span.Attributes() {
 			line = append(line, strings.TrimPrefix(string(attribute.Key), "jwt_session.")+"="+attribute.Value.String())
 		}
-		got = append(got, strings.Join(line, " "))
+		got = append(got, span.Name()+": "+strings.Join(line, " "))
+		if span.Name() != "request" && (!span.Parent().IsValid() || span.EndTime().Sub(span.StartTime()) > time.Hour) {
+			t.Errorf("span %s: parent %v, from %v to %v", span.Name(), span.Parent(), span.StartTime(), span.EndTime())
+		}
 	}
-	want := []string{
-		"realm=shop mode=mixed via=session", "realm=shop mode=mixed via=token",
-		"realm=shop mode=mixed via=none reason=session_missing",
+	var want []string
+	for _, way := range []string{"via=session", "via=token", "via=none reason=session_missing"} {
+		if len(want) == 0 {
+			want = append(want, "jwt_session.whoami: realm=shop outcome=identified")
+		}
+		want = append(want, "jwt_session: realm=shop mode=mixed "+way, "request: realm=shop mode=mixed "+way)
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("the spans say %q, want %q", got, want)

@@ -198,8 +198,12 @@ func TestShareOfSessionsIsTheSameEverywhere(t *testing.T) {
 			continue
 		}
 		b.cookies[tokenName] = first.mintFor("alice", b.cookies["session"]) // from the time when all had tokens
-		if response := b.get("/page"); response.tokenSet() != "cleared" || response.received.user(t) != "alice" {
-			t.Errorf("outside of the share: token cookie %q", response.tokenSet())
+		if got := change(t, "requests_total", string(validator.TokenOutsideShare), func() {
+			if response := b.get("/page"); response.tokenSet() != "cleared" || response.received.user(t) != "alice" {
+				t.Errorf("outside of the share: token cookie %q", response.tokenSet())
+			}
+		}); got != 1 {
+			t.Errorf("outside of the share: counted %g times", got)
 		}
 	}
 	if inside < 6 || inside > 32 {
@@ -277,6 +281,48 @@ func TestRealmOfEachHost(t *testing.T) {
 	response = b.hostGet("a.example", "session="+session+"; jwt_app-b.example=x; __Host-jwt_app-c.example=y; jwt_other=z")
 	if got := response.received.Header.Get("Cookie"); got != "session="+session+"; jwt_other=z" {
 		t.Error("the application received tokens of other realms, or lost a cookie that is none")
+	}
+}
+
+// A realm's name is in lower case wherever it has placeholders, also in what is fixed of it. By that name its tokens are kept
+// from the application, and operators revoke; by a name that no request has, nothing would be revoked.
+func TestRealmWithPlaceholdersIsInLowerCase(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session Shop-{host}-EU {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
+	b := g.browser()
+	cookies := "session=" + g.legacy.signIn("alice")
+	const realm = "shop-a.example-eu"
+	if b.hostGet("a.example", cookies); b.cookies["jwt_"+realm] == "" {
+		t.Fatal("no token")
+	}
+	response := b.hostGet("a.example", cookies+"; jwt_"+realm+"="+b.cookies["jwt_"+realm])
+	if response.received.Header.Get("Cookie") != cookies {
+		t.Error("the application received the token")
+	}
+	for _, none := range []string{"Shop-a.example-EU", "shop-A.example-eu", "Shop-{host}-EU", "shop-{host}-eu", "shop--eu", "shop-a b-eu"} {
+		if status, _ := g.admin(http.MethodPost, "revocations", `{"realm": "`+none+`", "user": "alice"}`); status != http.StatusNotFound {
+			t.Errorf("realm %s: status %d, want 404", none, status)
+		}
+	}
+	g.mustAdmin("revocations", map[string]any{"realm": realm, "user": "alice"})
+	if response := b.hostGet("a.example", cookies); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after the revocation: status %d", response.StatusCode)
+	}
+}
+
+// Placeholders that are empty make no realm: its tokens would not be known for tokens, and would go upstream.
+func TestRealmOfEmptyPlaceholders(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		jwt_session app-{http.request.header.X-App} {
+			whoami /whoami json user
+		}
+		reverse_proxy LEGACY`})
+	b := g.browser()
+	session := "Cookie: session=" + g.legacy.signIn("alice")
+	if user := b.get("/page", "X-App: One", session).received.user(t); user != "alice" {
+		t.Errorf("user %q", user)
+	}
+	if response := b.get("/page", session); response.StatusCode != http.StatusBadRequest {
+		t.Errorf("an empty placeholder: status %d", response.StatusCode)
 	}
 }
 

@@ -38,7 +38,8 @@ func init() {
 // - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
 type Handler struct {
 	// The name of the application's set of users: letters, digits, `_` and `-`, or a text with placeholders for a site that
-	// has one application per host. Sessions and tokens count only inside their realm. Required.
+	// has one application per host, whose value in lower case is the realm. Sessions and tokens count only inside their
+	// realm. Required.
 	Realm string `json:"realm,omitempty"`
 
 	// Which credentials count. `mixed` takes a token or a session. `stateful` looks the session up every time. `stateless`
@@ -54,7 +55,8 @@ type Handler struct {
 	SessionCookies []string `json:"session_cookies,omitempty"`
 
 	// How long a session may be unused before its record is dropped. A session that was learned from the application is
-	// then asked for anew; one that was added through the admin API has ended. Default: `30m`.
+	// then asked for anew; one that was added through the admin API has ended. Default: `30m`, or `session_max_age` where
+	// that is less.
 	SessionIdleTimeout caddy.Duration `json:"session_idle_timeout,omitempty"`
 
 	// How long a session's record is kept however much it is used. Default: `24h`.
@@ -172,8 +174,8 @@ func (h *Handler) setDefaults() {
 	if len(h.SessionCookies) == 0 {
 		h.SessionCookies = []string{defaultSessionCookie}
 	}
-	setDefault(&h.SessionIdleTimeout, defaultIdleTimeout)
 	setDefault(&h.SessionMaxAge, defaultMaxAge)
+	setDefault(&h.SessionIdleTimeout, min(defaultIdleTimeout, h.SessionMaxAge))
 	setDefault(&h.MixedPercent, 100)
 	if h.Mode == modeStateless {
 		setDefault(&h.TokenLifetime, h.SessionIdleTimeout)
@@ -318,19 +320,14 @@ func (h *Handler) validate() error {
 	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
 		return err
 	}
-	example := h.realm.example()
 	if other := h.app.cookieConflict(h); other != nil {
-		return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name",
-			strings.Join(h.SessionCookies, " "), other.Realm)
+		return errCookieConflict(strings.Join(h.SessionCookies, " "), other.Realm)
 	}
 	if err := h.app.checkStates(); err != nil {
 		return err
 	}
 	if err := h.app.checkCallbacks(); err != nil {
 		return err
-	}
-	if err := h.TokenCookie.validate(example); err != nil {
-		return fmt.Errorf("token_cookie: %w", err)
 	}
 	if err := h.validateCombined(); err != nil {
 		return err
@@ -350,7 +347,11 @@ func (h *Handler) validateMode() error {
 
 // ServeHTTP decides who the request is from, and passes it on or refuses it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return h.serve(w, r, next)
+	err := h.serve(w, r, next)
+	if h.responseUser.header != "" {
+		dropTrailer(w.Header(), h.responseUser.header)
+	}
+	return err
 }
 
 // Interface guards.

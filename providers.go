@@ -15,6 +15,10 @@ import (
 // openProviders holds the identity providers of this process: their keys outlive a reload, and an outage beside it.
 var openProviders registry.Registry[*issuer.Provider]
 
+// newestProviders are the providers that were opened last, by their names. With other options for the time, a provider is
+// another one, which knows what that one was told: who raises stale_max does so while the provider is out of reach.
+var newestProviders sync.Map
+
 // providers are the identity providers of one configuration. The zero value is ready to use.
 type providers struct {
 	mutex  sync.Mutex
@@ -51,7 +55,13 @@ func openProvider(options issuer.Options) *issuer.Provider {
 	options.Report = func(err error) {
 		logger.Warn("the identity provider can't be asked; keys that are known go on for a while", zap.Error(err))
 	}
-	return issuer.Open(options)
+	name := options.Issuer + "\n" + options.KeysURL
+	if before, ok := newestProviders.Load(name); ok {
+		options.Before = before.(*issuer.Provider)
+	}
+	provider := issuer.Open(options)
+	newestProviders.Store(name, provider)
+	return provider
 }
 
 // release gives all leases back. Requests that are still under way go on with the keys that are known.

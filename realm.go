@@ -15,10 +15,13 @@ type realm struct {
 	text           string
 	dynamic        bool
 	value          any    // a fixed text as the value of a placeholder, which is made once and not for each request
-	prefix, suffix string // what is fixed before the first placeholder and after the last one
+	prefix, suffix string // what is fixed before the first placeholder and after the last one, as resolve writes it
 }
 
 func parseRealm(text string) (realm, error) {
+	if strings.Contains(text, "{}") {
+		return realm{}, fmt.Errorf("the realm %q has a placeholder without a name", text)
+	}
 	open, end := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
 	if open < 0 || end < open {
 		if !isRealm(text) {
@@ -26,7 +29,9 @@ func parseRealm(text string) (realm, error) {
 		}
 		return realm{text: text, value: text}, nil
 	}
-	parsed := realm{text: text, dynamic: true, prefix: text[:open], suffix: text[end+1:]}
+	parsed := realm{
+		text: text, dynamic: true, prefix: strings.ToLower(text[:open]), suffix: strings.ToLower(text[end+1:]),
+	}
 	for _, part := range []string{parsed.prefix, parsed.suffix} {
 		if part != "" && !isRealmText(part) {
 			return realm{}, fmt.Errorf("the realm %q must be letters, digits, _, - and . beside its placeholders", text)
@@ -41,7 +46,12 @@ func (r realm) resolve(repl *caddy.Replacer) (string, bool) {
 		return r.text, true
 	}
 	name := strings.ToLower(repl.ReplaceAll(r.text, ""))
-	return name, len(name) <= maxRealm && isRealmText(name)
+	return name, r.matches(name)
+}
+
+// isResolved says whether the text is one that placeholders may make.
+func isResolved(text string) bool {
+	return len(text) <= maxRealm && isRealmText(text) && text == strings.ToLower(text)
 }
 
 // placeholder returns the value of the placeholder for what resolve returned.
@@ -57,7 +67,8 @@ func (r realm) matches(name string) bool {
 	if !r.dynamic {
 		return r.text == name
 	}
-	return len(name) > len(r.prefix)+len(r.suffix) && strings.HasPrefix(name, r.prefix) && strings.HasSuffix(name, r.suffix)
+	return len(name) > len(r.prefix)+len(r.suffix) && isResolved(name) &&
+		strings.HasPrefix(name, r.prefix) && strings.HasSuffix(name, r.suffix)
 }
 
 // example returns the name of a realm that some request can have.

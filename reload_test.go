@@ -144,7 +144,7 @@ func (r *reloading) configureModule() {
 	good := config(store, "", "", "")
 	r.good = [][]byte{good, config(store+"/../store", "token_cache off", "", fmt.Sprintf(other, ""))}
 	r.bad = []badConfig{
-		{config(store, "", "token_cookie {\nsame_site none\n}", ""), "same_site none"},
+		{config(store, "", "session_cookie jwt_shop", ""), "can be the token_cookie of realm shop"},
 		{config(store, "", "", fmt.Sprintf(other, "\tbind 192.0.2.1")), "cannot assign requested address"},
 		{config("/dev/null/store", "", "", ""), "/dev/null"},
 		{config(foreign, "", "", ""), "index.html"},

@@ -205,15 +205,18 @@ func (v *visit) hearUser(
 	}
 	lifetimes := ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)}
 	session, err := question.Identified(v.background(), identity, lifetimes)
+	unkept, isUnkept := errors.AsType[*ledger.UnkeptError](err)
 	switch {
 	case errors.Is(err, ledger.ErrOvertaken), errors.Is(err, ledger.ErrRevoked):
 		return
+	case isUnkept && unkept.Known:
+		v.noteUnkept(unkept)
 	case err != nil:
 		v.warn("learning a session that a response names the user of", zap.Error(err))
 		return
 	}
 	v.cookies, v.credential, v.record = cookies, credential, session
-	v.ended, v.movesToken, v.learned = false, false, true
+	v.ended, v.movesToken, v.learned, v.unkept = false, false, true, false
 	switch {
 	case v.mode == validator.Stateful || v.token.State == validator.TokenForeign:
 	case v.isOutsideShare():
@@ -255,7 +258,10 @@ type headerRemover struct {
 	header string
 }
 
-func (w *headerRemover) remove() { delete(w.Header(), w.header) }
+func (w *headerRemover) remove() {
+	delete(w.Header(), w.header)
+	unannounce(w.Header(), w.header)
+}
 
 // WriteHeader removes the header first.
 func (w *headerRemover) WriteHeader(status int) {

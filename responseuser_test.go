@@ -433,9 +433,6 @@ func TestResponseUserErrors(t *testing.T) {
 	for _, c := range []struct{ options, want string }{
 		{"response_user X-User", "unauthenticated [<matcher>] pass"},
 		{"response_user X-User\n unauthenticated /a redirect /login\n unauthenticated deny", "unauthenticated [<matcher>] pass"},
-		{"response_user Set-Cookie\n unauthenticated pass", "Set-Cookie"},
-		{"response_user content-type\n unauthenticated pass", "Content-Type"},
-		{"response_user \"X User\"\n unauthenticated pass", "not a header name"},
 	} {
 		err := validateText(t, fmt.Sprintf("http:// {\n jwt_session shop {\n %s\n }\n respond ok\n}", c.options))
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -11,24 +11,39 @@ import (
 // reviewHandlers says at start what is allowed, but seldom meant.
 func (a *App) reviewHandlers() {
 	a.reviewTokenCookies()
-	first := make(map[string]*Handler)
-	for _, handler := range a.handlers {
-		if handler.Whoami == nil && handler.ResponseUser == "" {
-			a.logger.Info("realm without whoami: only sessions added through the admin API are known",
-				zap.String("realm", handler.Realm))
-		}
-		other, seen := first[handler.Realm]
-		if !seen {
-			first[handler.Realm] = handler
-			continue
-		}
-		if what := other.difference(handler); what != "" {
-			a.logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
-				zap.String("realm", handler.Realm), zap.String("option", what))
+	a.reviewSources()
+	for i, handler := range a.handlers {
+		for _, other := range a.handlers[:i] {
+			if what := other.difference(handler); what != "" {
+				a.logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
+					zap.String("realm", handler.Realm), zap.String("option", what))
+				break
+			}
 		}
 	}
 	a.reviewRequires()
 	a.reviewForwarding()
+}
+
+// reviewSources names each realm that the admin API alone brings sessions to.
+func (a *App) reviewSources() {
+	said := make(map[string]bool)
+	for _, handler := range a.handlers {
+		if said[handler.Realm] || a.opensSessions(handler) {
+			continue
+		}
+		said[handler.Realm] = true
+		a.logger.Info("realm without whoami: only sessions added through the admin API are known",
+			zap.String("realm", handler.Realm))
+	}
+}
+
+// opensSessions says whether the handler's realm gets sessions by itself: from the application, on this route or
+// another one, or from a sign-in.
+func (a *App) opensSessions(handler *Handler) bool {
+	return slices.ContainsFunc(a.handlers, func(other *Handler) bool {
+		return other.Realm == handler.Realm && (other.Whoami != nil || other.ResponseUser != "")
+	}) || slices.ContainsFunc(a.callbacks, func(callback *Callback) bool { return handler.realm.matches(callback.Realm) })
 }
 
 // reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
@@ -90,22 +105,26 @@ func (h *Handler) sharesTokenCookie(other *Handler) bool {
 	return false
 }
 
-// difference names an option that handlers of one realm should have in common and these two don't.
+// difference names an option that these two should have in common, as handlers of one realm, and don't. One in stateless
+// mode asks nobody, and its tokens have a lifetime of their own.
 func (h *Handler) difference(other *Handler) string {
+	stateless, otherStateless := h.mode == validator.Stateless, other.mode == validator.Stateless
 	switch {
+	case h.Realm != other.Realm:
+		return ""
 	case !slices.Equal(h.SessionCookies, other.SessionCookies):
 		return "session_cookie"
 	case h.SessionIdleTimeout != other.SessionIdleTimeout:
 		return "session_idle_timeout"
 	case h.SessionMaxAge != other.SessionMaxAge:
 		return "session_max_age"
-	case h.TokenLifetime != other.TokenLifetime:
+	case stateless == otherStateless && h.TokenLifetime != other.TokenLifetime:
 		return "token_lifetime"
 	case h.TokenEncrypt != other.TokenEncrypt:
 		return "token_encrypt"
 	case h.mode != validator.Stateful && other.mode != validator.Stateful && *h.TokenCookie != *other.TokenCookie:
 		return "token_cookie"
-	case h.Whoami.configured() != other.Whoami.configured():
+	case !stateless && !otherStateless && h.Whoami.configured() != other.Whoami.configured():
 		return "whoami"
 	default:
 		return ""

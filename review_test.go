@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -31,4 +32,63 @@ func TestReviewOfTokenCookies(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Routes of one realm that differ are warned about where they would not know one another's sessions, and not where one of
+// them moved to tokens alone, as the README's steps have it.
+func TestReviewOfHandlersOfOneRealm(t *testing.T) {
+	const whoami, other = "whoami /me json user\n", "whoami /you json user\n"
+	for _, test := range []struct {
+		routes []string
+		want   string // the option, "" for no warning
+	}{
+		{[]string{"mode stateless", whoami}, ""},
+		{[]string{whoami, whoami + "mode stateful"}, ""},
+		{[]string{whoami, other}, "whoami"},
+		{[]string{"mode stateless", whoami, other}, "whoami"},
+		{[]string{whoami, ""}, "whoami"},
+		{[]string{whoami, whoami + "session_cookie other"}, "session_cookie"},
+		{[]string{whoami, "mode stateless\nsession_cookie other"}, "session_cookie"},
+		{[]string{whoami, whoami + "session_idle_timeout 5m"}, "session_idle_timeout"},
+		{[]string{whoami, whoami + "session_max_age 5h"}, "session_max_age"},
+		{[]string{whoami, whoami + "token_lifetime 5m"}, "token_lifetime"},
+		{[]string{"mode stateless", "mode stateless\ntoken_lifetime 5m"}, "token_lifetime"},
+	} {
+		log := newTestGatewayWith(t, gatewayOptions{site: routesOf(test.routes)}).log()
+		if got := strings.Contains(log, "handlers of one realm differ"); got != (test.want != "") {
+			t.Errorf("%q: warned: %t, want %t", test.routes, got, !got)
+		}
+		if test.want != "" && !strings.Contains(log, `"option":"`+test.want+`"`) {
+			t.Errorf("%q: no warning of %s", test.routes, test.want)
+		}
+	}
+}
+
+// A realm that the admin API alone brings sessions to is named, and no other one.
+func TestReviewOfSources(t *testing.T) {
+	const callback = "jwt_session_callback shop {\nissuer https://id.example\nclient_id shop\nclient_secret s\n}\n"
+	for site, want := range map[string]int{
+		"jwt_session shop":                                               1,
+		routesOf([]string{"", "mode stateful"}):                          1,
+		"jwt_session shop\njwt_session blog":                             2,
+		routesOf([]string{"mode stateless", "whoami /me json user"}):     0,
+		routesOf([]string{"response_user X-User\nunauthenticated pass"}): 0,
+		callback + "jwt_session shop":                                    0,
+		callback + "jwt_session {host}":                                  0,
+		callback + "jwt_session shop\njwt_session blog":                  1,
+	} {
+		log := newTestGatewayWith(t, gatewayOptions{site: site}).log()
+		if got := strings.Count(log, "only sessions added through the admin API are known"); got != want {
+			t.Errorf("%s: named %d times, want %d", site, got, want)
+		}
+	}
+}
+
+// routesOf writes routes of realm shop, each with these options.
+func routesOf(options []string) string {
+	var site strings.Builder
+	for i, one := range options {
+		fmt.Fprintf(&site, "route /%d* {\njwt_session shop {\n%s\n}\n}\n", i, one)
+	}
+	return site.String()
 }

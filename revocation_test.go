@@ -128,6 +128,32 @@ func TestWhoamiCantUndoARevocation(t *testing.T) {
 	}
 }
 
+// A route that takes tokens alone looks no session up, yet the application behind it must not get the cookies of a user
+// who is revoked: it would still let him in by them.
+func TestStatelessRouteKeepsARevokedUsersCookies(t *testing.T) {
+	for _, body := range []map[string]any{{"realm": "shop", "user": "alice"}, {"user": "alice"}} {
+		g := newTestGatewayWith(t, gatewayOptions{site: "route /old* {\njwt_session shop {\nwhoami /whoami json user\n}\n" +
+			"reverse_proxy LEGACY\n}\nroute {\njwt_session shop {\nmode stateless\nunauthenticated pass\n}\nreverse_proxy LEGACY\n}"})
+		b := g.signedIn()
+		b.get("/old")
+		session, token := b.cookies["session"], b.cookies[tokenName]
+		if token == "" {
+			t.Fatal("no token")
+		}
+		g.mustAdmin("revocations", body)
+		for _, cookies := range []string{"session=" + session, "session=" + session + "; " + tokenName + "=" + token} {
+			b.cookies["session"] = session
+			response := b.get("/new", "Cookie: theme=dark; "+cookies)
+			if got := response.received.Header.Get("Cookie"); response.StatusCode != http.StatusOK || got != "theme=dark" {
+				t.Errorf("status %d; the revoked cookie went upstream: %t", response.StatusCode, got != "theme=dark")
+			}
+			if _, kept := b.cookies["session"]; kept {
+				t.Error("the revoked session cookie was not cleared")
+			}
+		}
+	}
+}
+
 func TestOtherKnownSessionsOfTheUserGoOn(t *testing.T) {
 	g := newTestGateway(t, "")
 	phone, laptop := g.signedIn(), g.signedIn()

@@ -60,8 +60,12 @@ func (v *visit) roll(status int, header http.Header, named naming) {
 func isReading(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // lineage says whose session the request came with by what decided it: the record or, until the returned time, the token
-// that is bound to it. It is zero where neither is of that session.
+// that is bound to it. It is zero where neither is of that session, and where the store does not hold the record: then there
+// is nothing that could go on under another id, or end.
 func (v *visit) lineage() (of ledger.Lineage, token time.Time) {
+	if v.unkept {
+		return ledger.Lineage{}, time.Time{}
+	}
 	if v.record.User != "" {
 		return ledger.Lineage{User: v.record.User, AuthTime: v.record.AuthTime}, time.Time{}
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
 // fleet is two gateways, each in a process of its own and with a store of its own, that share Caddy's storage, and one
@@ -133,7 +135,7 @@ func TestRotationUnderLoad(t *testing.T) {
 			t.Errorf("%d tokens were passed over: %s", count, reason)
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(f.storage, "jwt_session", "keys.json"))
+	text, err := os.ReadFile(filepath.Join(f.storage, keyring.Path))
 	if err != nil {
 		t.Fatal(err)
 	}

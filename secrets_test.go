@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/expfmt"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
 // scan collects all that is written for somebody to read, and the secrets that must not be in it.
@@ -248,7 +250,7 @@ func (s *scan) collect() {
 		s.write("metrics", text.String())
 	}
 	s.write("log", s.log())
-	keys, err := os.ReadFile(filepath.Join(s.dir, "storage", "jwt_session", "keys.json"))
+	keys, err := os.ReadFile(filepath.Join(s.dir, "storage", keyring.Path))
 	if err != nil {
 		s.Fatal(err)
 	}

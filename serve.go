@@ -85,6 +85,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		v.restoreSession()
 		return v.passOn(w, holderOf(v.token.Claims).who)
 	case validator.BySession:
+		v.reason = verdict.Reason
 		v.useTokenCookie(verdict.Token)
 		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
 	case validator.ByIssuer:
@@ -305,5 +306,5 @@ func (v *visit) count() {
 		via = viaNone
 	}
 	v.requests.with(v.Mode, via, v.reason).Inc()
-	markSpan(v.request.Context(), v.realm, v.Mode, via, v.reason)
+	v.markSpan(via)
 }

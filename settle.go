@@ -181,7 +181,7 @@ func (v *visit) mintWith(minter validator.Minter) (string, error) {
 		}
 		return minter.Renew(claims, time.Duration(v.SessionMaxAge), v.now)
 	}
-	if !v.gateway.ledger.MayMintFor(v.record) {
+	if v.unkept || !v.gateway.ledger.MayMintFor(v.record) {
 		return "", validator.ErrNothingToMint
 	}
 	return minter.Mint(v.record, v.credential, v.now)

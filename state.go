@@ -187,8 +187,8 @@ func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 	})
 	err := next.ServeHTTP(response, r)
+	dropTrailer(w.Header(), s.ResponseHeader) // after an error too: the response will be none of the application's
 	if err != nil {
-		w.Header().Del(s.ResponseHeader) // the response will be none of the application's
 		return err
 	}
 	response.begin(http.StatusOK)
@@ -222,6 +222,7 @@ func (s *State) binding(v *visit) validator.StateBinding {
 func (s *State) take(header http.Header) (string, bool) {
 	lines := header.Values(s.ResponseHeader)
 	header.Del(s.ResponseHeader)
+	unannounce(header, s.ResponseHeader)
 	if len(lines) > 1 {
 		s.warn("the application sent several states in one response; none is set")
 	}

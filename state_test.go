@@ -362,6 +362,32 @@ func TestStateHeaderOfOtherResponses(t *testing.T) {
 	}
 }
 
+// What an application sends after the body of a response is none of the client's business either, announced or not.
+func TestTrailersThatStayInside(t *testing.T) {
+	g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "unauthenticated pass",
+		"unauthenticated pass\nresponse_user X-Remote-User", 1)})
+	for _, announced := range []string{"", "X-New-Cart, X-Checksum, X-Remote-User", "X-Remote-User"} {
+		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+			if announced != "" {
+				w.Header().Set("Trailer", announced)
+			}
+			_, _ = w.Write([]byte("body"))
+			_ = http.NewResponseController(w).Flush()
+			for _, name := range []string{"X-New-Cart", "X-Checksum", "X-Remote-User"} {
+				if !strings.Contains(announced, name) {
+					name = http.TrailerPrefix + name
+				}
+				w.Header().Set(name, `{"inside": true}`)
+			}
+			return true
+		})
+		response := g.browser().get("/page")
+		if len(response.Trailer) != 1 || response.Trailer.Get("X-Checksum") == "" {
+			t.Errorf("announced %q: the client received the trailers %v", announced, response.Trailer)
+		}
+	}
+}
+
 func TestStateInvalid(t *testing.T) {
 	block := func(lines string) string { return " {\n" + lines + "\n}" }
 	const headers = "request_header X-Cart\nresponse_header X-New-Cart"

@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -40,10 +41,21 @@ func (s *Strip) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s.app = app.(*App)
+	return s.prepare()
+}
+
+func (s *Strip) prepare() error {
 	configured := Identity{Headers: make([]IdentityHeader, len(s.Headers))}
 	for i, name := range s.Headers {
+		if err := checkOwnHeader(name); err != nil {
+			return fmt.Errorf("jwt_session_strip %w", err)
+		}
+		if slices.ContainsFunc(s.Headers[:i], func(other string) bool { return foldHeader(other) == foldHeader(name) }) {
+			return fmt.Errorf("jwt_session_strip %s: the header stands twice", name)
+		}
 		configured.Headers[i].Name = name
 	}
+	var err error
 	if s.identity, err = configured.prepare(); err != nil {
 		return fmt.Errorf("jwt_session_strip: %w", err)
 	}

@@ -90,6 +90,10 @@ func (a *App) cookieConflict(h *Handler) *Handler {
 	return nil
 }
 
+func errCookieConflict(sessionCookies, realm string) error {
+	return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name", sessionCookies, realm)
+}
+
 // isSecure says whether the response to this request is a secure one for the browser.
 func (c *TokenCookie) isSecure(r *http.Request) bool {
 	switch c.Secure {

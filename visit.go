@@ -27,7 +27,8 @@ type visit struct {
 	repl    *caddy.Replacer
 	now     time.Time
 	began   ledger.Moment
-	secure  bool // whether the response is a secure one for the browser
+	traced  time.Time // when it began by the machine's own clock; zero where nobody traces it
+	secure  bool      // whether the response is a secure one for the browser
 
 	cookies    validator.Cookies // as the client sent them
 	combined   *combinedVisit    // nil: the token has a cookie of its own
@@ -49,6 +50,7 @@ type visit struct {
 	movesToken  bool                  // the token that came is to be bound to the session's new id
 	renewsToken bool                  // and it was due to be replaced
 	learned     bool                  // the response named the user
+	unkept      bool                  // the store does not hold the record, so that there is no token for it
 	listening   listening
 	reason      validator.Reason
 
@@ -71,7 +73,7 @@ func (h *Handler) newVisit(
 	v := journey.newVisit()
 	*v = visit{
 		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
-		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies),
+		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies), traced: traceTime(r.Context()),
 	}
 	h.app.hideTokens(r)
 	v.joinCarried(journey)
@@ -111,6 +113,16 @@ func (v *visit) isRevoked() bool {
 		}
 	}
 	return false
+}
+
+// isOfRevokedUser says whether the session that came is known as that of a revoked user. A mode that does not look sessions
+// up asks so where it lets nobody in, so that the application behind does not let him in by the session.
+func (v *visit) isOfRevokedUser() bool {
+	if v.credential.Presence != validator.Present || !v.gateway.ledger.HasRevokedUsers() {
+		return false
+	}
+	_, _, err := v.gateway.ledger.Active(v.background(), v.key())
+	return errors.Is(err, ledger.ErrRevoked)
 }
 
 // hideTokens removes the token cookies of every realm from the request.
@@ -172,6 +184,8 @@ func (v *visit) decide() validator.Verdict {
 	evidence := v.evidence()
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
+	case validator.Unauthenticated:
+		v.revoked = v.revoked || v.mode == validator.Stateless && v.isOfRevokedUser()
 	case validator.AskSession:
 		evidence.Session = v.lookUp(v.confirmedFor())
 		evidence.OutsideShare = v.isOutsideShare() // by the user, who may be known only now
@@ -253,6 +267,10 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 	evidence.Session = v.lookUp(time.Duration(v.TokenLifetime - v.RenewBefore))
 	switch evidence.Session {
 	case validator.Active:
+		if v.unkept {
+			renewalsSkippedTotal.Inc()
+			return verdict
+		}
 	case validator.Unknown:
 		if v.whoami == nil {
 			return verdict // not active, so not renewed; the token was good for as long as it says
@@ -347,13 +365,16 @@ func (h *Handler) isCurrent(record sessions.Session, maxAge time.Duration, now t
 }
 
 // end ends the session that the request came with. What proves it besides its record is a usable token; one without
-// any session cookie stands for its session here.
+// any session cookie stands for its session here. Of a session that has no record it is what the application just said.
 func (v *visit) end() {
 	v.ended = true
 	if v.gateway == nil {
 		return
 	}
 	key, proof := v.key(), int64(0)
+	if v.unkept && !v.isRolling() {
+		proof = v.record.AuthTime
+	}
 	if claims := v.token.Claims; v.token.State == validator.TokenUsable {
 		switch validator.Bind(v.token, v.credential) {
 		case validator.SameSession:

@@ -147,6 +147,34 @@ func (w *Whoami) page() (*whoami.Page, error) {
 	return page, nil
 }
 
+// checkPage looks at the page's URI and at the user's place in it.
+func (w *Whoami) checkPage() error {
+	if _, err := whoami.NewTemplate(w.URI, whoami.DefaultTimeout, 1, nil); err != nil {
+		return fmt.Errorf("whoami: %w", err)
+	}
+	if _, err := w.User.prepare(); err != nil {
+		return fmt.Errorf("whoami: %w", err)
+	}
+	return nil
+}
+
+func (w *Whoami) checkPattern() error {
+	if _, err := whoami.ParsePattern(w.Pattern); err != nil {
+		return fmt.Errorf("whoami: %w", err)
+	}
+	return nil
+}
+
+func checkAttribute(name string, from Extraction) error {
+	if err := checkAttributeName(name); err != nil {
+		return fmt.Errorf("whoami: %w", err)
+	}
+	if _, err := from.prepare(); err != nil {
+		return fmt.Errorf("whoami: attribute %s: %w", name, err)
+	}
+	return nil
+}
+
 // checkAttributeName says whether an attribute may have the name: it becomes a claim and a placeholder.
 func checkAttributeName(name string) error {
 	if !isRealm(name) {

@@ -31,6 +31,9 @@ type Options struct {
 	RefreshMin time.Duration
 	// StaleMax is how long keys are used after they were last fetched. 0 means [DefaultStaleMax].
 	StaleMax time.Duration
+	// Before is a provider that was opened earlier, and may be closed. What it was told last counts until this one has an
+	// answer of its own, if it is of the same Issuer and KeysURL. nil: there was none.
+	Before *Provider
 	// Now is the clock; nil means [time.Now].
 	Now func() time.Time
 	// Report is called with the outcome of each attempt that failed, by a goroutine of the provider; nil drops them.
@@ -84,11 +87,17 @@ type flight struct {
 
 // Open returns a provider that is asked in the background from now on, until it is closed. It waits for nothing.
 func Open(options Options) *Provider {
-	options = options.withDefaults()
+	options, before := options.withDefaults(), options.Before
+	options.Before = nil // and so not the one before that
 	ctx, stop := context.WithCancel(context.Background())
 	provider := &Provider{
 		options: options, client: newClient(options.Transport), ctx: ctx, stop: stop, stopped: make(chan struct{}),
 		schedule: schedule{refreshMin: options.RefreshMin, staleMax: options.StaleMax},
+	}
+	if before != nil && before.options.Issuer == options.Issuer && before.options.KeysURL == options.KeysURL {
+		before.mutex.Lock()
+		provider.fetched, provider.schedule.succeeded = before.fetched, before.schedule.succeeded
+		before.mutex.Unlock()
 	}
 	go provider.keepFresh()
 	return provider

@@ -188,6 +188,43 @@ func TestStaleKeysServeThroughAnOutage(t *testing.T) {
 	})
 }
 
+// Other options for the time don't lose the keys while the provider is down; another place for them does.
+func TestWhatAnEarlierProviderWasTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		site := goodSite()
+		first := open(t, site, func(o *Options) { o.StaleMax = time.Hour })
+		set(site, &site.down, true)
+		advance(time.Hour - time.Second)
+		next := open(t, site, func(o *Options) { o.StaleMax, o.Before = 2*time.Hour, first })
+		advance(time.Hour - time.Second)
+		if !knows(t, next, "first") {
+			t.Error("the keys are forgotten")
+		}
+		if metadata, err := next.Metadata(t.Context()); metadata.TokenEndpoint == "" || err != nil {
+			t.Errorf("Metadata = %+v, %v", metadata, err)
+		}
+		advance(2 * time.Second)
+		if _, err := next.Keys(t.Context()); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("they serve for longer than the new stale_max, counted from when they were fetched: %v", err)
+		}
+		for name, change := range map[string]func(*Options){
+			"of another name":  func(o *Options) { o.Issuer = "https://other.example" },
+			"in another place": func(o *Options) { o.KeysURL = "https://keys.example/others" },
+		} {
+			other := open(t, site, func(o *Options) { o.StaleMax, o.Before = 3*time.Hour, first; change(o) })
+			if _, err := other.Keys(t.Context()); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("keys %s count: %v", name, err)
+			}
+		}
+		set(site, &site.down, false)
+		set(site, &site.keys, secondKeys)
+		advance(time.Minute + longestWait)
+		if knows(t, next, "first") || !knows(t, next, "second") {
+			t.Error("what was taken over outlives an answer")
+		}
+	})
+}
+
 func TestProviderThatStartsLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		site := goodSite()

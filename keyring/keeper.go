@@ -13,8 +13,10 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// Path is where the file of keys is in the storage.
-const Path = "jwt_session/keys.json"
+// Path is where the file of keys is in the storage. It is not below jwt_session/: where Caddy's storage is its data
+// directory, that is the directory of the store, which must be empty to begin with, and who moved a damaged store away would
+// move the keys away as well.
+const Path = "jwt_session_keys.json"
 
 const (
 	// readEvery is how often the file is read.
@@ -190,7 +192,8 @@ func (k *Keeper) memory() known {
 func (k *Keeper) load(ctx context.Context) (known, error) {
 	text, err := k.storage.Load(ctx, Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, ErrMissing)
+		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w; put it back, or make an emergency change of keys: "+
+			"a new key is made, and every token counts no more", Path, ErrMissing)
 	}
 	if err != nil {
 		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, err)

@@ -12,6 +12,8 @@
 //   - Tokens of one user are dead once the session is another user's.
 //   - An end whose record could not be deleted, or that could not be made durable, is in force all the same; both are
 //     tried again until they succeed, and no token is minted for that session before it is durable.
+//   - A session that the application names and the store does not take counts for the request that asked, and no token is
+//     minted for it: what is not kept could not be found by who is to end or revoke it.
 //   - Whether a token is dead, and whether a session is revoked, is answered from memory.
 //   - A revocation is durable and in force when it is acknowledged: from then on nothing that it is about passes, be it in
 //     flight, learned by an answer that comes late, or before a restart. After an error nothing is acknowledged.

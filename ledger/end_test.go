@@ -130,8 +130,8 @@ func TestEndIsForItsSessionAlone(t *testing.T) {
 
 func TestEndKeepsAsLongAsTokensLive(t *testing.T) {
 	f := newFixture(t)
-	f.Retain(time.Hour)
-	f.Retain(time.Minute) // does not lower it
+	f.Retain(time.Hour, 0)
+	f.Retain(time.Minute, 0) // does not lower it
 	session := f.learn("ann")
 	f.end(0)
 	f.advance(time.Hour + margin - 1)

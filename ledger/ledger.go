@@ -101,9 +101,13 @@ func (l *Ledger) Close() error {
 	return l.closeFail
 }
 
-// Retain says how long the tokens of a configuration live at most. Ends are kept that long, and a margin, for the longest
-// life ever said: it is raised and never lowered. Say it before the first token of such a life is minted.
-func (l *Ledger) Retain(longest time.Duration) { raise(&l.longest, int64(longest)) }
+// Retain says how long the tokens of a configuration live at most, and how long a record of it may be unused. Ends are
+// kept as long as tokens live, revocations as long as either, each with a margin, and for the longest ever said: it is
+// raised and never lowered. Say it before the first token of such a life is minted.
+func (l *Ledger) Retain(tokens, idle time.Duration) {
+	raise(&l.longest, int64(tokens))
+	raise(&l.longestIdle, int64(idle))
+}
 
 // raise sets the value unless it is that high already.
 func raise(value *atomic.Int64, least int64) {

@@ -57,7 +57,7 @@ func TestHousekeeping(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ledger.Retain(tokenLife)
+		ledger.Retain(tokenLife, 0)
 		session, err := ledger.Ask(shop).Identified(t.Context(), Identity{User: "ann"}, lives)
 		if err != nil {
 			t.Fatal(err)

@@ -50,6 +50,8 @@ func TestRevocationsOutliveWhatTheyHit(t *testing.T) {
 	f.learnAt(one, "ann")
 	f.ok(f.RevokeUser(ctx, "shop", "ann"))
 	f.expectExpiry(blacklist.RevokedUser("shop", "ann"), lives.Idle+margin)
+	f.ok(f.RevokeUserEverywhere(ctx, "carol")) // whose records are not looked for
+	f.expectExpiry(blacklist.RevokedUserEverywhere("carol"), lives.Idle+margin)
 	f.crash() // the idle time is forgotten, and the records are looked at
 	f.KeepRevocations(time.Second)
 	f.ok(f.RevokeUser(ctx, "shop", "ann"))
@@ -60,6 +62,9 @@ func TestRevocationsOutliveWhatTheyHit(t *testing.T) {
 		t.Error("not refused")
 	}
 	f.expectExpiry(blacklist.RevokedUserEverywhere("ann"), lives.Idle-tokenLife+margin)
+	f.Retain(tokenLife, 2*lives.Idle) // what a configuration says counts before any record of it was seen
+	f.ok(f.RevokeUserEverywhere(ctx, "dora"))
+	f.expectExpiry(blacklist.RevokedUserEverywhere("dora"), 2*lives.Idle+margin)
 }
 
 func TestRefusalProlongs(t *testing.T) {

@@ -218,7 +218,7 @@ func (f *fixture) open() {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	ledger.Retain(tokenLife)
+	ledger.Retain(tokenLife, 0)
 	f.Ledger = ledger
 }
 

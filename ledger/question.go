@@ -15,6 +15,20 @@ import (
 // revoked or the operator opened it after the question was asked. Nothing was written. Look the session up again.
 var ErrOvertaken = errors.New("settling answer: the session changed after the application was asked")
 
+// UnkeptError is returned beside the session where the application named its user and the store did not take the record. So
+// the session counts for those who asked, and is asked about anew next time.
+type UnkeptError struct {
+	// Known says that the store holds the session, confirmed less recently. A token may be minted then; for one that the
+	// store does not hold none may.
+	Known bool
+	cause error
+}
+
+func (u *UnkeptError) Error() string { return "keeping session: " + u.cause.Error() }
+
+// Unwrap returns what the store said.
+func (u *UnkeptError) Unwrap() error { return u.cause }
+
 // Identity is who the application, or the operator, says that a session belongs to.
 type Identity struct {
 	// User is the user id inside the realm.
@@ -84,7 +98,7 @@ func (q *Question) Withdraw() {
 // The user of an active session confirms it: it keeps its AuthTime and its end. Another user ends it first, as signing in
 // as another does, and so the old user's tokens are dead; where that end could not be made durable, it is reported to
 // [Options.Report] and pending. In every other case the session is new. Returns [ErrOvertaken] where the answer came too
-// late.
+// late, and [UnkeptError], beside the session, where it could not be written.
 //
 // Where the session is revoked, or the user is and nothing shows that he signed in since, the answer does not count, and
 // [ErrRevoked] is returned; [Ledger.Revoked] says so for a minute, so that the application is not asked each time. The
@@ -98,6 +112,9 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 	q.ledger.persist(ctx, unsaved)
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return sessions.Session{}, err
+	}
+	if _, unkept := errors.AsType[*UnkeptError](err); unkept {
+		return session, fmt.Errorf("learning session: %w", err)
 	}
 	if err != nil {
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
@@ -132,13 +149,17 @@ func (q *Question) identify(
 		// Not written: it went between the two calls, so that what the application says is of a new one.
 		switch written, err := l.store.Update(ctx, confirmed, now); {
 		case err != nil:
-			return sessions.Session{}, nil, err
+			return confirmed, nil, &UnkeptError{Known: true, cause: err}
 		case written:
 			l.nobodies.drop(q.key)
 			return confirmed, l.admit(confirmed, against), nil
 		}
 	}
-	return l.open(ctx, s, found, l.rejoin(l.newSession(q.key, identity, lifetimes, sessions.Learned, now)))
+	session, unsaved, err = l.open(ctx, s, found, l.rejoin(l.newSession(q.key, identity, lifetimes, sessions.Learned, now)))
+	if err != nil {
+		err = &UnkeptError{cause: err}
+	}
+	return session, unsaved, err
 }
 
 // take takes the question out of those in flight, so that its answer counts, or says why it does not.

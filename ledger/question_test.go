@@ -149,7 +149,7 @@ func TestIdentifiedAsAnotherWithFailingPut(t *testing.T) {
 	ann := f.learn("ann")
 	f.memory.fail(true, "Put")
 	session, err := f.Ask(shop).Identified(t.Context(), Identity{User: "bob"}, lives)
-	if !errors.Is(err, sessions.ErrUnavailable) || session.User != "" {
+	if !errors.Is(err, sessions.ErrUnavailable) || session.User != "bob" || session.AuthTime <= ann.AuthTime {
 		t.Fatalf("Identified: %+v, %v", session, err)
 	}
 	f.expectActive("") // and not ann's
@@ -185,17 +185,25 @@ func TestIdentifiedRefusesWhatIsNoIdentity(t *testing.T) {
 	}
 }
 
+// Whom the application named counts though the store does not take it. What the store has can't be told where it can't be
+// read.
 func TestIdentifiedWithFailingStore(t *testing.T) {
-	for _, method := range []string{"Get", "Put", "Update"} {
+	for _, test := range []struct{ method, user string }{{"Get", ""}, {"Put", "ann"}, {"Update", "ann"}} {
 		f := newFixture(t)
-		if method == "Update" {
+		known := test.method == "Update"
+		if known {
 			f.learn("ann")
 		}
-		f.memory.fail(true, method)
+		f.advance(10 * time.Second)
+		f.memory.fail(true, test.method)
 		q := f.Ask(shop)
 		session, err := q.Identified(t.Context(), Identity{User: "ann"}, lives)
-		if !errors.Is(err, sessions.ErrUnavailable) || session.User != "" {
-			t.Errorf("%s fails: %+v, %v", method, session, err)
+		if !errors.Is(err, sessions.ErrUnavailable) || session.User != test.user {
+			t.Errorf("%s fails: %+v, %v", test.method, session, err)
+		}
+		unkept, ok := errors.AsType[*UnkeptError](err)
+		if ok != (test.user != "") || ok && (unkept.Known != known || !session.Confirmed.Equal(f.clock())) {
+			t.Errorf("%s fails: %+v, %+v", test.method, session, unkept)
 		}
 	}
 }

@@ -137,7 +137,7 @@ func (l *Ledger) newSession(
 
 // open writes a new session in the place of what was found, and lets it begin after all that is over. One of another user
 // is ended first, and so is one that is revoked or that has had other ids. unsaved is, also beside an error, what is
-// pending with that. It is called with the user of the new session locked.
+// pending with that; an error means that the session was not written. It is called with the user of the new session locked.
 func (l *Ledger) open(
 	ctx context.Context, s *stripe, found finding, session sessions.Session,
 ) (opened sessions.Session, unsaved []blacklist.Subject, err error) {
@@ -155,7 +155,7 @@ func (l *Ledger) open(
 		if second, ended := l.blacklist.Second(endOf(session.Key)); found.present && ended && found.AuthTime <= second {
 			l.outlive(s, found, second, now)
 		}
-		return sessions.Session{}, unsaved, fmt.Errorf("writing session: %w", err)
+		return session, unsaved, fmt.Errorf("writing session: %w", err)
 	}
 	delete(s.undeleted, session.Key)
 	return session, append(unsaved, l.admit(session, against)...), nil

@@ -92,6 +92,10 @@ func (l *Ledger) SawSet(key sessions.Key, began Moment) {
 
 // hasFlagged says whether any user is revoked or watched.
 func (l *Ledger) hasFlagged() bool {
-	return l.blacklist.Count(blacklist.KindUser)+l.blacklist.Count(blacklist.KindUserEverywhere)+
-		l.blacklist.Count(blacklist.KindWatched) > 0
+	return l.HasRevokedUsers() || l.blacklist.Count(blacklist.KindWatched) > 0
+}
+
+// HasRevokedUsers says whether any user is revoked, in a realm or everywhere. It answers from memory.
+func (l *Ledger) HasRevokedUsers() bool {
+	return l.blacklist.Count(blacklist.KindUser)+l.blacklist.Count(blacklist.KindUserEverywhere) > 0
 }

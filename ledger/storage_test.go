@@ -23,7 +23,7 @@ func TestSettledOnDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opened.Retain(time.Minute)
+		opened.Retain(time.Minute, 0)
 		return opened
 	}
 	key := sessions.Key{Realm: "shop", Hash: sessions.HashOf("one")}

@@ -100,7 +100,7 @@ func decideUsableAccess(verdict Verdict) Verdict {
 	case ByToken:
 		return ByIssuer{Token: LeaveToken}
 	case BySession:
-		return ByIssuer(verdict)
+		return ByIssuer{Token: verdict.Token}
 	case Unauthenticated:
 		switch verdict.Reason {
 		case SessionRevoked, SessionAmbiguous, SessionIncomplete:

@@ -22,14 +22,14 @@ func TestDecideAccess(t *testing.T) {
 		want    Verdict
 	}{
 		{"none, by token", absent, ByToken{}, same, ByToken{}},
-		{"none, by session", absent, BySession{ReplaceToken}, same, BySession{ReplaceToken}},
+		{"none, by session", absent, BySession{Token: ReplaceToken}, same, BySession{Token: ReplaceToken}},
 		{"none, nobody", absent, nobody(NoCredentials, ClearToken), "", nobody(NoCredentials, ClearToken)},
 		{"none, could not tell", absent, CouldNotTell{ClearToken}, "", CouldNotTell{ClearToken}},
 
 		{"usable, by token", usable, ByToken{}, same, ByIssuer{LeaveToken}},
 		{"usable, by another's token", usable, ByToken{}, other, nobody(Conflict, LeaveToken)},
-		{"usable, by session", usable, BySession{ReplaceToken}, same, ByIssuer{ReplaceToken}},
-		{"usable, by another's session", usable, BySession{ReplaceToken}, other, nobody(Conflict, LeaveToken)},
+		{"usable, by session", usable, BySession{Token: ReplaceToken}, same, ByIssuer{ReplaceToken}},
+		{"usable, by another's session", usable, BySession{Token: ReplaceToken}, other, nobody(Conflict, LeaveToken)},
 		{"usable, no credentials", usable, nobody(NoCredentials, LeaveToken), "", ByIssuer{LeaveToken}},
 		{"usable, unknown session", usable, nobody(SessionUnknown, ClearToken), "", ByIssuer{ClearToken}},
 		{"usable, token expired", usable, nobody(TokenExpired, ClearToken), "", ByIssuer{ClearToken}},
@@ -43,19 +43,19 @@ func TestDecideAccess(t *testing.T) {
 		{"usable, no verdict", usable, nil, "", nobody(NoCredentials, LeaveToken)},
 
 		{"unusable, by token", unusable, ByToken{}, same, ByToken{}},
-		{"unusable, by session", unusable, BySession{LeaveToken}, same, BySession{LeaveToken}},
+		{"unusable, by session", unusable, BySession{Token: LeaveToken}, same, BySession{Token: LeaveToken}},
 		{"unusable, no credentials", unusable, nobody(NoCredentials, LeaveToken), "", nobody(TokenExpired, LeaveToken)},
 		{"unusable, unknown session", unusable, nobody(SessionUnknown, ClearToken), "", nobody(SessionUnknown, ClearToken)},
 		{"unusable, could not tell", unusable, CouldNotTell{LeaveToken}, "", CouldNotTell{LeaveToken}},
 
 		{"undetermined, by token", undetermined, ByToken{}, same, ByToken{}},
-		{"undetermined, by session", undetermined, BySession{LeaveToken}, same, BySession{LeaveToken}},
+		{"undetermined, by session", undetermined, BySession{Token: LeaveToken}, same, BySession{Token: LeaveToken}},
 		{"undetermined, no credentials", undetermined, nobody(NoCredentials, LeaveToken), "", CouldNotTell{LeaveToken}},
 		{"undetermined, unknown session", undetermined, nobody(SessionUnknown, ClearToken), "", CouldNotTell{LeaveToken}},
 		{"undetermined, could not tell", undetermined, CouldNotTell{ClearToken}, "", CouldNotTell{ClearToken}},
 
 		{"two users, by token", conflict, ByToken{}, same, nobody(Conflict, LeaveToken)},
-		{"two users, by session", conflict, BySession{ReplaceToken}, same, nobody(Conflict, LeaveToken)},
+		{"two users, by session", conflict, BySession{Token: ReplaceToken}, same, nobody(Conflict, LeaveToken)},
 		{"two users, no credentials", conflict, nobody(NoCredentials, LeaveToken), "", nobody(Conflict, LeaveToken)},
 		{"two users, could not tell", conflict, CouldNotTell{}, "", nobody(Conflict, LeaveToken)},
 

@@ -96,7 +96,11 @@ type ByToken struct {
 }
 
 // BySession: the session is active and says who the user is.
-type BySession struct{ Token TokenCookie }
+type BySession struct {
+	Token TokenCookie
+	// Reason says why a token that came was passed over, if one was.
+	Reason Reason
+}
 
 // AskSession: the token does not decide. Look the session up, and decide again.
 type AskSession struct{}
@@ -138,6 +142,9 @@ func Decide(e Evidence) Verdict {
 
 func decideMixed(e Evidence) Verdict {
 	if e.OutsideShare && e.Token != TokenForeign {
+		if e.Token == TokenUsable {
+			e.TokenReason = TokenOutsideShare
+		}
 		return decideSession(e, ClearToken, ClearToken)
 	}
 	active, otherwise := cookieActions(e)
@@ -216,7 +223,7 @@ func decideSession(e Evidence, active, otherwise TokenCookie) Verdict {
 	case NotAsked:
 		return AskSession{}
 	case Active:
-		return BySession{Token: active}
+		return BySession{Token: active, Reason: e.TokenReason}
 	case Undetermined:
 		return CouldNotTell{Token: otherwise}
 	case Revoked:

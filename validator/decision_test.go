@@ -37,7 +37,7 @@ type row struct {
 func one[T any](value T) []T { return []T{value} }
 
 // bySessionAlone are the rows of a token that does not decide, with what becomes of its cookie.
-func bySessionAlone(given row, active, otherwise TokenCookie, absentReason Reason) []row {
+func bySessionAlone(given row, active, otherwise TokenCookie, tokenReason Reason) []row {
 	rows := make([]row, 0, 7)
 	for _, part := range []struct {
 		name     string
@@ -45,10 +45,10 @@ func bySessionAlone(given row, active, otherwise TokenCookie, absentReason Reaso
 		sessions []SessionState
 		want     Verdict
 	}{
-		{"cookies absent", one(Absent), allSessions, Unauthenticated{absentReason, otherwise}},
+		{"cookies absent", one(Absent), allSessions, Unauthenticated{tokenReason, otherwise}},
 		{"cookies unusable", badCookies, allSessions, Unauthenticated{SessionAmbiguous, otherwise}},
 		{"not asked", one(Present), one(NotAsked), AskSession{}},
-		{"active: session path", one(Present), one(Active), BySession{active}},
+		{"active: session path", one(Present), one(Active), BySession{active, tokenReason}},
 		{"could not tell", one(Present), one(Undetermined), CouldNotTell{otherwise}},
 		{"revoked", one(Present), one(Revoked), Unauthenticated{SessionRevoked, otherwise}},
 		{"unknown", one(Present), noSession, Unauthenticated{SessionUnknown, otherwise}},
@@ -82,13 +82,14 @@ func truthTable() []row {
 	for _, c := range []struct {
 		given             row
 		active, otherwise TokenCookie
-		absentReason      Reason
+		tokenReason       Reason
 	}{
 		{row{name: "mixed: bound to another session", mode: Mixed, tokens: usable, bindings: elsewhere, outside: in}, ReplaceToken, ClearToken, TokenOtherSession},
 		{row{name: "mixed: not usable", mode: Mixed, tokens: badToken, bindings: allBindings, outside: in}, ReplaceToken, ClearToken, "why"},
 		{row{name: "mixed: absent", mode: Mixed, tokens: one(TokenAbsent), bindings: allBindings, outside: in}, ReplaceToken, LeaveToken, "why"},
 		{row{name: "mixed: of another realm", mode: Mixed, tokens: one(TokenForeign), bindings: allBindings, outside: either}, LeaveToken, LeaveToken, "why"},
-		{row{name: "mixed: outside the share", mode: Mixed, tokens: []TokenState{TokenUnusable, TokenAbsent, TokenUsable, TokenState(99)}, bindings: allBindings, outside: yes}, ClearToken, ClearToken, "why"},
+		{row{name: "mixed: outside the share", mode: Mixed, tokens: []TokenState{TokenUnusable, TokenAbsent, TokenState(99)}, bindings: allBindings, outside: yes}, ClearToken, ClearToken, "why"},
+		{row{name: "mixed: usable, outside the share", mode: Mixed, tokens: usable, bindings: allBindings, outside: yes}, ClearToken, ClearToken, TokenOutsideShare},
 
 		{row{name: "stateful", mode: Stateful, tokens: allTokens, bindings: allBindings, outside: either}, LeaveToken, LeaveToken, "why"},
 
@@ -100,7 +101,7 @@ func truthTable() []row {
 		{row{name: "shadow: of another realm", mode: Shadow, tokens: one(TokenForeign), bindings: allBindings, outside: either}, LeaveToken, LeaveToken, "why"},
 	} {
 		c.given.restore = either
-		rows = append(rows, bySessionAlone(c.given, c.active, c.otherwise, c.absentReason)...)
+		rows = append(rows, bySessionAlone(c.given, c.active, c.otherwise, c.tokenReason)...)
 	}
 	return rows
 }

@@ -8,7 +8,6 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-jwt-session/caddy-jwt-session"
-	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
 func main() {

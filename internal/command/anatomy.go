@@ -96,13 +96,14 @@ func (e *explanation) explainHeader(encoded string) {
 		values[member.name] = member.text
 		e.Header = append(e.Header, shown)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		e.refuse(malformed, "the header is not one JSON object in base64url: %v", err)
 		return
-	case values["typ"] != "JWT":
+	}
+	if values["typ"] != "JWT" {
 		e.refuse(malformed, "the header's typ is not exactly JWT")
-	case values["kid"] == "":
+	}
+	if values["kid"] == "" {
 		e.refuse(malformed, "the header names no key")
 	}
 	if _, err := validator.ParseAlgorithm(values["alg"]); err != nil {
@@ -136,11 +137,13 @@ func (e *explanation) explainClaims(encoded string, now time.Time) {
 		seconds, ok := seen[name].seconds()
 		if !ok {
 			e.refuse(malformed, "the claim %s is missing, or no whole number of seconds", name)
-			return
+			continue
 		}
 		times[name] = seconds
 	}
-	e.judgeTimes(times["iat"], times["exp"], now)
+	if issued, expires := times["iat"], times["exp"]; issued != 0 && expires != 0 {
+		e.judgeTimes(issued, expires, now)
+	}
 }
 
 // clockLeeway is how far ahead the clock of another gateway may be.

@@ -142,16 +142,60 @@ func TestWhereTheServerIs(t *testing.T) {
 	t.Setenv("APP_ADDRESS", "127.0.0.1:1")
 	caddy(t, "", "status", "--config", s.config.Caddyfile, "--adapter", "caddyfile").done(t, "Realm        shop")
 	caddy(t, "", "status", "--config", s.config.Caddyfile).done(t, "Realm        shop")
+
+	var lines, config strings.Builder
+	for i := range 1001 { // more than a page
+		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-%d", "user": "alice"}`+"\n", i)
+	}
+	s.caddy(lines.String(), "sessions", "import", "-").done(t, "Imported 1,001 sessions")
+	fmt.Fprintf(&config, `{"admin": {"listen": %q}}`, s.config.Admin)
+	caddy(t, config.String(), "sessions", "list", "--realm", "shop", "--limit", "0", "--config", "-").done(t, "alice")
+
+	t.Chdir(filepath.Dir(s.config.Caddyfile)) // as for `caddy reload`
+	here(t, "status").done(t, "Realm        shop")
 }
 
 // A Caddy that knows nothing of us is not taken for one that has no sessions.
 func TestAServerThatIsNoGateway(t *testing.T) {
 	other := newApplication(t)
 	address := strings.TrimPrefix(other.URL, "http://")
-	caddy(t, "", "status", "--address", address).ended(t, 1, "not of the form")
+	caddy(t, "", "status", "--address", address).ended(t, 3, "no jwt_session gateway")
 	older := httptest.NewServer(http.NewServeMux())
 	defer older.Close()
 	caddy(t, "", "status", "--address", strings.TrimPrefix(older.URL, "http://")).ended(t, 3, "has no jwt_session admin API")
+}
+
+// A site that answers everything well has revoked nothing by that.
+func TestASiteInTheGatewaysPlace(t *testing.T) {
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"user": "alice"}`)
+	}))
+	defer site.Close()
+	for _, arguments := range []string{
+		"revoke --all", "revoke --user alice", "sessions list --realm shop", "sessions end --realm shop --session x",
+		"sessions add --realm shop --user alice --session x", "sessions import -", "keys list", "keys rotate", "status",
+	} {
+		arguments := append(strings.Fields(arguments), "--address", strings.TrimPrefix(site.URL, "http://"))
+		if got := caddy(t, "", arguments...).ended(t, 3, "no jwt_session gateway", "--address"); got.out != "" {
+			t.Errorf("%s says %q", arguments, got.out)
+		}
+	}
+}
+
+// What a script gives whose variable is not set must not hit more than was meant: of a session its realm, of a user in a
+// realm the user everywhere.
+func TestEmptyFlags(t *testing.T) {
+	nobody := freeAddress(t)
+	for _, test := range [][]string{
+		{"session", "revoke", "--realm", "shop", "--session", ""}, {"session-hash", "revoke", "--realm", "shop", "--session-hash", ""},
+		{"user", "revoke", "--realm", "shop", "--user", ""}, {"realm", "revoke", "--realm", "", "--user", "alice"},
+		{"realm", "revoke", "--realm", ""}, {"token", "revoke", "--token", ""}, {"jti", "revoke", "--jti", "", "--lift"},
+		{"user", "sessions", "list", "--realm", "shop", "--user", ""}, {"session", "sessions", "end", "--realm", "shop", "--session", ""},
+	} {
+		here(t, append(test[1:], "--address", nobody)...).ended(t, 1, "--"+test[0]+": it is empty")
+	}
+	here(t, "store", "restore", "--dir", "", "backup").ended(t, 1, "--dir: it is empty")
 }
 
 func TestMistakesOnTheCommandLine(t *testing.T) {

@@ -14,14 +14,14 @@ const (
 	Done = 0
 	// Refused: nothing was done, and the message says why.
 	Refused = 1
-	// Unreachable: no gateway answered.
+	// Unreachable: no gateway answered, or the one that did could not do it at this time.
 	Unreachable = 3
 	// Partly: some of it was done, and the output says what was not.
 	Partly = 4
 )
 
 // exitCodes explains them in help texts.
-const exitCodes = `Exit codes: 0 done; 1 not done, and the message says why; 3 no gateway answered; 4 done in part.`
+const exitCodes = `Exit codes: 0 done; 1 not done, and the message says why; 3 no gateway answered, or it can't do it now; 4 done in part.`
 
 // failure is an error with an exit code.
 type failure struct {
@@ -44,13 +44,18 @@ type call struct {
 	*cobra.Command
 
 	arguments []string
+	endpoint  string // the address of the admin endpoint, once it is known
 }
 
 // run makes a command do something. Its error is printed by itself, without usage, and becomes the exit code.
 func run(do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, arguments []string) error {
 		cmd.SilenceUsage, cmd.SilenceErrors = true, true
-		err := do(&call{Command: cmd, arguments: arguments})
+		use := &call{Command: cmd, arguments: arguments}
+		err := use.checkScope()
+		if err == nil {
+			err = do(use)
+		}
 		if err == nil {
 			return nil
 		}
@@ -63,6 +68,17 @@ func run(do action) func(*cobra.Command, []string) error {
 		}
 		return err
 	}
+}
+
+// checkScope refuses flags that name what is meant and are empty, as a script gives them whose variable is not set: without
+// them more would be meant.
+func (c *call) checkScope() error {
+	for _, name := range []string{"realm", "user", "session", "session-hash", "token", "jti", "dir"} {
+		if flag := c.Flags().Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
+			return fmt.Errorf("--%s: it is empty; leave it out where it is not meant", name)
+		}
+	}
+	return nil
 }
 
 // text returns the value of a flag.

@@ -25,6 +25,9 @@ exit code is 4.`,
 	return withServer(withJSON(cmd))
 }
 
+// importRoute is the route's name in answers: it shares its path with another one.
+const importRoute = "sessions import"
+
 // importAnswer is what the admin API answers an import with.
 type importAnswer struct {
 	Imported int64 `json:"imported"`
@@ -49,7 +52,7 @@ func importSessions(c *call) error {
 		return err
 	}
 	var answer importAnswer
-	text, err := readAnswer(response, &answer)
+	text, err := readAnswer(response, importRoute, &answer)
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func TestInspectAgreesWithTheGate(t *testing.T) {
 func TestInspectExplainsClaims(t *testing.T) {
 	const header = `{"alg":"HS256","kid":"k","typ":"JWT"}`
 	for payload, want := range map[string]string{
-		`{}`: "token_malformed token_malformed token_malformed token_malformed token_malformed",
+		`{}`: "token_malformed token_malformed token_malformed token_malformed token_malformed token_malformed token_malformed",
 		`{"sub":"alice","aud":"shop","sid":"x","jti":"j","iat":"1","exp":2,"auth_time":1}`:                   "token_malformed",
 		`{"sub":"alice","aud":"shop","sid":"x","jti":"j","iat":5,"exp":2,"auth_time":1}`:                     "token_malformed",
 		`{"sub":"al ice","aud":"shop","sid":"x","jti":"j","iat":1800000000,"exp":1800000060,"auth_time":1}`:  "token_malformed",

@@ -49,7 +49,7 @@ func measure(ctx context.Context, step func(what string)) (found figures, err er
 		return figures{}, errors.Join(err, db.Close())
 	}
 	defer func() { err = errors.Join(err, shared.Close()) }()
-	shared.Retain(time.Hour)
+	shared.Retain(time.Hour, 0)
 
 	step(fmt.Sprintf("adding %d sessions", benchSessions))
 	if err := addSessions(ctx, shared); err != nil {

@@ -34,13 +34,14 @@ func withConfig(cmd *cobra.Command, use string) {
 var errAdminOff = &failure{code: Unreachable, text: "the configuration says `admin off`, so there is no admin endpoint to " +
 	"talk to; let Caddy have one, which may be a Unix socket: `admin unix//run/caddy/admin.sock`"}
 
-// address finds the admin endpoint.
+// address finds the admin endpoint, as `caddy reload` does: without flags by the Caddyfile of the working directory, if
+// there is one.
 func (c *call) address() (string, error) {
 	address, file, adapter := c.text("address"), c.text("config"), c.text("adapter")
 	var config []byte
-	if address == "" && file != "" {
+	if address == "" {
 		var err error
-		if config, _, _, err = caddycmd.LoadConfig(file, adapter); err != nil {
+		if config, file, _, err = caddycmd.LoadConfig(file, adapter); err != nil {
 			return "", err
 		}
 		var read struct {
@@ -55,17 +56,19 @@ func (c *call) address() (string, error) {
 
 // request sends a request to the gateway. The caller closes the body of the answer, which is a good one.
 func (c *call) request(method, route, contentType string, body io.Reader) (*http.Response, error) {
-	address, err := c.address()
-	if err != nil {
-		return nil, err
+	if c.endpoint == "" { // found once: a configuration on standard input is there once
+		var err error
+		if c.endpoint, err = c.address(); err != nil {
+			return nil, err
+		}
 	}
 	header := http.Header{}
 	if contentType != "" {
 		header.Set("Content-Type", contentType)
 	}
-	response, err := caddycmd.AdminAPIRequest(address, method, "/jwt_session/"+route, header, body)
+	response, err := caddycmd.AdminAPIRequest(c.endpoint, method, "/jwt_session/"+route, header, body)
 	if err != nil {
-		return nil, explain(address, err)
+		return nil, explain(c.endpoint, err)
 	}
 	return response, nil
 }
@@ -127,14 +130,26 @@ func (c *call) ask(method, route string, body, into any) (json.RawMessage, error
 	if err != nil {
 		return nil, err
 	}
-	return readAnswer(response, into)
+	return readAnswer(response, route, into)
 }
 
-func readAnswer(response *http.Response, into any) (json.RawMessage, error) {
+// answers names for each route a member that its answers have. What answers without it is no gateway: it may be a site,
+// by whose good words alone nothing is revoked.
+var answers = map[string]string{
+	"sessions/list": "sessions", "sessions/end": "ended", "revocations": "revoked", "keys": "keys", "keys/rotate": "kid",
+	"status": "store", "sessions": "hash", importRoute: "imported",
+}
+
+func readAnswer(response *http.Response, route string, into any) (json.RawMessage, error) {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("reading the gateway's answer: %w", err)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil || members[answers[route]] == nil {
+		return nil, unreachable("what answers there is no jwt_session gateway's admin endpoint, or one of another version; so it " +
+			"is not known whether anything was done. Look at --address or --config")
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return nil, errors.New("the gateway's answer is not of the form that this version of the command knows")

@@ -112,7 +112,7 @@ func printSessions(c *call, sessions []listedSession, now time.Time) {
 		for _, name := range slices.Sorted(maps.Keys(session.Attributes)) {
 			attributes = append(attributes, printable(name+"="+string(session.Attributes[name])))
 		}
-		rows.add(session.Hash, printable(session.User), session.Source, brief(now.Sub(session.AuthTime)),
+		rows.add(session.Hash, printable(session.User), session.Source, brief(max(0, now.Sub(session.AuthTime))),
 			brief(now.Sub(session.Seen)), brief(session.Expires.Sub(now)), strings.Join(attributes, " "))
 	}
 	rows.print(c.OutOrStdout())

@@ -154,7 +154,7 @@ func restore(c *call) error {
 	return nil
 }
 
-// checkVariable makes `store check` the process that looks at the store, which a damaged table may end.
+// checkVariable makes `store check` the process that looks at the store, which damage may end.
 const checkVariable = "CADDY_JWT_SESSION_CHECK"
 
 func checkCommand() *cobra.Command {
@@ -194,7 +194,7 @@ func check(c *call) error {
 	case found.Error != "":
 		return errors.New(found.Error)
 	}
-	return fmt.Errorf("%s is damaged so that the database can't even refuse it: a table file was cut short. Bring the "+
+	return fmt.Errorf("%s is damaged so that the database can't even refuse it. Bring the "+
 		"directory back from a backup, or move it away to begin with no sessions and no revocations", dir)
 }
 

@@ -178,6 +178,31 @@ func TestRestoreRefusesDamagedBackups(t *testing.T) {
 	}
 }
 
+// A file system that is full before, or while, a backup is restored ends that, and nothing is left to fill it further.
+func TestRestoreOnAFullDisk(t *testing.T) {
+	db := openTemp(t)
+	large := newSession("large", "ann")
+	large.Attributes = sessions.Attributes{"note": sessions.Text(strings.Repeat("x", restoreBatch))}
+	mustPut(t, db, large, newSession("other", "bob"))
+	backup := backedUpOpen(t, db)
+	parent := t.TempDir()
+	for looks := range 2 {
+		asked := 0
+		_, err := restore(filepath.Join(parent, "store"), bytes.NewReader(backup), zap.NewNop(), func(string) (uint64, error) {
+			if asked++; asked > looks {
+				return leastSpace - 1, nil
+			}
+			return leastSpace, nil
+		})
+		if !errors.Is(err, errSpace) || asked != looks+1 {
+			t.Errorf("after %d looks of %d: %v, want errSpace", asked, looks+1, err)
+		}
+		if left, _ := os.ReadDir(parent); len(left) > 0 {
+			t.Fatalf("it left %s", left[0].Name())
+		}
+	}
+}
+
 func TestRestoreDoesNotOverwrite(t *testing.T) {
 	dir := filled(t)
 	backup := backedUp(t, dir)

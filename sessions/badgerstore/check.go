@@ -19,7 +19,7 @@ var ErrNoStore = errors.New("there is no session store")
 // Check opens the store in the directory as [Open] does, reads every value in it, and says what it holds. It creates no
 // store. Nobody else may have the directory open.
 //
-// Damage that cuts a table short ends the process (see the package's description): call Check in one of its own.
+// Badger may end the process over damage that nobody has thought of: call Check in one of its own.
 func Check(dir string, logger *zap.Logger) (contents Contents, err error) {
 	if _, err := os.Lstat(filepath.Join(dir, markerName)); errors.Is(err, fs.ErrNotExist) {
 		if err := checkAbsent(dir); err != nil {

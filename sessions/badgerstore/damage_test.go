@@ -130,6 +130,8 @@ func TestDamageIsRefused(t *testing.T) {
 			[]string{wayOut}},
 		{"an empty MANIFEST", func(t *testing.T, dir string) { writeFile(t, dir, badger.ManifestFilename, "") },
 			[]string{wayOut}},
+		{"a damaged tally", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, tallyName), 3) },
+			[]string{tallyName, wayOut}},
 		{"a table is missing", func(t *testing.T, dir string) {
 			if err := os.Remove(tables(t, dir)[0]); err != nil {
 				t.Fatal(err)
@@ -176,6 +178,36 @@ func TestADamagedTableIsRefused(t *testing.T) {
 	if err := os.WriteFile(table, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	mustHave(t, mustOpen(t, dir, zap.NewNop(), production()), newSession("session0", "secret-user"))
+}
+
+// Badger reads a table in goroutines of its own, where a panic would end the process.
+func TestATableCutShortIsRefused(t *testing.T) {
+	dir := filled(t)
+	path := tables(t, dir)[0]
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, 64)
+	for name, damaged := range map[string][]byte{
+		"nothing left": {}, "three bytes left": whole[:3], "half": whole[:len(whole)/2], "all but a byte": whole[:len(whole)-1],
+		"no end": whole[:len(whole)-64], "zeros at the end": append(bytes.Clone(whole[:len(whole)-64]), zeros...),
+		"zeros": make([]byte, len(whole)), "noise": bytes.Repeat([]byte{0xa5, 0x3c, 0x07}, len(whole)/3),
+		"a damaged block": append(bytes.Repeat([]byte{0xff}, len(whole)/2), whole[len(whole)/2:]...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, damaged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			refused(t, dir, "damaged", wayOut)
+		})
+	}
+	// What a kill leaves of a table that is not part of the database yet is no damage.
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, dir, "000099.sst", "the beginning")
 	mustHave(t, mustOpen(t, dir, zap.NewNop(), production()), newSession("session0", "secret-user"))
 }
 
@@ -232,11 +264,36 @@ func TestALogThatEndsEarly(t *testing.T) {
 			}
 		})
 	}
+	t.Run("acknowledged", func(t *testing.T) {
+		if err := db.Journal().Append(t.Context(), revocation("acknowledged")); err != nil {
+			t.Fatal(err)
+		}
+		left := killed(t, dir)
+		flip(t, filepath.Join(left, filepath.Base(logs[0])), end)
+		refused(t, left, "acknowledged", tallyName)
+		removeFile(t, left, tallyName)
+		again := mustOpen(t, left, zap.NewNop(), production())
+		if loaded := load(t, again); len(loaded) != 0 {
+			t.Errorf("%d entries came back", len(loaded))
+		}
+		mustHave(t, mustOpen(t, killed(t, dir), zap.NewNop(), production()), last) // and without damage all is there
+	})
 	t.Run("gone", func(t *testing.T) {
 		left := killed(t, dir)
 		removeFile(t, left, filepath.Base(logs[0]))
 		refused(t, left, "lost the store's id", wayOut)
 	})
+}
+
+// A power failure may leave the file that was just made without what was written to it, which was not synced.
+func TestATallyThatNeverReachedTheDisk(t *testing.T) {
+	for _, left := range []string{"", strings.Repeat("\x00", 21)} {
+		dir := filled(t)
+		writeFile(t, dir, tallyName, left)
+		if loaded := load(t, mustOpen(t, dir, zap.NewNop(), production())); len(loaded) != 1 {
+			t.Errorf("%d entries, want 1", len(loaded))
+		}
+	}
 }
 
 // A kill between two steps of Badger's leaves logs without any length, old ones and new ones.

@@ -36,6 +36,7 @@ type DB struct {
 	settling [64]sync.Mutex
 
 	clock    clock
+	tally    tally
 	records  atomic.Int64
 	house    house
 	sessions store
@@ -92,7 +93,7 @@ func (db *DB) close() error {
 func (db *DB) closeBadger() error {
 	defer close(db.closed)
 	<-db.house.stopped
-	if err := db.badger.Close(); err != nil {
+	if err := errors.Join(db.badger.Close(), db.tally.file.Close()); err != nil {
 		return fmt.Errorf("closing the database in %q: %w", db.dir, reason(err))
 	}
 	return nil

@@ -15,6 +15,6 @@
 //   - Whether a record has expired is decided by the record and by the time that the caller passes. Badger's own time to
 //     live is an hour longer and only frees space.
 //
-// Damage that cuts a table file (*.sst) short can't be turned into an error: Badger panics in a goroutine of its own. The
-// damaged end of a write-ahead log (*.mem) is cut off, as after a crash, without an error.
+// The damaged end of a write-ahead log (*.mem) is cut off, as after a crash, without an error: of sessions, which the
+// application knows. Where that would cost what the journal acknowledged, opening is refused; the file journal-tally tells.
 package badgerstore

@@ -131,6 +131,7 @@ func (j *journal) write(changes []change) error {
 			j.failed = true
 			return fmt.Errorf("%w: %w", errUnsynced, err)
 		}
+		j.db.tally.acknowledge()
 	}
 	return nil
 }
@@ -142,16 +143,25 @@ func (j *journal) commit(changes []change) (int, error) {
 	if err := j.db.clock.write(j.db, txn); err != nil {
 		return 0, err
 	}
-	for done, change := range changes {
+	if err := j.db.tally.add(txn); err != nil {
+		return 0, err
+	}
+	done := 0
+	for _, change := range changes {
 		err := j.add(txn, change)
 		if errors.Is(err, badger.ErrTxnTooBig) && done > 0 {
-			return done, txn.Commit()
+			break
 		}
 		if err != nil {
 			return 0, err
 		}
+		done++
 	}
-	return len(changes), txn.Commit()
+	if err := txn.Commit(); err != nil {
+		return 0, err
+	}
+	j.db.tally.count++
+	return done, nil
 }
 
 // add adds one change to a transaction. An entry is written even where it changes nothing: the one that is there may

@@ -12,16 +12,8 @@ import (
 // length away before it removes one; a process that is killed between the two leaves a file that keeps Badger from
 // opening the database, and in which there is nothing.
 //
-// It does so only while nobody has the database open, whose newest log may be just as empty for a moment.
+// While somebody has the database open, its newest log may be just as empty for a moment.
 func removeEmptyLogs(dir string) error {
-	unlock, err := lockDirectory(dir)
-	if err != nil {
-		if locked := lockError(dir, err); locked != nil {
-			return locked
-		}
-		return fmt.Errorf("locking directory %q: %w", dir, err)
-	}
-	defer unlock()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("reading directory %q: %w", dir, err)

@@ -76,7 +76,7 @@ func open(dir string, logger *zap.Logger, settings settings) (*DB, error) {
 	if err := prepareDirectory(dir); err != nil {
 		return nil, err
 	}
-	if err := removeEmptyLogs(dir); err != nil {
+	if err := prepareFiles(dir); err != nil {
 		return nil, err
 	}
 	warnOfReaders(logger, dir)
@@ -92,6 +92,22 @@ func open(dir string, logger *zap.Logger, settings settings) (*DB, error) {
 	return db, nil
 }
 
+// prepareFiles does what has to be done about the files before Badger opens them, while nobody has the database open.
+func prepareFiles(dir string) error {
+	unlock, err := lockDirectory(dir)
+	if err != nil {
+		if locked := lockError(dir, err); locked != nil {
+			return locked
+		}
+		return fmt.Errorf("locking directory %q: %w", dir, err)
+	}
+	defer unlock()
+	if err := removeEmptyLogs(dir); err != nil {
+		return err
+	}
+	return checkTables(dir)
+}
+
 // begin checks and completes what a fresh database needs before it is used.
 func (db *DB) begin() error {
 	if err := db.identify(); err != nil {
@@ -103,7 +119,7 @@ func (db *DB) begin() error {
 	if err := db.recount(); err != nil {
 		return fmt.Errorf("counting sessions in %q: %w", db.dir, reason(err))
 	}
-	return nil
+	return db.tally.open(db)
 }
 
 // identify compares the store's id in the database with the one in the marker. Where the marker has none yet it completes

@@ -21,14 +21,14 @@ const restoreBatch = 4 << 20
 // moved into its place as the last step: after an error there is nothing, and the backup was not whole or the error says
 // what else was wrong.
 func Restore(dir string, from io.Reader, logger *zap.Logger) (Contents, error) {
-	contents, err := restore(dir, from, logger)
+	contents, err := restore(dir, from, logger, freeSpace)
 	if err != nil {
 		return Contents{}, fmt.Errorf("restoring: %w", err)
 	}
 	return contents, nil
 }
 
-func restore(dir string, from io.Reader, logger *zap.Logger) (Contents, error) {
+func restore(dir string, from io.Reader, logger *zap.Logger, free func(dir string) (uint64, error)) (Contents, error) {
 	dir, err := canonical(dir)
 	if err != nil {
 		return Contents{}, err
@@ -48,7 +48,7 @@ func restore(dir string, from io.Reader, logger *zap.Logger) (Contents, error) {
 		return Contents{}, fmt.Errorf("creating a directory beside %q: %w", dir, err)
 	}
 	defer func() { _ = os.RemoveAll(workshop) }() // gone once it has moved
-	if err := fill(workshop, from, logger); err != nil {
+	if err := fill(workshop, from, logger, free); err != nil {
 		return Contents{}, err
 	}
 	contents, err := Check(workshop, logger)
@@ -73,7 +73,7 @@ func moveInto(workshop, dir string) error {
 }
 
 // fill makes a complete store in an empty directory.
-func fill(dir string, from io.Reader, logger *zap.Logger) (err error) {
+func fill(dir string, from io.Reader, logger *zap.Logger, free func(dir string) (uint64, error)) (err error) {
 	if err := prepareDirectory(dir); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func fill(dir string, from io.Reader, logger *zap.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
-	if err := loadBackup(database, dir, from); err != nil {
+	if err := loadBackup(database, dir, from, free); err != nil {
 		return err
 	}
 	if err := database.Sync(); err != nil {
@@ -100,13 +100,13 @@ func fill(dir string, from io.Reader, logger *zap.Logger) (err error) {
 }
 
 // loadBackup writes what the backup holds. Nothing of it counts before the backup was read to its end.
-func loadBackup(database *badger.DB, dir string, from io.Reader) error {
+func loadBackup(database *badger.DB, dir string, from io.Reader, free func(dir string) (uint64, error)) error {
 	batch := database.NewWriteBatch()
 	defer batch.Cancel()
 	unchecked := restoreBatch // at the start too
 	err := readBackup(from, func(item backupItem) error {
 		if unchecked += len(item.key) + len(item.value); unchecked > restoreBatch {
-			if err := checkSpace(freeSpace, dir); err != nil {
+			if err := checkSpace(free, dir); err != nil {
 				return err
 			}
 			unchecked = 0

@@ -49,7 +49,7 @@ func NewTemplate(uri string, timeout time.Duration, maxBody int, owned func(name
 	page, err := url.ParseRequestURI(uri)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("parsing whoami URI %q: %w", uri, err)
+		return nil, fmt.Errorf("parsing whoami URI %q: %w; want a path of this site, such as /whoami", uri, errors.Unwrap(err))
 	case !strings.HasPrefix(uri, "/"), strings.HasPrefix(uri, "//"), strings.Contains(uri, `\`):
 		return nil, fmt.Errorf("parsing whoami URI %q: want a path of this site, such as /whoami", uri)
 	case strings.Contains(uri, "#"):
