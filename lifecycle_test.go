@@ -321,7 +321,7 @@ type child struct {
 	*exec.Cmd
 
 	output bytes.Buffer
-	done   chan error
+	done   chan error // how it ended, and then closed
 }
 
 func startChild(t *testing.T, dir, text string) *child {
@@ -337,8 +337,14 @@ func startChild(t *testing.T, dir, text string) *child {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { c.done <- c.Wait() }()
-	t.Cleanup(func() { _ = c.Process.Kill() })
+	go func() {
+		c.done <- c.Wait()
+		close(c.done)
+	}()
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		<-c.done // or else it may still write where the test's folders are being removed
+	})
 	return c
 }
 
