@@ -343,7 +343,8 @@ func startChild(t *testing.T, dir, text string) *child {
 	}()
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
-		_ = <-c.done // or else it may still write where the test's folders are being removed
+		for range c.done { // until it is closed, or else the child may still write where the test's folders are being removed
+		}
 	})
 	return c
 }
