@@ -1,7 +1,6 @@
 package jwtsession
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-json-experiment/json"
@@ -126,27 +124,6 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	_, err = w.Write(append(text, '\n'))
 	return err
-}
-
-// startPatience is how long a request waits for the first configuration.
-const startPatience = 10 * time.Second
-
-// runningApp returns the app of the running configuration, or nil. Caddy answers on the admin endpoint, and for the sites,
-// before all of its first configuration has started. What comes then waits, as the requests for the configuration itself do.
-func runningApp(ctx context.Context) *App {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	for {
-		decided := running.awaited() // first, so that an app that starts meanwhile is not missed
-		if app := running.newest(); app != nil || decided == nil {
-			return app
-		}
-		select {
-		case <-decided:
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
 
 // checkOrigin refuses what a page of another site made a browser send, if it may change something. Caddy refuses foreign

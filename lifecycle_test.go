@@ -343,7 +343,7 @@ func startChild(t *testing.T, dir, text string) *child {
 	}()
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
-		<-c.done // or else it may still write where the test's folders are being removed
+		_ = <-c.done // or else it may still write where the test's folders are being removed
 	})
 	return c
 }

@@ -91,7 +91,8 @@ func TestRevokingATokenByItsID(t *testing.T) {
 	s.caddy("", "revoke", "--jti", claims["jti"], "--exp", claims["exp"]).done(t, "The token is revoked.")
 	bob.want(200, "bob by session")
 	bob.token = first
-	s.caddy("", "revoke", "--jti", claims["jti"], "--lift").done(t, "has ended")
+	s.caddy("", "revoke", "--jti", claims["jti"], "--exp", claims["exp"], "--lift").done(t, "has ended")
+	s.caddy("", "revoke", "--jti", claims["jti"], "--lift").ended(t, 1, "there is no such revocation")
 	bob.want(200, "bob by token")
 }
 

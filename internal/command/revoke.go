@@ -46,7 +46,7 @@ revocation of a session, a user, or a token (--jti alone).`,
 
 // errRevokeFlags says what goes together.
 var errRevokeFlags = errors.New("want exactly one of: --jti with --exp; --token; --realm with --session, --cookie or --session-hash; " +
-	"--user, with --realm or everywhere; --realm alone; --all. --lift goes with --jti alone, a session or a user")
+	"--user, with --realm or everywhere; --realm alone; --all. --lift goes with --jti, a session or a user")
 
 func revoke(c *call) error {
 	body, what, err := c.revocation()
@@ -108,14 +108,14 @@ func (c *call) revocation() (body map[string]any, done string, err error) {
 }
 
 func (c *call) revocationByID(body map[string]any) (map[string]any, string, error) {
-	if !c.given("jti") || c.given("exp") == c.is("lift") {
+	if !c.given("jti") || !c.given("exp") && !c.is("lift") {
 		return nil, "", errRevokeFlags
 	}
 	id, err := c.secret(strings.TrimSpace(c.text("jti")))
 	body["jti"] = id
 	if c.given("exp") {
 		expires, flagError := c.Flags().GetInt64("exp")
-		if flagError == nil && expires <= time.Now().Unix() {
+		if flagError == nil && expires <= time.Now().Unix() && !c.is("lift") {
 			return nil, "", errors.New("--exp: that time is over, and so is the token")
 		}
 		body["exp"] = expires
