@@ -474,6 +474,15 @@ func TestRequestsOfAConfigurationThatIsAboutToBeRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		refused, err := ctx.App("jwt_session")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { // as Caddy does
+			if err := refused.(*App).Cleanup(); err != nil {
+				t.Errorf("cleaning up: %v", err)
+			}
+		})
 		app, err := ctx.App("http")
 		if err != nil {
 			t.Fatal(err)
