@@ -88,10 +88,10 @@ func (i *Identity) contradiction() error {
 	if i == nil {
 		return nil
 	}
-	if i.Off && len(i.Headers) > 0 {
-		return fmt.Errorf("identity_header: off and %s contradict each other", i.Headers[0].Name)
-	}
 	for position, header := range i.Headers {
+		if i.Off && header.Attribute == "" {
+			return fmt.Errorf("identity_header: off and %s contradict each other: it carries the user id", header.Name)
+		}
 		if slices.ContainsFunc(i.Headers[:position], func(other IdentityHeader) bool {
 			return foldHeader(other.Name) == foldHeader(header.Name)
 		}) {

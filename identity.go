@@ -17,10 +17,10 @@ const defaultIdentityHeader = "OurApp-User-ID"
 
 // Identity is how the services behind learn who the user is.
 type Identity struct {
-	// Send no identity headers. Those of the client are removed all the same.
+	// Send no header with the user id. Those of the client are removed all the same.
 	Off bool `json:"off,omitempty"`
 
-	// The headers. Where none of them carries the user id, `OurApp-User-ID` does.
+	// The headers. Where none of them carries the user id, `OurApp-User-ID` does, unless that is off.
 	Headers []IdentityHeader `json:"headers,omitempty"`
 }
 

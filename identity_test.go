@@ -34,6 +34,11 @@ func TestIdentityPrepare(t *testing.T) {
 		{"nothing said", Identity{}, []IdentityHeader{{Name: "OurApp-User-ID"}}, []string{"ourapp-user-id"}},
 		{"off", Identity{Off: true}, nil, []string{"ourapp-user-id"}},
 		{
+			"an attribute and no user id", Identity{Off: true, Headers: []IdentityHeader{{Name: "X-Role", Attribute: "role"}}},
+			[]IdentityHeader{{Name: "X-Role", Attribute: "role"}},
+			[]string{"ourapp-user-id", "x-role"},
+		},
+		{
 			"another header for the user id", Identity{Headers: []IdentityHeader{{Name: "X-User"}}},
 			[]IdentityHeader{{Name: "X-User"}},
 			[]string{"ourapp-user-id", "x-user"},
