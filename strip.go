@@ -17,7 +17,7 @@ func init() {
 // `jwt_session` handlers of the configuration, in every spelling that a server could take for them, and the token cookies.
 //
 // It is for routes that requests reach without meeting a `jwt_session` handler, above all `handle_errors` routes that lead
-// to a service.
+// to a service. Such a route has the request that was refused: let it ask for a page of its own, with another URI and GET.
 type Strip struct {
 	// More headers to remove.
 	Headers []string `json:"headers,omitempty"`

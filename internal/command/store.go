@@ -126,8 +126,9 @@ func restoreCommand() *cobra.Command {
 		use: "restore [--dir <directory>] <file>|- [flags]", short: "Makes a store out of a backup",
 		long: `Makes a store out of a backup, in a directory that is empty or does not exist. The
 store is read through before it stands there: after an error there is none. What was
-revoked or ended after the backup is not in it: revoke it again before the gateway
-starts to serve, or drop all sessions with ` + "`revoke --all`" + ` and let them be learned anew.`,
+revoked or ended after the backup is not in it. Once the gateway runs, revoke again
+what was revoked; ` + "`revoke --all`" + ` drops all sessions, so that those that have ended
+are asked for anew, but it keeps nobody out.`,
 		example: `  mv /var/lib/caddy/jwt_session /var/lib/caddy/jwt_session.damaged
   caddy jwt-session store restore --dir /var/lib/caddy/jwt_session /backup/sessions-2026-01-31`,
 	}, cobra.ExactArgs(1), restore))

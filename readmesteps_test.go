@@ -1,0 +1,108 @@
+package jwtsession
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// readmeSites returns the Caddyfiles that stand in the README between two lines, as sites in front of the tests' application.
+func readmeSites(t *testing.T, from, to string) []string {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, found := strings.Cut(string(text), from)
+	part, _, ended := strings.Cut(part, to)
+	if !found || !ended {
+		t.Fatalf("the README lacks %q or %q", from, to)
+	}
+	adapted := strings.NewReplacer("localhost:8000", "LEGACY", "localhost:9000", "LEGACY",
+		"session_cookie sessionid", "session_cookie session", "whoami /account/me json user.id", "whoami /whoami json user",
+		"\tjwt_session_jwks /.well-known/jwks.json\n", "") // the tests' keys are HS256, and stay
+	var sites []string
+	for _, block := range regexp.MustCompile("(?s)```\\n(.*?)```").FindAllStringSubmatch(part, -1) {
+		site := adapted.Replace(block[1])
+		if _, inside, whole := strings.Cut(site, "example.com {\n"); whole {
+			site = strings.TrimSuffix(inside, "}\n")
+		}
+		sites = append(sites, site)
+	}
+	return sites
+}
+
+// The README's steps, one after another and back: whoever comes to the moved service first, with what the step before has
+// left in the browser, is still signed in.
+func TestReadmeStepsKeepUsersSignedIn(t *testing.T) {
+	steps := readmeSites(t, "\n## Moving step by step\n", "\n**Back.**")
+	if len(steps) != 6 {
+		t.Fatalf("found %d steps", len(steps))
+	}
+	g := newTestGatewayWith(t, gatewayOptions{site: steps[0]})
+	var browsers []*browser
+	for i := range 5 {
+		b := g.browser()
+		b.cookies["session"] = g.legacy.signIn(fmt.Sprint("user", i))
+		browsers = append(browsers, b)
+	}
+	for _, step := range []int{1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1} {
+		g.reload(steps[step-1], false)
+		for i, b := range browsers {
+			b.url, b.client = g.url, g.server.Client()
+			for _, path := range []string{"/api/orders/1", "/page", "/page"} {
+				response := b.get(path)
+				if response.StatusCode != http.StatusOK {
+					t.Fatalf("step %d: user%d at %s: status %d", step, i, path, response.StatusCode)
+				}
+				if step == 6 && path != "/page" {
+					if header := response.received.Header; header.Get("Authorization") == "" || header.Get("Cookie") != "" {
+						t.Errorf("step 6: the service received %q", header)
+					}
+				} else if user := response.received.user(t); user != fmt.Sprint("user", i) {
+					t.Errorf("step %d: user%d at %s is %q", step, i, path, user)
+				}
+			}
+		}
+		g.clock.advance(20 * time.Second)
+	}
+}
+
+// With the README's error pages, what the gateway refuses stays refused: the application is asked for a page of its own.
+func TestReadmeErrorPages(t *testing.T) {
+	sites := readmeSites(t, "\nError pages that come from a service:\n", "\nLook every session up")
+	if len(sites) != 1 {
+		t.Fatalf("found %d Caddyfiles", len(sites))
+	}
+	g := newTestGatewayWith(t, gatewayOptions{site: sites[0] + `
+		jwt_session shop {
+			whoami /whoami json user
+			csrf
+		}
+		reverse_proxy LEGACY`})
+	for _, test := range []struct {
+		name    string
+		browser *browser
+		want    int
+	}{
+		{"nobody", g.browser(), http.StatusUnauthorized},
+		{"a page of another site", g.signedIn(), http.StatusForbidden},
+	} {
+		response := test.browser.do(http.MethodPost, "/transfer", "Origin: https://elsewhere.example", "OurApp-User-ID: mallory")
+		if test.want == http.StatusUnauthorized {
+			response = test.browser.get("/account", "OurApp-User-ID: mallory")
+		}
+		if response.StatusCode != test.want {
+			t.Errorf("%s: status %d, want %d", test.name, response.StatusCode, test.want)
+		}
+		if got, want := response.received, fmt.Sprint("/errors/", test.want); got == nil || got.Method != http.MethodGet || got.Path != want {
+			t.Errorf("%s: the application received %+v, want GET %s", test.name, got, want)
+		} else if got.Header.Get(defaultIdentityHeader) != "" {
+			t.Errorf("%s: the error page names a user", test.name)
+		}
+	}
+}
