@@ -105,22 +105,4 @@ func isMaxAge(text string) bool {
 	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// cookieDateLayouts are the forms of Expires that applications write, besides those that net/http knows.
-var cookieDateLayouts = []string{
-	"Mon, 02-Jan-2006 15:04:05 MST", "Mon, 02-Jan-06 15:04:05 MST", "Mon, 2 Jan 2006 15:04:05 MST",
-	"Mon, 2-Jan-2006 15:04:05 MST",
-}
-
-func parseCookieDate(text string) (time.Time, bool) {
-	if date, err := http.ParseTime(text); err == nil {
-		return date, true
-	}
-	for _, layout := range cookieDateLayouts {
-		if date, err := time.Parse(layout, text); err == nil {
-			return date, true
-		}
-	}
-	return time.Time{}, false
-}
-
 func trim(text string) string { return strings.Trim(text, " \t") }

@@ -26,6 +26,8 @@ func TestEndsSession(t *testing.T) {
 		{"the same value sent twice", "session", "session=a; session=a", []string{"session=a"}, false},
 		{"the same odd value", "session", `session="a,\ b"`, []string{`session="a,\ b"; HttpOnly`}, false},
 		{"another cookie", "session", "session=a", []string{"theme=dark", "sessions=b", "Session=b"}, false},
+		{"the same value, expired in lower case", "session", "session=a",
+			[]string{"session=a; expires=thu, 01 jan 1970 00:00:00 gmt"}, true},
 		{"another cookie deleted", "session", "session=a", []string{"theme=; Max-Age=0"}, false},
 
 		{"rotated", "session", "session=a", []string{"session=b; Path=/"}, true},

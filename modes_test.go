@@ -232,6 +232,7 @@ func TestRestoreSession(t *testing.T) {
 		for _, fetchSite := range []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Sec-Fetch-Site: x"} {
 			g.expectRefused(b.get("/page", fetchSite), "")
 		}
+		g.expectRefused(b.get("/page", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"), "")
 		g.clock.advance(45 * time.Second)
 		g.expect(b.get("/page"), "alice", "", 1) // due, but never renewed without its session
 	}

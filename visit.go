@@ -219,11 +219,12 @@ func (v *visit) evidence() validator.Evidence {
 // isSameSite says whether the request is none that another site made the browser send, as far as the browser says (Fetch
 // Metadata section 2.4). The session cookie may be SameSite=Strict and so be missing; a token must not stand in for it.
 func (v *visit) isSameSite() bool {
-	switch v.request.Header.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
-		return true
+	for _, site := range v.request.Header["Sec-Fetch-Site"] {
+		if site != "same-origin" && site != "none" {
+			return false
+		}
 	}
-	return false
+	return true
 }
 
 // isRestorable says whether the token holds the session cookies whole.
