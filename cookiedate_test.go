@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"net/http"
 	"testing"
 	"time"
 )
@@ -28,6 +29,21 @@ func TestCookieDateIsReadAsBrowsersDo(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %v", text, date, ok, want)
 		}
 	}
+}
+
+func FuzzParseCookieDate(f *testing.F) {
+	for _, seed := range []string{"Thu, 01 Jan 1970 00:00:00 GMT", "1:2:3x 4 febr 99", "31-12-2026 23:59:59", "::", "\xff 1 Jan"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		date, ok := parseCookieDate(text)
+		if !ok {
+			return
+		}
+		if again, ok := parseCookieDate(date.Format(http.TimeFormat)); !ok || !again.Equal(date) || date.Year() < 1601 {
+			t.Errorf("%q is %v, which is read as %v, %v", text, date, again, ok)
+		}
+	})
 }
 
 func TestCookieDateThatIsNone(t *testing.T) {

@@ -143,7 +143,9 @@ func (v *visit) restoreSession() {
 		return
 	}
 	if cookies, ok := v.sessionCookies.Restore(v.token.Claims); ok {
-		v.request.Header["Cookie"] = validator.AddCookies(v.request.Header["Cookie"], cookies)
+		// Those that came are empty, and an application that takes the first of a name would take them.
+		others := validator.DropCookies(v.request.Header["Cookie"], v.sessionCookies.Match)
+		v.request.Header["Cookie"] = validator.AddCookies(others, cookies)
 	}
 }
 
