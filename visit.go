@@ -366,16 +366,13 @@ func (h *Handler) isCurrent(record sessions.Session, maxAge time.Duration, now t
 }
 
 // end ends the session that the request came with. What proves it besides its record is a usable token; one without
-// any session cookie stands for its session here. Of a session that has no record it is what the application just said.
+// any session cookie stands for its session here.
 func (v *visit) end() {
 	v.ended = true
 	if v.gateway == nil {
 		return
 	}
 	key, proof := v.key(), int64(0)
-	if v.unkept && !v.isRolling() {
-		proof = v.record.AuthTime
-	}
 	if claims := v.token.Claims; v.token.State == validator.TokenUsable {
 		switch validator.Bind(v.token, v.credential) {
 		case validator.SameSession:
