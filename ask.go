@@ -92,7 +92,7 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 			countStoreError(result.err)
 			v.logger.Error("keeping the application's answer", zap.String("realm", v.realm), zap.Error(result.err))
 		}
-		return validator.Unknown
+		return validator.Nobody
 	case whoami.CouldNotTell:
 		v.couldNotTell(validator.Reason("whoami_"+outcome.Reason), nil, zap.String("location", outcome.Location))
 	}

@@ -20,11 +20,27 @@ type responseWriter struct {
 	before   func(status int)
 	begun    bool
 	isCut    atomic.Bool             // nothing more is to be written
+	replaced bool                    // another response takes the place of this one, of which nothing is written
 	hijacked func(net.Conn) net.Conn // what becomes of a connection that is taken over; nil: it stays as it is
 }
 
-// errCut is returned to whoever goes on writing to a response that was cut.
-var errCut = errors.New("the response was cut: its session is over")
+// Errors for whoever goes on writing to a response.
+var (
+	errCut      = errors.New("the response was cut: its session is over")
+	errReplaced = errors.New("the response was replaced: its user is revoked")
+)
+
+// stopped returns why nothing more may be written, or nil.
+func (w *responseWriter) stopped() error {
+	switch {
+	case w.replaced:
+		return errReplaced
+	case w.isCut.Load():
+		return errCut
+	default:
+		return nil
+	}
+}
 
 func newResponseWriter(w http.ResponseWriter, before func(status int)) *responseWriter {
 	response := new(responseWriter)
@@ -51,15 +67,17 @@ func isFinal(status int) bool { return status >= 200 || status == http.StatusSwi
 
 // WriteHeader begins the response.
 func (w *responseWriter) WriteHeader(status int) {
-	w.begin(status)
+	if w.begin(status); w.replaced {
+		return
+	}
 	w.ResponseWriterWrapper.WriteHeader(status)
 }
 
 // Write begins the response if nothing has.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
-	if w.isCut.Load() {
-		return 0, errCut
+	if err := w.stopped(); err != nil {
+		return 0, err
 	}
 	return w.ResponseWriterWrapper.Write(p)
 }
@@ -67,8 +85,8 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 // ReadFrom begins the response if nothing has.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.begin(http.StatusOK)
-	if w.isCut.Load() {
-		return 0, errCut
+	if err := w.stopped(); err != nil {
+		return 0, err
 	}
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
@@ -76,8 +94,8 @@ func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 // FlushError begins the response if nothing has.
 func (w *responseWriter) FlushError() error {
 	w.begin(http.StatusOK)
-	if w.isCut.Load() {
-		return errCut
+	if err := w.stopped(); err != nil {
+		return err
 	}
 	//nolint:bodyclose // no body: this is the server's side
 	return http.NewResponseController(w.ResponseWriter).Flush()
@@ -85,6 +103,9 @@ func (w *responseWriter) FlushError() error {
 
 // Hijack takes the connection over.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.replaced {
+		return nil, nil, errReplaced
+	}
 	//nolint:bodyclose // no body: this is the server's side
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil && w.hijacked != nil {

@@ -88,7 +88,7 @@ func (v *visit) listen() {
 		return
 	}
 	v.listening.since = v.now
-	if v.credential.Presence == validator.Present && !v.revoked {
+	if v.credential.Presence == validator.Present && !v.withheld {
 		v.listening.key = v.key()
 		v.listening.question = v.gateway.ledger.Ask(v.key())
 	}
@@ -144,15 +144,14 @@ func (v *visit) hear(named naming, header http.Header) {
 	if v.gateway == nil {
 		return
 	}
-	cookies, _ := cookiesAfter(v.sessionCookies, v.cookies, header, v.revoked, v.now)
+	cookies, _ := cookiesAfter(v.sessionCookies, v.cookies, header, v.withheld, v.now)
 	credential := v.sessionCookies.Read(cookies)
-	if credential.Presence != validator.Present {
-		return
-	}
 	key := sessions.Key{Realm: v.realm, Hash: credential.Hash}
 	question := v.listening.question
-	if question != nil && v.gateway.ledger.Revoked(v.listening.key) {
-		return // what the application saw was revoked meanwhile, and the new id may go on from it
+	if credential.Presence != validator.Present || question != nil && v.gateway.ledger.Revoked(v.listening.key) {
+		// No session, or one that was revoked meanwhile: the new id may go on from it.
+		v.response.replaced = v.gateway.ledger.IsUserRevoked(v.realm, named.user)
+		return
 	}
 	if question == nil || key != v.listening.key {
 		question = v.gateway.ledger.AskSince(key, v.listening.since)
@@ -207,7 +206,10 @@ func (v *visit) hearUser(
 	session, err := question.Identified(v.background(), identity, lifetimes)
 	unkept, isUnkept := errors.AsType[*ledger.UnkeptError](err)
 	switch {
-	case errors.Is(err, ledger.ErrOvertaken), errors.Is(err, ledger.ErrRevoked):
+	case errors.Is(err, ledger.ErrRevoked):
+		v.response.replaced = true
+		return
+	case errors.Is(err, ledger.ErrOvertaken):
 		return
 	case isUnkept && unkept.Known:
 		v.noteUnkept(unkept)

@@ -46,9 +46,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	journey.add(v)
 	defer v.releaseMint()
-	verdict := v.decide()
-	v.judged = v.isJudged(verdict)
-	return v.act(w, v.weighAccess(verdict))
+	return v.act(w, v.weighAccess(v.decide()))
 }
 
 // follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
@@ -77,9 +75,6 @@ func (h *Handler) follow(
 
 // act does what was decided.
 func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
-	if v.revoked {
-		v.hideSession()
-	}
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
 		v.restoreSession()
@@ -104,37 +99,6 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		w.Header().Set("Cache-Control", "no-store")
 		return v.refuse(w)
 	}
-}
-
-// isJudged says whether it is known what the application saw of a session: none, or one that was judged. Only then does a
-// new session cookie in its response show that somebody signed in, and not that a session goes on which nobody judged.
-func (v *visit) isJudged(verdict validator.Verdict) bool {
-	if v.gateway == nil {
-		return false
-	}
-	if v.revoked || v.credential.Presence == validator.Absent || v.credential.Reason == validator.SessionIncomplete {
-		return true
-	}
-	switch verdict := verdict.(type) {
-	case validator.ByToken:
-		return validator.Bind(v.token, v.credential) == validator.SameSession
-	case validator.BySession:
-		return true
-	case validator.Unauthenticated:
-		return verdict.Reason == validator.SessionUnknown
-	default:
-		return false
-	}
-}
-
-// hideSession keeps the cookies of a revoked session from the application, which may still take it for good.
-func (v *visit) hideSession() {
-	kept := validator.DropCookies(v.request.Header["Cookie"], v.sessionCookies.Match)
-	if len(kept) == 0 {
-		delete(v.request.Header, "Cookie")
-		return
-	}
-	v.request.Header["Cookie"] = kept
 }
 
 // restoreSession gives the application the session cookies that the token is bound to, where that is to be.
@@ -167,6 +131,11 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 
 // passOn sends the request on, with the identity of the user if there is one.
 func (v *visit) passOn(w http.ResponseWriter, who principal) error {
+	if !v.follows && !v.passSession(who) {
+		v.count()
+		v.beforeApplication()
+		return v.unavailable(w)
+	}
 	if who.user != "" {
 		v.identity.set(v.request, who)
 		v.app.journeyOf(v.request).setPlaceholders(v.repl, who)
@@ -183,9 +152,11 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	defer v.stopListening()
 	v.prepareStream()
 	client := v.withoutResponseUser(w)
+	own := v.ownHeader(w)
 	v.response.wrap(client, func(status int) {
-		v.settle(status, client.Header())
-		v.watchStream(client, status)
+		if v.settle(status, client.Header()); !v.response.replaced {
+			v.watchStream(client, status)
+		}
 	})
 	if v.stream != nil {
 		v.response.hijacked = v.hijacked
@@ -197,12 +168,29 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 			delete(w.Header(), v.responseUser.header) // error routes write the same header
 		}
 	}()
-	err := v.next.ServeHTTP(&v.response, v.request)
+	err := v.serveNext()
 	v.abortIfCut()
 	if err == nil {
 		v.response.begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
+	if v.response.replaced {
+		return v.refuseNamed(w, own)
+	}
 	return err
+}
+
+// serveNext calls the rest of the route. A reverse proxy aborts the exchange where nobody takes what the application
+// writes; a response that was replaced still has a refusal to come.
+func (v *visit) serveNext() error {
+	defer func() {
+		if !v.response.replaced {
+			return
+		}
+		if failure := recover(); failure != nil && failure != http.ErrAbortHandler {
+			panic(failure)
+		}
+	}()
+	return v.next.ServeHTTP(&v.response, v.request)
 }
 
 func (v *visit) setReason() {

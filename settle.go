@@ -56,6 +56,9 @@ func (v *visit) settle(status int, header http.Header) {
 	}
 	v.sawSet(header)
 	v.hear(named, header)
+	if v.response.replaced {
+		return
+	}
 	mayCarry := mayCarryCookie(status, header, v.now)
 	if v.combined != nil {
 		v.combineWithApplication(header, mayCarry)
@@ -207,10 +210,10 @@ func (v *visit) maxAge(minter validator.Minter) time.Duration {
 // sawSet tells the ledger which session id the browser has from now on, where the response sets one: only a session that
 // the application opened after a revocation counts again for the user who was revoked.
 func (v *visit) sawSet(header http.Header) {
-	if !v.judged || len(header["Set-Cookie"]) == 0 {
+	if v.gateway == nil || len(header["Set-Cookie"]) == 0 {
 		return
 	}
-	cookies, changed := cookiesAfter(v.sessionCookies, v.cookies, header, v.revoked, v.now)
+	cookies, changed := cookiesAfter(v.sessionCookies, v.cookies, header, v.withheld, v.now)
 	if !changed {
 		return
 	}

@@ -38,19 +38,20 @@ type visit struct {
 	token      validator.Token
 	access     access // tokens of identity providers
 
-	record      sessions.Session      // the active session, where one was looked up
-	tokenCookie validator.TokenCookie // what becomes of it
-	stream      *stream               // nil where there is none
-	release     func()                // gives back the claim to mint; nil: this request has none
-	forget      bool                  // the request matches forget_on
-	ended       bool                  // its session was ended on the way
-	revoked     bool                  // the operator said no to its session
-	judged      bool                  // what the application sets now does not go on from a session nobody judged
-	restore     bool                  // the session cookies are to be added upstream
-	movesToken  bool                  // the token that came is to be bound to the session's new id
-	renewsToken bool                  // and it was due to be replaced
-	learned     bool                  // the response named the user
-	unkept      bool                  // the store does not hold the record, so that there is no token for it
+	record      sessions.Session       // the active session, where one was looked up
+	tokenCookie validator.TokenCookie  // what becomes of it
+	stream      *stream                // nil where there is none
+	release     func()                 // gives back the claim to mint; nil: this request has none
+	forget      bool                   // the request matches forget_on
+	ended       bool                   // its session was ended on the way
+	revoked     bool                   // the operator said no to its session
+	session     validator.SessionState // what is known of the session that came
+	withheld    bool                   // the application does not get its cookies
+	restore     bool                   // the session cookies are to be added upstream
+	movesToken  bool                   // the token that came is to be bound to the session's new id
+	renewsToken bool                   // and it was due to be replaced
+	learned     bool                   // the response named the user
+	unkept      bool                   // the store does not hold the record, so that there is no token for it
 	listening   listening
 	reason      validator.Reason
 
@@ -115,16 +116,6 @@ func (v *visit) isRevoked() bool {
 	return false
 }
 
-// isOfRevokedUser says whether the session that came is known as that of a revoked user. A mode that does not look sessions
-// up asks so where it lets nobody in, so that the application behind does not let him in by the session.
-func (v *visit) isOfRevokedUser() bool {
-	if v.credential.Presence != validator.Present || !v.gateway.ledger.HasRevokedUsers() {
-		return false
-	}
-	_, _, err := v.gateway.ledger.Active(v.background(), v.key())
-	return errors.Is(err, ledger.ErrRevoked)
-}
-
 // hideTokens removes the token cookies of every realm from the request.
 func (a *App) hideTokens(r *http.Request) {
 	kept := validator.DropCookies(r.Header["Cookie"], a.isTokenCookie)
@@ -182,12 +173,17 @@ func (v *visit) decide() validator.Verdict {
 		return validator.CouldNotTell{}
 	}
 	evidence := v.evidence()
+	v.session = evidence.Session
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
 	case validator.Unauthenticated:
-		v.revoked = v.revoked || v.mode == validator.Stateless && v.isOfRevokedUser()
+		if v.session == validator.NotAsked && v.credential.Presence == validator.Present &&
+			v.gateway.ledger.RevokesIn(v.realm) {
+			v.session = v.recorded() // a mode that looks no session up lets none of a revoked user through either
+		}
 	case validator.AskSession:
 		evidence.Session = v.lookUp(v.confirmedFor())
+		v.session = evidence.Session
 		evidence.OutsideShare = v.isOutsideShare() // by the user, who may be known only now
 		verdict = validator.Decide(evidence)
 	case validator.ByToken:
@@ -273,10 +269,9 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 			return verdict
 		}
 	case validator.Unknown:
-		if v.whoami == nil {
-			return verdict // not active, so not renewed; the token was good for as long as it says
-		}
-		v.end() // the application said nobody
+		return verdict // not active, so not renewed; the token was good for as long as it says
+	case validator.Nobody:
+		v.end()
 	case validator.Revoked: // whoever it is by now, the token does not speak for them
 		evidence.Token, evidence.TokenReason = validator.TokenUnusable, validator.TokenRevoked
 		v.token = validator.Token{Reason: validator.TokenRevoked}
@@ -343,8 +338,11 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 		v.record = record
 		return validator.Active
 	}
-	if v.whoami == nil || !active && v.gateway.ledger.IsNobody(v.key()) {
+	switch {
+	case v.whoami == nil:
 		return validator.Unknown
+	case !active && v.gateway.ledger.IsNobody(v.key()):
+		return validator.Nobody
 	}
 	return v.ask(active, maxAge)
 }

@@ -41,7 +41,7 @@ func (f *few) merge(entry Entry, counts *counters) (Entry, bool) {
 			return old.entry(subject), false
 		}
 	} else {
-		counts[subject.kind].Add(1)
+		counts.add(subject, 1)
 	}
 	hits := f.clone()
 	hits[subject] = added
@@ -56,7 +56,7 @@ func (f *few) drop(subject Subject, condition func(hit) bool, counts *counters) 
 		hits := f.clone()
 		delete(hits, subject)
 		f.hits.Store(&hits)
-		counts[subject.kind].Add(-1)
+		counts.add(subject, -1)
 	}
 }
 

@@ -119,7 +119,7 @@ func (l *List) Entry(subject Subject) (Entry, bool) {
 
 // get looks up what is in force. It reads the clock only where there is something.
 func (l *List) get(subject Subject) (hit, bool) {
-	if l.counts[subject.kind].Load() == 0 {
+	if l.counts.of(subject.kind) == 0 {
 		return hit{}, false
 	}
 	found, ok := l.part(subject).get(subject)
@@ -229,7 +229,7 @@ func (l *List) Retry(ctx context.Context) error {
 // Len returns how many entries are in memory, expired ones that have not been swept yet included.
 func (l *List) Len() int {
 	var total int
-	for kind := range l.counts {
+	for kind := range l.counts.kinds {
 		total += l.Count(Kind(kind))
 	}
 	return total

@@ -6,7 +6,13 @@ import (
 )
 
 // Count returns how many entries of the kind are in memory, expired ones that have not been swept yet included.
-func (l *List) Count(kind Kind) int { return int(l.counts[kind].Load()) }
+func (l *List) Count(kind Kind) int { return int(l.counts.of(kind)) }
+
+// RevokesIn reports whether the operator said no to a session or a user of the realm, or to a user everywhere. Entries that
+// have expired count until they are swept. It does not allocate.
+func (l *List) RevokesIn(realm string) bool {
+	return l.counts.of(KindUserEverywhere) > 0 || l.counts.inRealm(realm) > 0
+}
 
 // Entries returns the entries of a kind that are in force, in no order. The list may be changed meanwhile: what is added
 // or removed then is met or not.

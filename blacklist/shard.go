@@ -29,10 +29,42 @@ func hitOf(entry Entry) hit {
 	return hit{second: entry.Second, expires: expires}
 }
 
-// counters say how many entries of each kind there are, so that a kind without any costs no look-up.
-type counters [kinds]struct {
-	atomic.Int64
-	_ [56]byte // ends come and go all the time, which must not slow down asking about the rest
+// counters say how many entries there are, so that what there is none of costs no look-up. An entry is counted under the
+// lock of its part, so that a count is never less than what is in force.
+type counters struct {
+	kinds [kinds]struct {
+		atomic.Int64
+		_ [56]byte // ends come and go all the time, which must not slow down asking about the rest
+	}
+	// realms counts the revocations of sessions and users of each realm, and what they bring along, as *atomic.Int64.
+	realms sync.Map
+}
+
+// of returns how many entries of the kind there are.
+func (c *counters) of(kind Kind) int64 { return c.kinds[kind].Load() }
+
+// add counts entries for a subject that come or, where delta is negative, go.
+func (c *counters) add(subject Subject, delta int64) {
+	c.kinds[subject.kind].Add(delta)
+	switch subject.kind {
+	case KindSession, KindUser, KindWatched:
+	default:
+		return
+	}
+	count, found := c.realms.Load(subject.realm)
+	if !found {
+		count, _ = c.realms.LoadOrStore(subject.realm, new(atomic.Int64))
+	}
+	count.(*atomic.Int64).Add(delta)
+}
+
+// inRealm returns how many entries say that a session or a user of the realm is revoked.
+func (c *counters) inRealm(realm string) int64 {
+	count, found := c.realms.Load(realm)
+	if !found {
+		return 0
+	}
+	return count.(*atomic.Int64).Load()
 }
 
 // shard holds a part of the entries under a lock of its own.
@@ -60,7 +92,7 @@ func (s *shard) merge(entry Entry, counts *counters) (Entry, bool) {
 			return old.entry(subject), false
 		}
 	} else {
-		counts[subject.kind].Add(1) // under the lock, so that it never says less than what is in force
+		counts.add(subject, 1)
 	}
 	if s.hits[subject.kind] == nil {
 		s.hits[subject.kind] = make(map[Subject]hit)
@@ -75,7 +107,7 @@ func (s *shard) drop(subject Subject, condition func(hit) bool, counts *counters
 	defer s.mu.Unlock()
 	if found, ok := s.hits[subject.kind][subject]; ok && condition(found) {
 		delete(s.hits[subject.kind], subject)
-		counts[subject.kind].Add(-1)
+		counts.add(subject, -1)
 	}
 }
 

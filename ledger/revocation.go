@@ -83,6 +83,7 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	s.overtake(key)
+	l.moments.markRealm(key.Realm)
 	if found.present {
 		l.moments.mark(watched)
 		l.remove(ctx, s, found, second, now)

@@ -25,9 +25,13 @@ type moments struct {
 	last atomic.Uint64
 	mu   sync.RWMutex
 	at   map[blacklist.Subject]Moment
+	// latest is when the last session or user of a realm was revoked. The realm "" stands for users everywhere.
+	latest map[string]Moment
 }
 
-func newMoments() *moments { return &moments{at: make(map[blacklist.Subject]Moment)} }
+func newMoments() *moments {
+	return &moments{at: make(map[blacklist.Subject]Moment), latest: make(map[string]Moment)}
+}
 
 // mark notes that an entry has come into force. It is called under the lock of the user, after the entry is in the list,
 // so that a request from an earlier moment may have missed the entry, and one from this moment on can't have.
@@ -35,6 +39,21 @@ func (m *moments) mark(subject blacklist.Subject) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.at[subject] = Moment(m.last.Add(1))
+	m.latest[subject.Realm()] = m.at[subject]
+}
+
+// markRealm notes that a session of the realm was revoked. Nobody asks when a single session was.
+func (m *moments) markRealm(realm string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.latest[realm] = Moment(m.last.Add(1))
+}
+
+// inRealm returns when the last revocation of a session or user came into force that is about the realm.
+func (m *moments) inRealm(realm string) Moment {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return max(m.latest[realm], m.latest[""])
 }
 
 func (m *moments) of(subject blacklist.Subject) Moment {
@@ -50,6 +69,11 @@ func (m *moments) sweep(list *blacklist.List) {
 	for subject := range m.at {
 		if !list.Contains(subject) {
 			delete(m.at, subject)
+		}
+	}
+	for realm := range m.latest {
+		if !list.RevokesIn(realm) {
+			delete(m.latest, realm)
 		}
 	}
 }
@@ -79,7 +103,7 @@ func (s *sightings) since(key sessions.Key, moment Moment) bool {
 // Call it only where the request came without a session, or with one that the application said nobody is signed in with:
 // otherwise what was set may go on from a session that the gateway could not judge.
 func (l *Ledger) SawSet(key sessions.Key, began Moment) {
-	if !l.hasFlagged() {
+	if !l.RevokesIn(key.Realm) && !l.hasFlagged() {
 		return // what was set before a revocation does not count
 	}
 	s := l.settle(key)
@@ -92,10 +116,27 @@ func (l *Ledger) SawSet(key sessions.Key, began Moment) {
 
 // hasFlagged says whether any user is revoked or watched.
 func (l *Ledger) hasFlagged() bool {
-	return l.HasRevokedUsers() || l.blacklist.Count(blacklist.KindWatched) > 0
+	return l.hasRevokedUsers() || l.blacklist.Count(blacklist.KindWatched) > 0
 }
 
-// HasRevokedUsers says whether any user is revoked, in a realm or everywhere. It answers from memory.
-func (l *Ledger) HasRevokedUsers() bool {
+// hasRevokedUsers reports whether any user is revoked, in a realm or everywhere.
+func (l *Ledger) hasRevokedUsers() bool {
 	return l.blacklist.Count(blacklist.KindUser)+l.blacklist.Count(blacklist.KindUserEverywhere) > 0
+}
+
+// RevokesIn reports whether a revocation of a session or a user is in force in the realm. While one is, a session that
+// nobody has judged may be the revoked one under another spelling of its id. It answers from memory and does not allocate.
+func (l *Ledger) RevokesIn(realm string) bool { return l.blacklist.RevokesIn(realm) }
+
+// WasSetSince reports whether [Ledger.SawSet] saw the application set the session's id after the last revocation of a
+// session or user in its realm, so that the session is none of those.
+func (l *Ledger) WasSetSince(key sessions.Key) bool {
+	return l.sightings.since(key, l.moments.inRealm(key.Realm))
+}
+
+// IsUserRevoked reports whether the user is revoked, in the realm or everywhere, whenever he signed in. It answers from
+// memory.
+func (l *Ledger) IsUserRevoked(realm, user string) bool {
+	subject := blacklist.RevokedUser(realm, user)
+	return l.blacklist.Contains(subject) || l.blacklist.Contains(subject.Everywhere())
 }

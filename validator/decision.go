@@ -45,7 +45,7 @@ func Bind(token Token, session SessionCredential) Binding {
 type SessionState uint8
 
 const (
-	// Unknown: nobody knows the session.
+	// Unknown: there is no record of the session, and the application was not asked.
 	Unknown SessionState = iota
 	// NotAsked: nobody was asked yet.
 	NotAsked
@@ -55,6 +55,8 @@ const (
 	Undetermined
 	// Revoked: the operator said no, to the session or to its user. Nobody else is asked.
 	Revoked
+	// Nobody: the application answered that nobody is signed in with the session.
+	Nobody
 )
 
 // Evidence is all that a decision rests on.

@@ -12,14 +12,14 @@ var (
 	allTokens   = []TokenState{TokenUnusable, TokenAbsent, TokenForeign, TokenUsable, TokenState(99)}
 	allBindings = []Binding{OtherSession, NoSession, SameSession, Binding(99)}
 	allCookies  = []Presence{Unusable, Absent, Present, Presence(99)}
-	allSessions = []SessionState{Unknown, NotAsked, Active, Undetermined, Revoked, SessionState(99)}
+	allSessions = []SessionState{Unknown, NotAsked, Active, Undetermined, Revoked, Nobody, SessionState(99)}
 	either      = []bool{false, true}
 
 	badToken   = []TokenState{TokenUnusable, TokenState(99)}
 	badCookies = []Presence{Unusable, Presence(99)}
-	noSession  = []SessionState{Unknown, SessionState(99)}
+	noSession  = []SessionState{Unknown, Nobody, SessionState(99)}
 	elsewhere  = []Binding{OtherSession, Binding(99)}
-	notRevoked = []SessionState{Unknown, NotAsked, Active, Undetermined, SessionState(99)}
+	notRevoked = []SessionState{Unknown, NotAsked, Active, Undetermined, Nobody, SessionState(99)}
 )
 
 type row struct {
