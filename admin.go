@@ -202,11 +202,12 @@ func (c *adminCall) handlerOf(realm string) (*Handler, error) {
 		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
 	}
 	for _, handler := range c.app.handlers {
-		if handler.realm.matches(realm) {
+		if handler.realm.Matches(realm) {
 			return handler, nil
 		}
 	}
-	return nil, apiError(http.StatusNotFound, "realm: there is no jwt_session handler of that realm in the running configuration")
+	return nil, apiError(http.StatusNotFound, "realm: there is no jwt_session handler of that realm in the running configuration"+
+		c.app.otherSpelling(realm))
 }
 
 // audit writes the one line that an operator's action leaves. It names neither session nor user.

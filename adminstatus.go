@@ -146,7 +146,7 @@ func tokensSoFar() tokenStatus {
 func (a *App) realmStatus() map[string]realmStatus {
 	realms := make(map[string]realmStatus)
 	for _, handler := range a.handlers {
-		if handler.realm.dynamic {
+		if handler.realm.Dynamic() {
 			continue
 		}
 		status := realms[handler.Realm]

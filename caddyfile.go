@@ -96,7 +96,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if helper.NextArg() {
 		return nil, helper.Errf("want one realm, got also %q; a list of paths needs a named matcher", helper.Val())
 	}
-	if _, err := parseRealm(handler.Realm); err != nil {
+	if err := checkRealmOfCaddyfile(helper, handler.Realm); err != nil {
 		return nil, helper.WrapErr(err)
 	}
 	parser := handlerParser{options: options{helper.Dispenser}, helper: helper, handler: handler}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 )
 
@@ -137,7 +138,7 @@ func (c *Callback) Validate() error {
 }
 
 func (c *Callback) validate() error {
-	if !isRealmText(c.Realm) {
+	if !realm.IsText(c.Realm) {
 		return fmt.Errorf("the realm %q must be letters, digits, _ and -", c.Realm)
 	}
 	if err := issuer.CheckIssuer(c.Issuer); err != nil {
@@ -196,7 +197,7 @@ func (c *Callback) validateCookies() error {
 func (a *App) checkCallbacks() error {
 	for _, callback := range a.callbacks {
 		for _, handler := range a.handlers {
-			if !handler.realm.matches(callback.Realm) {
+			if !handler.realm.Matches(callback.Realm) {
 				continue
 			}
 			if err := callback.checkHandler(handler); err != nil {
@@ -224,18 +225,19 @@ func (c *Callback) checkHandler(h *Handler) error {
 // handler returns a handler of the realm, whose session cookie and times count. Start makes sure that there is one.
 func (c *Callback) handler() (*Handler, error) {
 	for _, handler := range c.app.handlers {
-		if handler.realm.matches(c.Realm) {
+		if handler.realm.Matches(c.Realm) {
 			return handler, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no jwt_session handler of the realm %s, so that nobody could use its sessions", c.Realm)
+	return nil, fmt.Errorf("there is no jwt_session handler of the realm %s, so that nobody could use its sessions%s",
+		c.Realm, c.app.otherSpelling(c.Realm))
 }
 
 // attributes returns the names of those that some route of the realm needs. A session without one would not be known there.
 func (c *Callback) attributes() []string {
 	var names []string
 	for _, handler := range c.app.handlers {
-		if handler.realm.matches(c.Realm) {
+		if handler.realm.Matches(c.Realm) {
 			names = append(names, handler.needs...)
 		}
 	}
@@ -288,9 +290,9 @@ func isAtPath(r *http.Request, path string) bool {
 // isProviderAnswer says whether the request is the form that a provider lets the browser send to a callback of the realm,
 // which comes from another site by its nature. The state and its cookie guard it. It matters where the callback is behind
 // the realm's handler.
-func (a *App) isProviderAnswer(r *http.Request, realm realm) bool {
+func (a *App) isProviderAnswer(r *http.Request, of realm.Pattern) bool {
 	return r.Method == http.MethodPost && slices.ContainsFunc(a.callbacks, func(c *Callback) bool {
-		return c.Response == responseFormPost && realm.matches(c.Realm) && isAtPath(r, c.Finish)
+		return c.Response == responseFormPost && of.Matches(c.Realm) && isAtPath(r, c.Finish)
 	})
 }
 

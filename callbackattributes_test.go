@@ -3,6 +3,8 @@ package jwtsession
 import (
 	"slices"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 )
 
 // A session that a sign-in opens is good on every route of its realm: it has the attributes that any of them needs, not
@@ -13,7 +15,7 @@ func TestCallbackReadsWhatAnyRouteOfTheRealmNeeds(t *testing.T) {
 		realm string
 		needs []string
 	}{{"shop", nil}, {"shop", []string{"name", "role"}}, {"other", []string{"age"}}, {"sh{host}", []string{"name", "mail"}}} {
-		parsed, err := parseRealm(route.realm)
+		parsed, err := realm.Parse(route.realm)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -34,14 +35,14 @@ func (h *Handler) contradiction() error {
 
 // cookiesContradict looks at the rules that browsers hold cookies to, and at cookies that are two things at once.
 func (h *Handler) cookiesContradict() error {
-	realm, err := parseRealm(h.Realm)
+	parsed, err := realm.Parse(h.Realm)
 	if err != nil {
 		return err
 	}
 	if h.TokenCookie != nil {
 		cookie := *h.TokenCookie
 		cookie.setDefaults()
-		if err := cookie.validate(realm.example()); err != nil {
+		if err := cookie.validate(parsed.Example()); err != nil {
 			return fmt.Errorf("token_cookie: %w", err)
 		}
 	}

@@ -84,7 +84,7 @@ func (p packages) needs(path string) map[string]bool {
 // The trusted core and what it builds on must not come to depend on the server or on a database, not even by others.
 func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 	listed := listPackages(t)
-	for _, name := range []string{"validator", "sessions", "blacklist", "ledger", "registry", "keyring"} {
+	for _, name := range []string{"validator", "sessions", "blacklist", "ledger", "registry", "keyring", "internal/realm"} {
 		path := modulePath + "/" + name
 		if _, there := listed[path]; !there {
 			t.Errorf("there is no package %s", name)
@@ -115,6 +115,7 @@ func TestLayoutArrowsPointDown(t *testing.T) {
 		"example/counter":  {"example/page", "example/shop"},
 		"example/points":   {"example/page"},
 		"internal/gateway": {},
+		"internal/realm":   {},
 		"example": {
 			"example/page", "example/provider", "example/shop", "example/counter", "example/points", "internal/gateway",
 		},

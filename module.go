@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -38,8 +39,11 @@ func init() {
 // - `{http.jwt_session.reason}`: why nobody is signed in, or why a token was passed over
 type Handler struct {
 	// The name of the application's set of users: letters, digits, `_` and `-`, or a text with placeholders for a site that
-	// has one application per host, whose value in lower case is the realm. Sessions and tokens count only inside their
-	// realm. Required.
+	// has one application per host. The value of a placeholder is read as a host: in lower case, without port and final dot,
+	// IDNA in ASCII, an IPv6 address with `-` for each `:`. A request whose values make no realm gets 400: one is missing or
+	// holds what a realm can't, or it holds the text that stands behind its placeholder and before another one. No realm with
+	// placeholders may be able to take the name of another realm of the configuration. Sessions and tokens count only inside
+	// their realm. Required.
 	Realm string `json:"realm,omitempty"`
 
 	// Which credentials count. `mixed` takes a token or a session. `stateful` looks the session up every time. `stateless`
@@ -126,7 +130,7 @@ type Handler struct {
 
 	app            *App
 	logger         *zap.Logger
-	realm          realm
+	realm          realm.Pattern
 	mode           validator.Mode
 	sessionCookies validator.SessionCookies
 	forgetOn       caddyhttp.MatcherSets
@@ -211,7 +215,7 @@ const (
 
 func (h *Handler) prepare(ctx caddy.Context) error {
 	var err error
-	if h.realm, err = parseRealm(h.Realm); err != nil {
+	if h.realm, err = realm.Parse(h.Realm); err != nil {
 		return err
 	}
 	if h.mode, err = parseMode(h.Mode); err != nil {
@@ -294,6 +298,9 @@ func (h *Handler) Validate() error {
 }
 
 func (h *Handler) validate() error {
+	if err := h.app.checkRealmApart(h); err != nil {
+		return err
+	}
 	if err := h.validateMode(); err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func (v *visit) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	maps.Copy(header, own)
 	v.revoked, v.reason = true, validator.SessionRevoked
 	v.app.journeyOf(v.request).clearPlaceholders(v.repl)
-	v.repl.Set(placeholderRealm, v.Handler.realm.placeholder(v.realm))
+	v.repl.Set(placeholderRealm, v.Handler.realm.Placeholder(v.realm))
 	v.setReason()
 	return v.demand(w, v.request)
 }

@@ -43,7 +43,7 @@ func (a *App) reviewSources() {
 func (a *App) opensSessions(handler *Handler) bool {
 	return slices.ContainsFunc(a.handlers, func(other *Handler) bool {
 		return other.Realm == handler.Realm && (other.Whoami != nil || other.ResponseUser != "")
-	}) || slices.ContainsFunc(a.callbacks, func(callback *Callback) bool { return handler.realm.matches(callback.Realm) })
+	}) || slices.ContainsFunc(a.callbacks, func(callback *Callback) bool { return handler.realm.Matches(callback.Realm) })
 }
 
 // reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
@@ -96,7 +96,7 @@ func (h *Handler) sharesTokenCookie(other *Handler) bool {
 	if h.TokenInSessionCookie != nil || other.TokenInSessionCookie != nil {
 		return h.TokenInSessionCookie != nil && other.TokenInSessionCookie != nil && h.SessionCookies[0] == other.SessionCookies[0]
 	}
-	own, others := h.realm.example(), other.realm.example()
+	own, others := h.realm.Example(), other.realm.Example()
 	for _, name := range []string{h.TokenCookie.plainName(own), h.TokenCookie.secureName(own)} {
 		if name == other.TokenCookie.plainName(others) || name == other.TokenCookie.secureName(others) {
 			return true

@@ -32,11 +32,14 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if err := h.CSRF.check(r, journey.authorization); err != nil && !h.app.isProviderAnswer(r, h.realm) {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
-	realm, ok := h.realm.resolve(repl)
-	if !ok {
-		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm", h.Realm))
+	realm, err := h.realm.Resolve(func(placeholder string) string {
+		value, _ := repl.GetString(placeholder)
+		return value
+	})
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm: %w", h.Realm, err))
 	}
-	repl.Set(placeholderRealm, h.realm.placeholder(realm))
+	repl.Set(placeholderRealm, h.realm.Placeholder(realm))
 	if earlier := journey.visit(realm); earlier != nil {
 		return h.follow(w, r, next, repl, journey, earlier)
 	}

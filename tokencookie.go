@@ -72,7 +72,7 @@ func (h *Handler) isTokenCookie(name string) bool {
 		return name == h.TokenCookie.Name
 	}
 	realm, ours := strings.CutPrefix(strings.TrimPrefix(name, hostPrefix), "jwt_")
-	return ours && h.realm.matches(realm)
+	return ours && h.realm.Matches(realm)
 }
 
 // cookieConflict returns a handler of the configuration whose token cookie can be a session cookie of this one, or the
@@ -80,7 +80,7 @@ func (h *Handler) isTokenCookie(name string) bool {
 func (a *App) cookieConflict(h *Handler) *Handler {
 	for _, other := range a.handlers {
 		for _, pair := range [][2]*Handler{{h, other}, {other, h}} {
-			cookie, example := pair[1].TokenCookie, pair[1].realm.example()
+			cookie, example := pair[1].TokenCookie, pair[1].realm.Example()
 			if pair[0].sessionCookies.Match(cookie.plainName(example)) || pair[0].sessionCookies.Match(cookie.secureName(example)) ||
 				slices.ContainsFunc(pair[0].SessionCookies, pair[1].isTokenCookie) {
 				return pair[1]

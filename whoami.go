@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -177,7 +178,7 @@ func checkAttribute(name string, from Extraction) error {
 
 // checkAttributeName says whether an attribute may have the name: it becomes a claim and a placeholder.
 func checkAttributeName(name string) error {
-	if !isRealm(name) {
+	if !realm.IsName(name) {
 		return fmt.Errorf("attribute %q: want letters, digits, _ and -", name)
 	}
 	if validator.IsReservedClaim(name) || name == "id" {

@@ -1,0 +1,61 @@
+package jwtsession
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
+)
+
+// checkRealmApart refuses a realm that can have the name of another handler's realm.
+func (a *App) checkRealmApart(h *Handler) error {
+	for _, other := range a.handlers {
+		if err := realm.CheckApart(h.realm, other.realm, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// realmInCaddyfile is a realm and the line that it was read from first.
+type realmInCaddyfile struct {
+	realm realm.Pattern
+	line  string
+}
+
+// realmsOfCaddyfile is where the state of the adapter holds the realms that were read so far.
+const realmsOfCaddyfile = "jwt_session.realms"
+
+// checkRealmOfCaddyfile reads the realm of a directive, and compares it with those before it in the Caddyfile. The caller
+// adds the line of this one.
+func checkRealmOfCaddyfile(helper httpcaddyfile.Helper, text string) error {
+	parsed, err := realm.Parse(text)
+	if err != nil {
+		return err
+	}
+	earlier, _ := helper.State[realmsOfCaddyfile].([]realmInCaddyfile)
+	for _, other := range earlier {
+		if other.realm.String() == text {
+			return nil
+		}
+		if err := realm.CheckApart(parsed, other.realm, other.line); err != nil {
+			return err
+		}
+	}
+	if helper.State != nil {
+		line := fmt.Sprintf("%s:%d", helper.File(), helper.Line())
+		helper.State[realmsOfCaddyfile] = append(earlier, realmInCaddyfile{parsed, line})
+	}
+	return nil
+}
+
+// otherSpelling returns a hint for who wrote a realm as hosts may be written, and nothing where that is no realm either.
+func (a *App) otherSpelling(name string) string {
+	for _, handler := range a.handlers {
+		if spelled, ok := handler.realm.Spelled(name); ok && spelled != name {
+			return "; write it as " + spelled
+		}
+	}
+	return ""
+}
