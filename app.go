@@ -183,9 +183,9 @@ func (a *App) register(h *Handler) error {
 	return nil
 }
 
-// isTokenCookie says whether a cookie of this name is one of ours, of whatever realm.
-func (a *App) isTokenCookie(name string) bool {
-	return slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.isTokenCookie(name) })
+// holdsToken says whether a cookie is one of ours, of whatever realm.
+func (a *App) holdsToken(name, value string) bool {
+	return slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.holdsToken(name, value) })
 }
 
 // Start opens the store and reads the keys.

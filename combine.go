@@ -46,7 +46,11 @@ func (v *visit) readTokenCookie() validator.TokenCredential {
 	if v.combined != nil {
 		return validator.ReadToken(v.combined.tokens, v.combined.name)
 	}
-	return validator.ReadToken(v.cookies, v.TokenCookie.name(v.realm, v.secure))
+	name := v.TokenCookie.name(v.realm, v.secure)
+	if v.hasSurmisedTokenCookie() {
+		return validator.ReadToken(tokensAlone(v.cookies, name), name)
+	}
+	return validator.ReadToken(v.cookies, name)
 }
 
 // yieldCombined leaves the cookie alone where another realm writes it, as if that one's token were in it.

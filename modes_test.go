@@ -281,7 +281,8 @@ func TestRealmOfEachHost(t *testing.T) {
 	if response.StatusCode != http.StatusUnauthorized || len(response.Header["Set-Cookie"]) != 0 {
 		t.Errorf("status %d with %d cookies", response.StatusCode, len(response.Header["Set-Cookie"]))
 	}
-	response = b.hostGet("a.example", "session="+session+"; jwt_app-b.example=x; __Host-jwt_app-c.example=y; jwt_other=z")
+	response = b.hostGet("a.example", "session="+session+"; jwt_app-b.example="+tokens["B.Example"]+
+		"; __Host-jwt_app-c.example="+tokens["a.example"]+"; jwt_other=z")
 	if got := response.received.Header.Get("Cookie"); got != "session="+session+"; jwt_other=z" {
 		t.Error("the application received tokens of other realms, or lost a cookie that is none")
 	}

@@ -118,7 +118,7 @@ func (v *visit) isRevoked() bool {
 
 // hideTokens removes the token cookies of every realm from the request.
 func (a *App) hideTokens(r *http.Request) {
-	kept := validator.DropCookies(r.Header["Cookie"], a.isTokenCookie)
+	kept := validator.DropPairs(r.Header["Cookie"], a.holdsToken)
 	if len(kept) == 0 {
 		delete(r.Header, "Cookie")
 		return
@@ -150,6 +150,7 @@ func (v *visit) readToken() {
 	if v.token.State == validator.TokenForeign {
 		v.warn("a token of another realm is where this realm's would be; give one of them another token_cookie")
 	}
+	v.yieldToApplication(credential)
 	v.weighBearer(credential)
 	v.reason = v.token.Reason
 }

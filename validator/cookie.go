@@ -58,6 +58,11 @@ func measureCookies(lines []string) (pairs, size int) {
 // in their order, and so do the lines; a line that holds nothing any more is left out. The given lines are not changed,
 // and are returned themselves where there is nothing to drop.
 func DropCookies(lines []string, drop func(name string) bool) []string {
+	return DropPairs(lines, func(name, _ string) bool { return drop(name) })
+}
+
+// DropPairs does the same for the pairs whose name and value drop says yes to.
+func DropPairs(lines []string, drop func(name, value string) bool) []string {
 	result, copied := lines, false
 	for i, line := range lines {
 		kept := dropFromLine(line, drop)
@@ -72,7 +77,7 @@ func DropCookies(lines []string, drop func(name string) bool) []string {
 }
 
 // dropFromLine makes a new text only where what is kept is not one piece of the line.
-func dropFromLine(line string, drop func(name string) bool) string {
+func dropFromLine(line string, drop func(name, value string) bool) string {
 	start, end := findPair(line, 0, drop)
 	if start == end {
 		return line
@@ -105,14 +110,14 @@ func dropFromLine(line string, drop func(name string) bool) string {
 }
 
 // findPair returns where the first pair at or behind a position begins, with the semicolon in front of it, and where it
-// ends, if match says yes to its name. Where there is none, both are the end of the line.
-func findPair(line string, position int, match func(name string) bool) (start, end int) {
+// ends, if match says yes to it. Where there is none, both are the end of the line.
+func findPair(line string, position int, match func(name, value string) bool) (start, end int) {
 	for position <= len(line) {
 		length := strings.IndexByte(line[position:], ';')
 		if length < 0 {
 			length = len(line) - position
 		}
-		if name, _, found := cutPair(line[position : position+length]); found && match(name) {
+		if name, value, found := cutPair(line[position : position+length]); found && match(name, value) {
 			return max(position-1, 0), position + length
 		}
 		position += length + 1

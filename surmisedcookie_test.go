@@ -1,0 +1,77 @@
+package jwtsession
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// The application has cookies whose names begin with jwt_. With a realm of any name they look like tokens of ours by their
+// name; the application must have them all the same, and nothing of ours may replace or clear them.
+func TestApplicationCookieWithTheNameOfSomeRealmsToken(t *testing.T) {
+	for _, realm := range []string{"{host}", "{http.request.header.X-App}"} {
+		g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session " + realm + " {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
+		encode := base64.RawURLEncoding.EncodeToString
+		theirs := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode([]byte(`{"sub":"alice"}`)) + "." + encode([]byte("signature"))
+		session := g.legacy.signIn("alice")
+		own := "session=" + session + "; jwt_refresh=secret-refresh; __Host-jwt_refresh=a.b.c; jwt_access=" + theirs +
+			"; jwt_empty=; jwt_quoted=\"x\"; jwt_a.example-old=1"
+		lines := []string{"Host: a.example", "X-App: a.example"}
+		first := g.rawGet(append(lines, "Cookie: "+own)...)
+		token := ""
+		for _, line := range first.Header["Set-Cookie"] {
+			if cookie := readSetCookie(line); cookie.name == "jwt_a.example" {
+				token = cookie.value
+			} else if strings.HasPrefix(strings.TrimPrefix(cookie.name, hostPrefix), "jwt_") {
+				t.Errorf("%s: the cookie %s is set or cleared", realm, cookie.name)
+			}
+		}
+		if token == "" {
+			t.Fatalf("%s: no token", realm)
+		}
+		if got := receivedFrom(t, first).Header.Get("Cookie"); got != own {
+			t.Errorf("%s: the application received %q", realm, got)
+		}
+		// Tokens of ours stay here under the name of any realm, be they of use or not, beside the application's own.
+		broken := token[:len(token)-4] + "AAAA"
+		response := g.rawGet(append(lines, "Cookie: jwt_a.example="+token+"; "+own+"; jwt_b.example="+token+
+			"; __Host-jwt_c="+broken+"; jwt_refresh="+token)...)
+		if got := receivedFrom(t, response).Header.Get("Cookie"); got != own {
+			t.Errorf("%s: with tokens, the application received %q", realm, got)
+		}
+	}
+}
+
+// The application's own cookie has the very name that the token of this request's realm would have.
+func TestApplicationCookieWithTheNameOfThisRealmsToken(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session {host} {
+		whoami /whoami json user
+		unauthenticated pass
+	}
+	reverse_proxy LEGACY`})
+	for _, cookies := range []string{"jwt_refresh=secret-refresh", "jwt_refresh=secret-refresh; session=" + g.legacy.signIn("alice")} {
+		response := g.rawGet("Host: refresh", "Cookie: "+cookies)
+		if got := receivedFrom(t, response).Header.Get("Cookie"); got != cookies {
+			t.Errorf("the application received %q, want %q", got, cookies)
+		}
+		if lines := response.Header["Set-Cookie"]; len(lines) > 0 {
+			t.Errorf("the application's cookie is replaced or cleared: %d lines", len(lines))
+		}
+	}
+	if !strings.Contains(g.log(), "give the token another name with token_cookie") {
+		t.Error("nothing says why there is no token")
+	}
+}
+
+// Where the name is the operator's own word, or of a fixed realm, whatever it holds is kept from the application, as before.
+func TestTokenCookieOfFixedNameIsHiddenByItsName(t *testing.T) {
+	for directive, name := range map[string]string{"jwt_session shop": "jwt_shop", "jwt_session shop-{host}": "gate"} {
+		g := newTestGatewayWith(t, gatewayOptions{site: directive + " {\nwhoami /whoami json user\nunauthenticated pass\n" +
+			map[string]string{"jwt_shop": "", "gate": "token_cookie gate\n"}[name] + "}\nreverse_proxy LEGACY"})
+		response := g.rawGet("Host: a.example", "Cookie: a=1; "+name+"=garbage; b=2")
+		if got := receivedFrom(t, response).Header.Get("Cookie"); got != "a=1; b=2" || response.StatusCode != http.StatusOK {
+			t.Errorf("%s: the application received %q", directive, got)
+		}
+	}
+}
