@@ -104,9 +104,9 @@ func TestStatusOfAStoreThatDoesNotAnswer(t *testing.T) {
 
 // A realm that is made of the request is shown under its own name, and there is an end to how many are.
 func TestWhoamiTalliesAreBounded(t *testing.T) {
-	var counts tallies
+	counts := newTallies()
 	for i := range maxTallies + 10 {
-		counts.note(strings.Repeat("x", i), nil, time.Unix(int64(i), 0))
+		counts.note(strings.Repeat("x", i), true, nil, time.Unix(int64(i), 0))
 	}
 	if got := len(counts.names()); got != maxTallies {
 		t.Errorf("%d realms are told apart, want %d", got, maxTallies)

@@ -117,7 +117,7 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
 		outcome := whoami.NotAsked(err)
-		whoamiTallies.note(v.realm, outcome, v.app.now())
+		whoamiTallies.note(v.realm, v.Handler.realm.Dynamic(), outcome, v.app.now())
 		return settlement{outcome: outcome}
 	}
 	return result
@@ -149,7 +149,7 @@ func (q question) put(release func()) settlement {
 	outcome := q.whoami.page.Read(q.exchange.Send(release), q.changed)
 	observeSince(whoamiDuration.WithLabelValues(outcomeName(outcome)), began)
 	q.markQuestion(began, outcome)
-	whoamiTallies.note(q.key.Realm, outcome, q.app.now())
+	whoamiTallies.note(q.key.Realm, q.Handler.realm.Dynamic(), outcome, q.app.now())
 	result := settlement{outcome: outcome}
 	switch outcome := outcome.(type) {
 	case whoami.Identified:

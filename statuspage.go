@@ -159,7 +159,7 @@ func newStatusView(status statusAnswer, now time.Time) statusView {
 		LookUps: newSpreadChart("Look-ups by how long they took"),
 		Reasons: sorted(status.Requests.Reasons),
 	}
-	for _, name := range slices.Sorted(maps.Keys(status.Realms)) {
+	for _, name := range realmsInOrder(status.Realms) {
 		realm := status.Realms[name]
 		if realm.Whoami == nil {
 			continue
@@ -174,6 +174,14 @@ func newStatusView(status statusAnswer, now time.Time) statusView {
 		view.Realms = append(view.Realms, shown)
 	}
 	return view
+}
+
+// realmsInOrder returns the names of the realms, those that the configuration names before those that requests do.
+func realmsInOrder(realms map[string]realmStatus) []string {
+	return slices.SortedFunc(maps.Keys(realms), func(a, b string) int {
+		fixed := func(name string) int { return min(len(realms[name].Modes), 1) }
+		return cmp.Or(cmp.Compare(fixed(b), fixed(a)), cmp.Compare(a, b))
+	})
 }
 
 // sorted lists counts, the largest first.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 )
 
@@ -48,36 +50,72 @@ type whoamiTally struct {
 }
 
 // tallies keeps count by realm, for the status: a realm may be made of the request's host, so that it is no label for
-// metrics. The zero value is ready to use.
+// metrics. Realms with a fixed name are always counted. Of those that requests name, the ones that were asked about last
+// are: first those in which the application has named a user, since anybody can invent a host.
 type tallies struct {
-	mutex  sync.Mutex
-	realms map[string]*whoamiTally
+	mutex    sync.Mutex
+	fixed    map[string]*whoamiTally
+	known    *simplelru.LRU[string, *whoamiTally] // a user was named in them
+	invented *simplelru.LRU[string, *whoamiTally] // none was, so far
+}
+
+// maxTallies bounds how many realms that requests name are told apart.
+const maxTallies = 1000
+
+func newTallies() *tallies {
+	known, _ := simplelru.NewLRU[string, *whoamiTally](maxTallies, nil) // fails for a size below 1 only
+	invented, _ := simplelru.NewLRU[string, *whoamiTally](maxTallies, nil)
+	return &tallies{fixed: make(map[string]*whoamiTally), known: known, invented: invented}
 }
 
 // whoamiTallies live as long as the process, as the metrics do.
-var whoamiTallies tallies
+var whoamiTallies = newTallies()
 
-// maxTallies bounds how many realms are told apart.
-const maxTallies = 1000
-
-func (t *tallies) note(realm string, outcome whoami.Outcome, now time.Time) {
+// note counts an outcome of a realm. Dynamic says that the request named it.
+func (t *tallies) note(realm string, dynamic bool, outcome whoami.Outcome, now time.Time) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	tally := t.realms[realm]
+	tally := t.find(realm)
 	if tally == nil {
-		if len(t.realms) >= maxTallies {
-			return
-		}
-		if t.realms == nil {
-			t.realms = make(map[string]*whoamiTally)
-		}
 		tally = &whoamiTally{Outcomes: make(map[string]uint64)}
-		t.realms[realm] = tally
 	}
 	tally.Outcomes[outcomeName(outcome)]++
 	if reason := outcomeReason(outcome); reason != "" {
 		now = now.UTC()
 		tally.LastReason, tally.LastTime = reason, &now
+	}
+	t.keep(realm, dynamic, tally)
+}
+
+func (t *tallies) find(realm string) *whoamiTally {
+	if tally, ok := t.fixed[realm]; ok {
+		return tally
+	}
+	if tally, ok := t.known.Peek(realm); ok {
+		return tally
+	}
+	tally, _ := t.invented.Peek(realm)
+	return tally
+}
+
+// keep puts the tally where it belongs by now, as the one that was asked about last.
+func (t *tallies) keep(realm string, dynamic bool, tally *whoamiTally) {
+	_, isFixed := t.fixed[realm]
+	t.known.Remove(realm)
+	t.invented.Remove(realm)
+	if !dynamic || isFixed {
+		t.fixed[realm] = tally
+		return
+	}
+	if t.known.Len()+t.invented.Len() >= maxTallies {
+		if _, _, any := t.invented.RemoveOldest(); !any {
+			t.known.RemoveOldest()
+		}
+	}
+	if tally.Outcomes[outcomeIdentified] > 0 {
+		t.known.Add(realm, tally)
+	} else {
+		t.invented.Add(realm, tally)
 	}
 }
 
@@ -85,7 +123,7 @@ func (t *tallies) note(realm string, outcome whoami.Outcome, now time.Time) {
 func (t *tallies) of(realm string) whoamiTally {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	tally := t.realms[realm]
+	tally := t.find(realm)
 	if tally == nil {
 		return whoamiTally{Outcomes: map[string]uint64{}}
 	}
@@ -98,5 +136,7 @@ func (t *tallies) of(realm string) whoamiTally {
 func (t *tallies) names() []string {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	return slices.Sorted(maps.Keys(t.realms))
+	names := slices.Concat(slices.Collect(maps.Keys(t.fixed)), t.known.Keys(), t.invented.Keys())
+	slices.Sort(names)
+	return names
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -105,7 +106,12 @@ func (s status) print(c *call, now time.Time) {
 	if len(s.Mismatches) > 0 {
 		c.say("Mismatches   %s", inWords(s.Mismatches))
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Realms)) {
+	names := slices.SortedFunc(maps.Keys(s.Realms), func(a, b string) int {
+		// Realms that the configuration names have modes, and come first.
+		named := func(name string) int { return min(len(s.Realms[name].Modes), 1) }
+		return cmp.Or(cmp.Compare(named(b), named(a)), cmp.Compare(a, b))
+	})
+	for _, name := range names {
 		realm := s.Realms[name]
 		c.say("Realm        %s %s", printable(name), strings.Join(realm.Modes, ", "))
 		if whoami := realm.Whoami; whoami != nil {

@@ -1,0 +1,93 @@
+package jwtsession
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+)
+
+// Somebody invents more hosts than the status keeps apart, before and after the real ones are asked about. The operator must
+// still see those: the realms that the configuration names, and the hosts whose users the application knows.
+func TestAttackInventedHostsInTheStatus(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		route /fixed* {
+			jwt_session flooded-shop {
+				whoami /whoami json user
+			}
+			reverse_proxy LEGACY
+		}
+		route {
+			jwt_session flooded.{host} {
+				whoami /whoami json user
+			}
+			request_header X-Realm {http.jwt_session.realm}
+			reverse_proxy LEGACY
+		}`})
+	invent := func(from string) {
+		for i := range maxTallies + 100 {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s-%d.example/page", from, i), nil)
+			request.Header.Set("Cookie", "session=invented-session-id")
+			g.server.Config.Handler.ServeHTTP(httptest.NewRecorder(), request)
+		}
+	}
+	session := "session=" + g.legacy.signIn("alice")
+	invent("before")
+	for range 2 { // they must come in, and must stay
+		g.browser().hostGet("real.example", session)
+		g.browser().get("/fixed", "Cookie: "+session)
+		status, _ := g.status()
+		for _, name := range []string{"flooded-shop", "flooded.real.example"} {
+			if realm := status.Realms[name]; realm.Whoami == nil || realm.Whoami.Outcomes["identified"] == 0 {
+				t.Errorf("the status does not show %s", name)
+			}
+		}
+		if len(status.Realms) > maxTallies+100 {
+			t.Errorf("the status shows %d realms", len(status.Realms))
+		}
+		invent("after")
+	}
+}
+
+// What is configured stands first on the page.
+func TestStatusShowsConfiguredRealmsFirst(t *testing.T) {
+	realms := map[string]realmStatus{"a.example": {}, "shop": {Modes: []string{"mixed"}}, "b.example": {}, "blog": {Modes: []string{"mixed", "stateless"}}}
+	if got := realmsInOrder(realms); !slices.Equal(got, []string{"blog", "shop", "a.example", "b.example"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Among realms that requests name, those without any user give way first, the ones used longest ago before others.
+func TestWhoamiTalliesThatGiveWay(t *testing.T) {
+	counts, now := newTallies(), time.Unix(1, 0)
+	ann := whoami.Identified{User: "ann"}
+	counts.note("fixed", false, nil, now)
+	counts.note("real", true, ann, now)
+	counts.note("old", true, nil, now)
+	counts.note("used", true, nil, now)
+	for i := range maxTallies - 3 {
+		counts.note(strings.Repeat("x", i+1), true, nil, now)
+	}
+	counts.note("used", true, nil, now)
+	counts.note("new", true, nil, now)
+	names := counts.names()
+	for name, want := range map[string]bool{"fixed": true, "real": true, "old": false, "used": true, "new": true} {
+		if slices.Contains(names, name) != want {
+			t.Errorf("%s is kept: want %v", name, want)
+		}
+	}
+	for i := range maxTallies {
+		counts.note(strings.Repeat("y", i+1), true, ann, now)
+	}
+	if names := counts.names(); len(names) != maxTallies+1 || slices.Contains(names, "real") || !slices.Contains(names, "fixed") {
+		t.Errorf("%d names, the one used longest ago among them: %v", len(names), slices.Contains(names, "real"))
+	}
+	if got := counts.of("fixed").Outcomes["could_not_tell"]; got != 1 {
+		t.Errorf("the fixed realm was counted %d times", got)
+	}
+}
