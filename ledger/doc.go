@@ -24,6 +24,9 @@
 //     more trusted than it was: AuthTime, confirmation and end stay where they are. Whatever ends or revokes it under one of
 //     its ids does so under all of them, those that it gets from responses in flight included. An id that is known as
 //     another session's, or as nobody's, is never taken for it.
+//   - A user has at most [MaxRecords] records in a realm; those that were seen longest ago go. Of a session that the
+//     application owns only the record goes, and one that was opened through the gateway ends. Ids that the application has
+//     replaced go first, and their session goes on.
 //   - A flush is an end of all that is known, and refuses nobody afterwards.
 //   - What is lifted holds for nobody any more, and does not come back with a restart.
 //

@@ -53,6 +53,9 @@ func (l *Ledger) Follow(ctx context.Context, step Step) (sessions.Session, error
 		return sessions.Session{}, err
 	}
 	l.persist(ctx, unsaved)
+	if session.User != "" {
+		l.bound(ctx, session)
+	}
 	return session, nil
 }
 

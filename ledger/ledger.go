@@ -41,6 +41,7 @@ type Ledger struct {
 	longest        atomic.Int64 // longest token life in nanoseconds
 	longestIdle    atomic.Int64 // longest idle time of a record, likewise
 	revocationLife atomic.Int64 // likewise
+	maxRecords     int          // of a user in a realm
 	latest         atomic.Int64 // the latest second at which a session began, by the clock
 
 	stripes   [256]stripe
@@ -78,7 +79,7 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 		now: options.Now, report: options.Report,
 		nobodies: newNobodies(), sightings: newSightings(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
 		watches: newWatches(),
-		stop:    stop, stopped: make(chan struct{}),
+		stop:    stop, stopped: make(chan struct{}), maxRecords: MaxRecords,
 	}
 	ledger.KeepRevocations(DefaultRevocationLife)
 	list.OnChange(ledger.watches.tell)

@@ -108,7 +108,7 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 		q.Withdraw()
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
 	}
-	session, unsaved, err := q.identify(ctx, identity, lifetimes)
+	session, isNew, unsaved, err := q.identify(ctx, identity, lifetimes)
 	q.ledger.persist(ctx, unsaved)
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return sessions.Session{}, err
@@ -119,28 +119,31 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 	if err != nil {
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
 	}
+	if isNew {
+		q.ledger.bound(ctx, session)
+	}
 	return session, nil
 }
 
 func (q *Question) identify(
 	ctx context.Context, identity Identity, lifetimes Lifetimes,
-) (session sessions.Session, unsaved []blacklist.Subject, err error) {
+) (session sessions.Session, isNew bool, unsaved []blacklist.Subject, err error) {
 	l := q.ledger
 	s := l.settle(q.key)
 	defer s.mu.Unlock()
 	if err := q.take(s); err != nil {
-		return sessions.Session{}, nil, err
+		return sessions.Session{}, false, nil, err
 	}
 	defer l.users.learning(identity.User)()
 	now := l.now()
 	found, err := l.find(ctx, q.key, now)
 	if err != nil {
-		return sessions.Session{}, nil, err
+		return sessions.Session{}, false, nil, err
 	}
 	against := l.standingOf(q.key.Realm, identity.User)
 	if !l.counts(found, identity.User, against) {
 		unsaved, err := l.refuse(ctx, s, found, identity.User, against, now)
-		return sessions.Session{}, unsaved, err
+		return sessions.Session{}, false, unsaved, err
 	}
 	if found.active && found.User == identity.User {
 		confirmed := found.Touched(now, lifetimes.Idle)
@@ -149,17 +152,17 @@ func (q *Question) identify(
 		// Not written: it went between the two calls, so that what the application says is of a new one.
 		switch written, err := l.store.Update(ctx, confirmed, now); {
 		case err != nil:
-			return confirmed, nil, &UnkeptError{Known: true, cause: err}
+			return confirmed, false, nil, &UnkeptError{Known: true, cause: err}
 		case written:
 			l.nobodies.drop(q.key)
-			return confirmed, l.admit(confirmed, against), nil
+			return confirmed, false, l.admit(confirmed, against), nil
 		}
 	}
 	session, unsaved, err = l.open(ctx, s, found, l.rejoin(l.newSession(q.key, identity, lifetimes, sessions.Learned, now)))
 	if err != nil {
 		err = &UnkeptError{cause: err}
 	}
-	return session, unsaved, err
+	return session, true, unsaved, err
 }
 
 // take takes the question out of those in flight, so that its answer counts, or says why it does not.

@@ -62,6 +62,7 @@ func TestOtherSessionsOfWatchedUser(t *testing.T) {
 	f := newFixture(t)
 	f.learnAt(one, "ann")
 	known := f.learnAt(two, "ann")
+	f.maxRecords = 2 * listed   // as in a store from before there was a bound
 	for i := range listed + 1 { // more than a page
 		f.learnAt(keyOf(fmt.Sprint("many", i)), "ann")
 	}

@@ -101,6 +101,7 @@ func (l *Ledger) Add(
 	if err != nil {
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
 	}
+	l.bound(ctx, session)
 	return session, nil
 }
 

@@ -16,6 +16,9 @@ var ErrUnavailable = errors.New("session store unavailable")
 // is an error, not an absence. Expiry is the record's own and is compared with the time that the caller passes; a store
 // may drop expired records whenever it likes, and must not drop any sooner.
 //
+// How many records there are of one user is no matter of a store: who writes them sees to it, by List and Delete, which
+// must therefore cost no more than that user has records.
+//
 // Methods are safe for concurrent use. Each is atomic for its one session, and a method that starts after another has
 // returned sees what that one did. Errors wrap [ErrUnavailable] and name no key, hash or user. A store keeps no reference
 // to what it is given and returns nothing that it will change. Times come back as the same instants, in whatever zone;

@@ -119,3 +119,22 @@ func BenchmarkFreeSpace(b *testing.B) {
 		}
 	}
 }
+
+// What every session that is opened costs beside being written: the list of its user's, who has few or as many as he may.
+func BenchmarkListOfUser(b *testing.B) {
+	for _, records := range []int{1, 3, 100} {
+		b.Run(fmt.Sprint(records), func(b *testing.B) {
+			db, all := benched(b)
+			query := sessions.Query{Realm: all[0].Realm, User: "bench", Limit: 101}
+			for i := range records {
+				one := newSession(fmt.Sprint("of one user ", i), query.User)
+				mustPut(b, db, one)
+			}
+			for b.Loop() {
+				if page, err := db.Sessions().List(b.Context(), query, start); len(page.Sessions) != records || err != nil {
+					b.Fatal(len(page.Sessions), err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,113 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// MaxRecords is how many records a user has in a realm at most. Many ids may stand for one session: an application that
+// decodes its cookie takes every spelling of it, and each is a record.
+const MaxRecords = 100
+
+// bound drops records of the user of a session that was opened just now, the oldest first, so that he has no more than the
+// bound. Of a session that the application owns only the record is gone; one that was opened through the gateway has ended
+// with it. It is called without any lock.
+//
+// The session is open all the same where this fails: the next one tries again.
+func (l *Ledger) bound(ctx context.Context, opened sessions.Session) {
+	ctx, cancel := settling(ctx)
+	defer cancel()
+	if err := l.dropOldest(ctx, opened); err != nil {
+		l.report(fmt.Errorf("dropping the oldest records of a user: %w", err))
+	}
+}
+
+func (l *Ledger) dropOldest(ctx context.Context, opened sessions.Session) error {
+	query := sessions.Query{Realm: opened.Realm, User: opened.User, Limit: l.maxRecords + 1}
+	var records []sessions.Session
+	for {
+		page, err := l.store.List(ctx, query, l.now())
+		if err != nil {
+			return err
+		}
+		records = append(records, page.Sessions...)
+		if !page.More {
+			break
+		}
+		query.After = records[len(records)-1].Hash
+	}
+	for _, old := range excess(records, opened.Key, l.maxRecords) {
+		if err := l.drop(ctx, old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// surplus is a record that is to go.
+type surplus struct {
+	sessions.Session
+
+	// replaced: it is of an id that a session with changing ids has no more, so that the session goes on without it.
+	replaced bool
+}
+
+// excess returns the records that are more than a user may have, the oldest first: those of replaced ids, by when they
+// expire, and then those of the sessions that were last seen longest ago. The one that was opened just now stays.
+func excess(records []sessions.Session, opened sessions.Key, bound int) []surplus {
+	if len(records) <= bound {
+		return nil
+	}
+	newest := make(map[Lineage]sessions.Session)
+	for _, record := range records {
+		if of := lineageOf(record); record.Rolling && !record.Expires.Before(newest[of].Expires) {
+			newest[of] = record
+		}
+	}
+	oldest := make([]surplus, 0, len(records))
+	for _, record := range records {
+		if record.Key != opened {
+			replaced := record.Rolling && newest[lineageOf(record)].Key != record.Key
+			oldest = append(oldest, surplus{record, replaced})
+		}
+	}
+	slices.SortFunc(oldest, func(a, b surplus) int {
+		switch {
+		case a.replaced != b.replaced && a.replaced:
+			return -1
+		case a.replaced != b.replaced:
+			return 1
+		case a.replaced:
+			return cmp.Or(a.Expires.Compare(b.Expires), slices.Compare(a.Hash[:], b.Hash[:]))
+		default:
+			return cmp.Or(a.Seen.Compare(b.Seen), a.Expires.Compare(b.Expires), slices.Compare(a.Hash[:], b.Hash[:]))
+		}
+	})
+	return oldest[:min(len(records)-bound, len(oldest))]
+}
+
+// drop drops a record, unless it is in use again or another user's by now.
+func (l *Ledger) drop(ctx context.Context, old surplus) error {
+	ended, err := l.dropRecord(ctx, old)
+	return l.ended(ctx, ended, err)
+}
+
+func (l *Ledger) dropRecord(ctx context.Context, old surplus) (ended []blacklist.Subject, err error) {
+	s := l.settle(old.Key)
+	defer s.mu.Unlock()
+	now := l.now()
+	found, err := l.find(ctx, old.Key, now)
+	if err != nil || !found.present || lineageOf(found.Session) != lineageOf(old.Session) || !found.Seen.Equal(old.Seen) {
+		return nil, err
+	}
+	if found.Source == sessions.Added && !found.ended && !old.replaced {
+		return l.end(ctx, s, found, nil, Lineage{}, now)
+	}
+	_, err = l.store.Delete(ctx, old.Key)
+	return nil, err
+}
