@@ -59,7 +59,8 @@ type Handler struct {
 	SessionCookies []string `json:"session_cookies,omitempty"`
 
 	// How long a session may be unused before its record is dropped. A session that was learned from the application is
-	// then asked for anew; one that was added through the admin API has ended. Default: `30m`, or `session_max_age` where
+	// then asked for anew; one that was added through the admin API has ended. The same goes for the oldest sessions of a
+	// user who has more than 100 in a realm. Default: `30m`, or `session_max_age` where
 	// that is less.
 	SessionIdleTimeout caddy.Duration `json:"session_idle_timeout,omitempty"`
 

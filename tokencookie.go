@@ -21,7 +21,8 @@ const maxSetCookie = 4096
 // without `Max-Age`, except in mode `stateless`, where it lasts as long as the token.
 type TokenCookie struct {
 	// The name. By default it is `jwt_<realm>`, with `__Host-` in front where the response is secure, the path is `/` and
-	// no domain is set.
+	// no domain is set. By default, where the realm has placeholders, a cookie of such a name whose value has not the form of
+	// a token is the application's.
 	Name string `json:"name,omitempty"`
 
 	// The domain. Default: none, so the host alone.
