@@ -78,7 +78,6 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 	}
 	switch outcome := result.outcome.(type) {
 	case whoami.Identified:
-		v.warnIfRotating(outcome)
 		if unkept, ok := errors.AsType[*ledger.UnkeptError](result.err); ok {
 			v.noteUnkept(unkept)
 		} else if result.err != nil {
@@ -94,14 +93,16 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 		}
 		return validator.Nobody
 	case whoami.CouldNotTell:
-		v.couldNotTell(validator.Reason("whoami_"+outcome.Reason), nil, zap.String("location", outcome.Location))
+		v.couldNotTell(validator.Reason("whoami_"+outcome.Reason), nil,
+			zap.String("location", outcome.Location), zap.Strings("cookies", outcome.Cookies))
 	}
 	return validator.Undetermined
 }
 
 // askOnce puts one question, or joins one that is under way about the same session.
 func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
-	exchange, err := v.whoami.template.Prepare(v.request, v.request.Header["Cookie"], v.whoami.through(v.next))
+	cookies := validator.KeepCookies(v.request.Header["Cookie"], v.isAskedWith)
+	exchange, err := v.whoami.template.Prepare(v.request, cookies, v.whoami.through(v.next))
 	if err != nil {
 		return settlement{outcome: whoami.NotAsked(err)}
 	}
@@ -175,22 +176,9 @@ func (q question) answered() (settlement, bool) {
 	return settlement{}, false
 }
 
-// changed names the session cookies that the answer would change.
+// changed returns the names of the session cookies that the answer changes.
 func (q question) changed(lines []string) []string {
-	var names []string
-	for _, line := range lines {
-		if cookie := readSetCookie(line); q.sessionCookies.Match(cookie.name) && !sentSame(q.sent, cookie) {
-			names = append(names, cookie.name)
-		}
-	}
-	return names
-}
-
-func (v *visit) warnIfRotating(outcome whoami.Identified) {
-	if len(outcome.Changed) > 0 && !v.isRolling() {
-		v.warn("the whoami page changes session cookies; such a change is dropped, so choose a page that makes none",
-			zap.String("uri", v.Whoami.URI), zap.Strings("cookies", outcome.Changed))
-	}
+	return changedSessionCookies(q.sessionCookies, q.sent, lines, q.app.now())
 }
 
 // noteUnkept keeps in mind that the store did not take what the application said. The request goes on all the same.
@@ -211,6 +199,9 @@ func (v *visit) couldNotTell(reason validator.Reason, err error, fields ...zap.F
 		message = "the whoami page has moved for good; write the new location into the configuration"
 	case "whoami_" + validator.Reason(whoami.NoHandler):
 		message = "the whoami URI reaches no handler behind jwt_session; write it as the next handler sees it"
+	case "whoami_" + validator.Reason(whoami.ChangesSession):
+		message = "the whoami page rotates sessions: it names a user and changes session cookies, so that the user may be " +
+			"that of another session; choose a page that changes none, or set rolling where every page changes them"
 	default:
 	}
 	v.warnAs(string(reason), message, fields...)

@@ -40,10 +40,12 @@ func init() {
 //		whoami <uri> json <path>|header <name>|regex <expression> {
 //			nobody         <value...>
 //			pattern        <regex>
-//			attribute      <name> json <path>|header <name>|regex <expression>
+//			attribute      <name> json <path>|header <name>|regex <expression> [list <separator>]
+//			cookies        <name...>
 //			timeout        <duration>
 //			negative_ttl   <duration>
 //			max_concurrent <number>
+//			max_per_client <number>
 //			max_body       <size>
 //			rolling
 //			route {

@@ -2,7 +2,8 @@ package jwtsession
 
 import "strings"
 
-const whoamiOptions = "nobody, pattern, attribute, timeout, negative_ttl, max_concurrent, max_body, rolling, route"
+const whoamiOptions = "nobody, pattern, attribute, cookies, timeout, negative_ttl, max_concurrent, max_per_client, " +
+	"max_body, rolling, route"
 
 func (p handlerParser) whoami() error {
 	whoami := &Whoami{}
@@ -21,12 +22,16 @@ func (p handlerParser) whoami() error {
 			return p.checked(p.text(&whoami.Pattern), whoami.checkPattern)
 		case "attribute":
 			return p.attribute(whoami)
+		case "cookies":
+			return p.checked(p.texts(&whoami.Cookies), whoami.checkCookies)
 		case "timeout":
 			return p.duration(&whoami.Timeout)
 		case "negative_ttl":
 			return p.duration(&whoami.NegativeTTL)
 		case "max_concurrent":
 			return p.number(&whoami.MaxConcurrent)
+		case "max_per_client":
+			return p.number(&whoami.MaxPerClient)
 		case "max_body":
 			return p.size(&whoami.MaxBody)
 		case "rolling":
@@ -42,13 +47,13 @@ func (p handlerParser) whoami() error {
 func (p handlerParser) attribute(whoami *Whoami) error {
 	var name string
 	if !p.Args(&name) {
-		return p.Err("want attribute <name> json <path> | header <name> | regex <expression>")
+		return p.Err("want attribute <name> json <path> | header <name> | regex <expression> [list <separator>]")
 	}
 	if _, twice := whoami.Attributes[name]; twice {
 		return p.Errf("the attribute %s is read twice", name)
 	}
 	var from Extraction
-	if err := p.extraction(&from); err != nil {
+	if err := p.attributeExtraction(&from); err != nil {
 		return err
 	}
 	if whoami.Attributes == nil {
@@ -60,7 +65,22 @@ func (p handlerParser) attribute(whoami *Whoami) error {
 
 // extraction reads the rest of the line: where a value is in the answer.
 func (p handlerParser) extraction(from *Extraction) error {
+	return p.place(p.RemainingArgs(), from)
+}
+
+// attributeExtraction reads the rest of the line: where an attribute is in the answer, and what separates its elements.
+func (p handlerParser) attributeExtraction(from *Extraction) error {
 	arguments := p.RemainingArgs()
+	if len(arguments) != 4 || arguments[2] != "list" {
+		return p.place(arguments, from)
+	}
+	if from.List = arguments[3]; from.List == "" {
+		return p.Err("list: the separator is empty; want what stands between the elements, such as list ,")
+	}
+	return p.place(arguments[:2], from)
+}
+
+func (p handlerParser) place(arguments []string, from *Extraction) error {
 	if len(arguments) == 2 {
 		switch arguments[0] {
 		case "json":

@@ -134,7 +134,10 @@ func (c *Callback) Validate() error {
 	if err := c.validate(); err != nil {
 		return c.named(err)
 	}
-	return c.app.checkCallbacks()
+	if err := c.app.checkCallbacks(); err != nil {
+		return err
+	}
+	return c.app.checkAskedCookies()
 }
 
 func (c *Callback) validate() error {

@@ -25,6 +25,7 @@ func (h *Handler) contradiction() error {
 	}
 	for _, find := range []func() error{
 		h.timesContradict, h.Identity.contradiction, h.rulesContradict, h.tokenPlacesContradict, h.cookiesContradict,
+		h.askedCookiesContradict,
 	} {
 		if err := find(); err != nil {
 			return err

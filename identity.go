@@ -197,8 +197,8 @@ func stripConnection(header http.Header) {
 	header["Connection"] = []string{strings.Join(kept, ", ")}
 }
 
-// set gives the request the identity headers. Values that a header can't hold are left out; user ids were checked when
-// the session was learned.
+// set gives the request the identity headers. What a header can't hold is left out; user ids were checked when the session
+// was learned.
 func (i identityHeaders) set(r *http.Request, who principal) {
 	for n, header := range i.headers {
 		if header.Attribute == "" {
@@ -209,19 +209,27 @@ func (i identityHeaders) set(r *http.Request, who principal) {
 	}
 }
 
-// headerValue returns an attribute as a header value: visible ASCII and inner spaces, lists joined by commas (RFC 9110
-// section 5.6.1). What can't be written so without loss is left out.
+// headerValue returns an attribute as a header value, and false where there is none.
 func headerValue(attribute sessions.Attribute) (string, bool) {
-	if !attribute.Present() {
-		return "", false
-	}
+	value, _ := wholeHeaderValue(attribute)
+	return value, value != ""
+}
+
+// wholeHeaderValue returns an attribute as a header value: visible ASCII and inner spaces, lists joined by commas (RFC 9110
+// section 5.6.1). It also reports whether that is all that the attribute says. Elements of a list with a comma in them are
+// left out, since a service would take one for several. What else can't be written so leaves out the whole attribute.
+func wholeHeaderValue(attribute sessions.Attribute) (value string, whole bool) {
 	texts := attribute.Texts()
+	all := len(texts)
+	if attribute.IsList() {
+		texts = slices.DeleteFunc(texts, func(text string) bool { return strings.Contains(text, ",") })
+	}
 	for _, text := range texts {
-		if !isHeaderText(text) || attribute.IsList() && strings.Contains(text, ",") {
-			return "", false
+		if !isHeaderText(text) {
+			return "", text == "" && !attribute.IsList()
 		}
 	}
-	return strings.Join(texts, ","), len(texts) > 0
+	return strings.Join(texts, ","), len(texts) == all
 }
 
 func isHeaderText(text string) bool {

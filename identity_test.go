@@ -306,7 +306,10 @@ func TestHeaderValue(t *testing.T) {
 		{sessions.List(), ""},
 		{sessions.List("a"), "a"},
 		{sessions.List("a", "b c"), "a,b c"},
-		{sessions.List("a", "b,c"), ""},
+		{sessions.List("a", "b,c"), "a"},
+		{sessions.List("b,c", "a", "d,", "e f"), "a,e f"},
+		{sessions.List(",", "b,c"), ""},
+		{sessions.List("a", "b,c", "é"), ""},
 		{sessions.List("a", ""), ""},
 		{sessions.List("a", "b\n"), ""},
 	} {

@@ -337,6 +337,12 @@ func (h *Handler) validate() error {
 	if err := h.app.checkCallbacks(); err != nil {
 		return err
 	}
+	if err := h.askedCookiesContradict(); err != nil { // defaults too
+		return err
+	}
+	if err := h.app.checkAskedCookies(); err != nil {
+		return err
+	}
 	if err := h.validateCombined(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -21,6 +22,7 @@ type principal struct {
 
 	id           any           // the user id, as the value of a placeholder
 	placeholders []placeholder // of the attributes
+	lossy        []string      // the attributes that a header and a placeholder can't hold whole, in order
 }
 
 // identitySource is what spoke for a user: one token, or one session since its user is known in it.
@@ -39,10 +41,15 @@ type placeholder struct {
 func newPrincipal(user string, attributes sessions.Attributes, via string) principal {
 	who := principal{user: user, attributes: attributes, via: via, id: user}
 	for name, attribute := range attributes {
-		if value, ok := headerValue(attribute); ok && name != "id" {
+		value, whole := wholeHeaderValue(attribute)
+		if value != "" && name != "id" {
 			who.placeholders = append(who.placeholders, placeholder{name: placeholderUser + name, value: value})
 		}
+		if !whole {
+			who.lossy = append(who.lossy, name)
+		}
 	}
+	slices.Sort(who.lossy)
 	return who
 }
 
@@ -111,6 +118,19 @@ func (j *journey) setPlaceholders(repl *caddy.Replacer, who principal) {
 		repl.Set(placeholder.name, placeholder.value)
 	}
 	repl.Set(placeholderVia, who.viaValue())
+}
+
+// warnOfLoss says which attributes the services behind do not see, or not whole.
+func (h *Handler) warnOfLoss(who principal) {
+	for _, name := range who.lossy {
+		key := "lossy attribute"
+		if slices.Contains(h.needs, name) { // of others there may be as many names as an operator adds sessions with
+			key += " " + name
+		}
+		h.warnAs(key, "an attribute has what a header can't hold: other than visible ASCII and inner spaces, or a comma in an "+
+			"element of a list; it is left out of its header and placeholder, or that element is. Let the application write it in "+
+			"ASCII, such as percent-encoded, or give another attribute to the services", zap.String("attribute", name))
+	}
 }
 
 // neededAttributes returns the names of the attributes that this route hands on or asks for.

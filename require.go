@@ -33,8 +33,9 @@ type Require struct {
 	// The name of the attribute. Required.
 	Attribute string `json:"attribute,omitempty"`
 
-	// What it must hold, all of it: as elements where the attribute is a list, as words separated by spaces where it is one
-	// text, such as an OAuth scope. Required.
+	// What it must hold, all of it. An attribute that is a list holds its elements. One that is a text holds that text as a
+	// whole and nothing else, however many words it has; to make a list of it, use `list` where `whoami` reads it. The claims
+	// `scope` and `scp` of an identity provider are lists already. Required.
 	Values []string `json:"values,omitempty"`
 
 	app    *App
@@ -111,15 +112,12 @@ func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
-// holds says whether the attribute has all the values.
+// holds reports whether the attribute has all the values. A text is one value: it is never taken apart here.
 func (q *Require) holds(attribute sessions.Attribute) bool {
 	if !attribute.Present() || len(q.Values) == 0 {
 		return false
 	}
 	has := attribute.Texts()
-	if !attribute.IsList() {
-		has = append(strings.Split(has[0], " "), has[0]) // RFC 6749 section 3.3, and the text as a whole
-	}
 	for _, value := range q.Values {
 		if !slices.Contains(has, value) {
 			return false

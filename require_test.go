@@ -21,7 +21,10 @@ func TestRequireHolds(t *testing.T) {
 		{sessions.Text("a"), "a", true},
 		{sessions.Text("a"), "A", false},
 		{sessions.Text("ab"), "a", false},
-		{sessions.Text("a b c"), "a,c", true},
+		{sessions.Text("a b c"), "a,c", false},
+		{sessions.Text("a b c"), "a", false},
+		{sessions.Text("my staff"), "staff", false},
+		{sessions.Text("[my staff]"), "staff", false},
 		{sessions.Text("a b c"), "a,d", false},
 		{sessions.Text("a,b"), "a", false},
 		{sessions.Text("a\tb"), "a", false},
@@ -61,7 +64,7 @@ func TestRequire(t *testing.T) {
 		role string // JSON
 		want int
 	}{
-		{`"customer"`, http.StatusForbidden}, {`"buyer customer"`, http.StatusOK}, {`["customer","buyer"]`, http.StatusOK},
+		{`"customer"`, http.StatusForbidden}, {`"buyer customer"`, http.StatusForbidden}, {`["customer","buyer"]`, http.StatusOK},
 		{`["customer buyer"]`, http.StatusForbidden}, {`null`, http.StatusForbidden}, {`""`, http.StatusForbidden},
 	} {
 		g := newTestGatewayWith(t, requireSite(""))

@@ -142,6 +142,7 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	if who.user != "" {
 		v.identity.set(v.request, who)
 		v.app.journeyOf(v.request).setPlaceholders(v.repl, who)
+		v.warnOfLoss(who)
 	}
 	v.who = who
 	v.forward()

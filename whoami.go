@@ -15,11 +15,12 @@ import (
 )
 
 // Whoami is how the application is asked who a session belongs to: by a GET request that goes through the rest of the
-// route, carries the request's cookies, and is answered before the request itself goes on.
+// route, carries the session cookies and no others, and is answered before the request itself goes on.
 //
 // A 200 that names a user is that user's. A 200 that names nobody, a redirect, 401, 403 and 404 mean that nobody is
 // signed in. Everything else is neither: requests that need an identity then get 503. The page must be one that does not
-// change the session itself.
+// change the session itself: an answer that names a user and changes a session cookie counts as neither, unless `rolling`
+// is on.
 type Whoami struct {
 	// The page to ask, as the next handler sees it: a path that begins with `/`, with a query if need be. Required.
 	URI string `json:"uri"`
@@ -36,14 +37,24 @@ type Whoami struct {
 	// What else is read from the answer, by the name of the attribute.
 	Attributes map[string]Extraction `json:"attributes,omitempty"`
 
-	// How long to wait for the answer. Default: `2s`.
+	// More cookies that the question carries, such as a load balancer's that leads it to the server with the session. A name
+	// that ends in `*` stands for all cookies whose names begin so. Name none that signs a user in by itself, such as a
+	// "remember me" cookie: its user would then be taken for the owner of whatever session cookie came beside it. Session
+	// cookies are carried anyway, and cookies with tokens can't be named. Default: none.
+	Cookies []string `json:"cookies,omitempty"`
+
+	// How long to wait for the answer, and for the turn to ask. Default: `2s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// How long an answer that names nobody is remembered. Default: `3s`.
 	NegativeTTL caddy.Duration `json:"negative_ttl,omitempty"`
 
-	// How many questions may be under way at once. Default: 8.
+	// How many questions may be under way at once. Questions about sessions that are not known have half of them. Default: 8.
 	MaxConcurrent int `json:"max_concurrent,omitempty"`
+
+	// How many of them may be for one client: an IPv4 address or the /64 network of an IPv6 address. Further ones wait their
+	// turn, for as long as `timeout` says; the turn goes round from address to address. Default: 2.
+	MaxPerClient int `json:"max_per_client,omitempty"`
 
 	// How many bytes an answer may have, decoded. Default: 1 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
@@ -61,7 +72,7 @@ type Whoami struct {
 	text string // what was configured; loading the routes takes them out
 }
 
-// Extraction names a place in an answer. Exactly one of its fields is set.
+// Extraction names a place in an answer. Exactly one of `json`, `header` and `regex` is set.
 type Extraction struct {
 	// A path into a JSON body, its steps separated by dots.
 	JSON string `json:"json,omitempty"`
@@ -69,8 +80,15 @@ type Extraction struct {
 	// The name of a response header.
 	Header string `json:"header,omitempty"`
 
-	// A regular expression (RE2) whose first group is the value. It must not match two different values.
+	// A regular expression (RE2) whose first group is the value. It must not match two different values. In an answer of the
+	// type `text/html` or `application/xhtml+xml` character references in the value are decoded: `bob&#43;shop` is
+	// `bob+shop`.
 	Regex string `json:"regex,omitempty"`
+
+	// Attributes only: what separates the elements of a list in one text, such as `,` or a space. Blanks around an
+	// element are not part of it, and empty elements are left out. Without this option a text is one value, whatever is in it.
+	// Default: none.
+	List string `json:"list,omitempty"`
 }
 
 // defaultNobody holds the values in the user's place that mean nobody.
@@ -87,6 +105,7 @@ func (w *Whoami) setDefaults() {
 	setDefault(&w.Timeout, caddy.Duration(whoami.DefaultTimeout))
 	setDefault(&w.NegativeTTL, defaultNegativeTTL)
 	setDefault(&w.MaxConcurrent, limits.Concurrent)
+	setDefault(&w.MaxPerClient, limits.PerClient)
 	setDefault(&w.MaxBody, defaultMaxBody)
 	if len(w.Nobody) == 0 {
 		w.Nobody = defaultNobody
@@ -109,8 +128,12 @@ func (w *Whoami) prepare(ctx caddy.Context, identity identityHeaders) (*whoamiSo
 		return nil, err
 	}
 	w.text = string(text)
-	if w.Timeout < 0 || w.NegativeTTL < 0 || w.MaxConcurrent < 0 || w.MaxBody < 0 || w.MaxBody > 1<<30 {
-		return nil, errors.New("timeout, negative_ttl, max_concurrent and max_body must be more than 0, max_body 1 GiB at most")
+	if w.Timeout < 0 || w.NegativeTTL < 0 || w.MaxConcurrent < 0 || w.MaxPerClient < 0 || w.MaxBody < 0 || w.MaxBody > 1<<30 {
+		return nil, errors.New("timeout, negative_ttl, max_concurrent, max_per_client and max_body must be more than 0, " +
+			"max_body 1 GiB at most")
+	}
+	if err := w.checkCookies(); err != nil {
+		return nil, err
 	}
 	template, err := whoami.NewTemplate(w.URI, time.Duration(w.Timeout), int(w.MaxBody), identity.owns)
 	if err != nil {
@@ -125,12 +148,12 @@ func (w *Whoami) prepare(ctx caddy.Context, identity identityHeaders) (*whoamiSo
 }
 
 func (w *Whoami) page() (*whoami.Page, error) {
-	user, err := w.User.prepare()
+	user, err := w.User.prepareUser()
 	if err != nil {
 		return nil, err
 	}
 	page := &whoami.Page{
-		User: user, Nobody: w.Nobody, MaxBody: int(w.MaxBody), Attributes: make(map[string]whoami.Extractor),
+		User: user, Nobody: w.Nobody, MaxBody: int(w.MaxBody), Attributes: make(map[string]whoami.Extractor), Rolling: w.Rolling,
 	}
 	if w.Pattern != "" {
 		if page.Pattern, err = whoami.ParsePattern(w.Pattern); err != nil {
@@ -153,7 +176,7 @@ func (w *Whoami) checkPage() error {
 	if _, err := whoami.NewTemplate(w.URI, whoami.DefaultTimeout, 1, nil); err != nil {
 		return fmt.Errorf("whoami: %w", err)
 	}
-	if _, err := w.User.prepare(); err != nil {
+	if _, err := w.User.prepareUser(); err != nil {
 		return fmt.Errorf("whoami: %w", err)
 	}
 	return nil
@@ -187,7 +210,24 @@ func checkAttributeName(name string) error {
 	return nil
 }
 
+// prepareUser makes what finds the user id, which is one text.
+func (e Extraction) prepareUser() (whoami.Extractor, error) {
+	if e.List != "" {
+		return nil, fmt.Errorf("list %q: a user id is one text; lists are for attributes", e.List)
+	}
+	return e.prepare()
+}
+
+// prepare makes what finds an attribute.
 func (e Extraction) prepare() (whoami.Extractor, error) {
+	extractor, err := e.prepareText()
+	if err != nil || e.List == "" {
+		return extractor, err
+	}
+	return whoami.SplitBy(extractor, e.List)
+}
+
+func (e Extraction) prepareText() (whoami.Extractor, error) {
 	switch {
 	case e.JSON != "" && e.Header == "" && e.Regex == "":
 		return whoami.ParseExtractor("json", e.JSON)
@@ -203,6 +243,6 @@ func (e Extraction) prepare() (whoami.Extractor, error) {
 // deskLimits returns how many questions there may be at a time.
 func (w *Whoami) deskLimits() whoami.Limits {
 	limits := whoami.DefaultLimits()
-	limits.Concurrent, limits.Timeout = w.MaxConcurrent, time.Duration(w.Timeout)
+	limits.Concurrent, limits.PerClient, limits.Timeout = w.MaxConcurrent, w.MaxPerClient, time.Duration(w.Timeout)
 	return limits
 }

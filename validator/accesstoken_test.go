@@ -46,7 +46,7 @@ func TestVerifyAccessOfEveryAlgorithm(t *testing.T) {
 				continue
 			}
 			if token.User() != "alice" || token.TokenID() != "token-1" || token.Since() != testNow.Unix() ||
-				!token.Attributes()["scope"].Equal(sessions.Text("buy read")) ||
+				!token.Attributes()["scope"].Equal(sessions.List("buy", "read")) ||
 				!token.Attributes()["groups"].Equal(sessions.List("staff", "night")) {
 				t.Errorf("%s: read %+v", algorithm, token)
 			}

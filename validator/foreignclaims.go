@@ -3,6 +3,7 @@ package validator
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -96,7 +97,19 @@ func (c foreignClaims) attribute(name string) sessions.Attribute {
 	if value, ok := c[name]; !ok || attribute.UnmarshalJSON(value) != nil {
 		return sessions.Attribute{}
 	}
+	if isScope(name) && attribute.Present() && !attribute.IsList() {
+		return sessions.List(scopes(attribute.Texts()[0])...)
+	}
 	return attribute
+}
+
+// isScope reports whether a text in the claim is a list of OAuth scopes (RFC 8693 section 4.2; scp is what some providers
+// call it). No other text is ever split.
+func isScope(claim string) bool { return claim == "scope" || claim == "scp" }
+
+// scopes returns the scopes in a text, which are separated by single spaces (RFC 6749 section 3.3).
+func scopes(text string) []string {
+	return strings.FieldsFunc(text, func(char rune) bool { return char == ' ' })
 }
 
 // user returns a claim as a user id: a string, or a whole number as it is written.

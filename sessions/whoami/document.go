@@ -3,6 +3,7 @@ package whoami
 import (
 	"bytes"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -15,6 +16,17 @@ type document struct {
 	parsed bool
 	json   jsontext.Value
 	bad    bool
+}
+
+// isHTML reports whether the page is one in which character references stand for characters.
+func (d *document) isHTML() bool {
+	mediaType, _, _ := strings.Cut(d.header.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.Trim(mediaType, " \t")) {
+	case "text/html", "application/xhtml+xml":
+		return true
+	default:
+		return false
+	}
 }
 
 // asJSON returns the body where it is one JSON text. A body that begins as an object or a list and is not a valid one

@@ -2,6 +2,7 @@ package whoami
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"regexp"
 	"slices"
@@ -29,7 +30,8 @@ type Extractor interface {
 //   - header: the argument is the name of a response header.
 //   - regex: the argument is a regular expression in Go's syntax, and the value is its first group. It is looked for in
 //     the whole decoded page, whose line breaks a dot matches too; for a user it must be found exactly once, or with the
-//     same value each time. Keep it so narrow that a match can't reach over text that users write.
+//     same value each time. Keep it so narrow that a match can't reach over text that users write. In an HTML page the
+//     character references of the value are decoded, as a browser shows them in text.
 func ParseExtractor(kind, argument string) (Extractor, error) {
 	switch kind {
 	case "json":
@@ -145,9 +147,13 @@ func (e regexExtractor) texts(page *document) ([]string, bool) {
 		return nil, false
 	}
 	texts := make([]string, len(matches))
+	isHTML := page.isHTML()
 	for i, match := range matches {
-		if match[2] >= 0 {
-			texts[i] = string(page.body[match[2]:match[3]])
+		if match[2] < 0 {
+			continue
+		}
+		if texts[i] = string(page.body[match[2]:match[3]]); isHTML {
+			texts[i] = html.UnescapeString(texts[i])
 		}
 	}
 	return texts, true

@@ -16,9 +16,6 @@ type Identified struct {
 	User string
 	// Attributes holds every attribute that the page was asked for; those that it does not say are not present.
 	Attributes sessions.Attributes
-	// Changed names the session cookies that the answer would have changed. It is not empty where the page rotates
-	// sessions, and is then unfit to be asked.
-	Changed []string
 }
 
 // Nobody says that the session is nobody's.
@@ -29,6 +26,8 @@ type CouldNotTell struct {
 	Reason Reason
 	// Location is, with [MovedPermanently], what to write in the configuration instead, where the answer says so.
 	Location string
+	// Cookies names, with [ChangesSession], the session cookies that the answer changes.
+	Cookies []string
 }
 
 func (Identified) outcome()   {}

@@ -29,6 +29,9 @@ type Page struct {
 	Attributes map[string]Extractor
 	// MaxBody is the most bytes that the decoded answer may have.
 	MaxBody int
+	// Rolling says that the application changes the session cookies with every answer. Otherwise an answer that names a
+	// user and changes one is no answer.
+	Rolling bool
 }
 
 // Pattern says which user ids are possible. Always required are 1 to 256 bytes of visible ASCII; the zero value
@@ -64,8 +67,8 @@ func isVisibleASCII(text string) bool {
 
 // Read says what an answer means. It depends on its arguments alone.
 //
-// Changed gets the Set-Cookie lines of an answer that names a user and returns the names of those session cookies that
-// they would change. It may be nil.
+// Changed gets the Set-Cookie lines of an answer that names a user, unless the page is rolling, and returns the names of
+// those session cookies that they change. It may be nil.
 func (p *Page) Read(answer Answer, changed func(setCookies []string) []string) Outcome {
 	if answer.Failure != "" {
 		return CouldNotTell{Reason: answer.Failure}
@@ -115,11 +118,12 @@ func (p *Page) readPage(answer Answer, changed func(setCookies []string) []strin
 	case !p.Pattern.Match(user):
 		return CouldNotTell{Reason: BadUserID}
 	}
-	identified := Identified{User: user, Attributes: p.readAttributes(page)}
-	if setCookies := answer.Header["Set-Cookie"]; changed != nil && len(setCookies) > 0 {
-		identified.Changed = changed(setCookies)
+	if setCookies := answer.Header["Set-Cookie"]; changed != nil && !p.Rolling && len(setCookies) > 0 {
+		if names := changed(setCookies); len(names) > 0 {
+			return CouldNotTell{Reason: ChangesSession, Cookies: names}
+		}
 	}
-	return identified
+	return Identified{User: user, Attributes: p.readAttributes(page)}
 }
 
 func (p *Page) readAttributes(page *document) sessions.Attributes {

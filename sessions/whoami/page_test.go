@@ -352,10 +352,13 @@ func TestChangedCookies(t *testing.T) {
 		return []string{"session"}
 	}
 	answer := newAnswer(200, alice, "Set-Cookie", "session=new", "Set-Cookie", "x=y")
-	wantOutcome(t, page.Read(answer, changed), Identified{User: "alice", Changed: []string{"session"}})
+	wantOutcome(t, page.Read(answer, changed), CouldNotTell{Reason: ChangesSession, Cookies: []string{"session"}})
+	wantOutcome(t, page.Read(answer, func([]string) []string { return nil }), Identified{User: "alice"})
 	wantOutcome(t, page.Read(answer, nil), Identified{User: "alice"})
 	wantOutcome(t, page.Read(newAnswer(200, alice), changed), Identified{User: "alice"})
 	wantOutcome(t, page.Read(newAnswer(302, "", "Set-Cookie", "session=new"), changed), Nobody{Reason: Redirected})
+	page.Rolling = true
+	wantOutcome(t, page.Read(answer, changed), Identified{User: "alice"})
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}

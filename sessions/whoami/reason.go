@@ -56,6 +56,9 @@ const (
 	BadJSON Reason = "bad_json"
 	// Ambiguous: the page names two users. One of them may be what somebody wrote into the page.
 	Ambiguous Reason = "ambiguous"
+	// ChangesSession: the answer names a user and changes a session cookie. The user may be that of the new session, who is
+	// not the one of the session that was asked about.
+	ChangesSession Reason = "changes_session"
 	// BadUserID: what the page names can't be a user id.
 	BadUserID Reason = "bad_user_id"
 	// NotConfigured: nothing says where the page names the user.

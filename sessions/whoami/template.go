@@ -2,6 +2,7 @@ package whoami
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -120,7 +121,7 @@ func (t *Template) newRequest(
 		Body:       http.NoBody,
 		Host:       r.Host,
 		RemoteAddr: r.RemoteAddr,
-		TLS:        r.TLS,
+		TLS:        withoutCertificates(r.TLS),
 	}
 	t.passHeaders(request.Header, r.Header, passedHeaders)
 	if server != nil {
@@ -132,6 +133,17 @@ func (t *Template) newRequest(
 		request.Header["Cookie"] = slices.Clone(cookies)
 	}
 	return request.WithContext(ctx)
+}
+
+// withoutCertificates returns the state of the visitor's connection without his certificate: the application may know a user
+// by that, whatever session the question is about.
+func withoutCertificates(state *tls.ConnectionState) *tls.ConnectionState {
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return state
+	}
+	bare := *state
+	bare.PeerCertificates, bare.VerifiedChains = nil, nil
+	return &bare
 }
 
 func (t *Template) passHeaders(to, from http.Header, names []string) {

@@ -1,0 +1,151 @@
+package jwtsession
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// isAskedWith reports whether the question about a session carries the cookie: one of the session, or one that the option
+// cookies names.
+func (h *Handler) isAskedWith(name string) bool {
+	return h.sessionCookies.Match(name) ||
+		slices.ContainsFunc(h.Whoami.Cookies, func(pattern string) bool { return canBeOneCookie(pattern, name) })
+}
+
+// changedSessionCookies returns the names of the session cookies that the Set-Cookie lines of an answer change: by a value
+// that is not the one in the question, or by a deletion.
+func changedSessionCookies(names validator.SessionCookies, sent validator.Cookies, lines []string, now time.Time) []string {
+	var changed []string
+	for _, line := range lines {
+		cookie := readSetCookie(line)
+		if names.Match(cookie.name) && (cookie.deleted(now) || !sentSame(sent, cookie)) {
+			changed = append(changed, cookie.name)
+		}
+	}
+	return changed
+}
+
+// canBeOneCookie reports whether two names can be those of the same cookie. A name that ends in * stands for all that begin
+// so.
+func canBeOneCookie(one, other string) bool {
+	prefix, isPattern := cutStars(one)
+	otherPrefix, otherIsPattern := cutStars(other)
+	switch {
+	case isPattern && otherIsPattern:
+		return strings.HasPrefix(prefix, otherPrefix) || strings.HasPrefix(otherPrefix, prefix)
+	case isPattern:
+		return strings.HasPrefix(other, prefix)
+	case otherIsPattern:
+		return strings.HasPrefix(one, otherPrefix)
+	default:
+		return one == other
+	}
+}
+
+func cutStars(name string) (prefix string, isPattern bool) {
+	prefix = strings.TrimRight(name, "*")
+	return prefix, prefix != name
+}
+
+// checkCookies looks at the names in the option cookies by themselves.
+func (w *Whoami) checkCookies() error {
+	for i, name := range w.Cookies {
+		if name == "*" {
+			return fmt.Errorf("whoami: cookies *: the question would carry every cookie, and an application that signs a user in " +
+				"by one of them would name him for whatever session came beside it; name the cookies that the answer needs")
+		}
+		if _, err := validator.NewSessionCookies(name); err != nil || strings.HasSuffix(name, "**") {
+			return fmt.Errorf("whoami: cookies %q: want a cookie's name, or the beginning of one followed by *", name)
+		}
+		for _, earlier := range w.Cookies[:i] {
+			if canBeOneCookie(earlier, name) {
+				return fmt.Errorf("whoami: cookies: %s and %s can be the same cookie; name it once", earlier, name)
+			}
+		}
+	}
+	return nil
+}
+
+// askedCookiesContradict looks for a cookie that the question must not carry, among those that were written so far.
+func (h *Handler) askedCookiesContradict() error {
+	if h.Whoami == nil {
+		return nil
+	}
+	for _, name := range h.Whoami.Cookies {
+		for _, session := range h.SessionCookies {
+			if canBeOneCookie(name, session) {
+				return fmt.Errorf("whoami: cookies %s: that is the session_cookie %s, which the question carries anyway; leave it out",
+					name, session)
+			}
+		}
+		if h.TokenCookie != nil && h.TokenCookie.Name != "" && canBeOneCookie(name, h.TokenCookie.Name) {
+			return errAskedWithToken(name, "the token_cookie of realm "+h.Realm)
+		}
+		for _, one := range h.Issuers {
+			if one.From != nil && one.From.Cookie != "" && canBeOneCookie(name, one.From.Cookie) {
+				return errAskedWithToken(name, fmt.Sprintf("the cookie with tokens of the issuer %s", safeURL(one.URL)))
+			}
+		}
+	}
+	return nil
+}
+
+func errAskedWithToken(name, what string) error {
+	return fmt.Errorf("whoami: cookies %s: that can be %s; the application is asked about the session alone, so leave it out "+
+		"or write the name that you mean", name, what)
+}
+
+// checkAskedCookies looks for questions that would carry a token: our own of any realm, or one that a sign-in or an
+// identity provider left in a cookie. Whichever module is provisioned later finds what there is to find.
+func (a *App) checkAskedCookies() error {
+	for _, asking := range a.handlers {
+		if asking.Whoami == nil {
+			continue
+		}
+		for _, name := range asking.Whoami.Cookies {
+			if what := a.tokenCookieLike(name); what != "" {
+				return fmt.Errorf("jwt_session %s: %w", asking.Realm, errAskedWithToken(name, what))
+			}
+		}
+	}
+	return nil
+}
+
+// tokenCookieNames returns the names that our token's cookie can have here, as patterns where the realm is made for each
+// request.
+func (h *Handler) tokenCookieNames() []string {
+	name := h.realm.String()
+	if h.realm.Dynamic() {
+		fixed, _, _ := strings.Cut(name, "{")
+		name = strings.ToLower(fixed) + "*"
+	}
+	return []string{h.TokenCookie.plainName(name), h.TokenCookie.secureName(name)}
+}
+
+// tokenCookieLike says which cookie with a token can have the name, and is empty where none can.
+func (a *App) tokenCookieLike(name string) string {
+	for _, handler := range a.handlers {
+		if handler.isTokenCookie(name) || slices.ContainsFunc(handler.tokenCookieNames(), func(token string) bool {
+			return canBeOneCookie(name, token)
+		}) {
+			return "the token_cookie of realm " + handler.Realm
+		}
+		for _, one := range handler.Issuers {
+			if one.From.Cookie != "" && canBeOneCookie(name, one.From.Cookie) {
+				return fmt.Sprintf("the cookie with tokens of the issuer %s", safeURL(one.URL))
+			}
+		}
+	}
+	for _, callback := range a.callbacks {
+		for _, cookie := range []string{callback.IDTokenCookie, callback.AccessTokenCookie} {
+			if cookie != "" && canBeOneCookie(name, cookie) {
+				return "a token's cookie of jwt_session_callback " + callback.Realm
+			}
+		}
+	}
+	return ""
+}
