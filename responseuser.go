@@ -80,6 +80,7 @@ type listening struct {
 	question *ledger.Question // about the session that came; nil where none did
 	key      sessions.Key
 	since    time.Time
+	other    bool // the application may know the user by another credential than the session
 }
 
 // listen begins to listen for who the response names. What ends the session from now on makes that void.
@@ -88,6 +89,7 @@ func (v *visit) listen() {
 		return
 	}
 	v.listening.since = v.now
+	v.listening.other = bringsOtherCredential(v.request, v.app.journeyOf(v.request).authorization, v.access.State)
 	if v.credential.Presence == validator.Present && !v.withheld {
 		v.listening.key = v.key()
 		v.listening.question = v.gateway.ledger.Ask(v.key())
@@ -160,6 +162,8 @@ func (v *visit) hear(named naming, header http.Header) {
 	switch {
 	case named.nobody:
 		v.hearNobody(question)
+	case v.listening.other: // who it is says nothing of the session cookies
+		v.response.replaced = named.user != v.who.user && v.gateway.ledger.IsUserRevoked(v.realm, named.user)
 	case !v.isFresh(named.user, credential):
 		v.hearUser(question, named.user, cookies, credential)
 	}

@@ -51,7 +51,8 @@ type Query struct {
 // Desk sees to it that the application is not flooded with questions, however many requests need an answer: one at a
 // time about each session, whose answer all callers get, and no more than the limits say about all of them.
 //
-// A slot goes to the caller who has waited longest among those that the limits admit. When no more may wait, room is
+// The turn goes round from client to client: a slot goes to the client whose last turn is longest ago among those that the
+// limits admit, and there to the caller who has waited longest. When no more may wait, room is
 // made by turning away who waits since most recently for a session that is not known: for a caller with a known
 // session, or else among the callers of a client that has more of them than the newcomer's. So neither random session
 // ids nor one client keep others out.
@@ -63,6 +64,7 @@ type Desk[T any] struct {
 	mutex   sync.Mutex
 	flights map[sessions.Key]*flight[T] // the question that callers about a session join
 	queue   []*flight[T]                // those that wait for a slot, in order
+	turns   turns                       // of the clients in the queue
 	room    []*caller[T]                // the callers who wait, in order
 	running int
 	unknown int
@@ -155,6 +157,7 @@ func (d *Desk[T]) join(query Query, self *caller[T]) (joined *flight[T], queued,
 	if !found {
 		d.flights[query.Key] = joined
 		d.queue = append(d.queue, joined)
+		d.turns.join(self.network)
 		return joined, true, true
 	}
 	joined.callers = append(joined.callers, self)

@@ -111,9 +111,9 @@ func mustMakeDesk(t *testing.T, limits Limits) *Desk[string] {
 func wantIdle[T any](t interface{ Errorf(string, ...any) }, desk *Desk[T]) {
 	desk.mutex.Lock()
 	defer desk.mutex.Unlock()
-	if len(desk.flights)+len(desk.queue)+len(desk.room)+desk.running+desk.unknown+len(desk.clients) != 0 {
-		t.Errorf("left over: %d flights, %d queued, %d waiting, %d running, %d unknown, %d clients", len(desk.flights),
-			len(desk.queue), len(desk.room), desk.running, desk.unknown, len(desk.clients))
+	if len(desk.flights)+len(desk.queue)+len(desk.room)+desk.running+desk.unknown+len(desk.clients)+len(desk.turns.of) != 0 {
+		t.Errorf("left over: %d flights, %d queued, %d waiting, %d running, %d unknown, %d clients, %d turns", len(desk.flights),
+			len(desk.queue), len(desk.room), desk.running, desk.unknown, len(desk.clients), len(desk.turns.of))
 	}
 }
 

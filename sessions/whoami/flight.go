@@ -74,16 +74,55 @@ func (d *Desk[T]) free(network netip.Prefix, known bool) {
 	d.advance()
 }
 
-// advance starts every question in the queue that the limits admit, so that none is left that could run. Call it with
-// the mutex held.
+// advance starts questions in the queue until the limits admit none of those that are left. Call it with the mutex held.
 func (d *Desk[T]) advance() {
-	d.queue = slices.DeleteFunc(d.queue, func(flight *flight[T]) bool {
-		if !d.admits(flight) {
-			return false
+	for {
+		next := d.next()
+		if next < 0 {
+			break
 		}
+		flight := d.queue[next]
+		d.queue = slices.Delete(d.queue, next, next+1)
+		d.turns.take(flight.callers[0].network)
 		d.start(flight)
-		return true
-	})
+	}
+	d.forgetTurns()
+}
+
+// next returns the place in the queue of the question whose turn it is, or -1 where the limits admit none. Call it with the
+// mutex held.
+func (d *Desk[T]) next() int {
+	next, earliest := -1, uint64(0)
+	if d.running >= d.limits.Concurrent {
+		return next
+	}
+	for i, flight := range d.queue {
+		if !d.admits(flight) {
+			continue
+		}
+		if turn := d.turns.join(flight.callers[0].network); next < 0 || turn < earliest {
+			next, earliest = i, turn
+		}
+	}
+	return next
+}
+
+// forgetTurns drops the turns of clients that wait no more, once nobody waits or there are many turns. Call it with the mutex
+// held.
+func (d *Desk[T]) forgetTurns() {
+	switch {
+	case len(d.queue) == 0:
+		d.turns.of = nil
+		return
+	case len(d.turns.of) <= 2*d.limits.Waiting:
+		return
+	}
+	waiting := make(map[netip.Prefix]uint64, len(d.queue))
+	for _, flight := range d.queue {
+		network := flight.callers[0].network
+		waiting[network] = d.turns.join(network)
+	}
+	d.turns.of = waiting
 }
 
 func (d *Desk[T]) run(flight *flight[T], ask func(release func()) T, release func()) {
