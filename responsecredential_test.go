@@ -1,0 +1,222 @@
+package jwtsession
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// An attacker plants a session cookie in the browser of a victim whom the application knows by Basic authentication or the
+// like, so that the response that names the victim makes the planted session hers.
+func TestAttackResponseUserBesideAnotherCredential(t *testing.T) {
+	for _, lines := range [][]string{
+		{"Authorization: Basic YWxpY2U6eA=="}, {"authorization: Basic YWxpY2U6eA=="}, {"Authorization: Bearer x"},
+		{"Authorization: Negotiate YII="}, {"Authorization: "}, {"Authorization: x", "Authorization: y"},
+		{"Proxy-Authorization: Basic YWxpY2U6eA=="},
+	} {
+		g := newNamingGateway(t, "mixed", "")
+		attacker := g.signedIn()
+		g.legacy.set(attacker.cookies["session"], "")
+		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			if user := g.legacy.user(r); user != "" {
+				w.Header().Set("X-Remote-User", user)
+			} else if len(r.Header["Authorization"]) > 0 || strings.HasPrefix(lines[0], "Proxy-") {
+				w.Header().Set("X-Remote-User", "alice")
+			}
+			return false
+		})
+		victim := g.browser()
+		victim.cookies["session"] = attacker.cookies["session"]
+		response := victim.get("/page", lines...)
+		if response.StatusCode != http.StatusOK || response.tokenSet() == "set" || len(response.Header["X-Remote-User"]) != 0 {
+			t.Errorf("%q: status %d, token cookie %q, header %q", lines, response.StatusCode, response.tokenSet(),
+				response.Header["X-Remote-User"])
+		}
+		if response := attacker.get("/members"); response.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%q: the planted session: status %d, want 401", lines, response.StatusCode)
+		}
+	}
+}
+
+// The same with the access token of an identity provider, in whatever place the route takes it from.
+func TestAttackResponseUserBesideAnAccessToken(t *testing.T) {
+	for _, from := range []string{"", "from header X-Access-Token", "from cookie at"} {
+		idp := newIdentityProvider(t)
+		g := newTestGatewayWith(t, gatewayOptions{site: `
+			jwt_session shop {
+				response_user X-Remote-User
+				issuer ` + idp.url + ` {
+					audience https://api.example
+					` + from + `
+				}
+				unauthenticated /members* deny
+				unauthenticated pass
+			}
+			reverse_proxy LEGACY`})
+		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("X-Remote-User", r.Header.Get(defaultIdentityHeader))
+			return false
+		})
+		token := idp.signIn(t, "api-client", "alice").Access
+		victim := g.browser()
+		victim.cookies["session"] = "planted-planted-planted"
+		var line string
+		switch from {
+		case "":
+			line = "Authorization: Bearer " + token
+		case "from cookie at":
+			victim.cookies["at"] = token
+		default:
+			line = "X-Access-Token: " + token
+		}
+		if user := victim.get("/page", line).received.user(t); user != "alice" {
+			t.Fatalf("%q: the request is %q's, want alice's", from, user)
+		}
+		attacker := g.browser()
+		attacker.cookies["session"] = "planted-planted-planted"
+		if response := attacker.get("/members"); response.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%q: the planted session: status %d, want 401", from, response.StatusCode)
+		}
+	}
+}
+
+// The same with a client certificate, which the whoami question does not take along either.
+func TestAttackClientCertificateBesideAPlantedSession(t *testing.T) {
+	for _, source := range []string{"response_user X-Remote-User", "whoami /whoami json user"} {
+		g := newTestGatewayWith(t, gatewayOptions{tls: true, site: `
+			jwt_session shop {
+				` + source + `
+				unauthenticated /members* deny
+				unauthenticated pass
+			}
+			request_header X-Certificate {http.request.tls.client.subject}
+			reverse_proxy LEGACY`})
+		byCertificate := func(r *http.Request) bool { return strings.Contains(r.Header.Get("X-Certificate"), "alice") }
+		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			if byCertificate(r) {
+				w.Header().Set("X-Remote-User", "alice")
+			}
+			return false
+		})
+		g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+			if byCertificate(r) {
+				_, _ = io.WriteString(w, `{"user": "alice"}`)
+			}
+			return byCertificate(r)
+		})
+		server := httptest.NewUnstartedServer(g.server.Config.Handler)
+		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		visit := func(path string, certificates ...tls.Certificate) reply {
+			client := server.Client()
+			transport := client.Transport.(*http.Transport).Clone()
+			transport.TLSClientConfig.Certificates = certificates
+			b := &browser{T: t, url: server.URL, client: &http.Client{Transport: transport}, cookies: map[string]string{}, headers: http.Header{}}
+			b.cookies["session"] = "planted-planted-planted"
+			return b.get(path)
+		}
+		first := visit("/page", clientCertificate(t, "alice"))
+		if got := first.received.Header.Get("X-Certificate"); !strings.Contains(got, "alice") {
+			t.Fatalf("%s: the application sees the certificate %q", source, got)
+		}
+		if user := first.received.user(t); user != "" || first.tokenSet() == "set" {
+			t.Errorf("%s: the request is %q's, token cookie %q", source, user, first.tokenSet())
+		}
+		g.clock.advance(4 * time.Second)
+		if response := visit("/members"); response.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: the planted session: status %d, want 401", source, response.StatusCode)
+		}
+	}
+}
+
+// clientCertificate makes a certificate that is signed by itself.
+func clientCertificate(t *testing.T, name string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	template.Subject.CommonName = name
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{certificate}, PrivateKey: key}
+}
+
+// A known session goes on beside such a credential: it is neither confirmed by the response nor made another user's, and
+// still ends where the response names nobody.
+func TestKnownSessionBesideAnotherCredential(t *testing.T) {
+	const basic = "Authorization: Basic Ym9iOng="
+	g := newNamingGateway(t, "mixed", "")
+	b := g.browser()
+	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+	g.expectRolling(b.get("/switch?user=bob", basic), "alice", "token", "", 0)
+	g.expectRolling(b.get("/members", basic), "alice", "token", "", 0)
+	expires := g.claims(b).Expires()
+	g.legacy.set(b.cookies["session"], "alice")
+	g.clock.advance(31 * time.Second)
+	if response := b.get("/page", basic); response.received.user(t) != "alice" || g.claims(b).Expires() != expires {
+		t.Errorf("the response confirmed the session of %q", response.received.user(t))
+	}
+	g.legacy.set(b.cookies["session"], "")
+	token := b.cookies[tokenName]
+	g.expectRolling(b.get("/page", basic), "alice", "token", "cleared", 0)
+	b.cookies[tokenName] = token
+	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("after a response that named nobody: status %d", response.StatusCode)
+	}
+}
+
+// A sign-in that sets a new session beside such a credential is learned from the next answer without it.
+func TestSignInBesideAnotherCredential(t *testing.T) {
+	g := newNamingGateway(t, "mixed", "")
+	b := g.browser()
+	g.expect(b.do(http.MethodPost, "/login?user=alice", "Authorization: Basic Ym9iOng="), "", "", 0)
+	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	g.expectRolling(b.get("/page"), "", "none", "set", 0)
+	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
+}
+
+func TestBringsOtherCredential(t *testing.T) {
+	certified := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{}}}
+	for _, test := range []struct {
+		authorization []string
+		header        http.Header
+		tls           *tls.ConnectionState
+		access        validator.AccessState
+		want          bool
+	}{
+		{nil, nil, nil, validator.AccessAbsent, false},
+		{nil, http.Header{"Authorization": {"ours"}, "Cookie": {"a=b"}}, nil, validator.AccessAbsent, false},
+		{nil, nil, new(tls.ConnectionState), validator.AccessAbsent, false},
+		{[]string{""}, nil, nil, validator.AccessAbsent, true},
+		{[]string{"Basic x"}, nil, nil, validator.AccessAbsent, true},
+		{nil, http.Header{"Proxy-Authorization": {""}}, nil, validator.AccessAbsent, true},
+		{nil, nil, certified, validator.AccessAbsent, true},
+		{nil, nil, nil, validator.AccessUsable, true},
+		{nil, nil, nil, validator.AccessUndetermined, true},
+		{nil, nil, nil, validator.AccessUnusable, true},
+	} {
+		request := &http.Request{Header: test.header, TLS: test.tls}
+		if got := bringsOtherCredential(request, test.authorization, test.access); got != test.want {
+			t.Errorf("%s: got %v", fmt.Sprint(test.authorization, test.header, test.access), got)
+		}
+	}
+}
