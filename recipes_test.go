@@ -84,14 +84,20 @@ func TestStickyLoadBalancing(t *testing.T) {
 	for policy, want := range map[string]string{"cookie": "alice", "ip_hash": "alice", "client_ip_hash": "alice", "round_robin": ""} {
 		t.Run(policy, func(t *testing.T) {
 			second := newLegacyApp(t)
+			question := ""
+			if policy == "cookie" {
+				question = "cookies lb"
+			}
 			g := newTestGatewayWith(t, gatewayOptions{site: fmt.Sprintf(`
 				jwt_session shop {
-					whoami /whoami json user
+					whoami /whoami json user {
+						%s
+					}
 					unauthenticated pass
 				}
 				reverse_proxy LEGACY %s {
 					lb_policy %s
-				}`, second.address(), policy)})
+				}`, question, second.address(), policy)})
 			b := g.browser()
 			b.get("/login?user=alice")
 			line := func() string {

@@ -13,6 +13,19 @@ app.disable('x-powered-by');
 app.use(session({ secret: crypto.randomBytes(32).toString('hex'), resave: false, saveUninitialized: true }));
 app.use(express.urlencoded({ extended: false }));
 
+// A "remember me" cookie signs its user in wherever nobody is, with a new session id.
+const sealingKey = crypto.randomBytes(32);
+const seal = (user) => `${user}.${crypto.createHmac('sha256', sealingKey).update(user).digest('hex')}`;
+app.use((req, res, next) => {
+  const [, cookie] = /(?:^|; *)remember=([^;]*)/.exec(req.headers.cookie || '') || [];
+  const user = Object.keys(passwords).find((name) => cookie === seal(name));
+  if (!user || req.session.user) { next(); return; }
+  req.session.regenerate((err) => {
+    if (!err) req.session.user = user;
+    next(err);
+  });
+});
+
 // page answers with a page that names the user and says how many pages this session has seen.
 function page(req, res, title) {
   req.session.pages = (req.session.pages || 0) + 1;
@@ -43,6 +56,7 @@ app.post('/login', (req, res, next) => {
   req.session.regenerate((err) => {
     if (err) { next(err); return; }
     req.session.user = user;
+    if (req.body.remember) res.cookie('remember', seal(user), { httpOnly: true });
     req.session.save((err) => (err ? next(err) : res.redirect('/account')));
   });
 });

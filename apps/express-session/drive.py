@@ -40,6 +40,11 @@ def run(browser):
     login(a, "alice", "alice-pass-1"); a.expect = "alice"; check(a.post("/expel", {"user": "bob"}).status == 302, "alice expels bob")
     r = b.get("/account", expect="?"); check(r.status == 302 and r.header("Location") == "/login", "bob is out, no logout request of his own"); b.expect = "-"
     check(whoami(b) is None, "and anonymous"); check(whoami(a) == "alice", "alice is untouched")
+    # "remember me", in a browser where somebody has planted a session of his
+    r = browser("r"); r.post("/login", {"user": "alice", "password": "alice-pass-1", "remember": "1"}, expect="?")
+    e = browser("e"); e.get("/"); w = browser("w"); w.jar = {"connect.sid": e.jar["connect.sid"], "remember": r.jar["remember"]}
+    check('id="user">alice<' in w.get("/").text and w.jar["connect.sid"] != e.jar["connect.sid"], "the remembered user is signed in, in another session than the planted one"); w.expect = "alice"
+    check(whoami(w) == "alice", "alice goes on in it"); check(whoami(e) is None, "and whoever planted the other is anonymous")
 
 def visit(c):
     login(c, "alice", "alice-pass-1"); c.expect = "alice"

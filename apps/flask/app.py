@@ -1,6 +1,6 @@
 """A small application on Flask's own sessions: all of the session is in the cookie, signed, and every answer sets another.
 usage: app.py PORT"""
-import secrets, sys
+import hashlib, hmac, secrets, sys
 from flask import Flask, abort, jsonify, redirect, request, session
 
 PASSWORDS = {"alice": "alice-pass-1", "bob": "bob-pass-1"}
@@ -13,6 +13,15 @@ def count():
     session.permanent = True
     session["requests"] = session.get("requests", 0) + 1
     session["nonce"] = secrets.token_hex(8)  # no two cookies are equal, as with Rails, which encrypts them
+
+# A "remember me" cookie signs its user in wherever nobody is.
+def seal(user): return user + "." + hmac.new(app.config["SECRET_KEY"].encode(), user.encode(), hashlib.sha256).hexdigest()
+
+@app.before_request
+def remembered():
+    cookie = request.cookies.get("remember", "")
+    if "user" not in session and any(hmac.compare_digest(cookie, seal(user)) for user in PASSWORDS):
+        session["user"] = cookie.partition(".")[0]
 
 def page(title, status=200):
     user = session.get("user")
@@ -37,7 +46,9 @@ def login():
     user = request.form.get("user")
     if user not in PASSWORDS or PASSWORDS[user] != request.form.get("password"): return page("Wrong password", 403)
     session.clear(); count(); session["user"] = user
-    return redirect("/account")
+    response = redirect("/account")
+    if "remember" in request.form: response.set_cookie("remember", seal(user), httponly=True)
+    return response
 
 # Long things in the basket make a long cookie.
 @app.post("/basket")

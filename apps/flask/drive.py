@@ -37,6 +37,11 @@ def run(browser):
     check(whoami(a, raw_cookie="session=" + last[8:-4] + "AAAA", expect="-") is None, "a cookie with another signature is anonymous")
     login(a, "alice", "alice-pass-1"); a.expect = "alice"; check(whoami(a) == "alice", "login straight after logout")
     check(whoami(b) == "bob", "bob's other session is untouched"); check(requests(b) > 2, "with its count")
+    # "remember me", in a browser where somebody has planted a session of his
+    r = browser("r"); r.post("/login", {"user": "alice", "password": "alice-pass-1", "remember": "1"}, expect="?")
+    e = browser("e"); e.get("/"); w = browser("w"); w.jar = {"session": e.jar["session"], "remember": r.jar["remember"]}
+    check('id="user">alice<' in w.get("/").text and w.jar["session"] != e.jar["session"], "the remembered user is signed in, in another session than the planted one"); w.expect = "alice"
+    check(whoami(w) == "alice", "alice goes on in it"); check(whoami(e) is None, "and whoever planted the other is anonymous")
 
 def visit(c):
     login(c, "alice", "alice-pass-1"); c.expect = "alice"

@@ -31,6 +31,11 @@ def run(browser):
     check(whoami(a, raw_cookie="PHPSESSID=nosuchsession0000000000000") is None, "an unknown id is anonymous")
     login(a, "alice", "alice-pass-1"); a.expect = "alice"; check(cookie(a) == s and whoami(a) == "alice", "login straight after logout, the same id once more")
     check(whoami(b) == "bob", "bob is still bob")
+    # "remember me", in a browser where somebody has planted a session of his
+    r = browser("r"); r.post("/login.php", {"user": "alice", "password": "alice-pass-1", "remember": "1"}, expect="?")
+    e = browser("e"); e.get("/"); w = browser("w"); w.jar = {"PHPSESSID": e.jar["PHPSESSID"], "remember": r.jar["remember"]}
+    check('id="user">alice<' in w.get("/").text and w.jar["PHPSESSID"] != e.jar["PHPSESSID"], "the remembered user is signed in, in another session than the planted one"); w.expect = "alice"
+    check(whoami(w) == "alice", "alice goes on in it"); check(whoami(e) is None, "and whoever planted the other is anonymous")
 
 def visit(c):
     login(c, "alice", "alice-pass-1"); c.expect = "alice"

@@ -4,6 +4,7 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
     $name = (string) ($_POST['user'] ?? '');
     if (isset(PASSWORDS[$name]) && hash_equals(PASSWORDS[$name], (string) ($_POST['password'] ?? ''))) {
         $_SESSION['user'] = $name;
+        if (isset($_POST['remember'])) remember($name);
         header('Location: /account.php');
         exit;
     }
