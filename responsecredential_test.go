@@ -220,3 +220,20 @@ func TestBringsOtherCredential(t *testing.T) {
 		}
 	}
 }
+
+// The credential beside the session does not make the page of a revoked user anybody's to read.
+func TestResponseOfARevokedUserBesideAnotherCredential(t *testing.T) {
+	g := newNamingGateway(t, "mixed", "")
+	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("X-Remote-User", "alice")
+		_, _ = io.WriteString(w, "secret of alice")
+		return true
+	})
+	if err := g.app.open.Load().ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	response := g.signedIn().get("/page", "Authorization: Basic YWxpY2U6eA==")
+	if response.StatusCode != http.StatusUnauthorized || strings.Contains(response.body, "secret") {
+		t.Errorf("status %d: %s", response.StatusCode, response.body)
+	}
+}
