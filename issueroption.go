@@ -34,7 +34,8 @@ type Issuer struct {
 	// The claim that is the user id. Default: `sub`.
 	UserClaim string `json:"user_claim,omitempty"`
 
-	// The claims that become attributes of the user, by the name of the attribute.
+	// The claims that become attributes of the user, by the name of the attribute. A text in the claim `scope` or `scp`
+	// becomes a list of its words; no other text is split.
 	Attributes map[string]string `json:"attributes,omitempty"`
 
 	// The least time between two looks at the provider's keys for the sake of tokens that name none of them.

@@ -22,7 +22,8 @@ type AccessRules struct {
 	Audiences []string
 	// UserClaim names the claim that is the user id.
 	UserClaim string
-	// Attributes names the claims that become attributes, by the name of the attribute.
+	// Attributes names the claims that become attributes, by the name of the attribute. A text in scope or scp becomes a list
+	// of scopes.
 	Attributes map[string]string
 	// Leeway is how far the provider's clock may differ.
 	Leeway time.Duration
