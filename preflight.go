@@ -76,16 +76,15 @@ func (a *App) takesTokensFrom(name string) bool {
 }
 
 // withoutMethod removes the parameters that frameworks take a request's method from, and leaves the rest as it is.
-func withoutMethod(query string) string { return withoutMethodBetween(query, "&", ";") }
-
-func withoutMethodBetween(query string, separator string, others ...string) string {
-	parameters := strings.Split(query, separator)
-	if len(others) > 0 {
-		for i, parameter := range parameters {
-			parameters[i] = withoutMethodBetween(parameter, others[0])
+func withoutMethod(query string) string {
+	var kept []string
+	for parameters := range strings.SplitSeq(query, "&") { // some split at semicolons as well
+		rest := strings.Join(slices.DeleteFunc(strings.Split(parameters, ";"), namesMethod), ";")
+		if rest != "" || parameters == "" {
+			kept = append(kept, rest)
 		}
 	}
-	return strings.Join(slices.DeleteFunc(parameters, namesMethod), separator)
+	return strings.Join(kept, "&")
 }
 
 func namesMethod(parameter string) bool {

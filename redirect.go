@@ -101,7 +101,20 @@ func unmask(masked string, names []string) string {
 // canBeAnywhere reports whether the target could be the very request that is sent to it: its path depends on the request,
 // and its host is that of the request or depends on it too.
 func (t redirectTarget) canBeAnywhere() bool {
-	return !isFixed(t.path) && (t.origin == "" || !isFixed(t.origin))
+	if t.origin == "" || isFixed(t.origin) {
+		return t.origin == "" && !isFixed(t.path)
+	}
+	return !isFixed(t.path) || slices.ContainsFunc(placeholderPattern.FindAllString(t.origin, -1), func(name string) bool {
+		return t.path == "" && !isHost(name) || strings.HasPrefix(name, "{http.request.uri") || strings.HasPrefix(name, "{http.request.orig_uri")
+	})
+}
+
+// isHost reports whether the placeholder can be nothing but a part of scheme and host.
+func isHost(placeholder string) bool {
+	return isFixed(placeholder) || strings.HasPrefix(placeholder, "{http.request.host.labels.") || slices.Contains([]string{
+		"{http.request.host}", "{http.request.hostport}", "{http.request.port}", "{http.request.scheme}",
+		"{http.request.tls.server_name}", "{http.request.local.host}", "{http.request.local.port}",
+	}, placeholder)
 }
 
 // isFixed reports whether no request has a say in what the template becomes.
