@@ -27,8 +27,8 @@ func checkRedirect(location string) error {
 	if strings.ContainsAny(location, "\r\n") {
 		return errors.New("redirect: the URL holds a line break")
 	}
-	if strings.Contains(location, mask) {
-		return errors.New("redirect: the URL holds a zero byte")
+	if strings.ContainsAny(location, mask+pathMask) {
+		return errors.New("redirect: the URL holds a zero byte or another control character")
 	}
 	base, _, _ := strings.Cut(location, "?")
 	if !slices.ContainsFunc([]string{"/", "{", "http://", "https://"}, func(prefix string) bool {
@@ -62,6 +62,10 @@ func splitTarget(template string) redirectTarget {
 		if strings.HasSuffix(name, "uri.prefixed_query}") {
 			return "?" + mask // it is empty, or begins with the question mark
 		}
+		switch name {
+		case "{http.request.uri}", "{http.request.uri.path}", "{http.request.orig_uri}", "{http.request.orig_uri.path}":
+			return pathMask
+		}
 		return mask
 	})
 	if end := strings.IndexAny(masked, "?#"); end >= 0 {
@@ -75,13 +79,13 @@ func splitTarget(template string) redirectTarget {
 	}
 	split := begin
 	if begin > 0 {
-		if slash := strings.IndexByte(masked[begin:], '/'); slash >= 0 {
+		if slash := strings.IndexAny(masked[begin:], "/"+pathMask); slash >= 0 {
 			split += slash
 		} else {
 			split = len(masked)
 		}
 	}
-	count := strings.Count(masked[:split], mask)
+	count := strings.Count(masked[:split], mask) // none begins with a slash
 	return redirectTarget{
 		origin: unmask(masked[:split], names[:count]),
 		path:   unmask(masked[split:], names[count:]),
@@ -91,9 +95,14 @@ func splitTarget(template string) redirectTarget {
 // mask stands for a placeholder. No URL may hold it.
 const mask = "\x00"
 
+// pathMask stands for one that begins with a slash.
+const pathMask = "\x01"
+
 func unmask(masked string, names []string) string {
 	for _, name := range names {
-		masked = strings.Replace(masked, mask, name, 1)
+		if at := strings.IndexAny(masked, mask+pathMask); at >= 0 {
+			masked = masked[:at] + name + masked[at+1:]
+		}
 	}
 	return masked
 }
