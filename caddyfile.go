@@ -14,19 +14,22 @@ func init() {
 	// Each goes right before basic_auth, so behind the ones that went there earlier.
 	for _, directive := range []struct {
 		name  string
-		parse httpcaddyfile.UnmarshalHandlerFunc
+		parse httpcaddyfile.UnmarshalHandlerFunc // nil: the directive is no plain handler
 	}{
 		{"jwt_session_jwks", parseJWKS},
 		{"jwt_session_status", parseStatusPage},
 		{"jwt_session_callback", parseCallback},
 		{"jwt_session_strip", parseStrip},
 		{"jwt_session", parseHandler},
-		{"jwt_session_require", parseRequire},
+		{"jwt_session_require", nil},
 		{"jwt_session_state", parseState},
 	} {
-		httpcaddyfile.RegisterHandlerDirective(directive.name, directive.parse)
+		if directive.parse != nil {
+			httpcaddyfile.RegisterHandlerDirective(directive.name, directive.parse)
+		}
 		httpcaddyfile.RegisterDirectiveOrder(directive.name, httpcaddyfile.Before, "basic_auth")
 	}
+	httpcaddyfile.RegisterDirective("jwt_session_require", parseRequire)
 }
 
 // parseHandler reads the directive. Syntax:
@@ -84,6 +87,7 @@ func init() {
 //		}
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>
+//		preflight       pass|deny
 //		csrf            [<trusted_origin...>]
 //		keep_streams
 //	}
@@ -109,7 +113,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 // handlerOptions are the options that there are, for errors.
 const handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, " +
 	"token_cookie, token_in_session_cookie, token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, " +
-	"forward_token, issuer, identity_header, unauthenticated, restore_session, csrf, keep_streams"
+	"forward_token, issuer, identity_header, unauthenticated, restore_session, preflight, csrf, keep_streams"
 
 // handlerParser reads the options of one directive.
 type handlerParser struct {
@@ -174,6 +178,8 @@ func (p handlerParser) option(name string) error {
 		return p.identityHeader()
 	case "unauthenticated":
 		return p.unauthenticated()
+	case "preflight":
+		return p.oneOf(&handler.Preflight, preflightPass, preflightDeny)
 	case "csrf":
 		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
 		return p.checked(nil, handler.CSRF.prepare)

@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -47,9 +48,20 @@ func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 // parseRequire reads the directive. Syntax:
 //
 //	jwt_session_require [<matcher>] <attribute> <value...>
-func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+//
+// The handler holds the matcher itself, so that it meets every request of its route: Caddy would let those pass that it
+// does not match by the letter.
+func parseRequire(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	helper.Next() // the directive's own name
 	require := new(Require)
+	matcher, err := helper.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	if matcher != nil { // nil: there is none, or * for all requests
+		require.MatcherSetsRaw = caddyhttp.RawMatcherSets{matcher}
+	}
+	helper.Next() // once more, since the matcher was looked for
 	if !helper.Args(&require.Attribute) {
 		return nil, helper.Err("want jwt_session_require [<matcher>] <attribute> <value...>")
 	}
@@ -60,7 +72,14 @@ func parseRequire(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if err := parser.checked(nil, require.Validate); err != nil {
 		return nil, err
 	}
-	return require, parser.noBlock("jwt_session_require")
+	if err := parser.noBlock("jwt_session_require"); err != nil {
+		return nil, err
+	}
+	var all caddy.ModuleMap
+	if matcher != nil && helper.IsNamedRoute() { // where no directive has a matcher, Caddy keeps the first alone
+		all = caddy.ModuleMap{"path": helper.JSON(caddyhttp.MatchPath{"*"})}
+	}
+	return helper.NewRoute(all, require), nil
 }
 
 // parseState reads the directive. Syntax:

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -83,7 +84,8 @@ type Handler struct {
 	RestoreSession bool `json:"restore_session,omitempty"`
 
 	// Requests that close the session, or change who it belongs to, without any sign of it in a cookie. Their session is
-	// ended before they go on and again when their response begins.
+	// ended before they go on and again when their response begins. A path counts in every spelling that a server could take
+	// for it, and with a final slash or without.
 	ForgetOnRaw caddyhttp.RawMatcherSets `json:"forget_on,omitempty" caddy:"namespace=http.matchers"`
 
 	// The cookie that carries our token.
@@ -125,6 +127,11 @@ type Handler struct {
 	// What becomes of requests whose user is not known: the first rule that matches counts. Default: `deny`.
 	Unauthenticated []*UnauthenticatedRule `json:"unauthenticated,omitempty"`
 
+	// What becomes of CORS preflights, which browsers send without credentials. `pass` lets them go on undecided, without
+	// cookies, Authorization and other credentials, body and method-override headers; the answer comes back without a body and
+	// without cookies. `deny` answers 403, for routes that no other origin uses. Default: `pass`.
+	Preflight string `json:"preflight,omitempty"`
+
 	// Refuse unsafe requests and WebSocket handshakes that pages of other origins make.
 	CSRF *CrossSite `json:"csrf,omitempty"`
 
@@ -136,11 +143,12 @@ type Handler struct {
 	realm          realm.Pattern
 	mode           validator.Mode
 	sessionCookies validator.SessionCookies
-	forgetOn       caddyhttp.MatcherSets
+	forgetOn       pathmatch.Sets
 	identity       identityHeaders
 	whoami         *whoamiSource
 	responseUser   responseUser
 	needs          []string // names of the attributes that this route needs
+	demands        demands
 	warnings       warnings
 	requests       requestCounters
 }
@@ -167,6 +175,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.contradiction(); err != nil { // before the defaults hide what was left out
 		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
 	}
+	h.demands = demandsOf(h)
 	h.setDefaults()
 	if err := h.prepare(ctx); err != nil {
 		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
@@ -280,7 +289,7 @@ func (h *Handler) provisionMatchers(ctx caddy.Context) error {
 		if err != nil {
 			return fmt.Errorf("forget_on: %w", err)
 		}
-		if err := h.forgetOn.FromInterface(sets); err != nil {
+		if h.forgetOn, err = pathmatch.New(sets); err != nil {
 			return fmt.Errorf("forget_on: %w", err)
 		}
 	}
@@ -323,6 +332,9 @@ func (h *Handler) validate() error {
 	}
 	if err := h.app.checkOldKeys("token_lifetime", time.Duration(h.TokenLifetime)); err != nil {
 		return err
+	}
+	if h.Preflight != "" && h.Preflight != preflightPass && h.Preflight != preflightDeny {
+		return fmt.Errorf("preflight: %q is not known; want %s or %s", h.Preflight, preflightPass, preflightDeny)
 	}
 	if err := h.timesContradict(); err != nil { // defaults too
 		return err

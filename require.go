@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -30,6 +31,11 @@ func init() {
 // What an attribute holds is what the application said when the session was last confirmed. Let `whoami` read the
 // attribute: a token that was minted without it is then asked about anew.
 type Require struct {
+	// The requests that must hold the values. A path counts in every spelling that a server could take for it, with path
+	// parameters, escapes, dot segments or doubled slashes, and with a final slash or without. A matcher of the route does
+	// not do that; so the directive's matcher stands here. Default: all that come by.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
 	// The name of the attribute. Required.
 	Attribute string `json:"attribute,omitempty"`
 
@@ -38,8 +44,9 @@ type Require struct {
 	// `scope` and `scp` of an identity provider are lists already. Required.
 	Values []string `json:"values,omitempty"`
 
-	app    *App
-	logger *zap.Logger
+	app      *App
+	logger   *zap.Logger
+	matchers pathmatch.Sets
 }
 
 // CaddyModule returns the Caddy module information.
@@ -53,6 +60,15 @@ func (*Require) CaddyModule() caddy.ModuleInfo {
 // Provision makes the requirement known to the app, which says at start if nothing reads the attribute.
 func (q *Require) Provision(ctx caddy.Context) error {
 	q.logger = ctx.Logger()
+	if len(q.MatcherSetsRaw) > 0 {
+		sets, err := ctx.LoadModule(q, "MatcherSetsRaw")
+		if err != nil {
+			return err
+		}
+		if q.matchers, err = pathmatch.New(sets); err != nil {
+			return err
+		}
+	}
 	app, err := ctx.App("jwt_session")
 	if err != nil {
 		return err
@@ -93,6 +109,12 @@ var (
 
 // ServeHTTP passes on what may pass.
 func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if matches, err := q.matchers.Any(r); err != nil || !matches {
+		if err != nil {
+			return err
+		}
+		return next.ServeHTTP(w, r)
+	}
 	journey := q.app.journeyOf(r)
 	switch {
 	case whoami.IsSubrequest(r.Context()):

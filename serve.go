@@ -26,8 +26,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
 		journey.preflight = true
-		stripCredentials(r)
-		return next.ServeHTTP(h.withoutResponseUser(w), r)
+		return h.servePreflight(w, r, next)
 	}
 	if err := h.CSRF.check(r, journey.authorization); err != nil && !h.app.isProviderAnswer(r, h.realm) {
 		return caddyhttp.Error(http.StatusForbidden, err)
@@ -41,6 +40,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	repl.Set(placeholderRealm, h.realm.Placeholder(realm))
 	if earlier := journey.visit(realm); earlier != nil {
+		if more := asksForMore(earlier.Handler, h); len(more) > 0 {
+			return caddyhttp.Error(http.StatusInternalServerError, moreAskedError(earlier.Handler, h, more))
+		}
 		return h.follow(w, r, next, repl, journey, earlier)
 	}
 	v, err := h.newVisit(journey, r, next, repl, realm)

@@ -1,31 +1,34 @@
 package jwtsession
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 )
 
 // UnauthenticatedRule says what becomes of requests whose user is not known.
 type UnauthenticatedRule struct {
-	// The requests that the rule is for. Default: all.
+	// The requests that the rule is for. A path counts in every spelling that a server could take for it, with path
+	// parameters, escapes, dot segments or doubled slashes: for `deny` and `redirect` if any reading of it matches, with a
+	// final slash or without, for `pass` only if all readings do. Default: all.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	// `deny` answers 401. `pass` lets the request go on without identity. `redirect` sends page navigations to the URL
 	// and denies the rest.
 	Action string `json:"action"`
 
-	// Where `redirect` sends the browser. Placeholders work; those after the `?` are escaped. The path of the URL itself
+	// Where `redirect` sends the browser. Placeholders work behind the `?`, where they are escaped, and for scheme and host.
+	// The path must be fixed, or made of `{env.*}`, `{file.*}` and `{system.*}`, unless the host is a fixed one. A fixed path
 	// passes always, if it is on this host.
 	URL string `json:"url,omitempty"`
 
-	matchers caddyhttp.MatcherSets
+	matchers pathmatch.Sets
 }
 
 // The names of the actions.
@@ -43,7 +46,8 @@ func (u *UnauthenticatedRule) provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	return u.matchers.FromInterface(sets)
+	u.matchers, err = pathmatch.New(sets)
+	return err
 }
 
 func validateRules(rules []*UnauthenticatedRule) error {
@@ -69,31 +73,10 @@ func (u *UnauthenticatedRule) validate() error {
 	}
 }
 
-// checkRedirect checks what does not depend on the request. A path that does not begin with / leads from one page to the
-// next, so that there is none that could pass always.
-func checkRedirect(location string) error {
-	if location == "" {
-		return errors.New("redirect: which URL to?")
-	}
-	if strings.ContainsAny(location, "\r\n") {
-		return errors.New("redirect: the URL holds a line break")
-	}
-	base, _, _ := strings.Cut(location, "?")
-	if !slices.ContainsFunc([]string{"/", "{", "http://", "https://"}, func(prefix string) bool {
-		return strings.HasPrefix(strings.ToLower(base), prefix)
-	}) {
-		return fmt.Errorf("redirect %s: want an http or https URL, or a path that begins with /", location)
-	}
-	if _, err := url.Parse(base); err != nil && !strings.Contains(base, "{") {
-		return fmt.Errorf("redirect %s: not a URL", location)
-	}
-	return nil
-}
-
 // ruleFor returns the first rule that matches the request.
 func ruleFor(rules []*UnauthenticatedRule, r *http.Request) (*UnauthenticatedRule, error) {
 	for _, rule := range rules {
-		matches, err := rule.matchers.AnyMatchWithError(r)
+		matches, err := rule.matches(r)
 		if err != nil {
 			return nil, err
 		}
@@ -102,6 +85,15 @@ func ruleFor(rules []*UnauthenticatedRule, r *http.Request) (*UnauthenticatedRul
 		}
 	}
 	return denyAll, nil
+}
+
+// matches reports whether the rule is for the request. A server may read its path in another way than the matchers do: a rule
+// that opens counts only if all readings match, every other rule if any does.
+func (u *UnauthenticatedRule) matches(r *http.Request) (bool, error) {
+	if u.Action == actionPass {
+		return u.matchers.All(r)
+	}
+	return u.matchers.Any(r)
 }
 
 // denyAll is what counts where no rule does.
@@ -119,12 +111,11 @@ func (u *UnauthenticatedRule) answerTo(r *http.Request, repl *caddy.Replacer) an
 	case actionPass:
 		return answer{pass: true}
 	case actionRedirect:
-		location := expandURL(u.URL, r, repl)
-		if isAt(r, location) {
+		if isAt(r, splitTarget(u.URL).own(repl)) {
 			return answer{pass: true}
 		}
 		if isNavigation(r) {
-			return answer{location: location}
+			return answer{location: expandURL(u.URL, r, repl)}
 		}
 	}
 	return answer{}
@@ -181,23 +172,6 @@ func localURI(placeholder, value string, requestIsLocal bool) string {
 func isLocalURI(uri string) bool {
 	return strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`) &&
 		!strings.ContainsFunc(uri, func(char rune) bool { return char < ' ' || char == 0x7f })
-}
-
-// isAt says whether the browser asks for the path of the location on this host: a sign-in page must be reachable. What
-// counts is the path as it came; handlers before this one may have rewritten it.
-func isAt(r *http.Request, location string) bool {
-	target, err := url.Parse(location)
-	if err != nil || target.Host != "" && !strings.EqualFold(target.Host, r.Host) {
-		return false
-	}
-	path := target.Path
-	if path == "" {
-		path = "/"
-	}
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		return path == original.URL.Path
-	}
-	return path == r.URL.Path
 }
 
 // isNavigation says whether the request is a browser's for a page to show. Sec-Fetch-Mode tells where it is sent (Fetch

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 )
 
 // requestFor makes a request as Caddy hands it on, for a target as it stands in the request line.
@@ -177,12 +179,12 @@ func TestAnswerTo(t *testing.T) {
 }
 
 func TestRuleFor(t *testing.T) {
-	matching := func(path string) caddyhttp.MatcherSets {
+	matching := func(path string) pathmatch.Sets {
 		matcher := caddyhttp.MatchPath{path}
 		if err := matcher.Provision(caddy.Context{}); err != nil {
 			t.Fatal(err)
 		}
-		return caddyhttp.MatcherSets{{matcher}}
+		return setsOf(t, matcher)
 	}
 	rules := []*UnauthenticatedRule{
 		{Action: actionPass, matchers: matching("/public/*")},
@@ -199,10 +201,19 @@ func TestRuleFor(t *testing.T) {
 	if rule, err := ruleFor(rules, r); err != nil || rule.Action != actionPass {
 		t.Errorf("with a last rule for all: got %+v, %v", rule, err)
 	}
-	broken := []*UnauthenticatedRule{{Action: actionPass, matchers: caddyhttp.MatcherSets{{failingMatcher{}}}}}
+	broken := []*UnauthenticatedRule{{Action: actionPass, matchers: setsOf(t, failingMatcher{})}}
 	if rule, err := ruleFor(broken, r); err == nil || rule != nil {
 		t.Errorf("a matcher that fails: got %+v, %v; want an error", rule, err)
 	}
+}
+
+func setsOf(t *testing.T, matcher any) pathmatch.Sets {
+	t.Helper()
+	sets, err := pathmatch.New([]map[string]any{{"matcher": matcher}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sets
 }
 
 // failingMatcher can't tell, as an expression on a missing value can't.

@@ -127,10 +127,10 @@ func (a *App) hideTokens(r *http.Request) {
 }
 
 func (v *visit) matchesForgetOn() (bool, error) {
-	if len(v.forgetOn) == 0 {
+	if v.forgetOn.IsEmpty() {
 		return false, nil
 	}
-	return v.forgetOn.AnyMatchWithError(v.request)
+	return v.forgetOn.Any(v.request)
 }
 
 // readToken verifies the token that came, if tokens count here.
