@@ -3,106 +3,77 @@ package jwtsession
 import (
 	"net/http"
 	"strings"
-	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// endsSession says whether a response of the application changes or deletes a session cookie of the request: the session
-// that the request came with is then over for us. A Set-Cookie that repeats the value is no event.
-func endsSession(names validator.SessionCookies, sent validator.Cookies, header http.Header, now time.Time) bool {
-	for _, line := range header["Set-Cookie"] {
-		cookie := readSetCookie(line)
-		if names.Match(cookie.name) && (cookie.deleted(now) || !sentSame(sent, cookie)) {
-			return true
+// effectOf returns what a response of the application does to the session cookies of the request.
+func (v *visit) effectOf(header http.Header) cookie.Effect { return cookie.Judge(v.exchange(header)) }
+
+// exchange returns what that depends on.
+func (v *visit) exchange(header http.Header) cookie.Exchange {
+	exchange := cookie.Exchange{
+		Request: browserRequest(v.request), IsSession: v.sessionCookies.Match, Lines: header["Set-Cookie"], Now: v.now,
+		Holds: v.holds,
+	}
+	sent := sessionPairs(v.sessionCookies, v.cookies)
+	bound, _ := v.sessionCookies.Restore(v.token.Claims)
+	switch {
+	case v.withheld:
+		exchange.Withheld = sent
+	case v.restore:
+		exchange.Sent = sessionPairs(v.sessionCookies, bound)
+	default:
+		exchange.Sent, exchange.Bound = sent, sessionPairs(v.sessionCookies, bound)
+	}
+	return exchange
+}
+
+// holds says what is known of where the browser keeps a session cookie that came with the request.
+func (v *visit) holds(pair cookie.Pair, variant cookie.Variant) cookie.Held {
+	if v.gateway == nil {
+		return cookie.Unknown
+	}
+	return v.gateway.ledger.Places().Holds(v.realm, pair, variant, v.arrived)
+}
+
+// notePlaces remembers where the browser keeps the session cookies from now on.
+func (v *visit) notePlaces(exchange cookie.Exchange) {
+	if v.gateway != nil && len(exchange.Lines) > 0 {
+		v.gateway.ledger.Places().Note(v.realm, exchange)
+	}
+}
+
+// sessionPairs returns those of the cookies that belong to the session.
+func sessionPairs(names validator.SessionCookies, cookies validator.Cookies) []cookie.Pair {
+	var pairs []cookie.Pair
+	for _, one := range cookies {
+		if names.Match(one.Name) {
+			pairs = append(pairs, cookie.Pair{Name: one.Name, Value: one.Value})
 		}
 	}
-	return false
+	return pairs
 }
 
-// cookiesAfter returns the session cookies that the browser has after the response, and whether the response gives any of
-// them a new value. Where the cookies that came were kept from the application, only the new ones count.
-func cookiesAfter(
-	names validator.SessionCookies, sent validator.Cookies, header http.Header, hidden bool, now time.Time,
-) (after validator.Cookies, changed bool) {
-	set := make(map[string]setCookie)
-	for _, line := range header["Set-Cookie"] {
-		if cookie := readSetCookie(line); names.Match(cookie.name) {
-			set[cookie.name] = cookie
-			changed = changed || !cookie.deleted(now) && !sentSame(sent, cookie)
-		}
+// sessionCookiesOf returns the cookies in the form that the validator reads.
+func sessionCookiesOf(pairs []cookie.Pair) validator.Cookies {
+	var cookies validator.Cookies
+	for _, pair := range pairs {
+		cookies = append(cookies, validator.Cookie{Name: pair.Name, Value: pair.Value})
 	}
-	for _, cookie := range sent {
-		if _, replaced := set[cookie.Name]; !replaced && !hidden && names.Match(cookie.Name) {
-			after = append(after, cookie)
-		}
-	}
-	for _, cookie := range set {
-		if !cookie.deleted(now) {
-			after = append(after, validator.Cookie{Name: cookie.name, Value: cookie.value})
-		}
-	}
-	return after, changed
+	return cookies
 }
 
-// sentSame says whether every cookie of that name in the request has the same value already.
-func sentSame(sent validator.Cookies, cookie setCookie) bool {
-	found := false
-	for _, other := range sent {
-		if other.Name == cookie.name {
-			found = true
-			if other.Value != cookie.value {
-				return false
-			}
-		}
+// browserRequest returns what of the request, as the browser sent it, the places of cookies depend on.
+func browserRequest(r *http.Request) cookie.Request {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		r = &original
 	}
-	return found
+	return cookie.Request{Host: r.Host, Path: r.URL.EscapedPath()}
 }
 
-// setCookie is what counts here of a Set-Cookie line.
-type setCookie struct {
-	name, value     string
-	maxAge, expires string
-}
-
-// readSetCookie reads a Set-Cookie line as browsers do (RFC 6265 section 5.2): leniently, the last attribute that can be
-// read counts, and the value as it stands. net/http would drop lines whose value it finds invalid, which the browser
-// takes.
-func readSetCookie(line string) setCookie {
-	pair, attributes, _ := strings.Cut(line, ";")
-	name, value, _ := strings.Cut(pair, "=")
-	cookie := setCookie{name: trim(name), value: trim(value)}
-	for attribute := range strings.SplitSeq(attributes, ";") {
-		name, value, _ := strings.Cut(attribute, "=")
-		switch value = trim(value); strings.ToLower(trim(name)) {
-		case "max-age":
-			if isMaxAge(value) {
-				cookie.maxAge = value
-			}
-		case "expires":
-			if _, ok := parseCookieDate(value); ok {
-				cookie.expires = value
-			}
-		}
-	}
-	return cookie
-}
-
-// deleted says whether the line takes the cookie from the browser. Max-Age counts before Expires.
-func (c setCookie) deleted(now time.Time) bool {
-	if c.maxAge != "" {
-		return c.maxAge[0] == '-' || strings.Trim(c.maxAge, "0") == ""
-	}
-	if expires, ok := parseCookieDate(c.expires); ok {
-		return !expires.After(now)
-	}
-	return false
-}
-
-// isMaxAge says whether the text is a number of seconds, of whatever length (RFC 6265 section 5.2.2).
-func isMaxAge(text string) bool {
-	digits := strings.TrimPrefix(text, "-")
-	return digits != "" && strings.Trim(digits, "0123456789") == ""
-}
-
+// trim removes white space as HTTP has it (RFC 9110 section 5.6.3).
 func trim(text string) string { return strings.Trim(text, " \t") }

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -113,7 +114,7 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	question := question{
 		Handler: v.Handler, ledger: v.gateway.ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
-		sent:      v.cookies, span: recording(v.request.Context()),
+		sent:      v.cookies, span: recording(v.request.Context()), at: browserRequest(v.request), arrived: v.arrived,
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
@@ -134,6 +135,8 @@ type question struct {
 	lifetimes ledger.Lifetimes
 	exchange  *whoami.Exchange
 	sent      validator.Cookies
+	at        cookie.Request
+	arrived   cookie.Mark
 	span      trace.Span // of the request that put the question first; nil where nobody records it
 }
 
@@ -176,9 +179,16 @@ func (q question) answered() (settlement, bool) {
 	return settlement{}, false
 }
 
-// changed returns the names of the session cookies that the answer changes.
+// changed names the session cookies that the answer would change: those that get a new value, or are removed from where
+// they are known to be. An application may clear an older variant of its cookie with every answer.
 func (q question) changed(lines []string) []string {
-	return changedSessionCookies(q.sessionCookies, q.sent, lines, q.app.now())
+	return cookie.Judge(cookie.Exchange{
+		Request: q.at, IsSession: q.sessionCookies.Match, Sent: sessionPairs(q.sessionCookies, q.sent), Lines: lines,
+		Holds: func(pair cookie.Pair, variant cookie.Variant) cookie.Held {
+			return q.ledger.Places().Holds(q.key.Realm, pair, variant, q.arrived)
+		},
+		Now: q.app.now(),
+	}).Changed
 }
 
 // noteUnkept keeps in mind that the store did not take what the application said. The request goes on all the same.

@@ -2,9 +2,10 @@ package jwtsession
 
 import (
 	"net/http"
+	"slices"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -97,25 +98,35 @@ func (v *visit) isOvertaken() bool {
 	return !v.ended && v.record.AuthTime > 0 && !v.gateway.ledger.MayMint(v.key(), v.record.AuthTime)
 }
 
+// setsCombined reports whether the application sets the cookie that carries the token. That it removes another variant of
+// the cookie says nothing of ours.
+func (v *visit) setsCombined(header http.Header) bool {
+	at := browserRequest(v.request)
+	ours := v.TokenInSessionCookie.variant(v.combined.name, at)
+	return slices.ContainsFunc(header["Set-Cookie"], func(text string) bool {
+		line := cookie.ReadLine(text)
+		return line.Name == v.combined.name && (!line.Removes(v.now) || line.Variant(at) == ours)
+	})
+}
+
 // combineWithApplication is for responses in which the application sets the session cookie itself. A line that repeats
 // the value takes the token along, a new one that is due or the one that the browser has, since the browser keeps nothing
 // of the old value; where the response must not carry a token it goes out plain. A new session has no token yet.
 func (v *visit) combineWithApplication(header http.Header, mayCarry bool) {
-	if v.combined.taken || !setsCookie(header, v.combined.name) {
+	if v.combined.taken || !cookie.Sets(header["Set-Cookie"], v.combined.name) {
 		return
 	}
-	original := v.request
-	if request, ok := v.request.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		original = &request
-	}
+	at := browserRequest(v.request)
+	ours := v.TokenInSessionCookie.variant(v.combined.name, at)
 	lines, astray, repeats := make([]string, 0, len(header["Set-Cookie"])+1), false, false
-	for _, line := range header["Set-Cookie"] {
-		cookie := readSetCookie(line)
-		if cookie.name != v.combined.name {
+	for _, text := range header["Set-Cookie"] {
+		line := cookie.ReadLine(text)
+		if line.Name != v.combined.name {
 			continue
 		}
-		astray = astray || !v.TokenInSessionCookie.isPlaceOf(line, original.URL.Path)
-		repeats = repeats || !cookie.deleted(v.now) && sentSame(v.cookies, cookie)
+		place := line.Variant(at)
+		astray = astray || place != ours && (!line.Removes(v.now) || v.isKeptIn(place))
+		repeats = repeats || !line.Removes(v.now) && v.isRepeated(line)
 	}
 	if astray {
 		v.warn("the application sets its session cookie with another path or domain than token_in_session_cookie has; " +
@@ -136,29 +147,39 @@ func (v *visit) combineWithApplication(header http.Header, mayCarry bool) {
 	}
 	header["Set-Cookie"] = lines
 	if carries {
-		keepPrivate(header)
+		caching.KeepPrivate(header)
 	}
 	if carries && isNew {
 		v.countIssued(len(token))
 	}
 }
 
+// isKeptIn reports whether the browser is known to keep the session cookie in the place.
+func (v *visit) isKeptIn(place cookie.Variant) bool {
+	return v.holds(cookie.Pair{Name: v.combined.name, Value: v.sessionID()}, place) == cookie.Here
+}
+
+// isRepeated reports whether the line has the value that the browser sent.
+func (v *visit) isRepeated(line cookie.Line) bool {
+	return cookie.IsSame(sessionPairs(v.sessionCookies, v.cookies), line)
+}
+
 // combinedLine returns the application's line as it is to go out, and whether it carries the token. A new session id that
 // looks like a combined value is written as one, without a token.
-func (v *visit) combinedLine(line, token string) (combined string, carries bool) {
-	cookie := readSetCookie(line)
-	if cookie.name != v.combined.name || cookie.deleted(v.now) {
-		return line, false
+func (v *visit) combinedLine(text, token string) (combined string, carries bool) {
+	line := cookie.ReadLine(text)
+	if line.Name != v.combined.name || line.Removes(v.now) {
+		return text, false
 	}
-	if token != "" && sentSame(v.cookies, cookie) {
-		if combined = v.fitting(withToken(line, token, v.secure)); combined != "" {
+	if token != "" && v.isRepeated(line) {
+		if combined = v.fitting(withToken(text, token, v.secure)); combined != "" {
 			return combined, true
 		}
 	}
-	if validator.JoinCombined(cookie.value, "") != cookie.value {
-		return withToken(line, "", v.secure), false
+	if validator.JoinCombined(line.Value, "") != line.Value {
+		return withToken(text, "", v.secure), false
 	}
-	return line, false
+	return text, false
 }
 
 // tokenToCarry returns the token that goes with the session id from now on: a new one where it is due, none where it is
@@ -180,6 +201,6 @@ func (v *visit) deleteSessionLine(name string) string {
 	if v.combined != nil {
 		return v.TokenInSessionCookie.remove(name, v.secure)
 	}
-	cookie := http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: v.secure, HttpOnly: true}
-	return cookie.String()
+	removal := http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: v.secure, HttpOnly: true}
+	return removal.String()
 }

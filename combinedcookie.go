@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -54,11 +55,11 @@ func (c *TokenInSessionCookie) needsSecure(name string) bool {
 
 // line returns the Set-Cookie line that gives the browser the value as it stands; net/http would quote and clean it.
 func (c *TokenInSessionCookie) line(name, value string, maxAge time.Duration, secure bool) string {
-	cookie := http.Cookie{
+	attributed := http.Cookie{
 		Name: name, Path: c.Path, Domain: c.Domain, MaxAge: int(maxAge / time.Second),
 		Secure: secure || c.needsSecure(name), HttpOnly: true, SameSite: sameSite[c.SameSite],
 	}
-	attributes := strings.TrimPrefix(cookie.String(), name+"=")
+	attributes := strings.TrimPrefix(attributed.String(), name+"=")
 	return name + "=" + value + attributes
 }
 
@@ -72,68 +73,27 @@ func (c *TokenInSessionCookie) remove(name string, secure bool) string {
 	return c.line(name, "", -time.Second, secure)
 }
 
-// isPlaceOf says whether a cookie that the application sets is kept in the place that is configured, so that the browser
-// takes both for one: names may be twice in it, with other paths and domains (RFC 6265 section 5.3).
-func (c *TokenInSessionCookie) isPlaceOf(line, requestPath string) bool {
-	path, domain := placeOf(line)
-	if !strings.HasPrefix(path, "/") {
-		path = defaultPath(requestPath)
-	}
-	return path == c.Path && domain == strings.ToLower(strings.TrimPrefix(c.Domain, "."))
-}
-
-// placeOf returns the path and the domain that a Set-Cookie line names, the last of each (RFC 6265 section 5.3).
-func placeOf(line string) (path, domain string) {
-	_, attributes, _ := strings.Cut(line, ";")
-	for attribute := range strings.SplitSeq(attributes, ";") {
-		name, value, _ := strings.Cut(attribute, "=")
-		switch value = trim(value); strings.ToLower(trim(name)) {
-		case "path":
-			path = value
-		case "domain":
-			if value != "" {
-				domain = strings.ToLower(strings.TrimPrefix(value, "."))
-			}
-		}
-	}
-	return path, domain
-}
-
-// defaultPath is the path of a cookie that names none (RFC 6265 section 5.1.4).
-func defaultPath(requestPath string) string {
-	last := strings.LastIndexByte(requestPath, '/')
-	if last <= 0 || requestPath[0] != '/' {
-		return "/"
-	}
-	return requestPath[:last]
+// variant returns the place that is configured.
+func (c *TokenInSessionCookie) variant(name string, r cookie.Request) cookie.Variant {
+	line := cookie.Line{Name: name, Path: c.Path, Domain: strings.ToLower(strings.TrimPrefix(c.Domain, "."))}
+	return line.Variant(r)
 }
 
 // withToken returns the application's Set-Cookie line with the token added to its value. Its attributes stay; a cookie
 // with a token is never one that scripts can read, nor one that leaves a secure connection.
-func withToken(line, token string, secure bool) string {
-	pair, attributes, _ := strings.Cut(line, ";")
-	name, value, _ := strings.Cut(pair, "=")
-	joined := trim(name) + "=" + validator.JoinCombined(trim(value), token)
-	if attributes != "" {
+func withToken(text, token string, secure bool) string {
+	line := cookie.ReadLine(text)
+	joined := line.Name + "=" + validator.JoinCombined(line.Value, token)
+	if _, attributes, _ := strings.Cut(text, ";"); attributes != "" {
 		joined += ";" + attributes
 	}
-	if !hasAttribute(attributes, "httponly") {
+	if !line.HTTPOnly {
 		joined += "; HttpOnly"
 	}
-	if secure && !hasAttribute(attributes, "secure") {
+	if secure && !line.Secure {
 		joined += "; Secure"
 	}
 	return joined
-}
-
-func hasAttribute(attributes, wanted string) bool {
-	for attribute := range strings.SplitSeq(attributes, ";") {
-		name, _, _ := strings.Cut(attribute, "=")
-		if strings.EqualFold(trim(name), wanted) {
-			return true
-		}
-	}
-	return false
 }
 
 // isSame says whether both are absent, or have the same options.

@@ -230,3 +230,13 @@ func TestResponseWriterThatWasCut(t *testing.T) {
 		t.Errorf("got %q, flushed %t", recorder.Body, recorder.Flushed)
 	}
 }
+
+// headerOf makes a header of lines "Name: value".
+func headerOf(lines ...string) http.Header {
+	header := make(http.Header)
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ": ")
+		header.Add(name, value)
+	}
+	return header
+}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -110,7 +111,7 @@ func (u responseUser) take(status int, header http.Header, now time.Time) (namin
 		return naming{}, nil
 	}
 	delete(header, u.header)
-	if mayBeAnothers(status, header, now) {
+	if caching.MayBeAnothers(status, header, now) {
 		return naming{}, nil
 	}
 	user := trim(values[0])
@@ -146,7 +147,7 @@ func (v *visit) hear(named naming, header http.Header) {
 	if v.gateway == nil {
 		return
 	}
-	cookies, _ := cookiesAfter(v.sessionCookies, v.cookies, header, v.withheld, v.now)
+	cookies := sessionCookiesOf(v.effectOf(header).After)
 	credential := v.sessionCookies.Read(cookies)
 	key := sessions.Key{Realm: v.realm, Hash: credential.Hash}
 	question := v.listening.question

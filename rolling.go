@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -26,10 +27,11 @@ func (v *visit) roll(status int, header http.Header, named naming) {
 	if !v.isRolling() || v.who.user == "" || v.ended || v.revoked || !isReading(v.request.Method) {
 		return
 	}
-	cookies, changed := rolledCookies(v.sessionCookies, v.cookies, header, v.now)
-	if !changed || !named.allows(v.who.user) || mayBeAnothers(status, header, v.now) {
+	effect := v.effectOf(header)
+	if !effect.Moves || !named.allows(v.who.user) || caching.MayBeAnothers(status, header, v.now) {
 		return
 	}
+	cookies := sessionCookiesOf(effect.After)
 	credential := v.sessionCookies.Read(cookies)
 	of, token := v.lineage()
 	if credential.Presence != validator.Present || of.User != v.who.user {
@@ -114,29 +116,4 @@ func (v *visit) isUserOutsideShare() bool {
 		return !validator.UserInShare(v.realm, v.token.Claims.Subject(), v.MixedPercent)
 	}
 	return false
-}
-
-// rolledCookies returns the session cookies that the browser has after the response, and whether it changes any of them
-// in one clear way: none is deleted, and none set to two values.
-func rolledCookies(
-	names validator.SessionCookies, sent validator.Cookies, header http.Header, now time.Time,
-) (after validator.Cookies, changed bool) {
-	set := make(map[string]string)
-	for _, line := range header["Set-Cookie"] {
-		cookie := readSetCookie(line)
-		if !names.Match(cookie.name) {
-			continue
-		}
-		if other, twice := set[cookie.name]; cookie.deleted(now) || twice && other != cookie.value {
-			return nil, false
-		}
-		set[cookie.name] = cookie.value
-	}
-	return cookiesAfter(names, sent, header, false, now)
-}
-
-// mayBeAnothers says whether a response may have been made for another visitor: a cache has kept it (RFC 9111 section 5.1),
-// may keep it for others, or it changes what one has kept.
-func mayBeAnothers(status int, header http.Header, now time.Time) bool {
-	return len(header["Age"]) > 0 || status == http.StatusNotModified || sharedCacheMayStore(header, now)
 }

@@ -3,10 +3,13 @@ package jwtsession
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -23,7 +26,7 @@ func (v *visit) beforeApplication() {
 // afterApplication is what counts when the response begins, or when there is none: what was asked or learned meanwhile
 // may be from before the application acted on the request. The header is nil where the response is not its own.
 func (v *visit) afterApplication(header http.Header) {
-	if v.forget || endsSession(v.sessionCookies, v.cookies, header, v.now) {
+	if v.forget || len(header["Set-Cookie"]) > 0 && v.effectOf(header).Ends {
 		v.end()
 	}
 	v.forgetNobody()
@@ -48,6 +51,10 @@ func isUnsafe(method string) bool {
 // settle looks at the application's response before its head goes out, and adds what is due of ours.
 func (v *visit) settle(status int, header http.Header) {
 	v.now = v.app.now()
+	var came cookie.Exchange // by what the request came with, which the steps below may change
+	if len(header["Set-Cookie"]) > 0 {
+		came = v.exchange(header)
+	}
 	named := v.takeNaming(status, header)
 	v.roll(status, header, named)
 	v.afterApplication(header)
@@ -59,7 +66,8 @@ func (v *visit) settle(status int, header http.Header) {
 	if v.response.replaced {
 		return
 	}
-	mayCarry := mayCarryCookie(status, header, v.now)
+	v.notePlaces(came)
+	mayCarry := caching.MayCarry(status, header, v.now)
 	if v.combined != nil {
 		v.combineWithApplication(header, mayCarry)
 	}
@@ -67,23 +75,23 @@ func (v *visit) settle(status int, header http.Header) {
 		return // a later response will do
 	}
 	if v.clearRevoked(header) {
-		keepPrivate(header)
+		caching.KeepPrivate(header)
 	}
 	if v.isSetByApplication(header) {
 		return
 	}
 	if line := v.tokenCookieLine(); line != "" {
 		header.Add("Set-Cookie", line)
-		keepPrivate(header)
+		caching.KeepPrivate(header)
 	}
 }
 
 // isSetByApplication says whether the application sets a cookie of the token's name itself. Then it has the last word.
 func (v *visit) isSetByApplication(header http.Header) bool {
 	if v.combined != nil {
-		return setsCookie(header, v.combined.name)
+		return v.setsCombined(header)
 	}
-	return setsCookie(header, v.TokenCookie.name(v.realm, v.secure))
+	return cookie.Sets(header["Set-Cookie"], v.TokenCookie.name(v.realm, v.secure))
 }
 
 // tokenCookieLine returns the Set-Cookie line that is due, or nothing.
@@ -213,11 +221,11 @@ func (v *visit) sawSet(header http.Header) {
 	if v.gateway == nil || len(header["Set-Cookie"]) == 0 {
 		return
 	}
-	cookies, changed := cookiesAfter(v.sessionCookies, v.cookies, header, v.withheld, v.now)
-	if !changed {
+	effect := v.effectOf(header)
+	if !effect.HasNew {
 		return
 	}
-	if credential := v.sessionCookies.Read(cookies); credential.Presence == validator.Present {
+	if credential := v.sessionCookies.Read(sessionCookiesOf(effect.After)); credential.Presence == validator.Present {
 		v.gateway.ledger.SawSet(sessions.Key{Realm: v.realm, Hash: credential.Hash}, v.began)
 	}
 }
@@ -230,10 +238,10 @@ func (v *visit) clearRevoked(header http.Header) bool {
 	}
 	cleared := false
 	for _, sent := range v.cookies {
-		if !v.sessionCookies.Match(sent.Name) || setsCookie(header, sent.Name) {
+		if !v.sessionCookies.Match(sent.Name) || cookie.Gives(header["Set-Cookie"], sent.Name, v.now) {
 			continue
 		}
-		if line := v.deleteSessionLine(sent.Name); line != "" {
+		if line := v.deleteSessionLine(sent.Name); !slices.Contains(header["Set-Cookie"], line) {
 			header.Add("Set-Cookie", line)
 			cleared = true
 		}

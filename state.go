@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -236,10 +238,10 @@ func (s *State) settle(status int, header http.Header, v *visit, object string) 
 	case v.gateway == nil || v.undetermined:
 		s.warn("a new state is not set, since it can't be told who is signed in")
 		return
-	case !mayCarryCookie(status, header, now):
+	case !caching.MayCarry(status, header, now):
 		s.warn("a new state is not set: the response is an error, or a shared cache may store it", zap.Int("status", status))
 		return
-	case setsCookie(header, s.Cookie):
+	case cookie.Sets(header["Set-Cookie"], s.Cookie):
 		s.warn("a new state is not set: the application sets a cookie of its name itself")
 		return
 	}
@@ -255,7 +257,7 @@ func (s *State) settle(status int, header http.Header, v *visit, object string) 
 		return
 	}
 	header.Add("Set-Cookie", line)
-	keepPrivate(header)
+	caching.KeepPrivate(header)
 }
 
 // cookie returns the cookie that holds a state. Names with a prefix go with Secure alone (RFC 6265bis section 4.1.3).

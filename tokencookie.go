@@ -218,8 +218,3 @@ func prefixNeedsSecure(name string) bool {
 	}
 	return false
 }
-
-// setsCookie says whether a response sets or clears a cookie of the name.
-func setsCookie(header http.Header, name string) bool {
-	return slices.ContainsFunc(header["Set-Cookie"], func(line string) bool { return readSetCookie(line).name == name })
-}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	setcookie "github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 )
 
 // withDefaults returns the cookie as Provision leaves it.
@@ -117,7 +119,7 @@ func TestTokenCookieLines(t *testing.T) {
 			t.Errorf("clear: got  %s\nwant %s", got, test.clear)
 		}
 		for _, line := range []string{test.set, test.clear} {
-			if got := readSetCookie(" " + line).name; got != cookie.name("shop", test.secure) {
+			if got := setcookie.ReadLine(" " + line).Name; got != cookie.name("shop", test.secure) {
 				t.Errorf("%s: read the name %q", line, got)
 			}
 		}

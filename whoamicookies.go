@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -14,19 +13,6 @@ import (
 func (h *Handler) isAskedWith(name string) bool {
 	return h.sessionCookies.Match(name) ||
 		slices.ContainsFunc(h.Whoami.Cookies, func(pattern string) bool { return canBeOneCookie(pattern, name) })
-}
-
-// changedSessionCookies returns the names of the session cookies that the Set-Cookie lines of an answer change: by a value
-// that is not the one in the question, or by a deletion.
-func changedSessionCookies(names validator.SessionCookies, sent validator.Cookies, lines []string, now time.Time) []string {
-	var changed []string
-	for _, line := range lines {
-		cookie := readSetCookie(line)
-		if names.Match(cookie.name) && (cookie.deleted(now) || !sentSame(sent, cookie)) {
-			changed = append(changed, cookie.name)
-		}
-	}
-	return changed
 }
 
 // canBeOneCookie reports whether two names can be those of the same cookie. A name that ends in * stands for all that begin

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -49,6 +50,7 @@ type Ledger struct {
 	nobodies  *nobodies
 	refusals  refusals
 	sightings *sightings
+	places    *cookie.Places
 	moments   *moments
 	trails    *trails
 	claims    *claims
@@ -77,7 +79,7 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 	ledger := &Ledger{
 		storage: storage, store: storage.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
-		nobodies: newNobodies(), sightings: newSightings(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
+		nobodies: newNobodies(), sightings: newSightings(), places: cookie.NewPlaces(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
 		watches: newWatches(),
 		stop:    stop, stopped: make(chan struct{}), maxRecords: MaxRecords,
 	}

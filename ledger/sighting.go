@@ -7,6 +7,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -113,6 +114,9 @@ func (l *Ledger) SawSet(key sessions.Key, began Moment) {
 	}
 	l.refusals.drop(key)
 }
+
+// Places returns where the values of session cookies were seen set. A restart forgets that.
+func (l *Ledger) Places() *cookie.Places { return l.places }
 
 // hasFlagged says whether any user is revoked or watched.
 func (l *Ledger) hasFlagged() bool {

@@ -1,4 +1,4 @@
-package jwtsession
+package cookie
 
 import (
 	"net/http"
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestCookieDateIsReadAsBrowsersDo(t *testing.T) {
+func TestDateIsReadAsBrowsersDo(t *testing.T) {
 	epoch := time.Unix(0, 0).UTC()
 	for text, want := range map[string]time.Time{
 		"Thu, 01 Jan 1970 00:00:00 GMT":           epoch,
@@ -25,28 +25,28 @@ func TestCookieDateIsReadAsBrowsersDo(t *testing.T) {
 		"Wed, 31 Dec 69 23:59:59 GMT":             time.Date(2069, 12, 31, 23, 59, 59, 0, time.UTC),
 		"29 Feb 2096 12:34:56":                    time.Date(2096, 2, 29, 12, 34, 56, 0, time.UTC),
 	} {
-		if date, ok := parseCookieDate(text); !ok || !date.Equal(want) {
+		if date, ok := parseDate(text); !ok || !date.Equal(want) {
 			t.Errorf("%q: %v, %v, want %v", text, date, ok, want)
 		}
 	}
 }
 
-func FuzzParseCookieDate(f *testing.F) {
+func FuzzParseDate(f *testing.F) {
 	for _, seed := range []string{"Thu, 01 Jan 1970 00:00:00 GMT", "1:2:3x 4 febr 99", "31-12-2026 23:59:59", "::", "\xff 1 Jan"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		date, ok := parseCookieDate(text)
+		date, ok := parseDate(text)
 		if !ok {
 			return
 		}
-		if again, ok := parseCookieDate(date.Format(http.TimeFormat)); !ok || !again.Equal(date) || date.Year() < 1601 {
+		if again, ok := parseDate(date.Format(http.TimeFormat)); !ok || !again.Equal(date) || date.Year() < 1601 {
 			t.Errorf("%q is %v, which is read as %v, %v", text, date, again, ok)
 		}
 	})
 }
 
-func TestCookieDateThatIsNone(t *testing.T) {
+func TestDateThatIsNone(t *testing.T) {
 	for _, text := range []string{
 		"", "0", "-1", "now", "Thu, 01 Jan 1970", "Thu, 01 Jan 00:00:00", "Thu, 01 1970 00:00:00", "Jan 1970 00:00:00",
 		"Thu, 01 Jan 1970 24:00:00 GMT", "Thu, 01 Jan 1970 00:60:00 GMT", "Thu, 01 Jan 1970 00:00:60 GMT",
@@ -54,8 +54,27 @@ func TestCookieDateThatIsNone(t *testing.T) {
 		"Mon, 01 Jan 1600 00:00:00 GMT", "Mon, 01 Jan 19700 00:00:00 GMT", "Thu, 01 Jan 1970 00:00 GMT",
 		"Thu, 001 Jan 1970 000:00:00 GMT",
 	} {
-		if date, ok := parseCookieDate(text); ok {
+		if date, ok := parseDate(text); ok {
 			t.Errorf("%q: %v, want none", text, date)
+		}
+	}
+}
+
+// Dates as applications write them, all of them the same second.
+func TestDateAsApplicationsWriteIt(t *testing.T) {
+	want := time.Date(2019, time.January, 2, 3, 4, 5, 0, time.UTC)
+	for _, text := range []string{
+		"Wed, 02 Jan 2019 03:04:05 GMT", "Wed, 02-Jan-2019 03:04:05 GMT", "Wed, 02-Jan-19 03:04:05 GMT",
+		"Wednesday, 02-Jan-19 03:04:05 GMT", "Wed Jan  2 03:04:05 2019", "Wed, 2 Jan 2019 03:04:05 GMT",
+		"Wed, 2-Jan-2019 03:04:05 GMT", "Wed, 02 Jan 2019 03:04:05 UTC", "wed, 02-jan-2019 03:04:05 GMT",
+	} {
+		if got, ok := parseDate(text); !ok || !got.Equal(want) {
+			t.Errorf("%s: got %v, %v", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "never", "2019-01-02T03:04:05Z", "Wed, 32 Jan 2019 03:04:05 GMT"} {
+		if got, ok := parseDate(text); ok || !got.IsZero() {
+			t.Errorf("%q: got %v, %v", text, got, ok)
 		}
 	}
 }

@@ -1,35 +1,35 @@
-package jwtsession
+package cookie
 
 import (
 	"strings"
 	"time"
 )
 
-// parseCookieDate reads the value of Expires as browsers do (RFC 6265 section 5.1.1): whatever the order, the case and the
+// parseDate reads the value of Expires as browsers do (RFC 6265 section 5.1.1): whatever the order, the case and the
 // punctuation are, the first time, day, month and year in it count, as UTC.
-func parseCookieDate(text string) (time.Time, bool) {
-	var date cookieDate
+func parseDate(text string) (time.Time, bool) {
+	var date foundDate
 	for token := range strings.FieldsFuncSeq(text, isDateDelimiter) {
 		date.take(token)
 	}
 	return date.time()
 }
 
-// isDateDelimiter says whether the character separates the parts of a date. Colons hold the parts of a time together.
+// isDateDelimiter reports whether the character separates the parts of a date. Colons hold the parts of a time together.
 func isDateDelimiter(char rune) bool {
 	return char == '\t' || ' ' <= char && char <= '/' || ';' <= char && char <= '@' || '[' <= char && char <= '`' ||
 		'{' <= char && char <= '~'
 }
 
-// cookieDate is what of a date was found.
-type cookieDate struct {
+// foundDate is what of a date was found.
+type foundDate struct {
 	hour, minute, second, day, year int
 	month                           time.Month
 	foundTime, foundDay, foundYear  bool
 }
 
 // take looks for the first of time, day, month and year that is missing and that the token can be.
-func (d *cookieDate) take(token string) {
+func (d *foundDate) take(token string) {
 	if !d.foundTime {
 		if hour, minute, second, ok := timeOfDay(token); ok {
 			d.hour, d.minute, d.second, d.foundTime = hour, minute, second, true
@@ -48,7 +48,7 @@ func (d *cookieDate) take(token string) {
 }
 
 // time returns the date, and false where a part is missing or there is no such date.
-func (d *cookieDate) time() (time.Time, bool) {
+func (d *foundDate) time() (time.Time, bool) {
 	year := d.year
 	switch {
 	case 70 <= year && year <= 99:

@@ -1,0 +1,129 @@
+package cookie
+
+import (
+	"hash/maphash"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+const (
+	// maxPlaces is how many values are remembered. Of more of them the oldest are forgotten, and not known from then on.
+	maxPlaces = 65536
+	// maxVariants is how many places are remembered of one value.
+	maxVariants = 8
+)
+
+// Places remembers in which places the values of session cookies were seen set, and from which they were removed. Its
+// methods are safe for concurrent use.
+//
+// Of a value that was never seen set this is learned: where a response removes it from a place, and a later request brings
+// it all the same, the browser keeps it elsewhere.
+type Places struct {
+	seed   maphash.Seed
+	latest atomic.Uint64 // the mark of the last removal
+
+	mu sync.Mutex
+	of *simplelru.LRU[uint64, place]
+}
+
+// Mark is a place in the order of requests and of removals. The zero value is before all of them.
+type Mark uint64
+
+// place is what is known of one value.
+type place struct {
+	homes   []uint64 // where it was seen set, and not removed or overwritten since
+	lacking []uint64 // from where it was removed
+	removed Mark     // the last of these removals
+	isVague bool     // it was seen set in more places than are remembered
+}
+
+// NewPlaces returns a memory that knows nothing.
+func NewPlaces() *Places {
+	of, _ := simplelru.NewLRU[uint64, place](maxPlaces, nil) // fails for a size below 1 only
+	return &Places{seed: maphash.MakeSeed(), of: of}
+}
+
+// Mark returns the present mark. A request takes it when it arrives.
+func (p *Places) Mark() Mark { return Mark(p.latest.Load()) }
+
+// value is what a value is named by.
+type value struct {
+	realm string
+	Pair
+}
+
+func (p *Places) key(realm string, pair Pair) uint64 {
+	return maphash.Comparable(p.seed, value{realm, pair})
+}
+
+// Holds says what is known of a value in the realm and of a place. The value came with a request that arrived at the mark.
+func (p *Places) Holds(realm string, pair Pair, variant Variant, arrived Mark) Held {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, ok := p.of.Get(p.key(realm, pair))
+	where := maphash.Comparable(p.seed, variant)
+	switch {
+	case !ok:
+		return Unknown
+	case slices.Contains(known.homes, where):
+		return Here
+	case len(known.homes) > 0 && !known.isVague,
+		arrived >= known.removed && slices.Contains(known.lacking, where):
+		return Elsewhere
+	default:
+		return Unknown
+	}
+}
+
+// Note remembers what the response of the exchange does to the places of values.
+func (p *Places) Note(realm string, e Exchange) {
+	final := e.final()
+	if len(final) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, line := range final {
+		where := maphash.Comparable(p.seed, line.variant)
+		isRemoved := line.Removes(e.Now) || line.Value == ""
+		for _, pair := range e.holders(line.Name) {
+			if isRemoved || pair.Name == line.Name && pair.Value != line.Value { // overwritten
+				p.remove(p.key(realm, pair), where)
+			}
+		}
+		if !isRemoved {
+			p.set(p.key(realm, Pair{line.Name, line.Value}), where)
+		}
+	}
+}
+
+// set notes that the value is in the place.
+func (p *Places) set(key, where uint64) {
+	known, _ := p.of.Get(key)
+	if slices.Contains(known.homes, where) {
+		return
+	}
+	homes := append(slices.Clone(known.homes), where)
+	if len(homes) > maxVariants {
+		homes, known.isVague = homes[1:], true
+	}
+	lacking := slices.DeleteFunc(slices.Clone(known.lacking), func(other uint64) bool { return other == where })
+	p.of.Add(key, place{homes: homes, lacking: lacking, removed: known.removed, isVague: known.isVague})
+}
+
+// remove notes that the value is not in the place, from now on.
+func (p *Places) remove(key, where uint64) {
+	known, _ := p.of.Get(key)
+	if slices.Contains(known.lacking, where) || len(known.homes) > 0 && !known.isVague && !slices.Contains(known.homes, where) {
+		return
+	}
+	lacking := append(slices.Clone(known.lacking), where)
+	if len(lacking) > maxVariants {
+		lacking = lacking[1:]
+	}
+	homes := slices.DeleteFunc(slices.Clone(known.homes), func(other uint64) bool { return other == where })
+	p.of.Add(key, place{homes: homes, lacking: lacking, removed: Mark(p.latest.Add(1)), isVague: known.isVague})
+}
