@@ -1,0 +1,79 @@
+package jwtsession
+
+import (
+	"net/http"
+	"testing"
+)
+
+// A cache that goes by a field of its own keeps the response with the token, and hands it to the next visitor.
+func TestNoTokenOnWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
+	g := newTestGateway(t, "")
+	for _, test := range []struct {
+		name, value string
+		carries     bool
+	}{
+		{"Cloudflare-CDN-Cache-Control", "max-age=60", false},
+		{"Vercel-CDN-Cache-Control", "max-age=60", false},
+		{"Netlify-CDN-Cache-Control", "public, max-age=60", false},
+		{"Akamai-Cache-Control", "max-age=60", false},
+		{"X-LiteSpeed-Cache-Control", "public, max-age=60", false},
+		{"X-Accel-Expires", "60", false},
+		{"Edge-Control", "max-age=1d", false},
+		{"Surrogate-Control", "max-age=60", false},
+		{"CDN-Cache-Control", "max-age=60", false},
+		{"Nobody-Knows-This-Cache-Control", "max-age=60", false},
+		{"CDN-Cache-Control", "No-Store", false},
+		{"Nobody-Knows-This-Cache-Control", "no-store", true},
+		{"X-Accel-Expires", "0", true},
+		{"Edge-Control", "no-store", true},
+	} {
+		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set(test.name, test.value)
+			w.Header().Set("Cache-Control", "private")
+			return false
+		})
+		b := g.signedIn()
+		want := ""
+		if test.carries {
+			want = "set"
+		}
+		if response := b.get("/page"); response.tokenSet() != want || response.received.user(t) != "alice" {
+			t.Errorf("%s: %s: token cookie %q, want %q", test.name, test.value, response.tokenSet(), want)
+		}
+		g.legacy.respond(nil)
+		if response := b.get("/page"); response.tokenSet() == want {
+			t.Errorf("%s: the next response: token cookie %q", test.name, response.tokenSet())
+		}
+	}
+}
+
+// Such a cache stands between the gateway and the application, and names alice to the next visitor.
+func TestWhoamiAnswerThatACacheMayReuseByAFieldOfItsOwn(t *testing.T) {
+	g := newTestGateway(t, "")
+	for _, field := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Shop-Cache-Control"} {
+		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set(field, "max-age=60")
+			return false
+		})
+		if response := g.signedIn().get("/page"); response.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%s: status %d", field, response.StatusCode)
+		}
+	}
+}
+
+func TestNoUserIsNamedByWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
+	g := newNamingGateway(t, "mixed", "")
+	for _, field := range []string{"Cdn-Cache-Control", "Edge-Control", "Shop-Cache-Control"} {
+		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set(field, "max-age=60")
+			w.Header().Set("X-Remote-User", "alice")
+			return true
+		})
+		b := g.browser()
+		b.cookies["session"] = g.legacy.signIn("alice")
+		b.get("/page")
+		if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: status %d", field, response.StatusCode)
+		}
+	}
+}
