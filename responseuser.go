@@ -210,6 +210,9 @@ func (v *visit) hearUser(
 	lifetimes := ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)}
 	session, err := question.Identified(v.background(), identity, lifetimes)
 	unkept, isUnkept := errors.AsType[*ledger.UnkeptError](err)
+	if err == nil || isUnkept {
+		v.heard = session
+	}
 	switch {
 	case errors.Is(err, ledger.ErrRevoked):
 		v.response.replaced = true

@@ -28,7 +28,8 @@ type stream struct {
 // prepareStream is called before the request goes on. What a request that may become a stream costs more, all others
 // don't: a context of its own.
 func (v *visit) prepareStream() {
-	if v.KeepStreams || v.gateway == nil || v.who.user == "" || !mayStream(v.request) {
+	mayBeNamed := v.who.user != "" || v.responseUser.header != "" // by now, or by the response itself
+	if v.KeepStreams || v.gateway == nil || !mayBeNamed || !mayStream(v.request) {
 		return
 	}
 	ctx, cancel := context.WithCancel(v.request.Context())
@@ -81,7 +82,7 @@ func (v *visit) watchStream(w http.ResponseWriter, status int) {
 
 // watch waits for the end of what the stream was opened with.
 func (v *visit) watch() {
-	if v.KeepStreams || v.gateway == nil || v.who.user == "" || v.stream != nil && v.stream.watch != nil {
+	if v.KeepStreams || v.gateway == nil || v.stream != nil && v.stream.watch != nil {
 		return
 	}
 	subjects, authTime, known := v.watched()
@@ -95,8 +96,12 @@ func (v *visit) watch() {
 }
 
 // watched returns what the stream is to be cut by. A response that itself ends its session is not cut by that, and
-// neither is the stream that it may be: it belongs to what comes after.
+// neither is the stream that it may be: it belongs to what comes after. One that names its user belongs to the session that
+// was learned with that.
 func (v *visit) watched() (subjects ledger.Subjects, authTime int64, known bool) {
+	if v.heard.User != "" {
+		return ledger.SubjectsOfSession(v.heard.Key, v.heard.User), v.heard.AuthTime, true
+	}
 	switch v.who.via {
 	case viaToken:
 		claims := v.token.Claims

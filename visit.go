@@ -55,6 +55,7 @@ type visit struct {
 	learned     bool                   // the response named the user
 	unkept      bool                   // the store does not hold the record, so that there is no token for it
 	listening   listening
+	heard       sessions.Session // of the user whom the response named
 	reason      validator.Reason
 
 	who          principal // the outcome, for later handlers of the realm
