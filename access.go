@@ -20,6 +20,8 @@ type access struct {
 	source     identitySource
 	expires    int64
 	fromHeader bool // it came in a header: such a client is given no cookie
+	isBound    bool // one of them is in a cookie of a callback, so that it counts with a session alone
+	beside     besideAccess
 }
 
 // noAccess is what a request brings that has no access token.
@@ -29,7 +31,26 @@ var noAccess = access{Access: validator.Access{State: validator.AccessAbsent}}
 func (v *visit) readAccess() access {
 	joined := noAccess
 	for _, one := range v.Issuers {
+		from := v.accessFrom(one)
+		isBound := joined.isBound || from.State != validator.AccessAbsent && v.app.isSignInCookie(v.realm, one.From.Cookie)
+		joined = joined.join(from)
+		joined.isBound = isBound
+	}
+	return joined
+}
+
+// readUnboundAccess is readAccess without the cookies of callbacks. What is in those does not count, and is no reason to
+// say that it could not be told.
+func (v *visit) readUnboundAccess() access {
+	joined := noAccess
+	for _, one := range v.Issuers {
+		if v.app.isSignInCookie(v.realm, one.From.Cookie) {
+			continue
+		}
 		joined = joined.join(v.accessFrom(one))
+	}
+	if joined.State == validator.AccessAbsent {
+		return access{Access: validator.Access{Reason: validator.SessionMissing}}
 	}
 	return joined
 }
@@ -109,16 +130,28 @@ func (v *visit) weighAccess(verdict validator.Verdict) validator.Verdict {
 		return verdict
 	}
 	var users []string
+	if v.access.isBound {
+		beside, found, err := v.sessionBeside(verdict)
+		switch {
+		case err != nil:
+			v.couldNotTell(reasonStoreUnavailable, err)
+			return validator.CouldNotTell{Token: validator.LeaveToken}
+		case !found:
+			v.access = v.readUnboundAccess()
+		case beside.user != "":
+			users, v.access.beside = append(users, beside.user), beside
+		}
+	}
 	switch without := verdict.(type) {
 	case validator.ByToken:
-		users = []string{v.token.Claims.Subject()}
+		users = append(users, v.token.Claims.Subject())
 		v.access.attributes = overlay(v.token.Claims.Attributes(), v.access.attributes)
 	case validator.BySession:
-		users = []string{v.record.User}
+		users = append(users, v.record.User)
 		v.access.attributes = overlay(v.record.Attributes, v.access.attributes)
 	case validator.Unauthenticated:
 		if without.Reason == validator.SessionMissing && v.token.State == validator.TokenUsable {
-			users = []string{v.token.Claims.Subject()}
+			users = append(users, v.token.Claims.Subject())
 		}
 	}
 	weighed := validator.DecideAccess(v.access.Access, verdict, users...)

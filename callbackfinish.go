@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -227,6 +228,9 @@ func (c *Callback) openSession(
 		session.Path, session.Domain = combined.Path, combined.Domain
 	}
 	c.setCookie(w, session)
+	desk.gateway.ledger.Places().Note(c.Realm, cookie.Exchange{
+		Request: browserRequest(r), IsSession: desk.handler.sessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.now(),
+	})
 	if c.IDTokenCookie != "" {
 		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, Path: "/", MaxAge: c.remaining(user.token.Expires())})
 	}
@@ -235,6 +239,11 @@ func (c *Callback) openSession(
 			Name: c.AccessTokenCookie, Value: user.tokens.Access, Path: "/", MaxAge: c.remaining(user.access.Expires()), HttpOnly: true,
 		})
 	}
+	for _, name := range []string{c.IDTokenCookie, c.AccessTokenCookie} {
+		if name != "" && !cookie.Sets(w.Header()["Set-Cookie"], name) {
+			w.Header().Add("Set-Cookie", removalOfSignIn(name)) // that of the earlier session
+		}
+	}
 	return nil
 }
 
@@ -242,12 +251,12 @@ func (c *Callback) openSession(
 func (c *Callback) remaining(expires int64) int { return int(max(expires-c.app.now().Unix(), 1)) }
 
 // setCookie sets a cookie of the sign-in, unless browsers would not keep it.
-func (c *Callback) setCookie(w http.ResponseWriter, cookie http.Cookie) {
-	cookie.Secure, cookie.SameSite = true, http.SameSiteLaxMode
-	line := cookie.String()
+func (c *Callback) setCookie(w http.ResponseWriter, set http.Cookie) {
+	set.Secure, set.SameSite = true, http.SameSiteLaxMode
+	line := set.String()
 	if len(line) > maxSetCookie {
 		c.logger.Warn("a token is too large for a cookie, so it is not set", zap.String("realm", c.Realm),
-			zap.String("cookie", cookie.Name), zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie))
+			zap.String("cookie", set.Name), zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie))
 		return
 	}
 	w.Header().Add("Set-Cookie", line)

@@ -51,7 +51,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	journey.add(v)
 	defer v.releaseMint()
-	return v.act(w, v.weighAccess(v.decide()))
+	verdict := v.decide()
+	v.lapsed = v.isLapsed(verdict)
+	return v.act(w, v.weighAccess(verdict))
 }
 
 // follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
@@ -293,6 +295,7 @@ func (v *visit) clearOnRefusal(header http.Header) {
 		header.Add("Set-Cookie", line)
 	}
 	v.clearRevoked(header)
+	v.clearSignIn(header)
 }
 
 // count counts the request once, by what it came to.

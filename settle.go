@@ -74,7 +74,8 @@ func (v *visit) settle(status int, header http.Header) {
 	if !mayCarry {
 		return // a later response will do
 	}
-	if v.clearRevoked(header) {
+	isCleared := v.clearRevoked(header)
+	if v.clearSignIn(header) || isCleared {
 		caching.KeepPrivate(header)
 	}
 	if v.isSetByApplication(header) {

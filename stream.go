@@ -116,6 +116,13 @@ func (v *visit) watched() (subjects ledger.Subjects, authTime int64, known bool)
 			authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(v.record.Key))
 		}
 	case viaIssuer:
+		if beside := v.access.beside; beside.user != "" {
+			authTime = beside.authTime
+			if v.ended {
+				authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(beside.key))
+			}
+			return ledger.SubjectsOf(v.access.tokenID, beside.key, v.who.user), authTime, true
+		}
 		subjects = ledger.SubjectsOf(v.access.tokenID, sessions.Key{Realm: v.realm}, v.who.user)
 		authTime = v.access.source.authTime
 	default:

@@ -48,6 +48,7 @@ type visit struct {
 	ended       bool                   // its session was ended on the way
 	revoked     bool                   // the operator said no to its session
 	session     validator.SessionState // what is known of the session that came
+	lapsed      bool                   // the session that came turned out to be over
 	withheld    bool                   // the application does not get its cookies
 	restore     bool                   // the session cookies are to be added upstream
 	movesToken  bool                   // the token that came is to be bound to the session's new id
