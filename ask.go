@@ -180,7 +180,7 @@ func (q question) answered() (settlement, bool) {
 }
 
 // changed names the session cookies that the answer would change: those that get a new value, or are removed from where
-// they are known to be. An application may clear an older variant of its cookie with every answer.
+// the browser may have them. An application may clear an older variant of its cookie with every answer.
 func (q question) changed(lines []string) []string {
 	return cookie.Judge(cookie.Exchange{
 		Request: q.at, IsSession: q.sessionCookies.Match, Sent: sessionPairs(q.sessionCookies, q.sent), Lines: lines,

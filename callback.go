@@ -63,11 +63,12 @@ type Callback struct {
 	// Default: `code`.
 	Response string `json:"response,omitempty"`
 
-	// A cookie that shows the ID token to the page. Default: none.
+	// A cookie that shows the ID token to the page. It is cleared when the session ends. Default: none.
 	IDTokenCookie string `json:"id_token_cookie,omitempty"`
 
 	// A cookie that keeps the access token, out of reach of the page, for an `issuer` with `from cookie`. Needs `audience`.
-	// Default: none.
+	// It is cleared when the session ends, and the token counts only beside an active session of the realm, or a usable
+	// token, of the same user. Default: none.
 	AccessTokenCookie string `json:"access_token_cookie,omitempty"`
 
 	app      *App

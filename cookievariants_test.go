@@ -190,12 +190,14 @@ func TestTwoNewVariantsAreAmbiguous(t *testing.T) {
 
 // The whoami page may clear the older variant as all pages do.
 func TestWhoamiPageClearsAnOlderVariant(t *testing.T) {
-	g := newTestGateway(t, "")
+	g := newTestGateway(t, "unauthenticated pass")
 	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", olderCleared)
 		return false
 	})
-	b := g.signedIn()
+	b := g.browser()
+	b.host = "shop.example"
+	b.get("/login?user=alice") // so that it is known where the session is
 	g.expect(b.get("/page"), "alice", "set", 1)
 	g.expect(b.get("/page"), "alice", "", 1)
 	if strings.Contains(g.log(), "changes session cookies") {

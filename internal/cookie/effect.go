@@ -44,7 +44,7 @@ type Exchange struct {
 type Effect struct {
 	// After are the cookies that the browser has from now on. Two values of one name are ambiguous.
 	After []Pair
-	// Changed are the names that get a new value, and those whose value is removed from where it is known to be.
+	// Changed are the names that get a new value, and those that are removed from where the value may be.
 	Changed []string
 	// HasNew reports whether a cookie gets a new value.
 	HasNew bool
@@ -90,15 +90,14 @@ func Judge(e Exchange) Effect {
 // judgeName adds the effect on the cookies of one name, and reports whether it is clear.
 func (e Exchange) judgeName(name string, final []placed, effect *Effect) bool {
 	var fresh []string
-	repeats, removed, known := false, false, false
+	repeats, removed := false, false
 	for _, line := range final {
 		switch {
 		case line.Name != name:
 		case !line.Removes(e.Now) && e.isSame(line.Line):
 			repeats = true
 		case line.Removes(e.Now) || line.Value == "":
-			held := e.held(line.variant)
-			removed, known = removed || held != Elsewhere, known || held == Here
+			removed = removed || e.held(line.variant) != Elsewhere
 		case !slices.Contains(fresh, line.Value):
 			fresh = append(fresh, line.Value)
 		}
@@ -115,9 +114,7 @@ func (e Exchange) judgeName(name string, final []placed, effect *Effect) bool {
 		effect.After = append(effect.After, Pair{Name: name, Value: e.repeated(name)})
 	case removed:
 		effect.Ends = true
-		if known {
-			effect.Changed = append(effect.Changed, name)
-		}
+		effect.Changed = append(effect.Changed, name)
 		return false
 	default:
 		for _, pair := range e.Sent {
