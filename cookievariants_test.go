@@ -257,3 +257,39 @@ func TestCombinedCookieBesideAnOlderVariant(t *testing.T) {
 		t.Errorf("after signing out the user is %s", user)
 	}
 }
+
+// A line without a path is for the folder of the page as the browser asked for it, whatever handlers before this one made
+// of it.
+func TestDefaultPathIsOfThePageThatTheBrowserAskedFor(t *testing.T) {
+	legacySite := `handle_path /shop/* {
+		route {
+			jwt_session shop {
+				whoami /whoami json user
+				unauthenticated pass
+			}
+			reverse_proxy LEGACY
+		}
+	}`
+	for deletion, want := range map[string]string{
+		"session=; Path=/shop; Max-Age=0": "cleared", "session=; Max-Age=0": "cleared", "session=; Path=/; Max-Age=0": "",
+	} {
+		g := newTestGatewayWith(t, gatewayOptions{site: legacySite})
+		id := g.legacy.signIn("alice")
+		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			switch r.URL.Path {
+			case "/login":
+				w.Header().Set("Set-Cookie", "session="+id)
+			case "/delete":
+				w.Header().Set("Set-Cookie", deletion)
+			}
+			return false
+		})
+		b := g.browser()
+		b.get("/shop/login")
+		b.cookies["session"] = id
+		g.expect(b.get("/shop/page"), "alice", "set", 1)
+		if response := b.get("/shop/delete"); response.tokenSet() != want {
+			t.Errorf("%s: token cookie %q, want %q", deletion, response.tokenSet(), want)
+		}
+	}
+}

@@ -115,7 +115,7 @@ func FuzzReadLine(f *testing.F) {
 func compareWithNetHTTP(t *testing.T, text string, line Line) {
 	t.Helper()
 	other, err := http.ParseSetCookie(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // no header line has those
 		return
 	}
 	value := other.Value
