@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -261,3 +262,6 @@ func largestAttribute(attributes sessions.Attributes) string {
 	}
 	return largest
 }
+
+// background is the context for what must be finished even if the client leaves.
+func (v *visit) background() context.Context { return context.WithoutCancel(v.request.Context()) }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 )
 
 // The application has cookies whose names begin with jwt_. With a realm of any name they look like tokens of ours by their
@@ -21,10 +23,10 @@ func TestApplicationCookieWithTheNameOfSomeRealmsToken(t *testing.T) {
 		first := g.rawGet(append(lines, "Cookie: "+own)...)
 		token := ""
 		for _, line := range first.Header["Set-Cookie"] {
-			if cookie := readSetCookie(line); cookie.name == "jwt_a.example" {
-				token = cookie.value
-			} else if strings.HasPrefix(strings.TrimPrefix(cookie.name, hostPrefix), "jwt_") {
-				t.Errorf("%s: the cookie %s is set or cleared", realm, cookie.name)
+			if set := cookie.ReadLine(line); set.Name == "jwt_a.example" {
+				token = set.Value
+			} else if strings.HasPrefix(strings.TrimPrefix(set.Name, hostPrefix), "jwt_") {
+				t.Errorf("%s: the cookie %s is set or cleared", realm, set.Name)
 			}
 		}
 		if token == "" {

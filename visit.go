@@ -2,7 +2,6 @@ package jwtsession
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -396,6 +395,3 @@ func (v *visit) end() {
 			zap.String("realm", v.realm), zap.Error(err))
 	}
 }
-
-// background is the context for what must be finished even if the client leaves.
-func (v *visit) background() context.Context { return context.WithoutCancel(v.request.Context()) }
