@@ -44,7 +44,8 @@ type Exchange struct {
 type Effect struct {
 	// After are the cookies that the browser has from now on. Two values of one name are ambiguous.
 	After []Pair
-	// Changed are the names that get a new value, and those that are removed from where the value may be.
+	// Changed are the names that get a new value, those that are removed from where the value may be, and those of which a
+	// line takes back what one before it says of the same place.
 	Changed []string
 	// HasNew reports whether a cookie gets a new value.
 	HasNew bool
@@ -81,6 +82,9 @@ func Judge(e Exchange) Effect {
 		isFirst := !slices.ContainsFunc(final[:i], func(other placed) bool { return other.Name == line.Name })
 		if isFirst {
 			isClear = e.judgeName(line.Name, final, &effect) && isClear
+		}
+		if line.contradicts && !slices.Contains(effect.Changed, line.Name) {
+			effect.Changed = append(effect.Changed, line.Name)
 		}
 	}
 	effect.Moves = effect.HasNew && isClear

@@ -65,10 +65,10 @@ func TestJudge(t *testing.T) {
 
 		// Lines for one place count in their order.
 		{"set twice in one place", "sid", "sid=a", nil, []string{at(host, "a"), at(host, "b")}, "sid=b", "new ends sid"},
-		{"set back in one place", "sid", "sid=a", nil, []string{at(host, "b"), at(host, "a")}, "sid=a", ""},
+		{"set back in one place", "sid", "sid=a", nil, []string{at(host, "b"), at(host, "a")}, "sid=a", "sid"},
 		{"set and deleted in one place", "sid", "sid=a", nil, []string{at(host, "b"), deleted}, "", "ends sid"},
 		{"deleted and set in one place", "sid", "sid=a", nil, []string{deleted, at(host, "b")}, "sid=b", "new ends sid"},
-		{"deleted and repeated in one place", "sid", "sid=a", nil, []string{deleted, at(host, "a")}, "sid=a", ""},
+		{"deleted and repeated in one place", "sid", "sid=a", nil, []string{deleted, at(host, "a")}, "sid=a", "sid"},
 		{"the place without its path", "sid", "sid=a", nil, []string{at(host, "b"), "sid=; Max-Age=0"}, "", "ends sid"},
 		{"the leading dot and the case of a domain", "sid", "sid=a", nil,
 			[]string{"sid=b; Domain=Shop.Example; Path=/", cleared}, "", "ends sid"},
