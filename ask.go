@@ -184,11 +184,20 @@ func (q question) answered() (settlement, bool) {
 func (q question) changed(lines []string) []string {
 	return cookie.Judge(cookie.Exchange{
 		Request: q.at, IsSession: q.sessionCookies.Match, Sent: sessionPairs(q.sessionCookies, q.sent), Lines: lines,
-		Holds: func(pair cookie.Pair, variant cookie.Variant) cookie.Held {
-			return q.ledger.Places().Holds(q.key.Realm, pair, variant, q.arrived)
-		},
-		Now: q.app.now(),
+		Holds: q.holds,
+		Now:   q.app.now(),
 	}).Changed
+}
+
+// holds says what is known of a place of the session that is asked about. Where nothing is, the session is in the place of
+// the host alone: an application that clears a variant for the whole domain with every answer, this one included, would
+// otherwise have no session that is older than the gateway.
+func (q question) holds(pair cookie.Pair, variant cookie.Variant) cookie.Held {
+	held := q.ledger.Places().Holds(q.key.Realm, pair, variant, q.arrived)
+	if held == cookie.Unknown && variant.Domain != "" {
+		return cookie.Elsewhere
+	}
+	return held
 }
 
 // noteUnkept keeps in mind that the store did not take what the application said. The request goes on all the same.
