@@ -118,7 +118,7 @@ func TestWhoamiTalliesAreBounded(t *testing.T) {
 
 func TestAdminBackup(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	adminImport(t, `{"realm": "shop", "id": "one", "user": "alice"}`).into(t, new(importAnswer))
+	adminImport(t, `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`).into(t, new(importAnswer))
 	for _, body := range []string{"", "{}"} {
 		got := adminPost(t, "store/backup", body)
 		if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/octet-stream" ||
@@ -208,7 +208,7 @@ func TestAdminBackupThatBreaksOff(t *testing.T) {
 // they come from. Caddy says in its answer which Origin it allowed.
 func TestAdminRefusesOtherSites(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	const added = `{"realm": "shop", "id": "one", "user": "alice"}`
+	const added = `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`
 	for _, test := range []struct {
 		name            string
 		header, allowed http.Header

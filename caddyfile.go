@@ -36,7 +36,10 @@ func init() {
 //
 //	jwt_session [<matcher>] <realm> {
 //		mode                 mixed [<percent>%]|stateful|stateless|shadow
-//		session_cookie       <name...>
+//		session_cookie       <name...> {
+//			min_length <number>
+//			pattern    <regex>
+//		}
 //		session_idle_timeout <duration>
 //		session_max_age      <duration>
 //		restore_session      on|off
@@ -215,7 +218,12 @@ func (p handlerParser) sessionCookie() error {
 	if _, err := validator.NewSessionCookies(p.handler.SessionCookies...); err != nil {
 		return p.Errf("session_cookie: %w", err)
 	}
-	return nil
+	return p.block("session_cookie", sessionIDOptions, func(name string) error {
+		if p.handler.SessionID == nil {
+			p.handler.SessionID = new(SessionID)
+		}
+		return p.sessionID(p.handler.SessionID, name)
+	})
 }
 
 func (p handlerParser) forgetOn() error {

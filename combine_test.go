@@ -329,18 +329,18 @@ func TestCombinedTooLong(t *testing.T) {
 		return true
 	})
 	b := g.browser()
-	b.cookies["session"] = "abc"
+	b.cookies["session"] = "abc-0123456789abcdef"
 	for _, repeats := range []bool{false, true} {
 		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			if repeats {
-				w.Header().Set("Set-Cookie", "session=abc; Path=/")
+				w.Header().Set("Set-Cookie", "session=abc-0123456789abcdef-0123456789abcdef; Path=/")
 			}
 			return false
 		})
-		if response := b.get("/page"); response.received.user(t) != "alice" || response.received.sent(t) != "session=abc" {
+		if response := b.get("/page"); response.received.user(t) != "alice" || response.received.sent(t) != "session=abc-0123456789abcdef-0123456789abcdef" {
 			t.Error("the session path did not serve it")
 		}
-		b.wantCookie("too long", "abc", false)
+		b.wantCookie("too long", "abc-0123456789abcdef", false)
 	}
 	if log := g.log(); !strings.Contains(log, `"largest_attribute":"large"`) {
 		t.Error("the log does not name the largest attribute")

@@ -311,7 +311,9 @@ func isScanned(text string) bool {
 }
 
 // joinsLines reports whether a session id is name=value lines, and not one value.
-func (c SessionCookies) joinsLines() bool { return len(c.names) > 1 || len(c.names) == 1 && isChunked(c.names[0]) }
+func (c SessionCookies) joinsLines() bool {
+	return len(c.names) > 1 || len(c.names) == 1 && isChunked(c.names[0])
+}
 
 func (c SessionCookies) join(cookies []*Cookie) *string {
 	if len(cookies) == 1 && !c.joinsLines() {
