@@ -44,6 +44,8 @@ const (
 	TokenWrongAudience Reason = "token_wrong_audience"
 	// TokenNoAccess: an ID token where an access token belongs.
 	TokenNoAccess Reason = "token_no_access"
+	// TokenUnverifiedEmail: the provider does not say that the e-mail address, which is to be the user id, is the user's.
+	TokenUnverifiedEmail Reason = "token_unverified_email"
 	// TokenWrongNonce: the ID token of another sign-in.
 	TokenWrongNonce Reason = "token_wrong_nonce"
 	// TokenWrongHash: the ID token of another access token.
