@@ -338,7 +338,7 @@ func TestAdminAddsASessionForLess(t *testing.T) {
 		}
 	}
 	b := g.browser()
-	b.cookies["session"] = "x60"
+	b.cookies["session"] = "x-0123456789abcdef60"
 	if user := b.get("/page").received.user(t); user != "alice" {
 		t.Errorf("in its time: user %q", user)
 	}

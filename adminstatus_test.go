@@ -38,13 +38,13 @@ func TestStatus(t *testing.T) {
 	delete(b.cookies, tokenName)
 	b.get("/page")
 	nobody := g.browser()
-	nobody.cookies["session"] = "SECRET-nobodys"
+	nobody.cookies["session"] = "SECRET-nobodys-0123456789abcdef"
 	nobody.get("/page")
 	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusTeapot)
 		return true
 	})
-	nobody.cookies["session"] = "SECRET-another"
+	nobody.cookies["session"] = "SECRET-another-0123456789abcdef"
 	nobody.get("/page")
 	adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(revokeAnswer))
 	after, text := g.status()

@@ -152,7 +152,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 	delete(b.cookies, tokenName)
 	b.get("/page")
 	nobody := g.browser()
-	nobody.cookies["session"] = "nobodys"
+	nobody.cookies["session"] = "nobodys-0123456789abcdef"
 	nobody.get("/page")
 	pictures := t.TempDir()
 	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
