@@ -125,7 +125,7 @@ func addCommand() *cobra.Command {
 		long: `Adds a session: whoever comes with this session cookie is the user from now on,
 whatever the application says.`,
 		example: `  openssl rand -hex 16 | tee id | caddy jwt-session sessions add --realm shop --user alice --session - --expires-in 8h
-  caddy jwt-session sessions add --realm wiki --user bob --cookie DokuWiki=abc --cookie DW12=def`,
+  caddy jwt-session sessions add --realm wiki --user bob --cookie DokuWiki=3v0c1q9t --cookie DW12=k7d2m5x8`,
 	}, cobra.NoArgs, add)
 	cmd.Flags().String("realm", "", "Name of the realm (required)")
 	cmd.Flags().String("user", "", "User id (required)")
