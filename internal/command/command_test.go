@@ -117,7 +117,7 @@ func TestImporting(t *testing.T) {
 	}
 	s.caddy("", "sessions", "list", "--realm", "shop", "--limit", "5").done(t, "There are more: --after ")
 
-	mixed := `{"realm": "shop", "id": "SECRET-1", "user": "alice"}` + "\n" + `{"realm": "shop", "id": "SECRET-2"` + "\n"
+	mixed := `{"realm": "shop", "id": "SECRET-1-0123456789abcdef", "user": "alice"}` + "\n" + `{"realm": "shop", "id": "SECRET-2"` + "\n"
 	got := s.caddy(mixed, "sessions", "import", "-").ended(t, 4, "line 2: the body is not one JSON object", "Imported 1 session; 1 line failed.")
 	if strings.Contains(got.out+got.errors, "SECRET") {
 		t.Errorf("the output repeats what it read:\n%s%s", got.out, got.errors)
