@@ -196,7 +196,7 @@ func TestFloodOfRandomCookies(t *testing.T) {
 			for i := range 60 {
 				wait.Go(func() {
 					b := g.browser()
-					b.cookies["session"] = fmt.Sprint("random", i)
+					b.cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
 					b.headers.Set("X-Forwarded-For", address(i))
 					if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
 						t.Errorf("status %d", response.StatusCode)
@@ -247,7 +247,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	for i := range requests {
 		wait.Go(func() {
 			b := g.browser()
-			b.cookies["session"] = fmt.Sprint("random", i)
+			b.cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
 			answers <- b.get("/page").StatusCode
 		})
 	}
