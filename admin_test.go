@@ -331,14 +331,14 @@ func TestAdminAddsASessionForLess(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
 	for seconds, want := range map[string]time.Duration{"60": time.Minute, "86400": 2 * time.Hour, "3153600000": 2 * time.Hour} {
 		var added addAnswer
-		body := `{"realm": "shop", "id": "x` + seconds + `", "user": "alice", "expires_in": ` + seconds + `}`
+		body := `{"realm": "shop", "id": "x-0123456789abcdef` + seconds + `", "user": "alice", "expires_in": ` + seconds + `}`
 		adminPost(t, "sessions", body).into(t, &added)
 		if got := added.Ends.Sub(g.clock.Now()); got != want {
 			t.Errorf("expires_in %s: it ends in %s, want %s", seconds, got, want)
 		}
 	}
 	b := g.browser()
-	b.cookies["session"] = "x60"
+	b.cookies["session"] = "x-0123456789abcdef60"
 	if user := b.get("/page").received.user(t); user != "alice" {
 		t.Errorf("in its time: user %q", user)
 	}
@@ -351,13 +351,13 @@ func TestAdminAddsASessionForLess(t *testing.T) {
 // A session of several cookies is named by all of them.
 func TestAdminAddsASessionOfSeveralCookies(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop {\n\tsession_cookie session DW*\n}\nreverse_proxy LEGACY"})
-	refused := adminPost(t, "sessions", `{"realm": "shop", "id": "one", "user": "alice"}`)
+	refused := adminPost(t, "sessions", `{"realm": "shop", "id": "one-884c7d65", "user": "alice"}`)
 	if refused.status != http.StatusBadRequest || !strings.Contains(refused.body, "want an object: session, DW*") {
 		t.Errorf("one value: %d %s", refused.status, refused.body)
 	}
 	for _, id := range []string{
-		`{"session": "one"}`, `{"session": "one", "DW*": ""}`, `{"session": "one", "DW1": "two", "DW2": "two"}`,
-		`{"session": "one", "DW1": "two", "theme": "dark"}`,
+		`{"session": "one-884c7d65"}`, `{"session": "one-884c7d65", "DW*": ""}`, `{"session": "one-884c7d65", "DW1": "two-884c7d65", "DW2": "two-884c7d65"}`,
+		`{"session": "one-884c7d65", "DW1": "two-884c7d65", "theme": "dark"}`,
 	} {
 		refused := adminPost(t, "sessions", `{"realm": "shop", "id": `+id+`, "user": "alice"}`)
 		if refused.status != http.StatusBadRequest {
@@ -366,12 +366,12 @@ func TestAdminAddsASessionOfSeveralCookies(t *testing.T) {
 	}
 	checkNoSessions(g)
 	var added addAnswer
-	adminPost(t, "sessions", `{"realm": "shop", "id": {"DW12": "two", "session": "one"}, "user": "alice"}`).into(t, &added)
+	adminPost(t, "sessions", `{"realm": "shop", "id": {"DW12": "two-884c7d65", "session": "one-884c7d65"}, "user": "alice"}`).into(t, &added)
 	b := g.browser()
-	if user := b.get("/page", "Cookie: DW12=two; session=one").received.user(t); user != "alice" {
+	if user := b.get("/page", "Cookie: DW12=two-884c7d65; session=one-884c7d65").received.user(t); user != "alice" {
 		t.Errorf("user %q", user)
 	}
-	if response := b.get("/page", "Cookie: DW13=two; session=one"); response.StatusCode != http.StatusUnauthorized {
+	if response := b.get("/page", "Cookie: DW13=two-884c7d65; session=one-884c7d65"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("another cookie of the pattern: status %d", response.StatusCode)
 	}
 }
@@ -382,7 +382,7 @@ func TestAdminListsInPages(t *testing.T) {
 	for i := range 7 {
 		user := []string{"alice", "bob"}[i%2]
 		var added addAnswer
-		adminPost(t, "sessions", fmt.Sprintf(`{"realm": "shop", "id": "session-%d", "user": %q}`, i, user)).into(t, &added)
+		adminPost(t, "sessions", fmt.Sprintf(`{"realm": "shop", "id": "session-number-%06d", "user": %q}`, i, user)).into(t, &added)
 		want = append(want, added.Hash)
 		if user == "alice" {
 			ofAlice = append(ofAlice, added.Hash)
@@ -540,7 +540,7 @@ func TestAdminSaysWhenTheStoreFails(t *testing.T) {
 	}
 	g.app.lease = nil
 	for route, body := range map[string]string{
-		"sessions":      `{"realm": "shop", "id": "x", "user": "alice"}`,
+		"sessions":      `{"realm": "shop", "id": "x-0123456789abcdef", "user": "alice"}`,
 		"sessions/list": `{"realm": "shop"}`,
 		"revocations":   fmt.Sprintf(`{"jti": %q, "exp": %d}`, claims.TokenID(), claims.Expires()),
 	} {
@@ -556,7 +556,7 @@ func TestAdminSaysWhenTheStoreFails(t *testing.T) {
 
 // Whatever stands in a body, it is read as one JSON object or refused in the same few words.
 func FuzzAdminBody(f *testing.F) {
-	f.Add(`{"realm": "shop", "id": "x", "user": "alice", "attributes": {"a": [1, true, null]}, "expires_in": 60}`)
+	f.Add(`{"realm": "shop", "id": "x-0123456789abcdef", "user": "alice", "attributes": {"a": [1, true, null]}, "expires_in": 60}`)
 	f.Add(`{"id": {"a": "b"}, "id": {}}`)
 	f.Add(`{"realm": "shop", "user": "x", "limit": 5, "after": ""}`)
 	f.Add(`{"jti": "x", "exp": 2000000000}`)

@@ -23,16 +23,16 @@ func adminImport(t testing.TB, lines string) adminReply {
 
 func TestImportAddsSessions(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	const lines = `{"realm": "shop", "id": "one", "user": "alice", "attributes": {"role": "keeper"}}
+	const lines = `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice", "attributes": {"role": "keeper"}}
 
-  {"realm": "shop", "id": "two", "user": "alice", "expires_in": 60}
-{"realm": "shop", "id": "three", "user": "bob"}`
+  {"realm": "shop", "id": "two-0123456789abcdef", "user": "alice", "expires_in": 60}
+{"realm": "shop", "id": "three-0123456789abcdef", "user": "bob"}`
 	var answer importAnswer
 	adminImport(t, lines).into(t, &answer)
 	if answer.Imported != 3 || answer.Failed != 0 || len(answer.Failures) != 0 {
 		t.Fatalf("got %+v, want 3 imported", answer)
 	}
-	for id, user := range map[string]string{"one": "alice", "two": "alice", "three": "bob"} {
+	for id, user := range map[string]string{"one-0123456789abcdef": "alice", "two-0123456789abcdef": "alice", "three-0123456789abcdef": "bob"} {
 		b := g.browser()
 		b.cookies["session"] = id
 		if got := b.get("/page").received.user(t); got != user {
@@ -41,7 +41,7 @@ func TestImportAddsSessions(t *testing.T) {
 	}
 	g.clock.advance(time.Minute)
 	b := g.browser()
-	b.cookies["session"] = "two"
+	b.cookies["session"] = "two-0123456789abcdef"
 	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after its time: status %d", response.StatusCode)
 	}
@@ -53,22 +53,22 @@ func TestImportAddsSessions(t *testing.T) {
 // The line that is wrong is named by its number and the reason; nothing of it is repeated, and the others are added.
 func TestImportNamesTheLinesThatFailed(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	adminPost(t, "revocations", `{"realm": "shop", "session": "SECRET-revoked"}`).into(t, new(revokeAnswer))
+	adminPost(t, "revocations", `{"realm": "shop", "session": "SECRET-revoked-0123456789abcdef"}`).into(t, new(revokeAnswer))
 	lines := []struct{ text, want string }{
-		{`{"realm": "shop", "id": "SECRET-good", "user": "SECRET-alice"}`, ""},
-		{`{"realm": "shop", "id": "SECRET-2", "user": "SECRET-alice"`, "the body is not one JSON object"},
-		{`{"realm": "shop", "id": "SECRET-3", "user": "SECRET-alice", "user": "SECRET-bob"}`, "names a member twice"},
-		{`{"realm": "shop", "id": "SECRET-4", "user": "SECRET-alice", "SECRET": 1}`, "not known here; known are: realm, id"},
-		{`{"realm": "SECRET-wiki", "id": "SECRET-5", "user": "SECRET-alice"}`, "realm: there is no"},
-		{`{"realm": "shop", "id": "SECRET-6", "user": "SECRET alice"}`, "user: want"},
-		{`{"realm": "shop", "id": "SECRET-7;", "user": "SECRET-alice"}`, "id: "},
-		{`{"realm": "shop", "id": "SECRET-revoked", "user": "SECRET-alice"}`, "the session is revoked"},
-		{`{"realm": "shop", "id": "SECRET-9", "user": "SECRET-alice", "expires_in": 0}`, "expires_in: want"},
+		{`{"realm": "shop", "id": "SECRET-good-0123456789abcdef", "user": "SECRET-alice"}`, ""},
+		{`{"realm": "shop", "id": "SECRET-2-0123456789abcdef", "user": "SECRET-alice"`, "the body is not one JSON object"},
+		{`{"realm": "shop", "id": "SECRET-3-0123456789abcdef", "user": "SECRET-alice", "user": "SECRET-bob"}`, "names a member twice"},
+		{`{"realm": "shop", "id": "SECRET-4-0123456789abcdef", "user": "SECRET-alice", "SECRET": 1}`, "not known here; known are: realm, id"},
+		{`{"realm": "SECRET-wiki", "id": "SECRET-5-0123456789abcdef", "user": "SECRET-alice"}`, "realm: there is no"},
+		{`{"realm": "shop", "id": "SECRET-6-0123456789abcdef", "user": "SECRET alice"}`, "user: want"},
+		{`{"realm": "shop", "id": "SECRET-7-0123456789abcdef;", "user": "SECRET-alice"}`, "id: "},
+		{`{"realm": "shop", "id": "SECRET-revoked-0123456789abcdef", "user": "SECRET-alice"}`, "the session is revoked"},
+		{`{"realm": "shop", "id": "SECRET-9-0123456789abcdef", "user": "SECRET-alice", "expires_in": 0}`, "expires_in: want"},
 		{strings.Repeat("SECRET", maxImportLine), "longer than 64 KiB"},
 		{`[]`, "not one JSON object"},
 		{`"SECRET"`, "not one JSON object"},
 		{"\xffSECRET", "not one JSON object"},
-		{`{"realm": "shop", "id": "SECRET-good-too", "user": "SECRET-alice"}`, ""},
+		{`{"realm": "shop", "id": "SECRET-good-too-0123456789abcdef", "user": "SECRET-alice"}`, ""},
 		{strings.Repeat("SECRET", maxImportLine), "longer than 64 KiB"},
 	}
 	var body strings.Builder
@@ -112,12 +112,12 @@ func TestImportKeepsTheOrderOfOneSession(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
 	var body strings.Builder
 	for i := range 200 {
-		fmt.Fprintf(&body, `{"realm": "shop", "id": "session-%d", "user": "user-%d"}`+"\n", i%4, i)
+		fmt.Fprintf(&body, `{"realm": "shop", "id": "session-number-%06d", "user": "user-%d"}`+"\n", i%4, i)
 	}
 	adminImport(t, body.String()).into(t, new(importAnswer))
 	for i := range 4 {
 		b := g.browser()
-		b.cookies["session"] = fmt.Sprintf("session-%d", i)
+		b.cookies["session"] = fmt.Sprintf("session-number-%06d", i)
 		if got, want := b.get("/page").received.user(t), fmt.Sprintf("user-%d", 196+i); got != want {
 			t.Errorf("session %d is %s's, want %s", i, got, want)
 		}
@@ -138,8 +138,8 @@ func (b brokenOff) Read(p []byte) (int, error) {
 // A body that breaks off is an error that says how far it came: the last line may be a part of one.
 func TestImportThatBreaksOff(t *testing.T) {
 	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	good := `{"realm": "shop", "id": "one", "user": "alice"}` + "\n"
-	body := brokenOff{strings.NewReader(good + `{"realm": "shop", "id": "two", "user": "alice"}`)}
+	good := `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}` + "\n"
+	body := brokenOff{strings.NewReader(good + `{"realm": "shop", "id": "two-0123456789abcdef", "user": "alice"}`)}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	var refusal caddy.APIError
@@ -157,7 +157,7 @@ func TestImportIntoAStoreThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.app.lease = nil
-	body := strings.Repeat(`{"realm": "shop", "id": "one", "user": "alice"}`+"\n", 50_000)
+	body := strings.Repeat(`{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`+"\n", 50_000)
 	got := adminImport(t, body)
 	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "did not take line 1;") ||
 		!strings.Contains(got.body, "(0 sessions, 0 lines failed)") {

@@ -51,6 +51,10 @@ func (s sessionID) hashIn(cookies validator.SessionCookies, member string) (sess
 			return sessions.Hash{}, apiError(http.StatusBadRequest,
 				member+": the session has several cookies, so want an object: "+strings.Join(names, ", "))
 		}
+		if strings.HasSuffix(names[0], "**") {
+			return sessions.Hash{}, apiError(http.StatusBadRequest,
+				member+": the session has several cookies, so want an object with all of them by name: "+names[0])
+		}
 		// A pattern stands for one cookie, and the id of a session of one cookie is its value alone.
 		values = map[string]string{strings.TrimSuffix(names[0], "*"): s.value}
 	}

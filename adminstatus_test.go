@@ -38,13 +38,13 @@ func TestStatus(t *testing.T) {
 	delete(b.cookies, tokenName)
 	b.get("/page")
 	nobody := g.browser()
-	nobody.cookies["session"] = "SECRET-nobodys"
+	nobody.cookies["session"] = "SECRET-nobodys-0123456789abcdef"
 	nobody.get("/page")
 	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusTeapot)
 		return true
 	})
-	nobody.cookies["session"] = "SECRET-another"
+	nobody.cookies["session"] = "SECRET-another-0123456789abcdef"
 	nobody.get("/page")
 	adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(revokeAnswer))
 	after, text := g.status()
@@ -118,7 +118,7 @@ func TestWhoamiTalliesAreBounded(t *testing.T) {
 
 func TestAdminBackup(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	adminImport(t, `{"realm": "shop", "id": "one", "user": "alice"}`).into(t, new(importAnswer))
+	adminImport(t, `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`).into(t, new(importAnswer))
 	for _, body := range []string{"", "{}"} {
 		got := adminPost(t, "store/backup", body)
 		if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/octet-stream" ||
@@ -208,7 +208,7 @@ func TestAdminBackupThatBreaksOff(t *testing.T) {
 // they come from. Caddy says in its answer which Origin it allowed.
 func TestAdminRefusesOtherSites(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	const added = `{"realm": "shop", "id": "one", "user": "alice"}`
+	const added = `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`
 	for _, test := range []struct {
 		name            string
 		header, allowed http.Header

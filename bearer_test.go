@@ -218,7 +218,7 @@ func TestBearerIsNotReadUnasked(t *testing.T) {
 	g := newTestGateway(t, "unauthenticated pass")
 	b := g.browser()
 	b.cookies[tokenName] = g.mintFor("alice", g.legacy.signIn("alice"))
-	b.cookies["session"] = "other"
+	b.cookies["session"] = "other-0123456789abcdef"
 	b.toBearer()
 	got := b.get("/page").received
 	if got.user(t) != "" || got.Header.Get("Authorization") != b.headers.Get("Authorization") {

@@ -11,23 +11,26 @@ import (
 )
 
 func init() {
-	// Each goes right before basic_auth, so behind the ones that went there earlier.
+	// Each of the first goes right before basic_auth, so behind the ones that went there earlier. The page for operators goes
+	// behind all that asks who somebody is: a site that protects it with basic_auth would show it to everybody otherwise.
 	for _, directive := range []struct {
-		name  string
-		parse httpcaddyfile.UnmarshalHandlerFunc // nil: the directive is no plain handler
+		name     string
+		parse    httpcaddyfile.UnmarshalHandlerFunc // nil: the directive is no plain handler
+		position httpcaddyfile.Positional
+		other    string
 	}{
-		{"jwt_session_jwks", parseJWKS},
-		{"jwt_session_status", parseStatusPage},
-		{"jwt_session_callback", parseCallback},
-		{"jwt_session_strip", parseStrip},
-		{"jwt_session", parseHandler},
-		{"jwt_session_require", nil},
-		{"jwt_session_state", parseState},
+		{"jwt_session_jwks", parseJWKS, httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_callback", parseCallback, httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_strip", parseStrip, httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session", parseHandler, httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_require", nil, httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_state", parseState, httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_status", parseStatusPage, httpcaddyfile.After, "forward_auth"},
 	} {
 		if directive.parse != nil {
 			httpcaddyfile.RegisterHandlerDirective(directive.name, directive.parse)
 		}
-		httpcaddyfile.RegisterDirectiveOrder(directive.name, httpcaddyfile.Before, "basic_auth")
+		httpcaddyfile.RegisterDirectiveOrder(directive.name, directive.position, directive.other)
 	}
 	httpcaddyfile.RegisterDirective("jwt_session_require", parseRequire)
 }
@@ -36,7 +39,10 @@ func init() {
 //
 //	jwt_session [<matcher>] <realm> {
 //		mode                 mixed [<percent>%]|stateful|stateless|shadow
-//		session_cookie       <name...>
+//		session_cookie       <name...> {
+//			min_length <number>
+//			pattern    <regex>
+//		}
 //		session_idle_timeout <duration>
 //		session_max_age      <duration>
 //		restore_session      on|off
@@ -215,7 +221,12 @@ func (p handlerParser) sessionCookie() error {
 	if _, err := validator.NewSessionCookies(p.handler.SessionCookies...); err != nil {
 		return p.Errf("session_cookie: %w", err)
 	}
-	return nil
+	return p.block("session_cookie", sessionIDOptions, func(name string) error {
+		if p.handler.SessionID == nil {
+			p.handler.SessionID = new(SessionID)
+		}
+		return p.sessionID(p.handler.SessionID, name)
+	})
 }
 
 func (p handlerParser) forgetOn() error {

@@ -1,9 +1,23 @@
 package jwtsession
 
 const (
+	sessionIDOptions   = "min_length, pattern"
 	tokenCookieOptions = "domain, path, same_site, secure"
 	combinedOptions    = "path, domain, same_site, max_age"
 )
+
+func (p handlerParser) sessionID(id *SessionID, name string) error {
+	var read error
+	switch name {
+	case "min_length":
+		read = p.number(&id.MinLength)
+	case "pattern":
+		read = p.text(&id.Pattern)
+	default:
+		return errUnknownOption
+	}
+	return p.checked(read, func() error { _, err := id.rules(); return err })
+}
 
 func (p handlerParser) tokenCookie() error {
 	cookie := new(TokenCookie)

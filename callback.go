@@ -218,6 +218,9 @@ func (c *Callback) checkHandler(h *Handler) error {
 		return fmt.Errorf("session_cookie %s: a sign-in opens a session in exactly one cookie, which is no pattern",
 			strings.Join(h.SessionCookies, " "))
 	}
+	if err := checkOwnIDs(h); err != nil {
+		return err
+	}
 	for option, cookie := range map[string]string{"id_token_cookie": c.IDTokenCookie, "access_token_cookie": c.AccessTokenCookie} {
 		if cookie != "" && (cookie == name || h.isTokenCookie(cookie)) {
 			return fmt.Errorf("%s %s: that is the session cookie or our own token's", option, cookie)

@@ -275,7 +275,7 @@ func TestCombinedIsSecureOverTLS(t *testing.T) {
 // A session id that looks combined stays what the application made it.
 func TestCombinedOddSessionIDs(t *testing.T) {
 	for _, id := range []string{"sid=a", "a&jwt=b", "sid=a&jwt=b", "sid=&jwt=", "sid=sid=a&jwt=b&jwt=c", `"q"`, "%26jwt%3D", "a b", "a,b"} {
-		g := combinedGateway(t, "unauthenticated pass")
+		g := combinedGateway(t, "unauthenticated pass\nsession_cookie session {\nmin_length 1\n}")
 		g.legacy.set(id, "alice")
 		g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Cache-Control", "no-store")
@@ -329,18 +329,18 @@ func TestCombinedTooLong(t *testing.T) {
 		return true
 	})
 	b := g.browser()
-	b.cookies["session"] = "abc"
+	b.cookies["session"] = "abc-0123456789abcdef"
 	for _, repeats := range []bool{false, true} {
 		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			if repeats {
-				w.Header().Set("Set-Cookie", "session=abc; Path=/")
+				w.Header().Set("Set-Cookie", "session=abc-0123456789abcdef; Path=/")
 			}
 			return false
 		})
-		if response := b.get("/page"); response.received.user(t) != "alice" || response.received.sent(t) != "session=abc" {
+		if response := b.get("/page"); response.received.user(t) != "alice" || response.received.sent(t) != "session=abc-0123456789abcdef" {
 			t.Error("the session path did not serve it")
 		}
-		b.wantCookie("too long", "abc", false)
+		b.wantCookie("too long", "abc-0123456789abcdef", false)
 	}
 	if log := g.log(); !strings.Contains(log, `"largest_attribute":"large"`) {
 		t.Error("the log does not name the largest attribute")

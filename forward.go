@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 
 // ForwardToken is a token for services that verify tokens by themselves. It is sent as `Authorization: Bearer` in the place
 // of whatever the client sent there; without a user nothing is sent.
+//
+// What the client sent there is removed from refused requests too, so that no error route hands it on: a service behind
+// would take it for ours.
 //
 // It is another token than the one in the cookie: of the type `at+jwt` (RFC 9068), not bound to the session, and not
 // accepted by this gateway. It names the same user and attributes and ends at the same time; `client_id` is the realm.
@@ -39,13 +43,21 @@ func (f *ForwardToken) validate(issuer string) error {
 // authorization is what is removed from a request that is to have our token and nobody else's.
 var authorization = identityHeaders{folded: []string{"authorization"}}
 
+// strip removes what the client sent in the place of our token, whatever is decided: a refused request goes to error
+// routes.
+func (f *ForwardToken) strip(r *http.Request) {
+	if f != nil {
+		authorization.strip(r)
+	}
+}
+
 // forward gives the request the token for the services behind, in the place of what the client sent: they believe what they
 // find there.
 func (v *visit) forward() {
 	if v.ForwardToken == nil {
 		return
 	}
-	authorization.strip(v.request)
+	v.ForwardToken.strip(v.request)
 	if v.who.user == "" || v.gateway == nil {
 		return
 	}

@@ -114,13 +114,13 @@ func TestForwardTokenBySession(t *testing.T) {
 // A session that the operator added is confirmed all the time; its tokens are renewed when half of their life is over.
 func TestForwardTokenOfAddedSession(t *testing.T) {
 	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateful"))
-	_, err := g.app.open.Load().ledger.Add(t.Context(), keyOf(g, "added"),
+	_, err := g.app.open.Load().ledger.Add(t.Context(), keyOf(g, "added-0123456789abcdef"),
 		ledger.Identity{User: "alice"}, ledger.Lifetimes{Idle: time.Hour, MaxAge: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := g.browser()
-	b.cookies["session"] = "added"
+	b.cookies["session"] = "added-0123456789abcdef"
 	var made []string
 	for range 60 {
 		got := b.get("/page").received

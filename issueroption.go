@@ -31,7 +31,11 @@ type Issuer struct {
 	// The place that the tokens come in. Default: `Authorization: Bearer`.
 	From *TokenPlace `json:"from,omitempty"`
 
-	// The claim that is the user id. Default: `sub`.
+	// The claim that is the user id: one that the provider gives to one user and never to another. `email` counts only where
+	// the claim `email_verified` is `true` (or the text `"true"`, which some providers write): else whoever enters an address
+	// at the provider would be its owner here. Of other claims nobody tells whether users can choose them. Many providers let
+	// them choose `preferred_username`, `name`, `nickname`, `upn` or `phone_number`; there, anybody can be anybody. An address
+	// can also be given to somebody else later, which `sub` never is. Default: `sub`.
 	UserClaim string `json:"user_claim,omitempty"`
 
 	// The claims that become attributes of the user, by the name of the attribute. A text in the claim `scope` or `scp`

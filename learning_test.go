@@ -111,7 +111,7 @@ func TestForgetOnQuery(t *testing.T) {
 
 // Ids of any length are known, compared and ended alike.
 func TestLongSessionIDs(t *testing.T) {
-	g := newTestGateway(t, "")
+	g := newTestGateway(t, "session_cookie session {\nmin_length 1\npattern .+\n}")
 	for _, length := range []int{1, 255, 256, 257, 4000, 12000} {
 		asked := g.legacy.questions()
 		b := g.browser()
@@ -196,7 +196,7 @@ func TestFloodOfRandomCookies(t *testing.T) {
 			for i := range 60 {
 				wait.Go(func() {
 					b := g.browser()
-					b.cookies["session"] = fmt.Sprint("random", i)
+					b.cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
 					b.headers.Set("X-Forwarded-For", address(i))
 					if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
 						t.Errorf("status %d", response.StatusCode)
@@ -247,7 +247,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	for i := range requests {
 		wait.Go(func() {
 			b := g.browser()
-			b.cookies["session"] = fmt.Sprint("random", i)
+			b.cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
 			answers <- b.get("/page").StatusCode
 		})
 	}

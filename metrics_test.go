@@ -207,7 +207,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		t.Errorf("a token of another session: counted %g times", got)
 	}
 	nobody := g.browser()
-	nobody.cookies["session"] = "nobodys"
+	nobody.cookies["session"] = "nobodys-0123456789abcdef"
 	if got := change(t, "whoami_duration_seconds", outcomeNobody, func() { nobody.get("/page") }); got != 1 {
 		t.Errorf("nobody: counted %g times", got)
 	}

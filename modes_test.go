@@ -63,7 +63,7 @@ func TestStatelessTakesTheTokenAlone(t *testing.T) {
 	if line := strings.Join(response.Header["Set-Cookie"], ""); !strings.Contains(line, "; Max-Age=1800;") {
 		t.Error("a token that stands alone does not last as long as it lives")
 	}
-	b.cookies["session"] = "any"
+	b.cookies["session"] = "any-0123456789abcdef"
 	g.expect(b.get("/new"), "alice", "", 1)
 	delete(b.cookies, "session")
 	g.clock.advance(14 * time.Minute)

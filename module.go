@@ -56,8 +56,13 @@ type Handler struct {
 	MixedPercent float64 `json:"mixed_percent,omitempty"`
 
 	// The names of the cookies that carry the application's session together. A name that ends in `*` stands for exactly
-	// one cookie whose name begins so. Default: `["session"]`.
+	// one cookie whose name begins so. A name that ends in `**` stands for all cookies whose names begin so, at least one, in
+	// the order of their names: for applications that split a large cookie into chunks. Another number of chunks is another
+	// session. Default: `["session"]`.
 	SessionCookies []string `json:"session_cookies,omitempty"`
+
+	// Which values of the session cookies are a session id. Default: those of 16 characters together, at least.
+	SessionID *SessionID `json:"session_id,omitempty"`
 
 	// How long a session may be unused before its record is dropped. A session that was learned from the application is
 	// then asked for anew; one that was added through the admin API has ended. The same goes for the oldest sessions of a
@@ -238,8 +243,8 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 			return err
 		}
 	}
-	if h.sessionCookies, err = validator.NewSessionCookies(h.SessionCookies...); err != nil {
-		return fmt.Errorf("session_cookie: %w", err)
+	if err := h.prepareSessionCookies(); err != nil {
+		return err
 	}
 	if h.identity, err = h.Identity.prepare(); err != nil {
 		return err

@@ -114,6 +114,8 @@ func (h *Handler) difference(other *Handler) string {
 		return ""
 	case !slices.Equal(h.SessionCookies, other.SessionCookies):
 		return "session_cookie"
+	case !h.SessionID.isSame(other.SessionID):
+		return "session_cookie (min_length and pattern)"
 	case h.SessionIdleTimeout != other.SessionIdleTimeout:
 		return "session_idle_timeout"
 	case h.SessionMaxAge != other.SessionMaxAge:

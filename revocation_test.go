@@ -64,7 +64,7 @@ func TestRevokedSessionIsRefusedWhateverTheApplicationSays(t *testing.T) {
 			response.StatusCode, response.received.user(t))
 	}
 	// Of two cookies the application may choose the revoked one.
-	response = b.get("/public", "Cookie: theme=dark; session=x; session="+session)
+	response = b.get("/public", "Cookie: theme=dark; session=x-0123456789abcdef; session="+session)
 	if response.StatusCode != http.StatusOK || response.received.Header.Get("Cookie") != "theme=dark" {
 		t.Errorf("beside another value: status %d, and the revoked cookie went upstream: %v", response.StatusCode,
 			response.received.Header.Get("Cookie") != "theme=dark")
@@ -175,9 +175,9 @@ func TestRevokedUserIsOutEverywhereUntilLifted(t *testing.T) {
 	token := b.cookies[tokenName]
 	g.mustAdmin("revocations", map[string]any{"realm": "shop", "user": "alice"})
 	g.expectRefused(b.get("/page"), "cleared")
-	g.mustAdmin("sessions", map[string]any{"realm": "shop", "id": "opened-later", "user": "alice"})
+	g.mustAdmin("sessions", map[string]any{"realm": "shop", "id": "opened-later-0123456789abcdef", "user": "alice"})
 	later := g.browser()
-	later.cookies["session"] = "opened-later"
+	later.cookies["session"] = "opened-later-0123456789abcdef"
 	if response := later.get("/page"); response.StatusCode != http.StatusOK {
 		t.Errorf("a session that was added later: status %d", response.StatusCode)
 	}
@@ -222,7 +222,7 @@ func TestEndByTheOperator(t *testing.T) {
 	g.expectRefused(thief.get("/page"), "cleared")
 	hash := keyOf(g, b.cookies["session"]).Hash.String()
 	g.mustAdmin("sessions/end", map[string]any{"realm": "shop", "session_hash": hash})
-	if status, _ := g.admin(http.MethodPost, "sessions/end", `{"realm": "shop", "session": "nobody-knows"}`); status != http.StatusNotFound {
+	if status, _ := g.admin(http.MethodPost, "sessions/end", `{"realm": "shop", "session": "nobody-knows-0123456789abcdef"}`); status != http.StatusNotFound {
 		t.Errorf("ending what is not there: status %d", status)
 	}
 }

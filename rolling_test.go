@@ -288,11 +288,11 @@ func TestRollingToAnotherUsersCookie(t *testing.T) {
 
 func TestRollingNeedsOneClearChange(t *testing.T) {
 	for name, lines := range map[string][]string{
-		"two values":       {"session=one; Path=/", "session=two; Path=/"},
-		"deleted and set":  {"session=; Max-Age=0", "session=one; Path=/"},
+		"two values":       {"session=one-0123456789abcdef; Path=/", "session=two-0123456789abcdef; Path=/"},
+		"deleted and set":  {"session=; Max-Age=0", "session=one-0123456789abcdef; Path=/"},
 		"an empty value":   {"session=; Path=/"},
-		"set, then unset":  {"session=one; Path=/", "session=one; Max-Age=0"},
-		"an expired value": {"session=one; Expires=Thu, 01 Jan 1970 00:00:00 GMT"},
+		"set, then unset":  {"session=one-0123456789abcdef; Path=/", "session=one-0123456789abcdef; Max-Age=0"},
+		"an expired value": {"session=one-0123456789abcdef; Expires=Thu, 01 Jan 1970 00:00:00 GMT"},
 	} {
 		g := newRollingGateway(t, "mixed")
 		b := g.signedIn()

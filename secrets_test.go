@@ -110,6 +110,7 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		restore_session on
 		csrf
 		forget_on /forget
+		unauthenticated /gateway-status pass
 		unauthenticated /public* pass
 		unauthenticated /account* redirect /login?next={uri}
 	}

@@ -19,6 +19,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	journey := h.app.journeyOf(r) // before anything is taken from the request
 	h.identity.strip(r)
+	h.ForwardToken.strip(r)
 	journey.clearPlaceholders(repl)
 	switch {
 	case whoami.IsSubrequest(r.Context()):

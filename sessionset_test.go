@@ -19,7 +19,7 @@ type pairedApp struct {
 
 func newPairedApp(t *testing.T, directive string) *pairedApp {
 	t.Helper()
-	p := &pairedApp{id: "one", name: "key-7", key: "two"}
+	p := &pairedApp{id: "one-884c7d65", name: "key-7", key: "two-884c7d65"}
 	p.testGateway = newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
 		session_cookie id key-*
 		whoami /whoami json user
@@ -72,23 +72,23 @@ func TestSessionOfSeveralCookies(t *testing.T) {
 		name, cookies, via string
 		cleared            bool
 	}{
-		{"the whole set", "id=one; key-7=two" + token, viaToken, false},
-		{"in another order", "key-7=two; a=b; id=one" + token, viaToken, false},
-		{"the same cookie twice", "id=one; key-7=two; id=one; key-7=two" + token, viaToken, false},
-		{"the first alone", "id=one" + token, "401", true},
-		{"the second alone", "key-7=two" + token, "401", true},
-		{"the second empty", "id=one; key-7=" + token, "401", true},
+		{"the whole set", "id=one-884c7d65; key-7=two-884c7d65" + token, viaToken, false},
+		{"in another order", "key-7=two-884c7d65; a=b; id=one-884c7d65" + token, viaToken, false},
+		{"the same cookie twice", "id=one-884c7d65; key-7=two-884c7d65; id=one-884c7d65; key-7=two-884c7d65" + token, viaToken, false},
+		{"the first alone", "id=one-884c7d65" + token, "401", true},
+		{"the second alone", "key-7=two-884c7d65" + token, "401", true},
+		{"the second empty", "id=one-884c7d65; key-7=" + token, "401", true},
 		{"none of them", "a=b" + token, "401", false},
-		{"two that match the pattern", "id=one; key-7=two; key-8=two" + token, "401", true},
-		{"two that match, one of them empty", "id=one; key-7=two; key-8=" + token, "401", true},
-		{"two values of the first", "id=one; id=eins; key-7=two" + token, "401", true},
-		{"two values of the second", "id=one; key-7=zwei; key-7=two" + token, "401", true},
-		{"values exchanged", "id=two; key-7=one" + token, "401", true},
-		{"another name for the pattern", "id=one; key-8=two" + token, "401", true},
-		{"a name in another case", "ID=one; key-7=two" + token, "401", true},
-		{"the pattern's beginning alone", "id=one; key=two" + token, "401", true},
-		{"the first alone, no token", "id=one", "401", false},
-		{"two that match the pattern, no token", "id=one; key-7=two; key-8=two", "401", false},
+		{"two that match the pattern", "id=one-884c7d65; key-7=two-884c7d65; key-8=two-884c7d65" + token, "401", true},
+		{"two that match, one of them empty", "id=one-884c7d65; key-7=two-884c7d65; key-8=" + token, "401", true},
+		{"two values of the first", "id=one-884c7d65; id=eins-884c7d65; key-7=two-884c7d65" + token, "401", true},
+		{"two values of the second", "id=one-884c7d65; key-7=zwei-884c7d65; key-7=two-884c7d65" + token, "401", true},
+		{"values exchanged", "id=two-884c7d65; key-7=one-884c7d65" + token, "401", true},
+		{"another name for the pattern", "id=one-884c7d65; key-8=two-884c7d65" + token, "401", true},
+		{"a name in another case", "ID=one-884c7d65; key-7=two-884c7d65" + token, "401", true},
+		{"the pattern's beginning alone", "id=one-884c7d65; key=two-884c7d65" + token, "401", true},
+		{"the first alone, no token", "id=one-884c7d65", "401", false},
+		{"two that match the pattern, no token", "id=one-884c7d65; key-7=two-884c7d65; key-8=two-884c7d65", "401", false},
 	} {
 		response, _ := p.visit("/page", test.cookies)
 		if got := via(response); got != test.via || (response.tokenSet() == "cleared") != test.cleared || response.tokenSet() == "set" {
@@ -104,12 +104,12 @@ func TestSessionOfSeveralCookies(t *testing.T) {
 // The order in which the cookies come does not make another session, nor does it for the admin API.
 func TestSessionSetHasOneHash(t *testing.T) {
 	p := newPairedApp(t, "")
-	p.visit("/page", "key-7=two; id=one")
-	key := sessions.Key{Realm: "shop", Hash: sessions.HashOf("id=one\nkey-7=two")}
+	p.visit("/page", "key-7=two-884c7d65; id=one-884c7d65")
+	key := sessions.Key{Realm: "shop", Hash: sessions.HashOf("id=one-884c7d65\nkey-7=two-884c7d65")}
 	if _, active, err := p.app.open.Load().ledger.Active(t.Context(), key); !active || err != nil {
 		t.Errorf("there is no session of that hash: %v", err)
 	}
-	if reply := adminPost(t, "sessions/end", `{"realm": "shop", "session": {"key-7": "two", "id": "one"}}`); reply.status != http.StatusOK {
+	if reply := adminPost(t, "sessions/end", `{"realm": "shop", "session": {"key-7": "two-884c7d65", "id": "one-884c7d65"}}`); reply.status != http.StatusOK {
 		t.Errorf("status %d: %s", reply.status, reply.body)
 	}
 	if _, active, _ := p.app.open.Load().ledger.Active(t.Context(), key); active {
@@ -123,13 +123,13 @@ func TestSessionSetEndsWithEachPart(t *testing.T) {
 		name, line string
 		ends       bool
 	}{
-		{"the first is rotated", "id=eins; Path=/", true},
-		{"the second is rotated", "key-7=zwei; Path=/", true},
+		{"the first is rotated", "id=eins-884c7d65; Path=/", true},
+		{"the second is rotated", "key-7=zwei-884c7d65; Path=/", true},
 		{"the first is deleted", "id=; Path=/; Max-Age=0", true},
-		{"the second is deleted", "key-7=two; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", true},
-		{"another match of the pattern is set", "key-8=two; Path=/", true},
-		{"the first is repeated", "id=one; Path=/", false},
-		{"the second is repeated", "key-7=two; Path=/", false},
+		{"the second is deleted", "key-7=two-884c7d65; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", true},
+		{"another match of the pattern is set", "key-8=two-884c7d65; Path=/", true},
+		{"the first is repeated", "id=one-884c7d65; Path=/", false},
+		{"the second is repeated", "key-7=two-884c7d65; Path=/", false},
 		{"one that is none of them", "key=other; Path=/", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,10 +166,10 @@ func TestSessionSetIsRestoredWhole(t *testing.T) {
 	p := newPairedApp(t, "restore_session on")
 	_, token := p.visit("/page", p.pair())
 	restored, _ := p.visit("/page", "a=b; "+tokenName+"="+token)
-	if got := restored.received.sent(t); got != "a=b; id=one; key-7=two" {
+	if got := restored.received.sent(t); got != "a=b; id=one-884c7d65; key-7=two-884c7d65" {
 		t.Errorf("the application got %q", got)
 	}
-	for _, part := range []string{"id=one", "key-7=two", "id=one; key-8=two; key-7=two"} {
+	for _, part := range []string{"id=one-884c7d65", "key-7=two-884c7d65", "id=one-884c7d65; key-8=two-884c7d65; key-7=two-884c7d65"} {
 		if response, _ := p.visit("/page", part+"; "+tokenName+"="+token); response.received != nil {
 			t.Errorf("a part with the token: %s", via(response))
 		}
@@ -182,21 +182,21 @@ func TestSessionSetRotates(t *testing.T) {
 	_, before := p.visit("/page", p.pair())
 	p.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/rotate" {
-			p.key = "three"
-			w.Header().Set("Set-Cookie", "key-7=three; Path=/")
+			p.key = "three-884c7d65"
+			w.Header().Set("Set-Cookie", "key-7=three-884c7d65; Path=/")
 		}
 		return false
 	})
 	p.visit("/rotate", p.pair()+"; "+tokenName+"="+before)
 	p.clock.advance(time.Second)
-	if response, _ := p.visit("/page", "id=one; key-7=two; "+tokenName+"="+before); response.received != nil {
+	if response, _ := p.visit("/page", "id=one-884c7d65; key-7=two-884c7d65; "+tokenName+"="+before); response.received != nil {
 		t.Errorf("the set from before: %s", via(response))
 	}
 	response, after := p.visit("/page", p.pair()+"; "+tokenName+"="+before)
 	if via(response) != viaSession || after == "" || after == before {
 		t.Errorf("the new set: %s", via(response))
 	}
-	if strings.Contains(p.log(), "three") {
+	if strings.Contains(p.log(), "three-884c7d65") {
 		t.Error("a part of the session id is in the log")
 	}
 	if response, _ := p.visit("/page", p.pair()+"; "+tokenName+"="+after); via(response) != viaToken {

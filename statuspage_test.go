@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-const statusSite = "jwt_session_status /status\njwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY"
+const statusSite = "route {\njwt_session_status /status\njwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY\n}"
 
 func TestStatusPage(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
@@ -94,7 +94,7 @@ func TestStatusPageDirective(t *testing.T) {
 	}
 	adapted := string(adaptText(t, "{\nadmin off\n}\nhttp:// {\njwt_session shop\njwt_session_strip\njwt_session_status\njwt_session_jwks\n}"))
 	last := -1
-	for _, handler := range []string{`"jwt_session_jwks"`, `"jwt_session_status"`, `"jwt_session_strip"`, `"jwt_session"`} {
+	for _, handler := range []string{`"jwt_session_jwks"`, `"jwt_session_strip"`, `"jwt_session"`, `"jwt_session_status"`} {
 		at := strings.Index(adapted, handler)
 		if at <= last {
 			t.Errorf("%s stands at %d, want it behind %d: %s", handler, at, last, adapted)
@@ -152,7 +152,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 	delete(b.cookies, tokenName)
 	b.get("/page")
 	nobody := g.browser()
-	nobody.cookies["session"] = "nobodys"
+	nobody.cookies["session"] = "nobodys-0123456789abcdef"
 	nobody.get("/page")
 	pictures := t.TempDir()
 	if dir := os.Getenv("SCREENSHOTS"); dir != "" {

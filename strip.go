@@ -14,7 +14,8 @@ func init() {
 }
 
 // Strip removes from the request what clients must not send in the gateway's name: the identity headers of all
-// `jwt_session` handlers of the configuration, in every spelling that a server could take for them, and the token cookies.
+// `jwt_session` handlers of the configuration, in every spelling that a server could take for them, and the token cookies. Where one of
+// these handlers has `forward_token`, it removes `Authorization` too, which services take for the gateway's word.
 //
 // It is for routes that requests reach without meeting a `jwt_session` handler, above all `handle_errors` routes that lead
 // to a service. Such a route has the request that was refused: let it ask for a page of its own, with another URI and GET.
@@ -68,6 +69,7 @@ func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	s.identity.strip(r)
 	for _, handler := range s.app.handlers {
 		handler.identity.strip(r)
+		handler.ForwardToken.strip(r)
 	}
 	s.app.hideTokens(r)
 	return next.ServeHTTP(w, r)

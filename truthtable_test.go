@@ -176,7 +176,11 @@ func (g *testGateway) mintWith(keys *validator.KeySet, realm, user, session stri
 	if err != nil {
 		g.Fatal(err)
 	}
-	credential, now := names.Read(cookies), g.clock.Now()
+	rules, err := validator.NewSessionRules(1, "") // what the token is bound to is up to the test
+	if err != nil {
+		g.Fatal(err)
+	}
+	credential, now := names.WithRules(rules).Read(cookies), g.clock.Now()
 	token, err := validator.Minter{Keys: keys, Lifetime: time.Minute, Encrypt: g.app.handlers[0].TokenEncrypt}.Mint(sessions.Session{
 		Key: sessions.Key{Realm: realm, Hash: credential.Hash}, User: user, Source: sessions.Learned,
 		AuthTime: now.Unix(), Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Hour),

@@ -98,6 +98,9 @@ func (h *Handler) newVisit(
 		v.warn("requests bring two values of one cookie, so that neither counts; something else on this site or a site "+
 			"next to it sets a cookie of that name", zap.String("reason", string(cmp.Or(v.credential.Reason, v.token.Reason))))
 	}
+	if v.credential.Presence == validator.Unusable {
+		v.warnOfSession(v.credential.Reason)
+	}
 	v.revoked = v.isRevoked()
 	return v, nil
 }

@@ -103,7 +103,7 @@ func decideUsableAccess(verdict Verdict) Verdict {
 		return ByIssuer{Token: verdict.Token}
 	case Unauthenticated:
 		switch verdict.Reason {
-		case SessionRevoked, SessionAmbiguous, SessionIncomplete:
+		case SessionRevoked, SessionAmbiguous, SessionIncomplete, SessionTooShort, SessionMalformed:
 			return verdict
 		default:
 		}

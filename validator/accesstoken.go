@@ -20,7 +20,8 @@ type AccessRules struct {
 	Issuer string
 	// Audiences: the claim aud must name one of them.
 	Audiences []string
-	// UserClaim names the claim that is the user id.
+	// UserClaim names the claim that is the user id. The claim email counts only where email_verified says that the provider
+	// has seen that the address is the user's.
 	UserClaim string
 	// Attributes names the claims that become attributes, by the name of the attribute. A text in scope or scp becomes a list
 	// of scopes.
@@ -112,8 +113,11 @@ func (r AccessRules) read(claims foreignClaims, now time.Time) (*AccessToken, Re
 		return nil, reason
 	}
 	user, ok := claims.user(r.UserClaim)
-	if !ok {
+	switch {
+	case !ok:
 		return nil, TokenMalformed
+	case r.UserClaim == "email" && !claims.isVerified("email_verified"):
+		return nil, TokenUnverifiedEmail
 	}
 	token := &AccessToken{user: user, tokenID: tokenID, since: times.since(), expires: times.expires, attributes: make(sessions.Attributes)}
 	for name, claim := range r.Attributes {

@@ -107,7 +107,8 @@ func TokenOfBearer(lines []string) TokenCredential {
 // SessionCredential is the session id that came with a request. No text form of it shows the id.
 type SessionCredential struct {
 	Presence Presence
-	// Reason says why the credential is unusable: [SessionIncomplete] or [SessionAmbiguous].
+	// Reason says why the credential is unusable: [SessionIncomplete], [SessionAmbiguous], [SessionTooShort] or
+	// [SessionMalformed].
 	Reason Reason
 	// Hash is the SHA-256 of the session id, where one is present.
 	Hash sessions.Hash
@@ -141,27 +142,38 @@ func (c SessionCredential) LogValue() slog.Value { return slog.StringValue(c.Str
 // SessionCookies are the names of the cookies that carry a session together. The zero value matches nothing.
 type SessionCookies struct {
 	names []string
+	rules SessionRules
 }
 
-// NewSessionCookies checks the names. One that ends in * stands for exactly one cookie whose name begins so.
+// NewSessionCookies checks the names. One that ends in * stands for exactly one cookie whose name begins so, one that ends
+// in ** for all of them, at least one. The values must be as the zero [SessionRules] want them.
 func NewSessionCookies(names ...string) (SessionCookies, error) {
 	if len(names) == 0 {
 		return SessionCookies{}, fmt.Errorf("reading session cookies: no name given")
 	}
 	for i, name := range names {
-		literal := strings.TrimSuffix(name, "*")
-		if literal == "" || !isCookieName(literal) {
+		literal := literalOf(name)
+		if !isCookieName(literal) || literal != name && strings.HasSuffix(literal, "*") {
 			return SessionCookies{}, fmt.Errorf(
-				"reading session cookies: %q is no cookie name (RFC 6265 section 4.1.1), nor one followed by *", name)
+				"reading session cookies: %q is no cookie name (RFC 6265 section 4.1.1), nor one followed by * or **", name)
 		}
 		for _, other := range names[:i] {
-			if nameMatches(other, literal) || nameMatches(name, strings.TrimSuffix(other, "*")) {
+			if nameMatches(other, literal) || nameMatches(name, literalOf(other)) {
 				return SessionCookies{}, fmt.Errorf("reading session cookies: %q and %q can be the same cookie", other, name)
 			}
 		}
 	}
 	return SessionCookies{names: slices.Clone(names)}, nil
 }
+
+// WithRules returns the same cookies, whose values must be as the rules want them.
+func (c SessionCookies) WithRules(rules SessionRules) SessionCookies {
+	c.rules = rules
+	return c
+}
+
+// Check returns why the values are no session id, and nothing where they are one.
+func (c SessionCookies) Check(values ...string) Reason { return c.rules.Check(values...) }
 
 // Names returns the configured names, patterns as they were given.
 func (c SessionCookies) Names() []string { return slices.Clone(c.names) }
@@ -180,28 +192,41 @@ func (c SessionCookies) Match(name string) bool {
 }
 
 // Read reads the session id from a request's cookies: the value where the set has one cookie, else the cookies as
-// name=value lines in the configured order. Values are taken as they stand. An empty value counts as no cookie.
+// name=value lines in the configured order. A set with a ** name is always written as lines, also where one cookie came,
+// since the names are not known otherwise; the cookies of such a name are in the order of their names. Values are taken as
+// they stand. An empty value counts as no cookie. Values that the rules refuse are no session id.
 func (c SessionCookies) Read(cookies Cookies) SessionCredential {
-	found := make([]*Cookie, 0, 4)
+	found, missing := make([]*Cookie, 0, 4), false
 	for _, pattern := range c.names {
+		if isChunked(pattern) {
+			before, isClear := len(found), false
+			if found, isClear = appendChunks(found, cookies, pattern); !isClear {
+				return SessionCredential{Presence: Unusable, Reason: SessionAmbiguous}
+			}
+			missing = missing || len(found) == before
+			continue
+		}
 		cookie, presence := only(cookies, func(name string) bool { return nameMatches(pattern, name) })
 		switch presence {
 		case Present:
 			found = append(found, cookie)
 		case Absent:
+			missing = true
 		default:
 			return SessionCredential{Presence: Unusable, Reason: SessionAmbiguous}
 		}
 	}
-	switch len(found) {
-	case 0:
+	switch {
+	case len(found) == 0:
 		return SessionCredential{Presence: Absent}
-	case len(c.names):
-		id := joinSessionID(found)
-		return SessionCredential{Presence: Present, Hash: sessions.HashOf(*id), id: id}
-	default:
+	case missing:
 		return SessionCredential{Presence: Unusable, Reason: SessionIncomplete}
 	}
+	if reason := c.rules.check(found); reason != "" {
+		return SessionCredential{Presence: Unusable, Reason: reason}
+	}
+	id := c.join(found)
+	return SessionCredential{Presence: Present, Hash: sessions.HashOf(*id), id: id}
 }
 
 // maxCandidates is how many sessions one request's cookies are taken apart into.
@@ -211,15 +236,12 @@ const maxCandidates = 32
 // among them: the application may choose any. They are no more than a few dozen, however many cookies came.
 func (c SessionCookies) Candidates(cookies Cookies) []sessions.Hash {
 	chosen := [][]*Cookie{nil}
-	for _, pattern := range c.names {
+	for _, alternatives := range c.alternatives(cookies) {
 		var longer [][]*Cookie
-		for i := range cookies {
-			if !nameMatches(pattern, cookies[i].Name) || cookies[i].Value == "" {
-				continue
-			}
+		for _, cookie := range alternatives {
 			for _, before := range chosen {
 				if len(longer) < maxCandidates {
-					longer = append(longer, append(slices.Clone(before), &cookies[i]))
+					longer = append(longer, append(slices.Clone(before), cookie))
 				}
 			}
 		}
@@ -227,9 +249,35 @@ func (c SessionCookies) Candidates(cookies Cookies) []sessions.Hash {
 	}
 	hashes := make([]sessions.Hash, 0, len(chosen))
 	for _, one := range chosen {
-		hashes = append(hashes, sessions.HashOf(*joinSessionID(one)))
+		hashes = append(hashes, sessions.HashOf(*c.join(one)))
 	}
 	return hashes
+}
+
+// alternatives returns for each cookie that a session has those that it could be.
+func (c SessionCookies) alternatives(cookies Cookies) [][]*Cookie {
+	var all [][]*Cookie
+	for _, pattern := range c.names {
+		var matching []*Cookie
+		for i := range cookies {
+			if nameMatches(pattern, cookies[i].Name) && cookies[i].Value != "" {
+				matching = append(matching, &cookies[i])
+			}
+		}
+		if !isChunked(pattern) || len(matching) == 0 {
+			all = append(all, matching)
+			continue
+		}
+		slices.SortStableFunc(matching, func(a, b *Cookie) int { return strings.Compare(a.Name, b.Name) })
+		for len(matching) > 0 {
+			next := slices.IndexFunc(matching, func(cookie *Cookie) bool { return cookie.Name != matching[0].Name })
+			if next < 0 {
+				next = len(matching)
+			}
+			all, matching = append(all, matching[:next]), matching[next:]
+		}
+	}
+	return all
 }
 
 // HashOf returns the hash of the session that has these cookie values, by name: what [SessionCookies.Read] finds when a
@@ -247,6 +295,9 @@ func (c SessionCookies) HashOf(values map[string]string) (sessions.Hash, error) 
 		cookies = append(cookies, Cookie{Name: name, Value: value})
 	}
 	session := c.Read(cookies)
+	if session.Reason == SessionTooShort || session.Reason == SessionMalformed {
+		return sessions.Hash{}, fmt.Errorf("reading session cookies: %s", c.rules.explain(session.Reason))
+	}
 	if session.Presence != Present {
 		return sessions.Hash{}, fmt.Errorf("reading session cookies: want exactly one value for each of %s",
 			strings.Join(c.names, ", "))
@@ -259,8 +310,13 @@ func isScanned(text string) bool {
 	return text == strings.Trim(text, " \t") && !strings.ContainsAny(text, ";\r\n")
 }
 
-func joinSessionID(cookies []*Cookie) *string {
-	if len(cookies) == 1 {
+// joinsLines reports whether a session id is name=value lines, and not one value.
+func (c SessionCookies) joinsLines() bool {
+	return len(c.names) > 1 || len(c.names) == 1 && isChunked(c.names[0])
+}
+
+func (c SessionCookies) join(cookies []*Cookie) *string {
+	if len(cookies) == 1 && !c.joinsLines() {
 		return &cookies[0].Value
 	}
 	lines := make([]string, len(cookies))
@@ -292,10 +348,19 @@ func only(cookies Cookies, match func(name string) bool) (*Cookie, Presence) {
 }
 
 func nameMatches(pattern, name string) bool {
-	if prefix, isPrefix := strings.CutSuffix(pattern, "*"); isPrefix {
-		return strings.HasPrefix(name, prefix)
+	literal := literalOf(pattern)
+	if len(literal) == len(pattern) {
+		return pattern == name
 	}
-	return pattern == name
+	return strings.HasPrefix(name, literal)
+}
+
+// literalOf returns a configured name without the stars that make it a pattern.
+func literalOf(pattern string) string {
+	if literal, isChunked := strings.CutSuffix(pattern, chunkMark); isChunked {
+		return literal
+	}
+	return strings.TrimSuffix(pattern, "*")
 }
 
 // isCookieName says whether the text is a token as RFC 9110 section 5.6.2 has it, which is what names a cookie.

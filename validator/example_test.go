@@ -40,7 +40,7 @@ func Example() {
 
 	token := ""
 	for range 2 {
-		cookies, err := validator.ScanCookies([]string{"theme=dark; sessionid=38afes7a8; jwt=" + token})
+		cookies, err := validator.ScanCookies([]string{"theme=dark; sessionid=38afes7a8k2p04mdx5rq; jwt=" + token})
 		if err != nil {
 			log.Fatal(err)
 		}

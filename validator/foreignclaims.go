@@ -123,6 +123,17 @@ func (c foreignClaims) user(name string) (string, bool) {
 	return user, ok && IsUserID(user)
 }
 
+// isVerified reports whether a claim is the boolean true, which OpenID Connect Core 1.0 section 5.1 wants, or the text
+// "true", which Apple documents beside it. Whatever else it is, nothing was verified.
+func (c foreignClaims) isVerified(name string) bool {
+	value := c[name]
+	if value.Kind() == 't' {
+		return true
+	}
+	text, ok := c.text(name)
+	return ok && text == "true"
+}
+
 // times are when a token counts.
 type times struct{ issuedAt, notBefore, expires, authTime int64 }
 

@@ -44,6 +44,8 @@ const (
 	TokenWrongAudience Reason = "token_wrong_audience"
 	// TokenNoAccess: an ID token where an access token belongs.
 	TokenNoAccess Reason = "token_no_access"
+	// TokenUnverifiedEmail: the provider does not say that the e-mail address, which is to be the user id, is the user's.
+	TokenUnverifiedEmail Reason = "token_unverified_email"
 	// TokenWrongNonce: the ID token of another sign-in.
 	TokenWrongNonce Reason = "token_wrong_nonce"
 	// TokenWrongHash: the ID token of another access token.
@@ -60,6 +62,10 @@ const (
 	SessionIncomplete Reason = "session_incomplete"
 	// SessionAmbiguous: a session cookie with two values, or two cookies for one pattern.
 	SessionAmbiguous Reason = "session_ambiguous"
+	// SessionTooShort: the values of the session cookies are too short to be a session id that nobody can guess.
+	SessionTooShort Reason = "session_too_short"
+	// SessionMalformed: the value of a session cookie is not of the form that session ids have.
+	SessionMalformed Reason = "session_malformed"
 	// SessionRevoked: the operator said no to the session, or to its user.
 	SessionRevoked Reason = "session_revoked"
 	// SessionUnknown: neither the store nor the application knows the session.

@@ -23,10 +23,13 @@ func (c SessionCookies) Restore(claims *Claims) (Cookies, bool) {
 	return cookies, read.Presence == Present && read.Hash.Equal(claims.session)
 }
 
-// split takes a session id apart as joinSessionID put it together.
+// split takes a session id apart as join put it together.
 func (c SessionCookies) split(id string) Cookies {
-	if len(c.names) == 1 {
-		return Cookies{{Name: c.names[0], Value: id}}
+	if name, isOne := c.Single(); isOne {
+		return Cookies{{Name: name, Value: id}}
+	}
+	if !c.joinsLines() {
+		return nil // the id is a value alone, and the name of its cookie is not known
 	}
 	var cookies Cookies
 	for line := range strings.SplitSeq(id, "\n") {

@@ -31,13 +31,24 @@ func mustSet(t testing.TB, keys ...Key) *KeySet {
 	return set
 }
 
+// mustSessionCookies returns session cookies whose values may be short, so that a test can write them: what the default
+// rules refuse has tests of its own.
 func mustSessionCookies(t testing.TB, names ...string) SessionCookies {
 	t.Helper()
 	cookies, err := NewSessionCookies(names...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cookies
+	return cookies.WithRules(mustRules(t, 1, ""))
+}
+
+func mustRules(t testing.TB, minLength int, pattern string) SessionRules {
+	t.Helper()
+	rules, err := NewSessionRules(minLength, pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
 }
 
 // credentialOf reads the session credential as a request would bring it.

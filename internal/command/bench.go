@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -126,7 +127,10 @@ WINS FROM: how many requests a token must serve to have cost less than looking e
 renewal included. With token_lifetime 1m: requests a minute and user.
 FIRST CHECK WINS: up to which size of the token its first check takes less than a look-up.`)
 	if len(f.Tokens) > 0 {
-		c.say("\n%s", f.onTheWire(f.Tokens[0]))
+		c.say("")
+		for line := range strings.SplitSeq(f.onTheWire(f.Tokens[0]), "\n") {
+			c.say("%s", line)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ use, explains tokens, and measures what tokens save on this machine.
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Use = "jwt-session"
+			cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return printableError(err) })
 			holds(cmd)
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), keysCommand(), statusCommand(), storeCommand(),
 				inspectCommand(), benchCommand())
@@ -36,7 +37,7 @@ func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 
 // holds lets a command do nothing but show what is below it, and refuse what is not.
 func holds(cmd *cobra.Command) {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = printably(cobra.NoArgs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
@@ -45,7 +46,7 @@ type details struct{ use, short, long, example string }
 
 func newCommand(is details, arguments cobra.PositionalArgs, do action) *cobra.Command {
 	return &cobra.Command{
-		Use: is.use, Short: is.short, Long: is.long + "\n\n" + exitCodes, Example: is.example, Args: arguments, RunE: run(do),
+		Use: is.use, Short: is.short, Long: is.long + "\n\n" + exitCodes, Example: is.example, Args: printably(arguments), RunE: run(do),
 		DisableFlagsInUseLine: true,
 	}
 }
@@ -54,4 +55,9 @@ func newCommand(is details, arguments cobra.PositionalArgs, do action) *cobra.Co
 func withJSON(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().Bool("json", false, "Print JSON")
 	return cmd
+}
+
+// printably makes what arguments are refused with printable: the error quotes them.
+func printably(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, arguments []string) error { return printableError(check(cmd, arguments)) }
 }

@@ -39,7 +39,7 @@ func TestOperatingAGateway(t *testing.T) {
 	s.caddy("", "sessions", "end", "--realm", "shop", "--session", alice.session).ended(t, 1, "there is no such active session")
 	s.caddy("", "sessions", "list", "--realm", "shop").done(t, "No active sessions.")
 
-	bob := &visitor{site: s, session: "bobs-cookie"}
+	bob := &visitor{site: s, session: "bobs-session-cookie"}
 	s.signIn(bob.session, "bob")
 	bob.want(200, "bob by session")
 	bob.want(200, "bob by token")
@@ -75,7 +75,7 @@ func TestOperatingAGateway(t *testing.T) {
 
 func TestRevokingATokenByItsID(t *testing.T) {
 	s := newSite(t, "")
-	bob := &visitor{site: s, session: "bobs-cookie"}
+	bob := &visitor{site: s, session: "bobs-session-cookie"}
 	s.signIn(bob.session, "bob")
 	bob.want(200, "bob by session")
 	var found struct {
@@ -101,13 +101,13 @@ func TestImporting(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sessions.ndjson")
 	var lines strings.Builder
 	for i := range 3000 {
-		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-%d", "user": "user-%d"}`+"\n", i, i/10)
+		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-number-%04d", "user": "user-%d"}`+"\n", i, i/10)
 	}
 	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.caddy("", "sessions", "import", file).done(t, "Imported 3,000 sessions; 0 lines failed.")
-	(&visitor{site: s, session: "session-2999"}).want(200, "user-299 by session")
+	(&visitor{site: s, session: "session-number-2999"}).want(200, "user-299 by session")
 	var page struct {
 		Sessions []json.RawMessage `json:"sessions"`
 	}
@@ -117,7 +117,7 @@ func TestImporting(t *testing.T) {
 	}
 	s.caddy("", "sessions", "list", "--realm", "shop", "--limit", "5").done(t, "There are more: --after ")
 
-	mixed := `{"realm": "shop", "id": "SECRET-1", "user": "alice"}` + "\n" + `{"realm": "shop", "id": "SECRET-2"` + "\n"
+	mixed := `{"realm": "shop", "id": "SECRET-1-0123456789abcdef", "user": "alice"}` + "\n" + `{"realm": "shop", "id": "SECRET-2"` + "\n"
 	got := s.caddy(mixed, "sessions", "import", "-").ended(t, 4, "line 2: the body is not one JSON object", "Imported 1 session; 1 line failed.")
 	if strings.Contains(got.out+got.errors, "SECRET") {
 		t.Errorf("the output repeats what it read:\n%s%s", got.out, got.errors)
@@ -146,7 +146,7 @@ func TestWhereTheServerIs(t *testing.T) {
 
 	var lines, config strings.Builder
 	for i := range 1001 { // more than a page
-		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-%d", "user": "alice"}`+"\n", i)
+		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-number-%04d", "user": "alice"}`+"\n", i)
 	}
 	s.caddy(lines.String(), "sessions", "import", "-").done(t, "Imported 1,001 sessions")
 	fmt.Fprintf(&config, `{"admin": {"listen": %q}}`, s.config.Admin)
@@ -309,7 +309,7 @@ func TestBench(t *testing.T) {
 // another one with the next request.
 func TestRotatingKeys(t *testing.T) {
 	s := newSite(t, "jwt_session {\n\t\tkey_delay 1m\n\t}")
-	bob := &visitor{site: s, session: "bobs-cookie"}
+	bob := &visitor{site: s, session: "bobs-session-cookie"}
 	s.signIn(bob.session, "bob")
 	bob.want(200, "bob by session")
 	s.caddy("", "keys", "list").done(t, "KID", "HS256", "signing", "ago")

@@ -4,6 +4,7 @@
 // These hold throughout:
 //
 //   - What is secret can come from standard input, and is never printed: tokens, cookies and session ids.
+//   - What comes from a server, a token or an argument is printed so that it does nothing to a terminal, in errors too.
 //   - Everything that is printed for people is also there for programs, with --json.
 //   - An exit code says what happened: see [Done] and the others.
 //

@@ -60,7 +60,7 @@ func run(do action) func(*cobra.Command, []string) error {
 			return nil
 		}
 		if err.Error() != "" {
-			fmt.Fprintln(cmd.ErrOrStderr(), "Error:", err)
+			use.remark("Error: %v", err)
 		}
 		if failed, ok := errors.AsType[*failure](err); ok && failed.code > Refused {
 			// Only Caddy's own wrapper makes an error that carries an exit code.

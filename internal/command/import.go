@@ -1,7 +1,6 @@
 package command
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -62,10 +61,10 @@ func importSessions(c *call) error {
 		}
 	} else {
 		for _, failed := range answer.Failures {
-			fmt.Fprintf(c.ErrOrStderr(), "line %d: %s\n", failed.Line, failed.Error)
+			c.remark("line %d: %s", failed.Line, failed.Error)
 		}
 		if unnamed := answer.Failed - int64(len(answer.Failures)); unnamed > 0 {
-			fmt.Fprintf(c.ErrOrStderr(), "and %d lines more\n", unnamed)
+			c.remark("and %d lines more", unnamed)
 		}
 		c.say("Imported %s; %s failed.", plural(answer.Imported, "session"), plural(answer.Failed, "line"))
 	}

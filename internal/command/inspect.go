@@ -76,8 +76,8 @@ func (e *explanation) print(c *call) {
 		lines []line
 	}{{"Header", e.Header}, {"Claims", e.Claims}} {
 		for i, line := range part.lines {
-			c.say("%s", strings.TrimRight(fmt.Sprintf("%-12s %-10s %s%s", heading(i, part.name), printable(line.Name),
-				printable(line.Value), meaning(line)), " "))
+			c.say("%s", strings.TrimRight(fmt.Sprintf("%-12s %-10s %s%s", heading(i, part.name), line.Name,
+				line.Value, meaning(line)), " "))
 		}
 	}
 	if e.Signature > 0 {
@@ -91,7 +91,7 @@ func (e *explanation) print(c *call) {
 	}
 	c.say("The gateway refuses it:")
 	for _, refused := range e.Refused {
-		c.say("  %s (%s)", printable(refused.Why), refused.Reason)
+		c.say("  %s (%s)", refused.Why, refused.Reason)
 	}
 }
 

@@ -2,10 +2,13 @@ package command
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -152,12 +155,37 @@ func TestInspectExplainsClaims(t *testing.T) {
 // A token is what somebody sent: it must not be able to do anything to a terminal.
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
-		"alice": "alice", "héllo": "héllo", "\x1b[31mred": "?[31mred", "a\rb\nc\td": "a?b?c?d", "\x7f\u009b1m": "??1m", "\xff": "?",
+		"alice": "alice", "héllo": "héllo", "\x1b[31mred": `\x1b[31mred`, "a\rb\nc\td": `a\rb\nc\td`, "\x7f\u009b1m": `\x7f\u009b1m`,
+		"\xff": `\xff`, "\ufffd": "\ufffd", "admin\u202egnp.exe": `admin\u202egnp.exe`, "a\u200bb\ufeff": `a\u200bb\ufeff`, "\u2028": `\u2028`,
+		"a\u00a0b": `a\u00a0b`, "\U000e0041": `\U000e0041`, "日本 \"é\"": "日本 \"é\"", `\`: `\`, "e\u0301": "e\u0301",
 	} {
 		if got := printable(text); got != want {
 			t.Errorf("printable(%q) = %q, want %q", text, got, want)
 		}
 	}
+}
+
+// JSON says the same with the characters escaped, whatever stands in it.
+func FuzzPrintableJSON(f *testing.F) {
+	f.Add("admin\u202egnp.exe\x1b[2J\n")
+	f.Add("\U000e0041\u007f\\\"\xff")
+	f.Fuzz(func(t *testing.T, text string) {
+		written, err := json.MarshalIndent(map[string]string{text: text}, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := printableJSON(string(written))
+		var before, after map[string]string
+		if err := json.Unmarshal(written, &before); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(got), &after); err != nil || !maps.Equal(before, after) {
+			t.Fatalf("%q became %q: %v", written, got, err)
+		}
+		if visible := printable(text); printable(visible) != visible || visible != strings.TrimFunc(visible, unicode.IsControl) {
+			t.Fatalf("%q is shown as %q", text, visible)
+		}
+	})
 }
 
 func TestTimesInWords(t *testing.T) {

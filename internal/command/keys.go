@@ -54,7 +54,7 @@ func listKeys(c *call) error {
 	now := time.Now()
 	rows := table{headings: []string{"KID", "ALG", "STATE", "MADE", "SIGNS FROM"}}
 	for _, key := range answer.Keys {
-		rows.add(printable(key.ID), key.Algorithm, key.State, when(key.Created, now), when(key.SignsFrom, now))
+		rows.add(key.ID, key.Algorithm, key.State, when(key.Created, now), when(key.SignsFrom, now))
 	}
 	rows.print(c.OutOrStdout())
 	return nil
@@ -77,9 +77,9 @@ func rotateKeys(c *call) error {
 		return c.printJSON(text)
 	}
 	if c.is("emergency") {
-		c.say("All other keys are dropped, and every token is dead. Key %s signs.", printable(answer.ID))
+		c.say("All other keys are dropped, and every token is dead. Key %s signs.", answer.ID)
 		return nil
 	}
-	c.say("Key %s signs %s.", printable(answer.ID), when(answer.SignsFrom, time.Now()))
+	c.say("Key %s signs %s.", answer.ID, when(answer.SignsFrom, time.Now()))
 	return nil
 }

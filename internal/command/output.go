@@ -22,12 +22,18 @@ func (c *call) printJSON(value any) error {
 	if err := json.Indent(&indented, text, "", "  "); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(c.OutOrStdout(), indented.String())
+	_, err = fmt.Fprintln(c.OutOrStdout(), printableJSON(indented.String()))
 	return err
 }
 
+// say prints a line. What the arguments bring is made printable.
 func (c *call) say(format string, arguments ...any) {
-	fmt.Fprintf(c.OutOrStdout(), format+"\n", arguments...)
+	fmt.Fprintf(c.OutOrStdout(), format+"\n", cleaned(arguments)...)
+}
+
+// remark prints a line that is no result.
+func (c *call) remark(format string, arguments ...any) {
+	fmt.Fprintf(c.ErrOrStderr(), format+"\n", cleaned(arguments)...)
 }
 
 // wide is the width of what is no terminal.
@@ -55,7 +61,14 @@ type table struct {
 	rows     [][]string
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// add adds a row, whose cells are made printable.
+func (t *table) add(cells ...string) {
+	row := make([]string, len(cells))
+	for i, cell := range cells {
+		row[i] = printable(cell)
+	}
+	t.rows = append(t.rows, row)
+}
 
 // print writes the table. Where it is wider than the terminal, each row becomes a line with its first cell, and the others
 // below it: nothing is cut off, since what is cut off can't be copied.
@@ -107,14 +120,4 @@ func (t *table) stack(w io.Writer, columns int) {
 			fmt.Fprintln(w, line)
 		}
 	}
-}
-
-// printable returns a text that can't do anything to a terminal: what users and applications may have chosen.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == utf8.RuneError {
-			return '?'
-		}
-		return r
-	}, text)
 }

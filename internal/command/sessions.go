@@ -76,7 +76,7 @@ func list(c *call) error {
 	}
 	printSessions(c, all.Sessions, time.Now())
 	if all.Next != "" {
-		fmt.Fprintf(c.ErrOrStderr(), "There are more: --after %s, or --limit 0 for all.\n", all.Next)
+		c.remark("There are more: --after %s, or --limit 0 for all.", all.Next)
 	}
 	return nil
 }
@@ -110,9 +110,9 @@ func printSessions(c *call, sessions []listedSession, now time.Time) {
 	for _, session := range sessions {
 		var attributes []string
 		for _, name := range slices.Sorted(maps.Keys(session.Attributes)) {
-			attributes = append(attributes, printable(name+"="+string(session.Attributes[name])))
+			attributes = append(attributes, name+"="+string(session.Attributes[name]))
 		}
-		rows.add(session.Hash, printable(session.User), session.Source, brief(max(0, now.Sub(session.AuthTime))),
+		rows.add(session.Hash, session.User, session.Source, brief(max(0, now.Sub(session.AuthTime))),
 			brief(now.Sub(session.Seen)), brief(session.Expires.Sub(now)), strings.Join(attributes, " "))
 	}
 	rows.print(c.OutOrStdout())
@@ -125,7 +125,7 @@ func addCommand() *cobra.Command {
 		long: `Adds a session: whoever comes with this session cookie is the user from now on,
 whatever the application says.`,
 		example: `  openssl rand -hex 16 | tee id | caddy jwt-session sessions add --realm shop --user alice --session - --expires-in 8h
-  caddy jwt-session sessions add --realm wiki --user bob --cookie DokuWiki=abc --cookie DW12=def`,
+  caddy jwt-session sessions add --realm wiki --user bob --cookie DokuWiki=3v0c1q9t --cookie DW12=k7d2m5x8`,
 	}, cobra.NoArgs, add)
 	cmd.Flags().String("realm", "", "Name of the realm (required)")
 	cmd.Flags().String("user", "", "User id (required)")

@@ -81,14 +81,14 @@ func (s status) print(c *call, now time.Time) {
 	if !s.Store.Answers {
 		store += ", does not answer"
 	}
-	c.say("Store        %s; %s", printable(store), plural(int64(s.Store.Errors), "error"))
+	c.say("Store        %s; %s", store, plural(int64(s.Store.Errors), "error"))
 	c.say("Holds        %s, %s, %s in the blacklist", plural(s.Counts["sessions"], "session"),
 		plural(s.Counts["revocations"], "revocation"), plural(s.Counts["blacklist"], "entry"))
 	if pending := s.Counts["pending"] + s.Counts["undeleted"]; pending > 0 {
 		c.say("Waiting      %s that the disk did not take yet", plural(pending, "change"))
 	}
 	for i, key := range s.Keys {
-		c.say("%-12s %s %s, %s, made %s", heading(i, "Keys"), printable(key.ID), key.Algorithm, key.State, when(key.Created, now))
+		c.say("%-12s %s %s, %s, made %s", heading(i, "Keys"), key.ID, key.Algorithm, key.State, when(key.Created, now))
 	}
 	c.say("")
 	c.say("Since        %s", ago(s.Since, now))
@@ -113,7 +113,7 @@ func (s status) print(c *call, now time.Time) {
 	})
 	for _, name := range names {
 		realm := s.Realms[name]
-		c.say("Realm        %s %s", printable(name), strings.Join(realm.Modes, ", "))
+		c.say("Realm        %s %s", name, strings.Join(realm.Modes, ", "))
 		if whoami := realm.Whoami; whoami != nil {
 			c.say("  whoami     %s", inWords(whoami.Outcomes))
 			if whoami.LastReason != "" {

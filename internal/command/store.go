@@ -38,6 +38,9 @@ name is whole. It holds user ids and attributes, and no session ids, tokens or k
 
 func backUp(c *call) error {
 	name := c.arguments[0]
+	if name == "-" && isTerminal(c.OutOrStdout()) {
+		return errors.New("a backup is no text for a terminal; write it to a file, or lead standard output to one")
+	}
 	if name != "-" {
 		if _, err := os.Lstat(name); err == nil {
 			return fmt.Errorf("%s exists already", name)
@@ -59,7 +62,7 @@ func backUp(c *call) error {
 	if err != nil {
 		return fmt.Errorf("the backup broke off, and is not kept; the gateway's log may say why: %w", err)
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "Backed up %s and %s of the blacklist in %s.\n", plural(int64(contents.Sessions), "session"),
+	c.remark("Backed up %s and %s of the blacklist in %s.", plural(int64(contents.Sessions), "session"),
 		plural(int64(contents.Entries), "entry"), humanize.IBytes(uint64(body.bytes)))
 	return nil
 }
@@ -113,7 +116,7 @@ func (c *call) directory() (string, error) {
 	}
 	switch store := read.Apps.Gateway.Store; {
 	case store.Engine != "" && store.Engine != "badger":
-		return "", fmt.Errorf("the configuration's store is %s, which is restored and checked with its own tools", printable(store.Engine))
+		return "", fmt.Errorf("the configuration's store is %s, which is restored and checked with its own tools", store.Engine)
 	case store.Dir == "":
 		return standard, nil
 	default:
@@ -212,7 +215,7 @@ func checkHere(c *call, dir string) error {
 	if err != nil {
 		found.Error = err.Error()
 	}
-	if printed := json.NewEncoder(c.OutOrStdout()).Encode(found); printed != nil {
+	if printed := c.printJSON(found); printed != nil {
 		return printed
 	}
 	if err != nil {

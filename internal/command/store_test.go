@@ -15,7 +15,7 @@ func filled(t *testing.T) *site {
 	s := newSite(t, "")
 	var lines strings.Builder
 	for i := range 2000 {
-		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-%d", "user": "SECRET-user-%d"}`+"\n", i, i)
+		fmt.Fprintf(&lines, `{"realm": "shop", "id": "session-number-%04d", "user": "SECRET-user-%d"}`+"\n", i, i)
 	}
 	s.caddy(lines.String(), "sessions", "import", "-").done(t)
 	s.caddy("", "revoke", "--realm", "shop", "--user", "SECRET-user-7").done(t)
