@@ -62,7 +62,7 @@ func TestCombinedVisit(t *testing.T) {
 	asked := g.legacy.questions()
 	for range 3 {
 		page := b.get("/page", "Cookie: a=1;session="+b.cookies["session"]+" ;b= sid=x&jwt=y")
-		if user, cookies := page.received.user(t), page.received.sent(t); user != "alice" || cookies != "a=1;session="+id+" ;b= sid=x&jwt=y" {
+		if user, cookies := page.received.user(t), page.received.sent(t); user != "alice" || cookies != "a=1;session="+id+";b= sid=x&jwt=y" {
 			t.Errorf("the application sees %q as %q", cookies, user)
 		}
 		if len(page.Header["Set-Cookie"]) > 0 || page.Header.Get("Cache-Control") != "" {

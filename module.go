@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -148,6 +149,7 @@ type Handler struct {
 	realm          realm.Pattern
 	mode           validator.Mode
 	sessionCookies validator.SessionCookies
+	cookieNames    alias.Names // the same, for telling what could be taken for one
 	forgetOn       pathmatch.Sets
 	identity       identityHeaders
 	whoami         *whoamiSource
@@ -246,6 +248,7 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 	if err := h.prepareSessionCookies(); err != nil {
 		return err
 	}
+	h.cookieNames = alias.NewNames(h.SessionCookies...)
 	if h.identity, err = h.Identity.prepare(); err != nil {
 		return err
 	}

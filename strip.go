@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 )
 
 func init() {
@@ -14,8 +17,9 @@ func init() {
 }
 
 // Strip removes from the request what clients must not send in the gateway's name: the identity headers of all
-// `jwt_session` handlers of the configuration, in every spelling that a server could take for them, and the token cookies. Where one of
-// these handlers has `forward_token`, it removes `Authorization` too, which services take for the gateway's word.
+// `jwt_session` handlers of the configuration, in every spelling that a server could take for them, the token cookies,
+// and what an application could take for one of their session cookies without being it. Where one of these handlers has
+// `forward_token`, it removes `Authorization` too, which services take for the gateway's word.
 //
 // It is for routes that requests reach without meeting a `jwt_session` handler, above all `handle_errors` routes that lead
 // to a service. Such a route has the request that was refused: let it ask for a page of its own, with another URI and GET.
@@ -23,8 +27,9 @@ type Strip struct {
 	// More headers to remove.
 	Headers []string `json:"headers,omitempty"`
 
-	app      *App
-	identity identityHeaders
+	app         *App
+	identity    identityHeaders
+	cookieNames func() alias.Names // of all handlers, which are known once the configuration is loaded
 }
 
 // CaddyModule returns the Caddy module information.
@@ -42,6 +47,7 @@ func (s *Strip) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s.app = app.(*App)
+	s.cookieNames = sync.OnceValue(s.app.cookieNames)
 	return s.prepare()
 }
 
@@ -72,6 +78,8 @@ func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		handler.ForwardToken.strip(r)
 	}
 	s.app.hideTokens(r)
+	hideAliases(r, s.cookieNames())
+	cleanPath(r, s.cookieNames())
 	return next.ServeHTTP(w, r)
 }
 

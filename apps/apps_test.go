@@ -146,12 +146,17 @@ type runningGateway struct {
 // startGateway starts the gateway with the application's Caddyfile.
 func startGateway(t *testing.T, name, app string) runningGateway {
 	t.Helper()
+	return startGatewayWith(t, name, filepath.Join(name, "Caddyfile"), app)
+}
+
+func startGatewayWith(t *testing.T, name, caddyfile, app string) runningGateway {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := gateway.Config{
-		Binary: program, Caddyfile: filepath.Join(name, "Caddyfile"), Dir: t.TempDir(),
+		Binary: program, Caddyfile: caddyfile, Dir: t.TempDir(),
 		Listen: gatewaytest.FreeAddress(t), Admin: gatewaytest.FreeAddress(t), App: app,
 	}
 	process, err := gateway.Start(config)
