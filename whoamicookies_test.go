@@ -140,8 +140,8 @@ func TestQuestionCarriesOnlyItsCookies(t *testing.T) {
 		{[]string{"DWa=b; lb=7; sid=NUMBER; AWSALBCORS=x/+=; AWSALB=y"}, "DWa=b; lb=7; sid=NUMBER; AWSALBCORS=x/+=; AWSALB=y"},
 		{[]string{"sid=NUMBER; remember=R", "remember=R; lb=7", "DWa=b"}, "sid=NUMBER; lb=7; DWa=b"},
 		{[]string{"sid=NUMBER; DWa=b; sid=NUMBER"}, "sid=NUMBER; DWa=b; sid=NUMBER"},
-		{[]string{`sid="NUMBER,%41\ é; DWa = "b"; lb=`}, `sid="NUMBER,%41\ é; DWa = "b"; lb=`},
-		{[]string{`lb="1; remember=R; x"; sid=NUMBER; DWa=b`}, `lb="1; sid=NUMBER; DWa=b`},
+		{[]string{`sid="NUMBER,%41\ é; DWa = "b"; lb=`}, `sid="NUMBER,%41\ é; lb=`}, // some parsers read on in the open quote
+		{[]string{`lb="1; remember=R; x"; sid=NUMBER; DWa=b`}, "sid=NUMBER; DWa=b"},
 		{[]string{"jwt_shop=x; __Host-jwt_shop=y; sid=NUMBER; DWa=b"}, "sid=NUMBER; DWa=b"},
 	} {
 		number := fmt.Sprintf("0123456789abcdef-%d", i) // a session of its own, so that it is asked about

@@ -58,8 +58,8 @@ func TestBackingUpAndRestoring(t *testing.T) {
 	}
 	caddy(t, "", "store", "restore", "--dir", s.store(), file).done(t, "Restored 2,000 sessions and ", s.store())
 	s.start()
-	(&visitor{site: s, session: "session-1999"}).want(200, "SECRET-user-1999 by session")
-	(&visitor{site: s, session: "session-7"}).want(401, "")
+	(&visitor{site: s, session: "session-number-1999"}).want(200, "SECRET-user-1999 by session")
+	(&visitor{site: s, session: "session-number-0007"}).want(401, "")
 }
 
 // A store is found by the configuration, too.

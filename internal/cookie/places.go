@@ -4,7 +4,6 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -16,27 +15,20 @@ const (
 	maxVariants = 8
 )
 
-// Places remembers in which places the values of session cookies were seen set, and from which they were removed. Its
-// methods are safe for concurrent use.
+// Places remembers in which places the values of session cookies were seen set. Its methods are safe for concurrent use.
 //
-// Of a value that was never seen set this is learned: where a response removes it from a place, and a later request brings
-// it all the same, the browser keeps it elsewhere.
+// A value stays in a place that a response only removes it from: another client may hold the same value, and what that
+// client is told must not decide what the end of this one's session looks like.
 type Places struct {
-	seed   maphash.Seed
-	latest atomic.Uint64 // the mark of the last removal
+	seed maphash.Seed
 
 	mu sync.Mutex
 	of *simplelru.LRU[uint64, place]
 }
 
-// Mark is a place in the order of requests and of removals. The zero value is before all of them.
-type Mark uint64
-
 // place is what is known of one value.
 type place struct {
-	homes   []uint64 // where it was seen set, and not removed or overwritten since
-	lacking []uint64 // from where it was removed
-	removed Mark     // the last of these removals
+	homes   []uint64 // where it was seen set
 	isVague bool     // it was seen set in more places than are remembered
 }
 
@@ -45,9 +37,6 @@ func NewPlaces() *Places {
 	of, _ := simplelru.NewLRU[uint64, place](maxPlaces, nil) // fails for a size below 1 only
 	return &Places{seed: maphash.MakeSeed(), of: of}
 }
-
-// Mark returns the present mark. A request takes it when it arrives.
-func (p *Places) Mark() Mark { return Mark(p.latest.Load()) }
 
 // value is what a value is named by.
 type value struct {
@@ -59,26 +48,24 @@ func (p *Places) key(realm string, pair Pair) uint64 {
 	return maphash.Comparable(p.seed, value{realm, pair})
 }
 
-// Holds says what is known of a value in the realm and of a place. The value came with a request that arrived at the mark.
-func (p *Places) Holds(realm string, pair Pair, variant Variant, arrived Mark) Held {
+// Holds returns what is known of a value in the realm and of a place.
+func (p *Places) Holds(realm string, pair Pair, variant Variant) Held {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known, ok := p.of.Get(p.key(realm, pair))
-	where := maphash.Comparable(p.seed, variant)
 	switch {
 	case !ok:
 		return Unknown
-	case slices.Contains(known.homes, where):
+	case slices.Contains(known.homes, maphash.Comparable(p.seed, variant)):
 		return Here
-	case len(known.homes) > 0 && !known.isVague,
-		arrived >= known.removed && slices.Contains(known.lacking, where):
-		return Elsewhere
-	default:
+	case known.isVague:
 		return Unknown
+	default:
+		return Elsewhere
 	}
 }
 
-// Note remembers what the response of the exchange does to the places of values.
+// Note remembers in which places the response of the exchange sets values.
 func (p *Places) Note(realm string, e Exchange) {
 	final := e.final()
 	if len(final) == 0 {
@@ -87,17 +74,24 @@ func (p *Places) Note(realm string, e Exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, line := range final {
-		where := maphash.Comparable(p.seed, line.variant)
-		isRemoved := line.Removes(e.Now) || line.Value == ""
-		for _, pair := range e.holders(line.Name) {
-			if isRemoved || pair.Name == line.Name && pair.Value != line.Value { // overwritten
-				p.remove(p.key(realm, pair), where)
+		if line.Removes(e.Now) || line.Value == "" {
+			continue
+		}
+		key := p.key(realm, Pair{line.Name, line.Value})
+		p.set(key, maphash.Comparable(p.seed, line.variant))
+		for _, other := range final {
+			if other.Name == line.Name && other.Removes(e.Now) {
+				p.move(key, maphash.Comparable(p.seed, other.variant))
 			}
 		}
-		if !isRemoved {
-			p.set(p.key(realm, Pair{line.Name, line.Value}), where)
-		}
 	}
+}
+
+// move notes that the response which sets the value removes it from another place.
+func (p *Places) move(key, from uint64) {
+	known, _ := p.of.Get(key)
+	homes := slices.DeleteFunc(slices.Clone(known.homes), func(home uint64) bool { return home == from })
+	p.of.Add(key, place{homes: homes, isVague: known.isVague})
 }
 
 // set notes that the value is in the place.
@@ -110,20 +104,5 @@ func (p *Places) set(key, where uint64) {
 	if len(homes) > maxVariants {
 		homes, known.isVague = homes[1:], true
 	}
-	lacking := slices.DeleteFunc(slices.Clone(known.lacking), func(other uint64) bool { return other == where })
-	p.of.Add(key, place{homes: homes, lacking: lacking, removed: known.removed, isVague: known.isVague})
-}
-
-// remove notes that the value is not in the place, from now on.
-func (p *Places) remove(key, where uint64) {
-	known, _ := p.of.Get(key)
-	if slices.Contains(known.lacking, where) || len(known.homes) > 0 && !known.isVague && !slices.Contains(known.homes, where) {
-		return
-	}
-	lacking := append(slices.Clone(known.lacking), where)
-	if len(lacking) > maxVariants {
-		lacking = lacking[1:]
-	}
-	homes := slices.DeleteFunc(slices.Clone(known.homes), func(other uint64) bool { return other == where })
-	p.of.Add(key, place{homes: homes, lacking: lacking, removed: Mark(p.latest.Add(1)), isVague: known.isVague})
+	p.of.Add(key, place{homes: homes, isVague: known.isVague})
 }
