@@ -37,7 +37,7 @@ func (v *visit) holds(pair cookie.Pair, variant cookie.Variant) cookie.Held {
 	if v.gateway == nil {
 		return cookie.Unknown
 	}
-	return v.gateway.ledger.Places().Holds(v.realm, pair, variant)
+	return v.gateway.ledger.Places().Holds(v.realm, pair, variant, v.arrived)
 }
 
 // notePlaces remembers where the browser keeps the session cookies from now on.

@@ -114,7 +114,7 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	question := question{
 		Handler: v.Handler, ledger: v.gateway.ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
-		sent:      v.cookies, span: recording(v.request.Context()), at: browserRequest(v.request),
+		sent:      v.cookies, span: recording(v.request.Context()), at: browserRequest(v.request), arrived: v.arrived,
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
@@ -136,6 +136,7 @@ type question struct {
 	exchange  *whoami.Exchange
 	sent      validator.Cookies
 	at        cookie.Request
+	arrived   cookie.Mark
 	span      trace.Span // of the request that put the question first; nil where nobody records it
 }
 
@@ -192,7 +193,7 @@ func (q question) changed(lines []string) []string {
 // the host alone: an application that clears a variant for the whole domain with every answer, this one included, would
 // otherwise have no session that is older than the gateway.
 func (q question) holds(pair cookie.Pair, variant cookie.Variant) cookie.Held {
-	held := q.ledger.Places().Holds(q.key.Realm, pair, variant)
+	held := q.ledger.Places().Holds(q.key.Realm, pair, variant, q.arrived)
 	if held == cookie.Unknown && variant.Domain != "" {
 		return cookie.Elsewhere
 	}

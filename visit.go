@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -26,6 +27,7 @@ type visit struct {
 	repl    *caddy.Replacer
 	now     time.Time
 	began   ledger.Moment
+	arrived cookie.Mark
 	traced  time.Time // when it began by the machine's own clock; zero where nobody traces it
 	secure  bool      // whether the response is a secure one for the browser
 
@@ -89,6 +91,7 @@ func (h *Handler) newVisit(
 	}
 	if v.gateway != nil {
 		v.began = v.gateway.ledger.Moment()
+		v.arrived = v.gateway.ledger.Places().Mark()
 	}
 	v.readToken()
 	v.access = v.readAccess()

@@ -137,6 +137,7 @@ func TestJudge(t *testing.T) {
 }
 
 func exchangeOf(places *Places, names, sent string, lines []string) Exchange {
+	arrived := places.Mark()
 	return Exchange{
 		Request: Request{Host: "shop.example", Path: "/login"},
 		IsSession: func(name string) bool {
@@ -146,7 +147,7 @@ func exchangeOf(places *Places, names, sent string, lines []string) Exchange {
 			})
 		},
 		Sent: pairs(sent), Lines: lines, Now: now,
-		Holds: func(pair Pair, variant Variant) Held { return places.Holds("shop", pair, variant) },
+		Holds: func(pair Pair, variant Variant) Held { return places.Holds("shop", pair, variant, arrived) },
 	}
 }
 

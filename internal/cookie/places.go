@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -17,19 +18,29 @@ const (
 
 // Places remembers in which places the values of session cookies were seen set. Its methods are safe for concurrent use.
 //
-// A value stays in a place that a response only removes it from: another client may hold the same value, and what that
-// client is told must not decide what the end of this one's session looks like.
+// A value that was seen set stays in its place where a response only removes it: another client may hold the same value,
+// and what that client is told must not decide what the end of this one's session looks like.
+//
+// Of a value that was never seen set this is learned: where a response removes it for a whole domain, and a later request
+// brings it all the same, the browser keeps it elsewhere. For the host alone nothing is learned, since that is where most
+// applications keep it.
 type Places struct {
-	seed maphash.Seed
+	seed   maphash.Seed
+	latest atomic.Uint64 // the mark of the last removal
 
 	mu sync.Mutex
 	of *simplelru.LRU[uint64, place]
 }
 
+// Mark is a place in the order of requests and of removals. The zero value is before all of them.
+type Mark uint64
+
 // place is what is known of one value.
 type place struct {
 	homes   []uint64 // where it was seen set
 	isVague bool     // it was seen set in more places than are remembered
+	lacking []uint64 // from where it was removed though it was never seen set
+	removed Mark     // the last of these removals
 }
 
 // NewPlaces returns a memory that knows nothing.
@@ -37,6 +48,9 @@ func NewPlaces() *Places {
 	of, _ := simplelru.NewLRU[uint64, place](maxPlaces, nil) // fails for a size below 1 only
 	return &Places{seed: maphash.MakeSeed(), of: of}
 }
+
+// Mark returns the present mark. A request takes it when it arrives.
+func (p *Places) Mark() Mark { return Mark(p.latest.Load()) }
 
 // value is what a value is named by.
 type value struct {
@@ -48,24 +62,26 @@ func (p *Places) key(realm string, pair Pair) uint64 {
 	return maphash.Comparable(p.seed, value{realm, pair})
 }
 
-// Holds returns what is known of a value in the realm and of a place.
-func (p *Places) Holds(realm string, pair Pair, variant Variant) Held {
+// Holds says what is known of a value in the realm and of a place. The value came with a request that arrived at the mark.
+func (p *Places) Holds(realm string, pair Pair, variant Variant, arrived Mark) Held {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known, ok := p.of.Get(p.key(realm, pair))
+	where := maphash.Comparable(p.seed, variant)
 	switch {
 	case !ok:
 		return Unknown
-	case slices.Contains(known.homes, maphash.Comparable(p.seed, variant)):
+	case slices.Contains(known.homes, where):
 		return Here
-	case known.isVague:
-		return Unknown
-	default:
+	case len(known.homes) > 0 && !known.isVague,
+		arrived >= known.removed && slices.Contains(known.lacking, where):
 		return Elsewhere
+	default:
+		return Unknown
 	}
 }
 
-// Note remembers in which places the response of the exchange sets values.
+// Note remembers what the response of the exchange does to the places of values.
 func (p *Places) Note(realm string, e Exchange) {
 	final := e.final()
 	if len(final) == 0 {
@@ -74,11 +90,15 @@ func (p *Places) Note(realm string, e Exchange) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, line := range final {
+		where := maphash.Comparable(p.seed, line.variant)
 		if line.Removes(e.Now) || line.Value == "" {
+			for _, pair := range e.holders(line.Name) {
+				p.remove(p.key(realm, pair), where, line.variant.Domain != "")
+			}
 			continue
 		}
 		key := p.key(realm, Pair{line.Name, line.Value})
-		p.set(key, maphash.Comparable(p.seed, line.variant))
+		p.set(key, where)
 		for _, other := range final {
 			if other.Name == line.Name && other.Removes(e.Now) {
 				p.move(key, maphash.Comparable(p.seed, other.variant))
@@ -90,8 +110,8 @@ func (p *Places) Note(realm string, e Exchange) {
 // move notes that the response which sets the value removes it from another place.
 func (p *Places) move(key, from uint64) {
 	known, _ := p.of.Get(key)
-	homes := slices.DeleteFunc(slices.Clone(known.homes), func(home uint64) bool { return home == from })
-	p.of.Add(key, place{homes: homes, isVague: known.isVague})
+	known.homes = slices.DeleteFunc(slices.Clone(known.homes), func(home uint64) bool { return home == from })
+	p.of.Add(key, known)
 }
 
 // set notes that the value is in the place.
@@ -105,4 +125,17 @@ func (p *Places) set(key, where uint64) {
 		homes, known.isVague = homes[1:], true
 	}
 	p.of.Add(key, place{homes: homes, isVague: known.isVague})
+}
+
+// remove notes that the place does not hold a value that was never seen set.
+func (p *Places) remove(key, where uint64, isOfDomain bool) {
+	known, _ := p.of.Get(key)
+	if len(known.homes) > 0 || known.isVague || !isOfDomain || slices.Contains(known.lacking, where) {
+		return
+	}
+	lacking := append(slices.Clone(known.lacking), where)
+	if len(lacking) > maxVariants {
+		lacking = lacking[1:]
+	}
+	p.of.Add(key, place{lacking: lacking, removed: Mark(p.latest.Add(1))})
 }

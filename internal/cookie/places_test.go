@@ -22,10 +22,24 @@ func TestPlaces(t *testing.T) {
 			{"sid=a", []string{cleared}, false},
 			{"sid=a", []string{deleted}, true},
 		},
-		"not seen set": {
+		"not seen set: it ends once": {
 			{"sid=a", []string{cleared}, true},
-			{"sid=a", []string{cleared}, true},
+			{"sid=a", []string{cleared}, false},
 			{"sid=a", []string{deleted}, true},
+		},
+		"not seen set, two variants cleared": {
+			{"sid=a", []string{cleared, "sid=; Domain=.shop.example; Path=/old; Max-Age=0"}, true},
+			{"sid=a", []string{cleared, "sid=; Domain=.shop.example; Path=/old; Max-Age=0"}, false},
+			{"sid=a", []string{"sid=; Domain=.shop.example; Path=/new; Max-Age=0"}, true},
+		},
+		"not seen set, the host's variant removed": {
+			{"sid=a", []string{deleted}, true},
+			{"sid=a", []string{deleted}, true},
+		},
+		"seen set after that": {
+			{"sid=a", []string{cleared}, true},
+			{"sid=a", []string{"sid=a; Domain=.shop.example; Path=/"}, false},
+			{"sid=a", []string{cleared}, true},
 		},
 		"removed for another client that holds the same value": {
 			{"", []string{set}, true},
@@ -55,6 +69,10 @@ func TestPlaces(t *testing.T) {
 			{"", append(atPaths("sid=a; Path=/%d", maxVariants), set), true},
 			{"sid=a", []string{deleted}, true},
 		},
+		"removed from more places than are remembered": {
+			{"sid=a", atPaths("sid=; Domain=.shop.example; Path=/%d; Max-Age=0", maxVariants+1), true},
+			{"sid=a", []string{"sid=; Domain=.shop.example; Path=/0; Max-Age=0"}, true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			places := NewPlaces()
@@ -77,13 +95,25 @@ func atPaths(line string, count int) []string {
 	return lines
 }
 
+// A request that was under way when the cookie was removed does not show that the browser still has it.
+func TestPlacesOfRequestsUnderWay(t *testing.T) {
+	const cleared = "sid=; Domain=.shop.example; Max-Age=0"
+	places := NewPlaces()
+	first := exchangeOf(places, "sid", "sid=a", []string{cleared})
+	second := exchangeOf(places, "sid", "sid=a", []string{cleared})
+	places.Note("shop", first)
+	if !Judge(second).Ends {
+		t.Error("the session goes on")
+	}
+}
+
 func TestPlacesAreOfOneRealm(t *testing.T) {
 	places := NewPlaces()
 	exchange := exchangeOf(places, "sid", "", []string{"sid=a; Path=/"})
 	places.Note("shop", exchange)
 	variant := Variant{Name: "sid", Path: "/"}
-	if places.Holds("shop", Pair{"sid", "a"}, variant) != Here || places.Holds("other", Pair{"sid", "a"}, variant) != Unknown ||
-		places.Holds("shop", Pair{"sid", "b"}, variant) != Unknown {
+	if places.Holds("shop", Pair{"sid", "a"}, variant, 0) != Here || places.Holds("other", Pair{"sid", "a"}, variant, 0) != Unknown ||
+		places.Holds("shop", Pair{"sid", "b"}, variant, 0) != Unknown {
 		t.Error("a place is taken for that of another value")
 	}
 }
@@ -95,8 +125,8 @@ func TestPlacesAreBounded(t *testing.T) {
 		places.Note("shop", exchangeOf(places, "sid", "", []string{fmt.Sprintf("sid=%d; Path=/", i)}))
 	}
 	variant := Variant{Name: "sid", Path: "/"}
-	if places.of.Len() != maxPlaces || places.Holds("shop", Pair{"sid", "0"}, variant) != Unknown ||
-		places.Holds("shop", Pair{"sid", fmt.Sprint(maxPlaces)}, variant) != Here {
+	if places.of.Len() != maxPlaces || places.Holds("shop", Pair{"sid", "0"}, variant, 0) != Unknown ||
+		places.Holds("shop", Pair{"sid", fmt.Sprint(maxPlaces)}, variant, 0) != Here {
 		t.Errorf("%d values are remembered", places.of.Len())
 	}
 }
