@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -385,7 +386,7 @@ func (h *Handler) validateMode() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	err := h.serve(w, r, next)
 	if h.responseUser.header != "" {
-		dropTrailer(w.Header(), h.responseUser.header)
+		response.DropTrailer(w.Header(), h.responseUser.header)
 	}
 	return err
 }

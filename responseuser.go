@@ -3,17 +3,16 @@ package jwtsession
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -153,7 +152,7 @@ func (v *visit) hear(named naming, header http.Header) {
 	question := v.listening.question
 	if credential.Presence != validator.Present || question != nil && v.gateway.ledger.Revoked(v.listening.key) {
 		// No session, or one that was revoked meanwhile: the new id may go on from it.
-		v.response.replaced = v.gateway.ledger.IsUserRevoked(v.realm, named.user)
+		v.response.Replaced = v.gateway.ledger.IsUserRevoked(v.realm, named.user)
 		return
 	}
 	if question == nil || key != v.listening.key {
@@ -164,7 +163,7 @@ func (v *visit) hear(named naming, header http.Header) {
 	case named.nobody:
 		v.hearNobody(question)
 	case v.listening.other: // who it is says nothing of the session cookies
-		v.response.replaced = named.user != v.who.user && v.gateway.ledger.IsUserRevoked(v.realm, named.user)
+		v.response.Replaced = named.user != v.who.user && v.gateway.ledger.IsUserRevoked(v.realm, named.user)
 	case !v.isFresh(named.user, credential):
 		v.hearUser(question, named.user, cookies, credential)
 	}
@@ -215,7 +214,7 @@ func (v *visit) hearUser(
 	}
 	switch {
 	case errors.Is(err, ledger.ErrRevoked):
-		v.response.replaced = true
+		v.response.Replaced = true
 		return
 	case errors.Is(err, ledger.ErrOvertaken):
 		return
@@ -256,50 +255,5 @@ func (h *Handler) withoutResponseUser(w http.ResponseWriter) http.ResponseWriter
 	if h.responseUser.header == "" {
 		return w
 	}
-	return &headerRemover{
-		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, header: h.responseUser.header,
-	}
+	return response.WithoutHeader(w, h.responseUser.header)
 }
-
-// headerRemover removes a header whenever a response, or an interim one, goes out.
-type headerRemover struct {
-	*caddyhttp.ResponseWriterWrapper
-
-	header string
-}
-
-func (w *headerRemover) remove() {
-	delete(w.Header(), w.header)
-	unannounce(w.Header(), w.header)
-}
-
-// WriteHeader removes the header first.
-func (w *headerRemover) WriteHeader(status int) {
-	w.remove()
-	w.ResponseWriterWrapper.WriteHeader(status)
-}
-
-// Write removes the header first.
-func (w *headerRemover) Write(p []byte) (int, error) {
-	w.remove()
-	return w.ResponseWriterWrapper.Write(p)
-}
-
-// ReadFrom removes the header first.
-func (w *headerRemover) ReadFrom(r io.Reader) (int64, error) {
-	w.remove()
-	return w.ResponseWriterWrapper.ReadFrom(r)
-}
-
-// FlushError removes the header first.
-func (w *headerRemover) FlushError() error {
-	w.remove()
-	//nolint:bodyclose // no body: this is the server's side
-	return http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Interface guards.
-var (
-	_ http.ResponseWriter = (*headerRemover)(nil)
-	_ io.ReaderFrom       = (*headerRemover)(nil)
-)

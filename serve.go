@@ -165,17 +165,17 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	v.prepareStream()
 	client := v.withoutResponseUser(w)
 	own := v.ownHeader(w)
-	v.response.wrap(client, func(status int) {
-		if v.settle(status, client.Header()); !v.response.replaced {
+	v.response.Wrap(client, func(status int) {
+		if v.settle(status, client.Header()); !v.response.Replaced {
 			v.watchStream(client, status)
 		}
 	})
 	if v.stream != nil {
-		v.response.hijacked = v.hijacked
+		v.response.Hijacked = v.hijacked
 	}
 	defer func() {
 		v.endStream()
-		if !v.response.begun { // an error, or a panic: the response is not the application's
+		if !v.response.Begun { // an error, or a panic: the response is not the application's
 			v.afterApplication(nil)
 			delete(w.Header(), v.responseUser.header) // error routes write the same header
 		}
@@ -183,9 +183,9 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 	err := v.serveNext()
 	v.abortIfCut()
 	if err == nil {
-		v.response.begin(http.StatusOK) // nothing was written, so net/http will say 200
+		v.response.Begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
-	if v.response.replaced {
+	if v.response.Replaced {
 		return v.refuseNamed(w, own)
 	}
 	return err
@@ -195,7 +195,7 @@ func (v *visit) passOn(w http.ResponseWriter, who principal) error {
 // writes; a response that was replaced still has a refusal to come.
 func (v *visit) serveNext() error {
 	defer func() {
-		if !v.response.replaced {
+		if !v.response.Replaced {
 			return
 		}
 		if failure := recover(); failure != nil && failure != http.ErrAbortHandler {

@@ -64,7 +64,7 @@ func (v *visit) settle(status int, header http.Header) {
 	}
 	v.sawSet(header)
 	v.hear(named, header)
-	if v.response.replaced {
+	if v.response.Replaced {
 		return
 	}
 	v.notePlaces(came)

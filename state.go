@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -182,18 +183,18 @@ func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 			r.Header.Set(s.RequestHeader, object)
 		}
 	}
-	response := &stateWriter{header: s.ResponseHeader}
-	response.responseWriter = newResponseWriter(w, func(status int) {
+	writer := &stateWriter{header: s.ResponseHeader}
+	writer.Writer = response.NewWriter(w, func(status int) {
 		if object, ok := s.take(w.Header()); ok && !journey.preflight {
 			s.settle(status, w.Header(), visit, object)
 		}
 	})
-	err := next.ServeHTTP(response, r)
-	dropTrailer(w.Header(), s.ResponseHeader) // after an error too: the response will be none of the application's
+	err := next.ServeHTTP(writer, r)
+	response.DropTrailer(w.Header(), s.ResponseHeader) // after an error too: the response will be none of the application's
 	if err != nil {
 		return err
 	}
-	response.begin(http.StatusOK)
+	writer.Begin(http.StatusOK)
 	return nil
 }
 
@@ -224,7 +225,7 @@ func (s *State) binding(v *visit) validator.StateBinding {
 func (s *State) take(header http.Header) (string, bool) {
 	lines := header.Values(s.ResponseHeader)
 	header.Del(s.ResponseHeader)
-	unannounce(header, s.ResponseHeader)
+	response.Unannounce(header, s.ResponseHeader)
 	if len(lines) > 1 {
 		s.warn("the application sent several states in one response; none is set")
 	}
@@ -278,17 +279,17 @@ func (s *State) warn(message string, fields ...zap.Field) {
 
 // stateWriter keeps the application's state out of interim responses, too.
 type stateWriter struct {
-	*responseWriter
+	*response.Writer
 
 	header string
 }
 
 // WriteHeader begins the response, if it is the final one.
 func (w *stateWriter) WriteHeader(status int) {
-	if !isFinal(status) {
+	if !response.IsFinal(status) {
 		w.Header().Del(w.header)
 	}
-	w.responseWriter.WriteHeader(status)
+	w.Writer.WriteHeader(status)
 }
 
 // Interface guards.

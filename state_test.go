@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"encoding/base64"
 	"encoding/json"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -354,10 +355,10 @@ func TestStateHeaderOfOtherResponses(t *testing.T) {
 		t.Errorf("status %d, with the header %q", response.StatusCode, response.Header["X-New-Cart"])
 	}
 	recorder := httptest.NewRecorder()
-	writer := &stateWriter{header: "X-New-Cart", responseWriter: newResponseWriter(recorder, func(int) {})}
+	writer := &stateWriter{header: "X-New-Cart", Writer: response.NewWriter(recorder, func(int) {})}
 	writer.Header().Set("X-New-Cart", "{}")
 	writer.WriteHeader(http.StatusEarlyHints)
-	if writer.begun || len(recorder.Header()["X-New-Cart"]) > 0 {
+	if writer.Begun || len(recorder.Header()["X-New-Cart"]) > 0 {
 		t.Error("an interim response has the header, or counts as the final one")
 	}
 }

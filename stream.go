@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -16,7 +17,7 @@ import (
 // stream is an exchange that stays open for as long as its ends like: an upgraded connection or an event stream. Whoever
 // it was opened for may have lost his session long before it closes, so it is cut when that happens.
 type stream struct {
-	response *responseWriter
+	response *response.Writer
 	cancel   context.CancelFunc // ends what the rest of the route does with the request; nil where it did not look like a stream
 	watch    *ledger.Watch      // nil while it is none
 
@@ -138,7 +139,7 @@ func (s *stream) cut() {
 	if s.returned && s.conn == nil {
 		return // the connection may serve other requests by now
 	}
-	s.response.isCut.Store(true)
+	s.response.IsCut.Store(true)
 	if s.cancel != nil {
 		s.cancel()
 	}
@@ -177,7 +178,7 @@ func (v *visit) hijacked(conn net.Conn) net.Conn {
 	v.stream.mutex.Lock()
 	defer v.stream.mutex.Unlock()
 	v.stream.conn = conn
-	if v.response.isCut.Load() {
+	if v.response.IsCut.Load() {
 		_ = conn.Close() // since it was asked for
 	}
 	return &hijackedConn{Conn: conn, closed: v.stream.watch.Stop}
@@ -189,7 +190,7 @@ func (v *visit) abortIfCut() {
 		return
 	}
 	v.stream.mutex.Lock()
-	isCut := v.response.isCut.Load() && v.stream.conn == nil
+	isCut := v.response.IsCut.Load() && v.stream.conn == nil
 	v.stream.mutex.Unlock()
 	if isCut {
 		panic(http.ErrAbortHandler)

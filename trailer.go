@@ -3,8 +3,6 @@ package jwtsession
 import (
 	"io"
 	"net/http"
-	"slices"
-	"strings"
 )
 
 // stripTrailers removes our headers from the trailers of the request: from those that are announced, and again at the
@@ -41,25 +39,4 @@ func (s *trailerStripper) Read(p []byte) (int, error) {
 		s.identity.deleteFrom(s.trailer)
 	}
 	return n, err
-}
-
-// unannounce takes a header of the application's that is not for the client from the trailers that a response announces,
-// before its head goes out.
-func unannounce(header http.Header, name string) {
-	announced := strings.FieldsFunc(strings.Join(header["Trailer"], ","), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
-	kept := slices.DeleteFunc(slices.Clone(announced), func(other string) bool { return strings.EqualFold(other, name) })
-	switch {
-	case len(kept) == len(announced):
-	case len(kept) == 0:
-		delete(header, "Trailer")
-	default:
-		header["Trailer"] = []string{strings.Join(kept, ", ")}
-	}
-}
-
-// dropTrailer does the same for what follows the body, which stands among the headers once the application has answered:
-// under its own name where it was announced.
-func dropTrailer(header http.Header, name string) {
-	header.Del(name)
-	header.Del(http.TrailerPrefix + name)
 }

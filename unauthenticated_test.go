@@ -260,3 +260,13 @@ func TestValidateRules(t *testing.T) {
 		t.Errorf("a rule for all before another: got %v", err)
 	}
 }
+
+// headerOf makes a header of lines "Name: value".
+func headerOf(lines ...string) http.Header {
+	header := make(http.Header)
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ": ")
+		header.Add(name, value)
+	}
+	return header
+}

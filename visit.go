@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -63,7 +64,7 @@ type visit struct {
 	follows      bool      // an earlier handler decided, and looks at the response
 	previous     *visit    // of the same request, for another realm
 
-	response responseWriter // what the application writes to
+	response response.Writer // what the application writes to
 }
 
 // newVisit reads the credentials that the client sent, and hides our tokens from all that comes behind.

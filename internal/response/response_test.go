@@ -1,4 +1,4 @@
-package jwtsession
+package response
 
 import (
 	"bufio"
@@ -77,14 +77,14 @@ func TestResponseWriterEveryWay(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			var called []int
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				response := newResponseWriter(w, func(status int) {
+				response := NewWriter(w, func(status int) {
 					called = append(called, status)
 					w.Header().Add("Set-Cookie", "jwt_shop=x")
 				})
 				if err := way.write(response); err != nil {
 					t.Error(err)
 				}
-				response.begin(http.StatusOK) // what the handler does once the next one has returned
+				response.Begin(http.StatusOK) // what the handler does once the next one has returned
 			}))
 			defer server.Close()
 			response, interim := getWithInterim(t, server)
@@ -136,7 +136,7 @@ func getWithInterim(t *testing.T, server *httptest.Server) (*http.Response, []te
 func TestResponseWriterSwitchingProtocols(t *testing.T) {
 	var called []int
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		response := newResponseWriter(w, func(status int) { called = append(called, status) })
+		response := NewWriter(w, func(status int) { called = append(called, status) })
 		response.Header().Set("Upgrade", "echo")
 		response.Header().Set("Connection", "Upgrade")
 		response.WriteHeader(http.StatusSwitchingProtocols)
@@ -146,7 +146,7 @@ func TestResponseWriterSwitchingProtocols(t *testing.T) {
 			return
 		}
 		defer connection.Close()
-		response.begin(http.StatusOK)
+		response.Begin(http.StatusOK)
 		line, err := buffer.ReadString('\n')
 		if err != nil {
 			t.Error(err)
@@ -158,7 +158,7 @@ func TestResponseWriterSwitchingProtocols(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header = headerOf("Connection: Upgrade", "Upgrade: echo")
+	request.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"echo"}}
 	response, err := server.Client().Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ type onlyWriter struct{ http.ResponseWriter }
 func TestResponseWriterThatCannotFlush(t *testing.T) {
 	called := 0
 	recorder := httptest.NewRecorder()
-	response := newResponseWriter(onlyWriter{recorder}, func(int) { called++ })
+	response := NewWriter(onlyWriter{recorder}, func(int) { called++ })
 	if err := http.NewResponseController(response).Flush(); !errors.Is(err, http.ErrNotSupported) || called != 1 {
 		t.Errorf("flushing: %v, the function was called %d times", err, called)
 	}
@@ -198,8 +198,8 @@ func TestResponseWriterThatCannotFlush(t *testing.T) {
 // The function changes the header that goes out, not a copy of it.
 func TestResponseWriterHeaderIsTheOneSent(t *testing.T) {
 	recorder := httptest.NewRecorder()
-	var response *responseWriter
-	response = newResponseWriter(recorder, func(int) {
+	var response *Writer
+	response = NewWriter(recorder, func(int) {
 		response.Header().Set("X-Before", "yes")
 		response.Header().Del("X-After")
 	})
@@ -215,9 +215,9 @@ func TestResponseWriterHeaderIsTheOneSent(t *testing.T) {
 // Whoever goes on writing to a response that was cut is told, whichever way he writes.
 func TestResponseWriterThatWasCut(t *testing.T) {
 	recorder := httptest.NewRecorder()
-	response := newResponseWriter(recorder, func(int) {})
+	response := NewWriter(recorder, func(int) {})
 	_, _ = io.WriteString(response, "before")
-	response.isCut.Store(true)
+	response.IsCut.Store(true)
 	_, errWrite := io.WriteString(response, "after")
 	_, errReadFrom := response.ReadFrom(strings.NewReader("after"))
 	errFlush := http.NewResponseController(response).Flush()
@@ -229,14 +229,4 @@ func TestResponseWriterThatWasCut(t *testing.T) {
 	if recorder.Body.String() != "before" || recorder.Flushed {
 		t.Errorf("got %q, flushed %t", recorder.Body, recorder.Flushed)
 	}
-}
-
-// headerOf makes a header of lines "Name: value".
-func headerOf(lines ...string) http.Header {
-	header := make(http.Header)
-	for _, line := range lines {
-		name, value, _ := strings.Cut(line, ": ")
-		header.Add(name, value)
-	}
-	return header
 }
