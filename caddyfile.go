@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -111,8 +112,8 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 	if err := checkRealmOfCaddyfile(helper, handler.Realm); err != nil {
 		return nil, helper.WrapErr(err)
 	}
-	parser := handlerParser{options: options{helper.Dispenser}, helper: helper, handler: handler}
-	return handler, parser.block("jwt_session", handlerOptions, parser.consistentOption,
+	parser := handlerParser{Parser: option.Parser{Dispenser: helper.Dispenser}, helper: helper, handler: handler}
+	return handler, parser.Block("jwt_session", handlerOptions, parser.consistentOption,
 		"forget_on", "issuer", "identity_header", "unauthenticated")
 }
 
@@ -123,7 +124,7 @@ const handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_
 
 // handlerParser reads the options of one directive.
 type handlerParser struct {
-	options
+	option.Parser
 
 	helper  httpcaddyfile.Helper
 	handler *Handler
@@ -131,7 +132,7 @@ type handlerParser struct {
 
 // consistentOption reads an option, and refuses it on its own line where it contradicts those before it.
 func (p handlerParser) consistentOption(name string) error {
-	place := p.here()
+	place := p.Here()
 	if err := p.option(name); err != nil {
 		return err
 	}
@@ -149,15 +150,15 @@ func (p handlerParser) option(name string) error {
 	case "session_cookie":
 		return p.sessionCookie()
 	case "session_idle_timeout":
-		return p.duration(&handler.SessionIdleTimeout)
+		return p.Duration(&handler.SessionIdleTimeout)
 	case "session_max_age":
-		return p.duration(&handler.SessionMaxAge)
+		return p.Duration(&handler.SessionMaxAge)
 	case "whoami":
 		return p.whoami()
 	case "restore_session":
-		return p.onOff(&handler.RestoreSession)
+		return p.OnOff(&handler.RestoreSession)
 	case "response_user":
-		return p.checked(p.text(&handler.ResponseUser), handler.prepareResponseUser)
+		return p.Checked(p.Text(&handler.ResponseUser), handler.prepareResponseUser)
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":
@@ -165,17 +166,17 @@ func (p handlerParser) option(name string) error {
 	case "token_in_session_cookie":
 		return p.tokenInSessionCookie()
 	case "token_lifetime":
-		return p.duration(&handler.TokenLifetime)
+		return p.Duration(&handler.TokenLifetime)
 	case "renew_before":
-		return p.duration(&handler.RenewBefore)
+		return p.Duration(&handler.RenewBefore)
 	case "token_issuer":
-		return p.text(&handler.TokenIssuer)
+		return p.Text(&handler.TokenIssuer)
 	case "token_encrypt":
 		handler.TokenEncrypt = true
-		return p.end()
+		return p.End()
 	case "accept_bearer":
 		handler.AcceptBearer = true
-		return p.end()
+		return p.End()
 	case "forward_token":
 		return p.forwardToken()
 	case "issuer":
@@ -185,15 +186,15 @@ func (p handlerParser) option(name string) error {
 	case "unauthenticated":
 		return p.unauthenticated()
 	case "preflight":
-		return p.oneOf(&handler.Preflight, preflightPass, preflightDeny)
+		return p.OneOf(&handler.Preflight, preflightPass, preflightDeny)
 	case "csrf":
 		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
-		return p.checked(nil, handler.CSRF.prepare)
+		return p.Checked(nil, handler.CSRF.prepare)
 	case "keep_streams":
 		handler.KeepStreams = true
-		return p.end()
+		return p.End()
 	}
-	return errUnknownOption
+	return option.ErrUnknown
 }
 
 func (p handlerParser) mode() error {
@@ -211,17 +212,17 @@ func (p handlerParser) mode() error {
 		}
 		p.handler.MixedPercent = percent
 	}
-	return p.end()
+	return p.End()
 }
 
 func (p handlerParser) sessionCookie() error {
-	if err := p.texts(&p.handler.SessionCookies); err != nil {
+	if err := p.Texts(&p.handler.SessionCookies); err != nil {
 		return err
 	}
 	if _, err := validator.NewSessionCookies(p.handler.SessionCookies...); err != nil {
 		return p.Errf("session_cookie: %w", err)
 	}
-	return p.block("session_cookie", sessionIDOptions, func(name string) error {
+	return p.Block("session_cookie", sessionIDOptions, func(name string) error {
 		if p.handler.SessionID == nil {
 			p.handler.SessionID = new(SessionID)
 		}
@@ -241,7 +242,7 @@ func (p handlerParser) forgetOn() error {
 		return p.Err("forget_on *: every request would end its session")
 	}
 	p.handler.ForgetOnRaw = append(p.handler.ForgetOnRaw, matcher)
-	return p.end()
+	return p.End()
 }
 
 func (p handlerParser) forwardToken() error {
@@ -251,7 +252,7 @@ func (p handlerParser) forwardToken() error {
 			return p.Err("forward_token: the audience is empty")
 		}
 	}
-	return p.end()
+	return p.End()
 }
 
 func (p handlerParser) identityHeader() error {
@@ -273,7 +274,7 @@ func (p handlerParser) identityHeader() error {
 	default:
 		return p.Err("want identity_header off | <name> [<attribute>]")
 	}
-	return p.checked(nil, identity.check)
+	return p.Checked(nil, identity.check)
 }
 
 func (p handlerParser) unauthenticated() error {
@@ -301,5 +302,5 @@ func (p handlerParser) unauthenticated() error {
 		return p.Errf("unauthenticated: %w", err)
 	}
 	p.handler.Unauthenticated = append(p.handler.Unauthenticated, rule)
-	return p.end()
+	return p.End()
 }

@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -29,28 +30,28 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 	if !helper.Args(&callback.Realm) {
 		return nil, helper.Err("want the name of a realm: jwt_session_callback [<matcher>] <realm>")
 	}
-	parser := options{helper.Dispenser}
-	if err := parser.end(); err != nil {
+	parser := option.Parser{Dispenser: helper.Dispenser}
+	if err := parser.End(); err != nil {
 		return nil, err
 	}
-	place := parser.here()
+	place := parser.Here()
 	texts := map[string]*string{
 		"issuer": &callback.Issuer, "client_id": &callback.ClientID, "client_secret": &callback.ClientSecret,
 		"audience": &callback.Audience, "start": &callback.Start, "finish": &callback.Finish, "redirect": &callback.Redirect,
 		"id_token_cookie":     &callback.IDTokenCookie,
 		"access_token_cookie": &callback.AccessTokenCookie,
 	}
-	err := parser.block("jwt_session_callback", callbackOptions, func(name string) error {
+	err := parser.Block("jwt_session_callback", callbackOptions, func(name string) error {
 		if into, ok := texts[name]; ok {
-			return parser.text(into)
+			return parser.Text(into)
 		}
 		switch name {
 		case "scope":
-			return parser.texts(&callback.Scope)
+			return parser.Texts(&callback.Scope)
 		case "response":
-			return parser.oneOf(&callback.Response, responseCode, responseFormPost)
+			return parser.OneOf(&callback.Response, responseCode, responseFormPost)
 		}
-		return errUnknownOption
+		return option.ErrUnknown
 	})
 	if err != nil {
 		return nil, err

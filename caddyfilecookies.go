@@ -1,5 +1,7 @@
 package jwtsession
 
+import "github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+
 const (
 	sessionIDOptions   = "min_length, pattern"
 	tokenCookieOptions = "domain, path, same_site, secure"
@@ -10,13 +12,13 @@ func (p handlerParser) sessionID(id *SessionID, name string) error {
 	var read error
 	switch name {
 	case "min_length":
-		read = p.number(&id.MinLength)
+		read = p.Number(&id.MinLength)
 	case "pattern":
-		read = p.text(&id.Pattern)
+		read = p.Text(&id.Pattern)
 	default:
-		return errUnknownOption
+		return option.ErrUnknown
 	}
-	return p.checked(read, func() error { _, err := id.rules(); return err })
+	return p.Checked(read, func() error { _, err := id.rules(); return err })
 }
 
 func (p handlerParser) tokenCookie() error {
@@ -26,42 +28,42 @@ func (p handlerParser) tokenCookie() error {
 		if cookie.Name = p.Val(); cookie.Name == "" {
 			return p.Err("token_cookie: the name is empty")
 		}
-		if err := p.end(); err != nil {
+		if err := p.End(); err != nil {
 			return err
 		}
 	}
-	return p.block("token_cookie", tokenCookieOptions, func(name string) error {
+	return p.Block("token_cookie", tokenCookieOptions, func(name string) error {
 		switch name {
 		case "domain":
-			return p.text(&cookie.Domain)
+			return p.Text(&cookie.Domain)
 		case "path":
-			return p.text(&cookie.Path)
+			return p.Text(&cookie.Path)
 		case "same_site":
-			return p.oneOf(&cookie.SameSite, sameSites...)
+			return p.OneOf(&cookie.SameSite, sameSites...)
 		case "secure":
-			return p.oneOf(&cookie.Secure, "auto", "always", "never")
+			return p.OneOf(&cookie.Secure, "auto", "always", "never")
 		}
-		return errUnknownOption
+		return option.ErrUnknown
 	})
 }
 
 func (p handlerParser) tokenInSessionCookie() error {
 	cookie := new(TokenInSessionCookie)
 	p.handler.TokenInSessionCookie = cookie
-	if err := p.end(); err != nil {
+	if err := p.End(); err != nil {
 		return err
 	}
-	return p.block("token_in_session_cookie", combinedOptions, func(name string) error {
+	return p.Block("token_in_session_cookie", combinedOptions, func(name string) error {
 		switch name {
 		case "path":
-			return p.text(&cookie.Path)
+			return p.Text(&cookie.Path)
 		case "domain":
-			return p.text(&cookie.Domain)
+			return p.Text(&cookie.Domain)
 		case "same_site":
-			return p.oneOf(&cookie.SameSite, sameSites...)
+			return p.OneOf(&cookie.SameSite, sameSites...)
 		case "max_age":
-			return p.duration(&cookie.MaxAge)
+			return p.Duration(&cookie.MaxAge)
 		}
-		return errUnknownOption
+		return option.ErrUnknown
 	})
 }

@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -13,11 +14,11 @@ const stateOptions = "request_header, response_header, max_age"
 //	jwt_session_jwks [<matcher>]
 func parseJWKS(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	helper.Next() // the directive's own name
-	parser := options{helper.Dispenser}
-	if err := parser.end(); err != nil {
+	parser := option.Parser{Dispenser: helper.Dispenser}
+	if err := parser.End(); err != nil {
 		return nil, err
 	}
-	return new(JWKS), parser.noBlock("jwt_session_jwks")
+	return new(JWKS), parser.NoBlock("jwt_session_jwks")
 }
 
 // parseStatusPage reads the directive. Syntax:
@@ -25,11 +26,11 @@ func parseJWKS(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	jwt_session_status [<matcher>]
 func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	helper.Next() // the directive's own name
-	parser := options{helper.Dispenser}
-	if err := parser.end(); err != nil {
+	parser := option.Parser{Dispenser: helper.Dispenser}
+	if err := parser.End(); err != nil {
 		return nil, err
 	}
-	return new(StatusPage), parser.noBlock("jwt_session_status")
+	return new(StatusPage), parser.NoBlock("jwt_session_status")
 }
 
 // parseStrip reads the directive. Syntax:
@@ -38,11 +39,11 @@ func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, 
 func parseStrip(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	helper.Next() // the directive's own name
 	strip := &Strip{Headers: helper.RemainingArgs()}
-	parser := options{helper.Dispenser}
-	if err := parser.checked(nil, strip.prepare); err != nil {
+	parser := option.Parser{Dispenser: helper.Dispenser}
+	if err := parser.Checked(nil, strip.prepare); err != nil {
 		return nil, err
 	}
-	return strip, parser.noBlock("jwt_session_strip")
+	return strip, parser.NoBlock("jwt_session_strip")
 }
 
 // parseRequire reads the directive. Syntax:
@@ -68,11 +69,11 @@ func parseRequire(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, err
 	if require.Values = helper.RemainingArgs(); len(require.Values) == 0 {
 		return nil, helper.Errf("jwt_session_require %s: want at least one value", require.Attribute)
 	}
-	parser := options{helper.Dispenser}
-	if err := parser.checked(nil, require.Validate); err != nil {
+	parser := option.Parser{Dispenser: helper.Dispenser}
+	if err := parser.Checked(nil, require.Validate); err != nil {
 		return nil, err
 	}
-	if err := parser.noBlock("jwt_session_require"); err != nil {
+	if err := parser.NoBlock("jwt_session_require"); err != nil {
 		return nil, err
 	}
 	var all caddy.ModuleMap
@@ -95,19 +96,19 @@ func parseState(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error
 	if !helper.Args(&state.Cookie) {
 		return nil, helper.Err("want the name of a cookie: jwt_session_state [<matcher>] <cookie>")
 	}
-	parser := options{helper.Dispenser}
-	if err := parser.end(); err != nil {
+	parser := option.Parser{Dispenser: helper.Dispenser}
+	if err := parser.End(); err != nil {
 		return nil, err
 	}
-	return state, parser.block("jwt_session_state", stateOptions, func(name string) error {
+	return state, parser.Block("jwt_session_state", stateOptions, func(name string) error {
 		switch name {
 		case "request_header":
-			return parser.text(&state.RequestHeader)
+			return parser.Text(&state.RequestHeader)
 		case "response_header":
-			return parser.text(&state.ResponseHeader)
+			return parser.Text(&state.ResponseHeader)
 		case "max_age":
-			return parser.duration(&state.MaxAge)
+			return parser.Duration(&state.MaxAge)
 		}
-		return errUnknownOption
+		return option.ErrUnknown
 	})
 }

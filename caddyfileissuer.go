@@ -1,6 +1,9 @@
 package jwtsession
 
-import "strings"
+import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+	"strings"
+)
 
 const issuerOptions = "audience, jwks_url, from, user_claim, attribute, refresh_min, stale_max, leeway"
 
@@ -10,32 +13,32 @@ func (p handlerParser) issuer() error {
 	if !p.Args(&issuer.URL) {
 		return p.Err("want issuer <url>")
 	}
-	if err := p.end(); err != nil {
+	if err := p.End(); err != nil {
 		return err
 	}
-	place := p.here()
-	err := p.block("issuer", issuerOptions, func(name string) error {
+	place := p.Here()
+	err := p.Block("issuer", issuerOptions, func(name string) error {
 		switch name {
 		case "audience":
-			return p.texts(&issuer.Audiences)
+			return p.Texts(&issuer.Audiences)
 		case "jwks_url":
-			return p.text(&issuer.KeysURL)
+			return p.Text(&issuer.KeysURL)
 		case "from":
 			return p.tokenPlace(issuer)
 		case "user_claim":
-			return p.text(&issuer.UserClaim)
+			return p.Text(&issuer.UserClaim)
 		case "attribute":
 			return p.claim(issuer)
 		case "refresh_min":
-			return p.duration(&issuer.RefreshMin)
+			return p.Duration(&issuer.RefreshMin)
 		case "stale_max":
-			return p.duration(&issuer.StaleMax)
+			return p.Duration(&issuer.StaleMax)
 		case "leeway":
-			return p.duration(&issuer.Leeway)
+			return p.Duration(&issuer.Leeway)
 		}
-		return errUnknownOption
+		return option.ErrUnknown
 	}, "attribute")
-	return options{place}.checked(err, issuer.check)
+	return option.Parser{Dispenser: place}.Checked(err, issuer.check)
 }
 
 func (p handlerParser) tokenPlace(issuer *Issuer) error {

@@ -1,6 +1,9 @@
 package jwtsession
 
-import "strings"
+import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+	"strings"
+)
 
 const whoamiOptions = "nobody, pattern, attribute, cookies, timeout, negative_ttl, max_concurrent, max_per_client, " +
 	"max_body, rolling, route"
@@ -11,36 +14,36 @@ func (p handlerParser) whoami() error {
 	if !p.Args(&whoami.URI) {
 		return p.Err("want whoami <uri> json <path> | header <name> | regex <expression>")
 	}
-	if err := p.checked(p.extraction(&whoami.User), whoami.checkPage); err != nil {
+	if err := p.Checked(p.extraction(&whoami.User), whoami.checkPage); err != nil {
 		return err
 	}
-	return p.block("whoami", whoamiOptions, func(name string) error {
+	return p.Block("whoami", whoamiOptions, func(name string) error {
 		switch name {
 		case "nobody":
-			return p.texts(&whoami.Nobody)
+			return p.Texts(&whoami.Nobody)
 		case "pattern":
-			return p.checked(p.text(&whoami.Pattern), whoami.checkPattern)
+			return p.Checked(p.Text(&whoami.Pattern), whoami.checkPattern)
 		case "attribute":
 			return p.attribute(whoami)
 		case "cookies":
-			return p.checked(p.texts(&whoami.Cookies), whoami.checkCookies)
+			return p.Checked(p.Texts(&whoami.Cookies), whoami.checkCookies)
 		case "timeout":
-			return p.duration(&whoami.Timeout)
+			return p.Duration(&whoami.Timeout)
 		case "negative_ttl":
-			return p.duration(&whoami.NegativeTTL)
+			return p.Duration(&whoami.NegativeTTL)
 		case "max_concurrent":
-			return p.number(&whoami.MaxConcurrent)
+			return p.Number(&whoami.MaxConcurrent)
 		case "max_per_client":
-			return p.number(&whoami.MaxPerClient)
+			return p.Number(&whoami.MaxPerClient)
 		case "max_body":
-			return p.size(&whoami.MaxBody)
+			return p.Size(&whoami.MaxBody)
 		case "rolling":
 			whoami.Rolling = true
-			return p.end()
+			return p.End()
 		case "route":
 			return p.whoamiRoute(&whoami.Routes)
 		}
-		return errUnknownOption
+		return option.ErrUnknown
 	}, "attribute")
 }
 
@@ -60,7 +63,7 @@ func (p handlerParser) attribute(whoami *Whoami) error {
 		whoami.Attributes = make(map[string]Extraction)
 	}
 	whoami.Attributes[name] = from
-	return p.checked(nil, func() error { return checkAttribute(name, from) })
+	return p.Checked(nil, func() error { return checkAttribute(name, from) })
 }
 
 // extraction reads the rest of the line: where a value is in the answer.

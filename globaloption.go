@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -45,12 +46,12 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //
 // The engine is badger [<dir>]. key may be repeated, and can't stand beside algorithm, rotate_every and key_delay.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	parser := options{d}
+	parser := option.Parser{Dispenser: d}
 	d.Next() // the option's own name
-	if err := parser.end(); err != nil {
+	if err := parser.End(); err != nil {
 		return err
 	}
-	return parser.block("jwt_session", globalOptions, func(name string) error {
+	return parser.Block("jwt_session", globalOptions, func(name string) error {
 		switch name {
 		case "store":
 			return a.unmarshalStore(d)
@@ -61,9 +62,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "token_cache":
 			return a.unmarshalTokenCache(parser)
 		case "revoked_for":
-			return parser.duration(&a.RevokedFor)
+			return parser.Duration(&a.RevokedFor)
 		}
-		return errUnknownOption
+		return option.ErrUnknown
 	}, "key")
 }
 
@@ -83,7 +84,7 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (a *App) unmarshalKey(o options) error {
+func (a *App) unmarshalKey(o option.Parser) error {
 	if a.KeyRotation != nil {
 		return o.WrapErr(errKeysTwice)
 	}
@@ -96,10 +97,10 @@ func (a *App) unmarshalKey(o options) error {
 		source = KeySource{File: value}
 	}
 	a.Keys = append(a.Keys, source)
-	return o.end()
+	return o.End()
 }
 
-func (a *App) unmarshalKeyRotation(o options) error {
+func (a *App) unmarshalKeyRotation(o option.Parser) error {
 	if len(a.Keys) > 0 {
 		return o.WrapErr(errKeysTwice)
 	}
@@ -108,7 +109,7 @@ func (a *App) unmarshalKeyRotation(o options) error {
 	}
 	switch o.Val() {
 	case "algorithm":
-		if err := o.value(&a.KeyRotation.Algorithm, "HS256, ES256, EdDSA or RS256"); err != nil {
+		if err := o.Value(&a.KeyRotation.Algorithm, "HS256, ES256, EdDSA or RS256"); err != nil {
 			return err
 		}
 		if _, err := validator.ParseAlgorithm(a.KeyRotation.Algorithm); err != nil {
@@ -116,11 +117,11 @@ func (a *App) unmarshalKeyRotation(o options) error {
 		}
 		return nil
 	case "rotate_every":
-		if err := o.duration(&a.KeyRotation.RotateEvery); err != nil {
+		if err := o.Duration(&a.KeyRotation.RotateEvery); err != nil {
 			return err
 		}
 	default:
-		if err := o.duration(&a.KeyRotation.KeyDelay); err != nil {
+		if err := o.Duration(&a.KeyRotation.KeyDelay); err != nil {
 			return err
 		}
 	}
@@ -130,10 +131,10 @@ func (a *App) unmarshalKeyRotation(o options) error {
 	return nil
 }
 
-func (a *App) unmarshalTokenCache(o options) error {
+func (a *App) unmarshalTokenCache(o option.Parser) error {
 	var text string
 	const wanted = "a number of tokens above 0, or off"
-	if err := o.value(&text, wanted); err != nil {
+	if err := o.Value(&text, wanted); err != nil {
 		return err
 	}
 	entries := 0

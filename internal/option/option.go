@@ -1,4 +1,4 @@
-package jwtsession
+package option
 
 import (
 	"errors"
@@ -11,18 +11,18 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// options reads the forms that options have in common. Each method but block stands at the option's name when it is
+// Parser reads the forms that options have in common. Each method but block stands at the option's name when it is
 // called, and refuses what is left on the line.
-type options struct {
+type Parser struct {
 	*caddyfile.Dispenser
 }
 
-// errUnknownOption is how an option function says that it knows no option of that name.
-var errUnknownOption = errors.New("unknown option")
+// ErrUnknown is how an option function says that it knows no option of that name.
+var ErrUnknown = errors.New("unknown option")
 
-// block reads a block of options. Known are their names, for the error that says what is allowed; those that are not in
+// Block reads a block of options. Known are their names, for the error that says what is allowed; those that are not in
 // repeatable may stand once.
-func (o options) block(of, known string, option func(name string) error, repeatable ...string) error {
+func (o Parser) Block(of, known string, option func(name string) error, repeatable ...string) error {
 	seen := make(map[string]bool)
 	for nesting := o.Nesting(); o.NextBlock(nesting); {
 		name := o.Val()
@@ -31,7 +31,7 @@ func (o options) block(of, known string, option func(name string) error, repeata
 		}
 		seen[name] = true
 		switch err := option(name); {
-		case errors.Is(err, errUnknownOption):
+		case errors.Is(err, ErrUnknown):
 			return o.Errf("%s: unknown option %q; want one of %s", of, name, known)
 		case err != nil:
 			return err
@@ -40,16 +40,16 @@ func (o options) block(of, known string, option func(name string) error, repeata
 	return nil
 }
 
-// noBlock refuses options where there are none.
-func (o options) noBlock(of string) error {
+// NoBlock refuses options where there are none.
+func (o Parser) NoBlock(of string) error {
 	if nesting := o.Nesting(); o.NextBlock(nesting) {
 		return o.Errf("%s: unknown option %q; it takes none", of, o.Val())
 	}
 	return nil
 }
 
-// checked looks at what an option's values mean once they are read, so that the error names the line.
-func (o options) checked(readError error, check func() error) error {
+// Checked looks at what an option's values mean once they are read, so that the error names the line.
+func (o Parser) Checked(readError error, check func() error) error {
 	if readError != nil {
 		return readError
 	}
@@ -59,35 +59,35 @@ func (o options) checked(readError error, check func() error) error {
 	return nil
 }
 
-// end refuses what is left on the line.
-func (o options) end() error {
+// End refuses what is left on the line.
+func (o Parser) End() error {
 	if o.NextArg() {
 		return o.Errf("unexpected argument %q", o.Val())
 	}
 	return nil
 }
 
-// here returns the place of the option, for errors that are found behind it.
-func (o options) here() *caddyfile.Dispenser {
+// Here returns the place of the option, for errors that are found behind it.
+func (o Parser) Here() *caddyfile.Dispenser {
 	place := *o.Dispenser
 	return &place
 }
 
-func (o options) text(into *string) error { return o.value(into, "a value") }
+func (o Parser) Text(into *string) error { return o.Value(into, "a value") }
 
-// value reads a text, of which the error says what is wanted.
-func (o options) value(into *string, wanted string) error {
+// Value reads a text, of which the error says what is wanted.
+func (o Parser) Value(into *string, wanted string) error {
 	name := o.Val()
 	if !o.Args(into) || *into == "" {
 		return o.Errf("%s: want %s", name, wanted)
 	}
-	return o.end()
+	return o.End()
 }
 
-// oneOf reads a text that must be one of the known.
-func (o options) oneOf(into *string, known ...string) error {
+// OneOf reads a text that must be one of the known.
+func (o Parser) OneOf(into *string, known ...string) error {
 	name, wanted := o.Val(), "one of "+strings.Join(known, ", ")
-	if err := o.value(into, wanted); err != nil {
+	if err := o.Value(into, wanted); err != nil {
 		return err
 	}
 	if !slices.Contains(known, *into) {
@@ -96,7 +96,7 @@ func (o options) oneOf(into *string, known ...string) error {
 	return nil
 }
 
-func (o options) texts(into *[]string) error {
+func (o Parser) Texts(into *[]string) error {
 	name := o.Val()
 	*into = o.RemainingArgs()
 	if len(*into) == 0 {
@@ -105,11 +105,11 @@ func (o options) texts(into *[]string) error {
 	return nil
 }
 
-func (o options) onOff(into *bool) error {
+func (o Parser) OnOff(into *bool) error {
 	var text string
 	const wanted = "on or off"
 	name := o.Val()
-	if err := o.value(&text, wanted); err != nil {
+	if err := o.Value(&text, wanted); err != nil {
 		return err
 	}
 	if text != "on" && text != "off" {
@@ -119,11 +119,11 @@ func (o options) onOff(into *bool) error {
 	return nil
 }
 
-func (o options) duration(into *caddy.Duration) error {
+func (o Parser) Duration(into *caddy.Duration) error {
 	var text string
 	const wanted = "a duration above 0, such as 90s, 30m or 7d"
 	name := o.Val()
-	if err := o.value(&text, wanted); err != nil {
+	if err := o.Value(&text, wanted); err != nil {
 		return err
 	}
 	duration, err := caddy.ParseDuration(text)
@@ -134,11 +134,11 @@ func (o options) duration(into *caddy.Duration) error {
 	return nil
 }
 
-func (o options) number(into *int) error {
+func (o Parser) Number(into *int) error {
 	var text string
 	const wanted = "a number above 0"
 	name := o.Val()
-	if err := o.value(&text, wanted); err != nil {
+	if err := o.Value(&text, wanted); err != nil {
 		return err
 	}
 	number, err := strconv.Atoi(text)
@@ -149,11 +149,11 @@ func (o options) number(into *int) error {
 	return nil
 }
 
-func (o options) size(into *int64) error {
+func (o Parser) Size(into *int64) error {
 	var text string
 	const wanted = "a size up to 1GiB, such as 64KiB or 1MiB"
 	name := o.Val()
-	if err := o.value(&text, wanted); err != nil {
+	if err := o.Value(&text, wanted); err != nil {
 		return err
 	}
 	size, err := humanize.ParseBytes(text)
