@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -188,8 +189,8 @@ func (p handlerParser) option(name string) error {
 	case "preflight":
 		return p.OneOf(&handler.Preflight, preflightPass, preflightDeny)
 	case "csrf":
-		handler.CSRF = &CrossSite{TrustedOrigins: p.RemainingArgs()}
-		return p.Checked(nil, handler.CSRF.prepare)
+		handler.CSRF = &refusal.CrossSite{TrustedOrigins: p.RemainingArgs()}
+		return p.Checked(nil, handler.CSRF.Prepare)
 	case "keep_streams":
 		handler.KeepStreams = true
 		return p.End()
@@ -278,7 +279,7 @@ func (p handlerParser) identityHeader() error {
 }
 
 func (p handlerParser) unauthenticated() error {
-	rule := new(UnauthenticatedRule)
+	rule := new(refusal.Rule)
 	matcher, found, err := p.helper.MatcherToken()
 	if err != nil {
 		return p.WrapErr(err)
@@ -295,10 +296,10 @@ func (p handlerParser) unauthenticated() error {
 	if rule.Action == "unauthenticated" { // the line ended before the action
 		return p.Err("want unauthenticated [<matcher>] deny | pass | redirect <url>")
 	}
-	if rule.Action == actionRedirect {
+	if rule.Action == refusal.Redirect {
 		p.Args(&rule.URL)
 	}
-	if err := rule.validate(); err != nil {
+	if err := rule.Validate(); err != nil {
 		return p.Errf("unauthenticated: %w", err)
 	}
 	p.handler.Unauthenticated = append(p.handler.Unauthenticated, rule)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 )
 
 func init() {
@@ -162,7 +163,7 @@ func (c *Callback) validate() error {
 		return err
 	}
 	for option, path := range map[string]string{"start": c.Start, "finish": c.Finish, "redirect": c.Redirect} {
-		if !isLocalURI(path) || option != "redirect" && strings.ContainsAny(path, "?#") {
+		if !refusal.IsLocalURI(path) || option != "redirect" && strings.ContainsAny(path, "?#") {
 			return fmt.Errorf("%s %q: want a path on this site that begins with /", option, path)
 		}
 	}
@@ -324,7 +325,7 @@ func (c *Callback) redirectURI(r *http.Request, secure bool) string {
 
 // localReturn returns where the user goes after a sign-in, the configured page where the text is no path on this site.
 func (c *Callback) localReturn(path string) string {
-	if path == "" || !isLocalURI(path) || strings.Contains(path, `\`) {
+	if path == "" || !refusal.IsLocalURI(path) || strings.Contains(path, `\`) {
 		return c.Redirect
 	}
 	return path

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -24,7 +25,7 @@ func (h *Handler) contradiction() error {
 		return fmt.Errorf("restore_session on: in mode %s the session decides, so there is nothing to restore", h.Mode)
 	}
 	for _, find := range []func() error{
-		h.timesContradict, h.Identity.contradiction, h.rulesContradict, h.tokenPlacesContradict, h.cookiesContradict,
+		h.timesContradict, h.Identity.contradiction, func() error { return refusal.Contradiction(h.Unauthenticated) }, h.tokenPlacesContradict, h.cookiesContradict,
 		h.askedCookiesContradict,
 	} {
 		if err := find(); err != nil {
@@ -98,16 +99,6 @@ func (i *Identity) contradiction() error {
 			return foldHeader(other.Name) == foldHeader(header.Name)
 		}) {
 			return fmt.Errorf("identity_header %s: named twice", header.Name)
-		}
-	}
-	return nil
-}
-
-func (h *Handler) rulesContradict() error {
-	for i, rule := range h.Unauthenticated {
-		if len(rule.MatcherSetsRaw) == 0 && i < len(h.Unauthenticated)-1 {
-			return fmt.Errorf("unauthenticated %s: a rule without a matcher is for all requests, so it must be the last",
-				rule.Action)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -132,7 +133,7 @@ type Handler struct {
 	Identity *Identity `json:"identity,omitempty"`
 
 	// What becomes of requests whose user is not known: the first rule that matches counts. Default: `deny`.
-	Unauthenticated []*UnauthenticatedRule `json:"unauthenticated,omitempty"`
+	Unauthenticated []*refusal.Rule `json:"unauthenticated,omitempty"`
 
 	// What becomes of CORS preflights, which browsers send without credentials. `pass` lets them go on undecided, without
 	// cookies, Authorization and other credentials, body and method-override headers; the answer comes back without a body and
@@ -140,7 +141,7 @@ type Handler struct {
 	Preflight string `json:"preflight,omitempty"`
 
 	// Refuse unsafe requests and WebSocket handshakes that pages of other origins make.
-	CSRF *CrossSite `json:"csrf,omitempty"`
+	CSRF *refusal.CrossSite `json:"csrf,omitempty"`
 
 	// Leave WebSockets and event streams open when the session that they were opened with is ended or revoked.
 	KeepStreams bool `json:"keep_streams,omitempty"`
@@ -242,7 +243,7 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 		return err
 	}
 	if h.CSRF != nil {
-		if err = h.CSRF.prepare(); err != nil {
+		if err = h.CSRF.Prepare(); err != nil {
 			return err
 		}
 	}
@@ -303,7 +304,7 @@ func (h *Handler) provisionMatchers(ctx caddy.Context) error {
 		}
 	}
 	for _, rule := range h.Unauthenticated {
-		if err := rule.provision(ctx); err != nil {
+		if err := rule.Provision(ctx); err != nil {
 			return fmt.Errorf("unauthenticated: %w", err)
 		}
 	}
@@ -369,7 +370,7 @@ func (h *Handler) validate() error {
 	if err := h.validateCombined(); err != nil {
 		return err
 	}
-	return validateRules(h.Unauthenticated)
+	return refusal.ValidateRules(h.Unauthenticated)
 }
 
 func (h *Handler) validateMode() error {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -167,14 +168,14 @@ func (v *visit) demand(w http.ResponseWriter, r *http.Request) error {
 	if v.undetermined {
 		return v.unavailable(w)
 	}
-	closed := slices.DeleteFunc(slices.Clone(v.Unauthenticated), func(rule *UnauthenticatedRule) bool {
-		return rule.Action == actionPass
+	closed := slices.DeleteFunc(slices.Clone(v.Unauthenticated), func(rule *refusal.Rule) bool {
+		return rule.Action == refusal.Pass
 	})
-	rule, err := ruleFor(closed, r)
+	rule, err := refusal.RuleFor(closed, r)
 	if err != nil {
 		return err
 	}
-	if location := rule.answerTo(r, v.repl).location; location != "" {
+	if location := rule.AnswerTo(r, v.repl).Location; location != "" {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, location, http.StatusFound) // which settles the token cookie as every response does
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -59,7 +60,7 @@ func (h *Handler) validateResponseUser() error {
 	if h.ResponseUser == "" || h.Whoami != nil {
 		return nil
 	}
-	if slices.ContainsFunc(h.Unauthenticated, func(rule *UnauthenticatedRule) bool { return rule.Action == actionPass }) {
+	if slices.ContainsFunc(h.Unauthenticated, func(rule *refusal.Rule) bool { return rule.Action == refusal.Pass }) {
 		return nil
 	}
 	return fmt.Errorf("response_user %s: without whoami a session becomes known by an answer of the application, which no "+

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -31,7 +32,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		journey.preflight = true
 		return h.servePreflight(w, r, next)
 	}
-	if err := h.CSRF.check(r, journey.authorization); err != nil && !h.app.isProviderAnswer(r, h.realm) {
+	if err := h.CSRF.Check(r, journey.authorization); err != nil && !h.app.isProviderAnswer(r, h.realm) {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	realm, err := h.realm.Resolve(func(placeholder string) string {
@@ -213,20 +214,20 @@ func (v *visit) setReason() {
 
 // unauthenticated answers a request that nobody is signed in with.
 func (v *visit) unauthenticated(w http.ResponseWriter) error {
-	rule, err := ruleFor(v.Unauthenticated, v.request)
+	rule, err := refusal.RuleFor(v.Unauthenticated, v.request)
 	if err != nil {
 		return err
 	}
-	what := rule.answerTo(v.request, v.repl)
-	if what.pass {
+	what := rule.AnswerTo(v.request, v.repl)
+	if what.Pass {
 		return v.passOn(w, principal{})
 	}
 	v.count()
 	v.beforeApplication()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
-	if what.location != "" {
-		http.Redirect(w, v.request, what.location, http.StatusFound)
+	if what.Location != "" {
+		http.Redirect(w, v.request, what.Location, http.StatusFound)
 		return nil
 	}
 	return v.refuse(w)
@@ -271,11 +272,11 @@ var errUndetermined = errors.New("whether the user is signed in could not be fou
 // couldNot answers a request where neither yes nor no could be found out: never with 401, which would sign the user
 // out. What needs no identity goes on.
 func (v *visit) couldNot(w http.ResponseWriter) error {
-	rule, err := ruleFor(v.Unauthenticated, v.request)
+	rule, err := refusal.RuleFor(v.Unauthenticated, v.request)
 	if err != nil {
 		return err
 	}
-	if rule.answerTo(v.request, v.repl).pass {
+	if rule.AnswerTo(v.request, v.repl).Pass {
 		v.tokenCookie = validator.LeaveToken
 		return v.passOn(w, principal{})
 	}

@@ -1,4 +1,4 @@
-package jwtsession
+package refusal
 
 import (
 	"context"
@@ -156,23 +156,23 @@ func TestIsNavigation(t *testing.T) {
 
 func TestAnswerTo(t *testing.T) {
 	page := "Accept: text/html"
-	login := UnauthenticatedRule{Action: actionRedirect, URL: "/login?n={http.request.uri}"}
+	login := Rule{Action: Redirect, URL: "/login?n={http.request.uri}"}
 	for _, test := range []struct {
-		rule           UnauthenticatedRule
+		rule           Rule
 		target, header string
 		want           answer
 	}{
-		{UnauthenticatedRule{}, "/page", page, answer{}},
-		{UnauthenticatedRule{Action: "something new"}, "/page", page, answer{}},
-		{UnauthenticatedRule{Action: actionDeny}, "/page", page, answer{}},
-		{UnauthenticatedRule{Action: actionPass}, "/page", page, answer{pass: true}},
-		{login, "/page", page, answer{location: "/login?n=%2Fpage"}},
-		{login, "/page", "Accept: */*", answer{}},
-		{login, "/login", page, answer{pass: true}},
-		{login, "/login", "Accept: */*", answer{pass: true}},
+		{Rule{}, "/page", page, Answer{}},
+		{Rule{Action: "something new"}, "/page", page, Answer{}},
+		{Rule{Action: Deny}, "/page", page, Answer{}},
+		{Rule{Action: Pass}, "/page", page, Answer{Pass: true}},
+		{login, "/page", page, Answer{Location: "/login?n=%2Fpage"}},
+		{login, "/page", "Accept: */*", Answer{}},
+		{login, "/login", page, Answer{Pass: true}},
+		{login, "/login", "Accept: */*", Answer{Pass: true}},
 	} {
 		r, repl := requestFor(t, http.MethodGet, test.target, test.header)
-		if got := test.rule.answerTo(r, repl); got != test.want {
+		if got := test.rule.AnswerTo(r, repl); got != test.want {
 			t.Errorf("%s %s, %s: got %+v, want %+v", test.rule.Action, test.target, test.header, got, test.want)
 		}
 	}
@@ -186,23 +186,23 @@ func TestRuleFor(t *testing.T) {
 		}
 		return setsOf(t, matcher)
 	}
-	rules := []*UnauthenticatedRule{
-		{Action: actionPass, matchers: matching("/public/*")},
-		{Action: actionRedirect, URL: "/login", matchers: matching("/public/page")},
+	rules := []*Rule{
+		{Action: Pass, matchers: matching("/public/*")},
+		{Action: Redirect, URL: "/login", matchers: matching("/public/page")},
 	}
-	for target, want := range map[string]string{"/public/page": actionPass, "/page": actionDeny, "/": actionDeny} {
+	for target, want := range map[string]string{"/public/page": Pass, "/page": Deny, "/": Deny} {
 		r, _ := requestFor(t, http.MethodGet, target)
-		if rule, err := ruleFor(rules, r); err != nil || rule.Action != want {
+		if rule, err := RuleFor(rules, r); err != nil || rule.Action != want {
 			t.Errorf("%s: got %+v, %v; want %s", target, rule, err, want)
 		}
 	}
 	r, _ := requestFor(t, http.MethodGet, "/page")
-	rules = append(rules, &UnauthenticatedRule{Action: actionPass})
-	if rule, err := ruleFor(rules, r); err != nil || rule.Action != actionPass {
+	rules = append(rules, &Rule{Action: Pass})
+	if rule, err := RuleFor(rules, r); err != nil || rule.Action != Pass {
 		t.Errorf("with a last rule for all: got %+v, %v", rule, err)
 	}
-	broken := []*UnauthenticatedRule{{Action: actionPass, matchers: setsOf(t, failingMatcher{})}}
-	if rule, err := ruleFor(broken, r); err == nil || rule != nil {
+	broken := []*Rule{{Action: Pass, matchers: setsOf(t, failingMatcher{})}}
+	if rule, err := RuleFor(broken, r); err == nil || rule != nil {
 		t.Errorf("a matcher that fails: got %+v, %v; want an error", rule, err)
 	}
 }
@@ -225,38 +225,38 @@ func (failingMatcher) MatchWithError(*http.Request) (bool, error) {
 
 func TestValidateRules(t *testing.T) {
 	for _, test := range []struct {
-		rule UnauthenticatedRule
+		rule Rule
 		want string // in the error; empty: none
 	}{
-		{UnauthenticatedRule{Action: actionDeny}, ""},
-		{UnauthenticatedRule{Action: actionPass}, ""},
-		{UnauthenticatedRule{Action: actionPass, URL: "/login"}, "pass takes no URL"},
-		{UnauthenticatedRule{Action: actionDeny, URL: "/login"}, "deny takes no URL"},
-		{UnauthenticatedRule{Action: "allow"}, `"allow" is not known; want deny, pass or redirect`},
-		{UnauthenticatedRule{}, `"" is not known`},
-		{UnauthenticatedRule{Action: actionRedirect}, "which URL"},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "/login"}, ""},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "//sso.example/login"}, ""},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "HTTPS://sso.example/login?x=%zz"}, ""},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "http://{http.request.host}:{http.request.port}/login"}, ""},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "{env.LOGIN}"}, ""},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "login"}, "a path that begins with /"},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "?login"}, "a path that begins with /"},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "javascript:alert(1)"}, "want an http or https URL"},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "/a%zz"}, "not a URL"},
-		{UnauthenticatedRule{Action: actionRedirect, URL: "/a\r\nb"}, "line break"},
+		{Rule{Action: Deny}, ""},
+		{Rule{Action: Pass}, ""},
+		{Rule{Action: Pass, URL: "/login"}, "pass takes no URL"},
+		{Rule{Action: Deny, URL: "/login"}, "deny takes no URL"},
+		{Rule{Action: "allow"}, `"allow" is not known; want deny, pass or redirect`},
+		{Rule{}, `"" is not known`},
+		{Rule{Action: Redirect}, "which URL"},
+		{Rule{Action: Redirect, URL: "/login"}, ""},
+		{Rule{Action: Redirect, URL: "//sso.example/login"}, ""},
+		{Rule{Action: Redirect, URL: "HTTPS://sso.example/login?x=%zz"}, ""},
+		{Rule{Action: Redirect, URL: "http://{http.request.host}:{http.request.port}/login"}, ""},
+		{Rule{Action: Redirect, URL: "{env.LOGIN}"}, ""},
+		{Rule{Action: Redirect, URL: "login"}, "a path that begins with /"},
+		{Rule{Action: Redirect, URL: "?login"}, "a path that begins with /"},
+		{Rule{Action: Redirect, URL: "javascript:alert(1)"}, "want an http or https URL"},
+		{Rule{Action: Redirect, URL: "/a%zz"}, "not a URL"},
+		{Rule{Action: Redirect, URL: "/a\r\nb"}, "line break"},
 	} {
-		err := validateRules([]*UnauthenticatedRule{&test.rule})
+		err := ValidateRules([]*Rule{&test.rule})
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s %q: got %v, want %q", test.rule.Action, test.rule.URL, err, test.want)
 		}
 	}
-	all := &UnauthenticatedRule{Action: actionPass}
-	some := &UnauthenticatedRule{Action: actionDeny, MatcherSetsRaw: caddyhttp.RawMatcherSets{{}}}
-	if err := (&Handler{Unauthenticated: []*UnauthenticatedRule{some, all}}).rulesContradict(); err != nil {
+	all := &Rule{Action: Pass}
+	some := &Rule{Action: Deny, MatcherSetsRaw: caddyhttp.RawMatcherSets{{}}}
+	if err := Contradiction([]*Rule{some, all}); err != nil {
 		t.Error(err)
 	}
-	if err := (&Handler{Unauthenticated: []*UnauthenticatedRule{all, some}}).rulesContradict(); err == nil || !strings.Contains(err.Error(), "must be the last") {
+	if err := Contradiction([]*Rule{all, some}); err == nil || !strings.Contains(err.Error(), "must be the last") {
 		t.Errorf("a rule for all before another: got %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package refusal
 
 import (
 	"fmt"
@@ -17,7 +17,8 @@ type CrossSite struct {
 	protection *http.CrossOriginProtection
 }
 
-func (c *CrossSite) prepare() error {
+// Prepare checks the trusted origins.
+func (c *CrossSite) Prepare() error {
 	c.protection = http.NewCrossOriginProtection()
 	for _, origin := range c.TrustedOrigins {
 		if err := c.protection.AddTrustedOrigin(origin); err != nil {
@@ -27,9 +28,9 @@ func (c *CrossSite) prepare() error {
 	return nil
 }
 
-// check returns an error for a request that is to be refused. The Authorization lines are those of the client: what a
+// Check returns an error for a request that is to be refused. The Authorization lines are those of the client: what a
 // handler before this one put there says nothing of who made the browser send the request. A nil CrossSite refuses none.
-func (c *CrossSite) check(r *http.Request, authorization []string) error {
+func (c *CrossSite) Check(r *http.Request, authorization []string) error {
 	if c == nil || hasBearer(authorization) {
 		return nil
 	}
@@ -58,7 +59,7 @@ func hasBearer(lines []string) bool {
 func isWebSocketHandshake(r *http.Request) bool {
 	for _, line := range r.Header.Values("Upgrade") {
 		for protocol := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(trim(protocol), "websocket") {
+			if strings.EqualFold(strings.Trim(protocol, " \t"), "websocket") {
 				return true
 			}
 		}

@@ -1,4 +1,4 @@
-package jwtsession
+package refusal
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 )
 
-// UnauthenticatedRule says what becomes of requests whose user is not known.
-type UnauthenticatedRule struct {
+// Rule says what to do with requests that have no signed-in user.
+type Rule struct {
 	// The requests that the rule is for. A path counts in every spelling that a server could take for it, with path
 	// parameters, escapes, dot segments or doubled slashes: for `deny` and `redirect` if any reading of it matches, with a
 	// final slash or without, for `pass` only if all readings do. Default: all.
@@ -33,12 +33,13 @@ type UnauthenticatedRule struct {
 
 // The names of the actions.
 const (
-	actionDeny     = "deny"
-	actionPass     = "pass"
-	actionRedirect = "redirect"
+	Deny = "deny"
+	Pass       = "pass"
+	Redirect   = "redirect"
 )
 
-func (u *UnauthenticatedRule) provision(ctx caddy.Context) error {
+// Provision loads the matchers.
+func (u *Rule) Provision(ctx caddy.Context) error {
 	if len(u.MatcherSetsRaw) == 0 {
 		return nil
 	}
@@ -50,31 +51,45 @@ func (u *UnauthenticatedRule) provision(ctx caddy.Context) error {
 	return err
 }
 
-func validateRules(rules []*UnauthenticatedRule) error {
+// Contradiction returns an error where rules can't stand together: one without a matcher is for all requests, so that none
+// may follow it.
+func Contradiction(rules []*Rule) error {
+	for i, rule := range rules {
+		if len(rule.MatcherSetsRaw) == 0 && i < len(rules)-1 {
+			return fmt.Errorf("unauthenticated %s: a rule without a matcher is for all requests, so it must be the last",
+				rule.Action)
+		}
+	}
+	return nil
+}
+
+// ValidateRules checks each rule by itself.
+func ValidateRules(rules []*Rule) error {
 	for _, rule := range rules {
-		if err := rule.validate(); err != nil {
+		if err := rule.Validate(); err != nil {
 			return fmt.Errorf("unauthenticated: %w", err)
 		}
 	}
 	return nil
 }
 
-func (u *UnauthenticatedRule) validate() error {
+// Validate checks the finished rule.
+func (u *Rule) Validate() error {
 	switch u.Action {
-	case actionDeny, actionPass:
+	case Deny, Pass:
 		if u.URL != "" {
 			return fmt.Errorf("%s takes no URL", u.Action)
 		}
 		return nil
-	case actionRedirect:
+	case Redirect:
 		return checkRedirect(u.URL)
 	default:
-		return fmt.Errorf("%q is not known; want %s, %s or %s <url>", u.Action, actionDeny, actionPass, actionRedirect)
+		return fmt.Errorf("%q is not known; want %s, %s or %s <url>", u.Action, Deny, Pass, Redirect)
 	}
 }
 
-// ruleFor returns the first rule that matches the request.
-func ruleFor(rules []*UnauthenticatedRule, r *http.Request) (*UnauthenticatedRule, error) {
+// RuleFor returns the first rule that matches the request.
+func RuleFor(rules []*Rule, r *http.Request) (*Rule, error) {
 	for _, rule := range rules {
 		matches, err := rule.matches(r)
 		if err != nil {
@@ -89,42 +104,42 @@ func ruleFor(rules []*UnauthenticatedRule, r *http.Request) (*UnauthenticatedRul
 
 // matches reports whether the rule is for the request. A server may read its path in another way than the matchers do: a rule
 // that opens counts only if all readings match, every other rule if any does.
-func (u *UnauthenticatedRule) matches(r *http.Request) (bool, error) {
-	if u.Action == actionPass {
+func (u *Rule) matches(r *http.Request) (bool, error) {
+	if u.Action == Pass {
 		return u.matchers.All(r)
 	}
 	return u.matchers.Any(r)
 }
 
 // denyAll is what counts where no rule does.
-var denyAll = &UnauthenticatedRule{Action: actionDeny}
+var denyAll = &Rule{Action: Deny}
 
-// answer is what the rule makes of one request. The zero value denies.
-type answer struct {
-	pass     bool
-	location string
+// Answer is what the rule makes of one request. The zero value denies.
+type Answer struct {
+	Pass     bool
+	Location string
 }
 
-// answerTo returns what becomes of this request.
-func (u *UnauthenticatedRule) answerTo(r *http.Request, repl *caddy.Replacer) answer {
+// AnswerTo returns what becomes of this request.
+func (u *Rule) AnswerTo(r *http.Request, repl *caddy.Replacer) Answer {
 	switch u.Action {
-	case actionPass:
-		return answer{pass: true}
-	case actionRedirect:
+	case Pass:
+		return Answer{Pass: true}
+	case Redirect:
 		if isAt(r, splitTarget(u.URL).own(repl)) {
-			return answer{pass: true}
+			return Answer{Pass: true}
 		}
 		if isNavigation(r) {
-			return answer{location: expandURL(u.URL, r, repl)}
+			return Answer{Location: expandURL(u.URL, r, repl)}
 		}
 	}
-	return answer{}
+	return Answer{}
 }
 
 // expandURL fills in the placeholders. Behind the question mark values are escaped, so that one can't add a parameter
 // or leave its own; and a request URI never leads to another host, wherever it stands.
 func expandURL(template string, r *http.Request, repl *caddy.Replacer) string {
-	isLocal := isLocalURI(r.RequestURI)
+	isLocal := IsLocalURI(r.RequestURI)
 	base, query, hasQuery := strings.Cut(template, "?")
 	base = expand(base, repl, func(name, value string) string { return localURI(name, value, isLocal) })
 	if !hasQuery {
@@ -162,14 +177,14 @@ func localURI(placeholder, value string, requestIsLocal bool) string {
 	default:
 		return value
 	}
-	if !requestIsLocal || !isLocalURI(value) {
+	if !requestIsLocal || !IsLocalURI(value) {
 		return "/"
 	}
 	return value
 }
 
-// isLocalURI says whether a browser would take the URI for a path on this host: it reads backslashes as slashes.
-func isLocalURI(uri string) bool {
+// IsLocalURI says whether a browser would take the URI for a path on this host: it reads backslashes as slashes.
+func IsLocalURI(uri string) bool {
 	return strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`) &&
 		!strings.ContainsFunc(uri, func(char rune) bool { return char < ' ' || char == 0x7f })
 }
