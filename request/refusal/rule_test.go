@@ -160,7 +160,7 @@ func TestAnswerTo(t *testing.T) {
 	for _, test := range []struct {
 		rule           Rule
 		target, header string
-		want           answer
+		want           Answer
 	}{
 		{Rule{}, "/page", page, Answer{}},
 		{Rule{Action: "something new"}, "/page", page, Answer{}},
