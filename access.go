@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -17,7 +18,7 @@ type access struct {
 
 	attributes sessions.Attributes // of a usable token
 	tokenID    string
-	source     identitySource
+	source     identity.Source
 	expires    int64
 	fromHeader bool // it came in a header: such a client is given no cookie
 	isBound    bool // one of them is in a cookie of a callback, so that it counts with a session alone
@@ -119,7 +120,7 @@ func (v *visit) accessFrom(one *Issuer) access {
 		Access:     validator.Access{State: validator.AccessUsable, User: token.User()},
 		attributes: token.Attributes(), fromHeader: one.From.Cookie == "", expires: token.Expires(),
 		tokenID: token.TokenID(),
-		source:  identitySource{token: one.URL + " " + token.TokenID(), authTime: token.Since()},
+		source:  identity.Source{Token: one.URL + " " + token.TokenID(), AuthTime: token.Since()},
 	}
 }
 
@@ -173,9 +174,9 @@ func (v *visit) useTokenBesideAccess(action validator.TokenCookie) {
 }
 
 // principalOfAccess returns the user that the access tokens name.
-func (v *visit) principalOfAccess() principal {
-	who := newPrincipal(v.access.User, v.access.attributes, viaIssuer)
-	who.source, who.expires = v.access.source, v.access.expires
+func (v *visit) principalOfAccess() identity.Principal {
+	who := identity.NewPrincipal(v.access.User, v.access.attributes, identity.ViaIssuer)
+	who.Source, who.Expires = v.access.source, v.access.expires
 	return who
 }
 

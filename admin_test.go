@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -97,7 +98,7 @@ func TestAdminRefusesTheForm(t *testing.T) {
 }
 
 func TestAdminBodyThatCanNotBeRead(t *testing.T) {
-	body := failingReader{errors.New("reset by peer")}
+	body := iotest.ErrReader(errors.New("reset by peer"))
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
 	r.Header.Set("Content-Type", "application/json")
 	var refusal caddy.APIError

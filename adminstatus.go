@@ -9,6 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // statusAnswer is the answer to GET /jwt_session/status: the migration at a glance. What is counted is counted since the
@@ -84,7 +85,7 @@ func statusOf(ctx context.Context, app *App, open *gateway) statusAnswer {
 		Shadow: countsBy(shadowMismatchesTotal, "reason"), Realms: app.realmStatus(), Since: processBegan.UTC(),
 	}
 	status.Store.Answers = err == nil
-	status.LookUps = lookUpsSoFar(status.Requests.Paths[viaToken])
+	status.LookUps = lookUpsSoFar(status.Requests.Paths[identity.ViaToken])
 	return status
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -259,23 +260,23 @@ func (p handlerParser) forwardToken() error {
 func (p handlerParser) identityHeader() error {
 	arguments := p.RemainingArgs()
 	if p.handler.Identity == nil {
-		p.handler.Identity = new(Identity)
+		p.handler.Identity = new(identity.Options)
 	}
-	identity := p.handler.Identity
+	options := p.handler.Identity
 	switch {
 	case len(arguments) == 1 && arguments[0] == "off":
-		if identity.Off {
+		if options.Off {
 			return p.Err("identity_header off stands twice")
 		}
-		identity.Off = true
+		options.Off = true
 	case len(arguments) == 1:
-		identity.Headers = append(identity.Headers, IdentityHeader{Name: arguments[0]})
+		options.Headers = append(options.Headers, identity.Header{Name: arguments[0]})
 	case len(arguments) == 2 && arguments[0] != "off" && arguments[1] != "":
-		identity.Headers = append(identity.Headers, IdentityHeader{Name: arguments[0], Attribute: arguments[1]})
+		options.Headers = append(options.Headers, identity.Header{Name: arguments[0], Attribute: arguments[1]})
 	default:
 		return p.Err("want identity_header off | <name> [<attribute>]")
 	}
-	return p.Checked(nil, identity.check)
+	return p.Checked(nil, options.Check)
 }
 
 func (p handlerParser) unauthenticated() error {

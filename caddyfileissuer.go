@@ -1,8 +1,9 @@
 package jwtsession
 
 import (
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"strings"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 )
 
 const issuerOptions = "audience, jwks_url, from, user_claim, attribute, refresh_min, stale_max, leeway"

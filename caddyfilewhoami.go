@@ -1,8 +1,9 @@
 package jwtsession
 
 import (
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"strings"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 )
 
 const whoamiOptions = "nobody, pattern, attribute, cookies, timeout, negative_ttl, max_concurrent, max_per_client, " +

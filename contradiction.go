@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ func (h *Handler) contradiction() error {
 		return fmt.Errorf("restore_session on: in mode %s the session decides, so there is nothing to restore", h.Mode)
 	}
 	for _, find := range []func() error{
-		h.timesContradict, h.Identity.contradiction, func() error { return refusal.Contradiction(h.Unauthenticated) }, h.tokenPlacesContradict, h.cookiesContradict,
+		h.timesContradict, h.Identity.Contradiction, func() error { return refusal.Contradiction(h.Unauthenticated) }, h.tokenPlacesContradict, h.cookiesContradict,
 		h.askedCookiesContradict,
 	} {
 		if err := find(); err != nil {
@@ -83,23 +82,6 @@ func (h *Handler) timesContradict() error {
 	if h.SessionMaxAge > 0 && h.SessionIdleTimeout > h.SessionMaxAge {
 		return fmt.Errorf("session_idle_timeout %s must not be more than session_max_age %s",
 			time.Duration(h.SessionIdleTimeout), time.Duration(h.SessionMaxAge))
-	}
-	return nil
-}
-
-func (i *Identity) contradiction() error {
-	if i == nil {
-		return nil
-	}
-	for position, header := range i.Headers {
-		if i.Off && header.Attribute == "" {
-			return fmt.Errorf("identity_header: off and %s contradict each other: it carries the user id", header.Name)
-		}
-		if slices.ContainsFunc(i.Headers[:position], func(other IdentityHeader) bool {
-			return foldHeader(other.Name) == foldHeader(header.Name)
-		}) {
-			return fmt.Errorf("identity_header %s: named twice", header.Name)
-		}
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func handlerOf(t *testing.T, options string) *Handler {
 	if handler.mode, err = parseMode(handler.Mode); err != nil {
 		t.Fatal(err)
 	}
-	if handler.identity, err = handler.Identity.prepare(); err != nil {
+	if handler.identity, err = handler.Identity.Prepare(); err != nil {
 		t.Fatal(err)
 	}
 	handler.needs = handler.neededAttributes()

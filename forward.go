@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -34,20 +35,20 @@ func (f *ForwardToken) validate(issuer string) error {
 		return errors.New("forward_token: services need to know whose token it is; set token_issuer too")
 	case strings.ContainsAny(f.Audience, "{}"):
 		return fmt.Errorf("forward_token %s: the audience is fixed; placeholders do not work here", f.Audience)
-	case f.Audience != "" && !isHeaderText(f.Audience):
+	case f.Audience != "" && !identity.IsText(f.Audience):
 		return fmt.Errorf("forward_token %q: want an audience of visible ASCII characters", f.Audience)
 	}
 	return nil
 }
 
 // authorization is what is removed from a request that is to have our token and nobody else's.
-var authorization = identityHeaders{folded: []string{"authorization"}}
+var authorization = identity.Only("Authorization")
 
 // strip removes what the client sent in the place of our token, whatever is decided: a refused request goes to error
 // routes.
 func (f *ForwardToken) strip(r *http.Request) {
 	if f != nil {
-		authorization.strip(r)
+		authorization.Strip(r)
 	}
 }
 
@@ -58,7 +59,7 @@ func (v *visit) forward() {
 		return
 	}
 	v.ForwardToken.strip(v.request)
-	if v.who.user == "" || v.gateway == nil {
+	if v.who.User == "" || v.gateway == nil {
 		return
 	}
 	token, err := v.forwardedToken()
@@ -78,19 +79,19 @@ func (v *visit) forwardedToken() (string, error) {
 	}
 	subject := forwardSubject{
 		key: keys.SigningKeyID(), realm: v.realm, issuer: v.TokenIssuer, audience: audience,
-		user: v.who.user, source: v.who.source,
+		user: v.who.User, source: v.who.Source,
 	}
 	if token, ok := v.app.forwarded.get(subject, v.who, v.now); ok {
 		return token, nil
 	}
 	token, err := validator.Minter{Keys: keys, Issuer: v.TokenIssuer}.Forward(validator.Forwarded{
-		User: v.who.user, Realm: v.realm, Audience: audience, Attributes: v.who.attributes, Expires: v.who.expires,
+		User: v.who.User, Realm: v.realm, Audience: audience, Attributes: v.who.Attributes, Expires: v.who.Expires,
 	}, v.now)
 	if err != nil {
 		return "", err
 	}
 	v.app.forwarded.put(subject, forwardedToken{
-		token: token, attributes: v.who.attributes, made: v.now.Unix(), expires: v.who.expires,
+		token: token, attributes: v.who.Attributes, made: v.now.Unix(), expires: v.who.Expires,
 	})
 	return token, nil
 }

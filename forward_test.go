@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -138,21 +139,23 @@ func TestForwardTokenOfAddedSession(t *testing.T) {
 // The memory hands out nothing that says other than the identity does now.
 func TestForwardedTokenServes(t *testing.T) {
 	now := time.Unix(1000, 0)
-	who := principal{user: "alice", expires: 1060, attributes: sessions.Attributes{"role": sessions.Text("a")}}
-	token := forwardedToken{token: "t", attributes: who.attributes, made: 1000, expires: 1060}
+	who := identity.Principal{User: "alice", Expires: 1060, Attributes: sessions.Attributes{"role": sessions.Text("a")}}
+	token := forwardedToken{token: "t", attributes: who.Attributes, made: 1000, expires: 1060}
 	for name, test := range map[string]struct {
-		change func(*forwardedToken, *principal)
+		change func(*forwardedToken, *identity.Principal)
 		at     time.Time
 		want   bool
 	}{
-		"as it is":             {func(*forwardedToken, *principal) {}, now, true},
-		"in its last second":   {func(*forwardedToken, *principal) {}, time.Unix(1059, 0), true},
-		"over":                 {func(*forwardedToken, *principal) {}, time.Unix(1060, 0), false},
-		"another attribute":    {func(_ *forwardedToken, p *principal) { p.attributes = sessions.Attributes{"role": sessions.Text("b")} }, now, false},
-		"no attribute":         {func(_ *forwardedToken, p *principal) { p.attributes = nil }, now, false},
-		"a shorter life":       {func(_ *forwardedToken, p *principal) { p.expires = 1059 }, now, false},
-		"a longer one":         {func(_ *forwardedToken, p *principal) { p.expires = 1090 }, time.Unix(1030, 0), true},
-		"a longer one, needed": {func(_ *forwardedToken, p *principal) { p.expires = 1090 }, time.Unix(1031, 0), false},
+		"as it is":           {func(*forwardedToken, *identity.Principal) {}, now, true},
+		"in its last second": {func(*forwardedToken, *identity.Principal) {}, time.Unix(1059, 0), true},
+		"over":               {func(*forwardedToken, *identity.Principal) {}, time.Unix(1060, 0), false},
+		"another attribute": {func(_ *forwardedToken, p *identity.Principal) {
+			p.Attributes = sessions.Attributes{"role": sessions.Text("b")}
+		}, now, false},
+		"no attribute":         {func(_ *forwardedToken, p *identity.Principal) { p.Attributes = nil }, now, false},
+		"a shorter life":       {func(_ *forwardedToken, p *identity.Principal) { p.Expires = 1059 }, now, false},
+		"a longer one":         {func(_ *forwardedToken, p *identity.Principal) { p.Expires = 1090 }, time.Unix(1030, 0), true},
+		"a longer one, needed": {func(_ *forwardedToken, p *identity.Principal) { p.Expires = 1090 }, time.Unix(1031, 0), false},
 	} {
 		token, who := token, who
 		test.change(&token, &who)
@@ -163,10 +166,10 @@ func TestForwardedTokenServes(t *testing.T) {
 }
 
 func TestForwardMemory(t *testing.T) {
-	now, who := time.Unix(1000, 0), principal{user: "alice", expires: 1060}
+	now, who := time.Unix(1000, 0), identity.Principal{User: "alice", Expires: 1060}
 	memory := newForwardMemory(64)
 	for i := range 10_000 {
-		memory.put(forwardSubject{user: "alice", source: identitySource{authTime: int64(i)}}, forwardedToken{token: "t", expires: 1060})
+		memory.put(forwardSubject{user: "alice", source: identity.Source{AuthTime: int64(i)}}, forwardedToken{token: "t", expires: 1060})
 	}
 	size := 0
 	for _, shard := range memory.shards {
@@ -175,7 +178,7 @@ func TestForwardMemory(t *testing.T) {
 	if size > 64 {
 		t.Errorf("%d tokens are remembered, want 64 at most", size)
 	}
-	subject := forwardSubject{key: "k", realm: "r", issuer: "i", audience: "a", user: "alice", source: identitySource{token: "j", authTime: 1}}
+	subject := forwardSubject{key: "k", realm: "r", issuer: "i", audience: "a", user: "alice", source: identity.Source{Token: "j", AuthTime: 1}}
 	memory.put(subject, forwardedToken{token: "t", expires: 1060})
 	if token, ok := memory.get(subject, who, now); !ok || token != "t" {
 		t.Error("it is not remembered")
@@ -183,8 +186,8 @@ func TestForwardMemory(t *testing.T) {
 	for name, change := range map[string]func(*forwardSubject){
 		"key": func(s *forwardSubject) { s.key = "x" }, "realm": func(s *forwardSubject) { s.realm = "x" },
 		"issuer": func(s *forwardSubject) { s.issuer = "x" }, "audience": func(s *forwardSubject) { s.audience = "x" },
-		"user": func(s *forwardSubject) { s.user = "x" }, "token": func(s *forwardSubject) { s.source.token = "x" },
-		"session": func(s *forwardSubject) { s.source.session[0]++ }, "authTime": func(s *forwardSubject) { s.source.authTime++ },
+		"user": func(s *forwardSubject) { s.user = "x" }, "token": func(s *forwardSubject) { s.source.Token = "x" },
+		"session": func(s *forwardSubject) { s.source.Session[0]++ }, "authTime": func(s *forwardSubject) { s.source.AuthTime++ },
 	} {
 		other := subject
 		change(&other)

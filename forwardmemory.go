@@ -7,6 +7,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -14,7 +15,7 @@ import (
 type forwardSubject struct {
 	key                           string // the id of the key that signs it
 	realm, issuer, audience, user string
-	source                        identitySource
+	source                        identity.Source
 }
 
 // forwardedToken is a token that was made for services.
@@ -26,10 +27,10 @@ type forwardedToken struct {
 
 // serves says whether the token can be used for the identity as it is now. A session that was confirmed since would make a
 // longer one, which is not worth making while half of the life of this one is left.
-func (t forwardedToken) serves(who principal, now time.Time) bool {
+func (t forwardedToken) serves(who identity.Principal, now time.Time) bool {
 	remaining := t.expires - now.Unix()
-	return remaining > 0 && t.expires <= who.expires && (t.expires == who.expires || 2*remaining >= t.expires-t.made) &&
-		maps.EqualFunc(t.attributes, who.attributes, sessions.Attribute.Equal)
+	return remaining > 0 && t.expires <= who.Expires && (t.expires == who.Expires || 2*remaining >= t.expires-t.made) &&
+		maps.EqualFunc(t.attributes, who.Attributes, sessions.Attribute.Equal)
 }
 
 // forwardMemory remembers tokens that were made for services; those used longest ago give way. A nil one remembers
@@ -59,7 +60,7 @@ func (m *forwardMemory) shard(subject forwardSubject) *lru.Cache[forwardSubject,
 	return m.shards[maphash.Comparable(m.seed, subject)%forwardShards]
 }
 
-func (m *forwardMemory) get(subject forwardSubject, who principal, now time.Time) (string, bool) {
+func (m *forwardMemory) get(subject forwardSubject, who identity.Principal, now time.Time) (string, bool) {
 	if m == nil {
 		return "", false
 	}

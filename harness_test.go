@@ -26,6 +26,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -318,7 +319,7 @@ func (r *received) user(t *testing.T) string {
 	if r == nil {
 		t.Fatal("the request did not reach the application")
 	}
-	values := r.Header[http.CanonicalHeaderKey(defaultIdentityHeader)]
+	values := r.Header[http.CanonicalHeaderKey(identity.DefaultIdentityHeader)]
 	if len(values) > 1 {
 		t.Fatalf("the identity header came %d times", len(values))
 	}

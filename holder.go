@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -9,7 +10,7 @@ import (
 // changes.
 type holder struct {
 	subjects ledger.Subjects // what the token can be dead by
-	who      principal
+	who      identity.Principal
 }
 
 // holderOf returns the holder of a verified token.
@@ -18,6 +19,6 @@ func holderOf(claims *validator.Claims) *holder { return claims.Derived(newHolde
 func newHolder(claims *validator.Claims) any {
 	return &holder{
 		subjects: ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject()),
-		who:      principalOfToken(claims),
+		who:      identity.OfToken(claims),
 	}
 }

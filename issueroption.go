@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -94,7 +95,7 @@ func (i *Issuer) prepare() error {
 		return fmt.Errorf("refresh_min, stale_max and leeway must be more than 0, leeway %s at most", time.Duration(maxLeeway))
 	}
 	for name := range i.Attributes {
-		if err := checkAttributeName(name); err != nil {
+		if err := identity.CheckAttributeName(name); err != nil {
 			return err
 		}
 	}
@@ -167,7 +168,7 @@ func (h *Handler) prepareIssuers() error {
 		if err := one.prepare(); err != nil {
 			return fmt.Errorf("issuer %s: %w", safeURL(one.URL), err)
 		}
-		if header := one.From.Header; header != "" && h.identity.owns(header) {
+		if header := one.From.Header; header != "" && h.identity.Owns(header) {
 			return fmt.Errorf("issuer %s: from header %s: that is a header of the identity, which clients can't send", one.URL, header)
 		}
 		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || h.isTokenCookie(cookie)) {

@@ -7,19 +7,20 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // journey is what the handlers of this module that one request meets know of each other: what the client sent, and what
 // was decided for each realm. A request is decided once for a realm.
 type journey struct {
-	cookies       []string          // the Cookie lines as the client sent them, without what combined cookies carried
-	carried       validator.Cookies // the tokens that came in combined cookies
-	authorization []string          // the Authorization lines as the client sent them
-	latest        *visit            // of those that were begun so far, each of which knows the one before it
-	last          *visit            // of the handler that the request met last; nil: none, or none that decides
-	placeholders  []placeholder     // of attributes, that were set for the identity
-	preflight     bool              // the request goes on undecided, and bare of all that could decide it
+	cookies       []string               // the Cookie lines as the client sent them, without what combined cookies carried
+	carried       validator.Cookies      // the tokens that came in combined cookies
+	authorization []string               // the Authorization lines as the client sent them
+	latest        *visit                 // of those that were begun so far, each of which knows the one before it
+	last          *visit                 // of the handler that the request met last; nil: none, or none that decides
+	placeholders  []identity.Placeholder // of attributes, that were set for the identity
+	preflight     bool                   // the request goes on undecided, and bare of all that could decide it
 
 	// What nearly every request does with, so that it is one piece of memory.
 	line  [1]string

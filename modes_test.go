@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -373,7 +374,7 @@ func TestSeveralHandlersDecideOncePerRealm(t *testing.T) {
 	if got := response.received; got.Header.Get("X-Blog-User") != "alice" || got.Header.Get("X-Realm") != "blog" || g.legacy.questions() != 2 {
 		t.Errorf("another realm: user %q, realm %q, %d questions", got.Header.Get("X-Blog-User"), got.Header.Get("X-Realm"), g.legacy.questions())
 	}
-	if got := response.received.Header.Get(defaultIdentityHeader); got != "" {
+	if got := response.received.Header.Get(identity.DefaultIdentityHeader); got != "" {
 		t.Errorf("the identity of the realm before came along: %q", got)
 	}
 	visitor := g.browser()
@@ -391,7 +392,7 @@ func TestPreflightGoesOnWithoutCredentials(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", response.StatusCode)
 	}
-	for _, name := range []string{"Cookie", "Authorization", defaultIdentityHeader} {
+	for _, name := range []string{"Cookie", "Authorization", identity.DefaultIdentityHeader} {
 		if response.received.Header.Get(name) != "" {
 			t.Errorf("%s reached the application with a preflight", name)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -130,7 +131,7 @@ type Handler struct {
 	Issuers []*Issuer `json:"issuers,omitempty"`
 
 	// The request headers that carry the identity upstream.
-	Identity *Identity `json:"identity,omitempty"`
+	Identity *identity.Options `json:"identity,omitempty"`
 
 	// What becomes of requests whose user is not known: the first rule that matches counts. Default: `deny`.
 	Unauthenticated []*refusal.Rule `json:"unauthenticated,omitempty"`
@@ -153,7 +154,7 @@ type Handler struct {
 	sessionCookies validator.SessionCookies
 	cookieNames    alias.Names // the same, for telling what could be taken for one
 	forgetOn       pathmatch.Sets
-	identity       identityHeaders
+	identity       identity.Headers
 	whoami         *whoamiSource
 	responseUser   responseUser
 	needs          []string // names of the attributes that this route needs
@@ -215,7 +216,7 @@ func (h *Handler) setDefaults() {
 		h.TokenInSessionCookie.setDefaults()
 	}
 	if h.Identity == nil {
-		h.Identity = new(Identity)
+		h.Identity = new(identity.Options)
 	}
 }
 
@@ -251,7 +252,7 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 		return err
 	}
 	h.cookieNames = alias.NewNames(h.SessionCookies...)
-	if h.identity, err = h.Identity.prepare(); err != nil {
+	if h.identity, err = h.Identity.Prepare(); err != nil {
 		return err
 	}
 	if h.Whoami != nil {

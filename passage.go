@@ -6,12 +6,13 @@ import (
 	"net/http"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // passSession lets the session cookies go on or withholds them, and reports whether the request itself may go on. The
 // principal is who the request goes on as.
-func (v *visit) passSession(who principal) bool {
+func (v *visit) passSession(who identity.Principal) bool {
 	switch validator.Pass(v.passageEvidence(who)) {
 	case validator.ForwardSession:
 		return true
@@ -25,10 +26,10 @@ func (v *visit) passSession(who principal) bool {
 
 // passageEvidence collects what is known of the session cookies. It looks a session up only where nobody has yet and a
 // revocation is in force.
-func (v *visit) passageEvidence(who principal) validator.PassageEvidence {
+func (v *visit) passageEvidence(who identity.Principal) validator.PassageEvidence {
 	evidence := validator.PassageEvidence{
-		Cookies: v.credential.Presence, Session: v.session, Identified: who.user != "",
-		Bound: who.via == viaToken && validator.Bind(v.token, v.credential) == validator.SameSession,
+		Cookies: v.credential.Presence, Session: v.session, Identified: who.User != "",
+		Bound: who.Via == identity.ViaToken && validator.Bind(v.token, v.credential) == validator.SameSession,
 	}
 	switch {
 	case v.revoked:
@@ -98,7 +99,7 @@ func (v *visit) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	maps.Copy(header, own)
 	v.revoked, v.reason = true, validator.SessionRevoked
 	v.app.journeyOf(v.request).clearPlaceholders(v.repl)
-	v.repl.Set(placeholderRealm, v.Handler.realm.Placeholder(v.realm))
+	v.repl.Set(identity.PlaceholderRealm, v.Handler.realm.Placeholder(v.realm))
 	v.setReason()
 	return v.demand(w, v.request)
 }

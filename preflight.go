@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -57,7 +58,7 @@ const methodOverride = "method-override"
 // that the application could decide by, nor another method.
 func (a *App) stripPreflight(r *http.Request) {
 	for name := range r.Header {
-		folded := strings.TrimPrefix(foldHeader(name), "http-")
+		folded := strings.TrimPrefix(identity.Fold(name), "http-")
 		if slices.Contains(notInPreflights, folded) || strings.Contains(folded, methodOverride) || a.takesTokensFrom(name) {
 			delete(r.Header, name)
 		}
@@ -70,7 +71,7 @@ func (a *App) stripPreflight(r *http.Request) {
 func (a *App) takesTokensFrom(name string) bool {
 	return slices.ContainsFunc(a.handlers, func(h *Handler) bool {
 		return slices.ContainsFunc(h.Issuers, func(one *Issuer) bool {
-			return one.From != nil && one.From.Header != "" && foldHeader(one.From.Header) == foldHeader(name)
+			return one.From != nil && one.From.Header != "" && identity.Fold(one.From.Header) == identity.Fold(name)
 		})
 	})
 }
@@ -92,7 +93,7 @@ func namesMethod(parameter string) bool {
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain
 	}
-	return strings.EqualFold(strings.TrimSpace(name), "_method") || strings.Contains(foldHeader(name), methodOverride)
+	return strings.EqualFold(strings.TrimSpace(name), "_method") || strings.Contains(identity.Fold(name), methodOverride)
 }
 
 // What an application may write behind the head of its answer to a preflight before it is stopped. Most end well below, so

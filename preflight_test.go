@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"io"
 	"net/http"
 	"strings"
@@ -29,7 +30,7 @@ func TestAttackPreflightCarriesNothing(t *testing.T) {
 	for _, line := range hidden {
 		name, value, _ := strings.Cut(line, ": ")
 		for arrived, values := range got {
-			if foldHeader(arrived) == foldHeader(name) {
+			if identity.Fold(arrived) == identity.Fold(name) {
 				t.Errorf("%s arrived as %s: %q, sent %q", name, arrived, values, value)
 			}
 		}

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"fmt"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"net/http"
 	"os"
 	"regexp"
@@ -101,7 +102,7 @@ func TestReadmeErrorPages(t *testing.T) {
 		}
 		if got, want := response.received, fmt.Sprint("/errors/", test.want); got == nil || got.Method != http.MethodGet || got.Path != want {
 			t.Errorf("%s: the application received %+v, want GET %s", test.name, got, want)
-		} else if got.Header.Get(defaultIdentityHeader) != "" {
+		} else if got.Header.Get(identity.DefaultIdentityHeader) != "" {
 			t.Errorf("%s: the error page names a user", test.name)
 		}
 	}

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"fmt"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"io"
 	"net"
 	"net/http"
@@ -33,7 +34,7 @@ func phpServer(t *testing.T, legacy *legacyApp) (address, root string) {
 				legacy.serveWhoami(w, r)
 				return
 			}
-			_, _ = fmt.Fprintf(w, "REMOTE_USER=%s, header=%s", remote, r.Header.Get(defaultIdentityHeader))
+			_, _ = fmt.Fprintf(w, "REMOTE_USER=%s, header=%s", remote, r.Header.Get(identity.DefaultIdentityHeader))
 		})) // it ends when the listener is closed
 	}()
 	root = t.TempDir()

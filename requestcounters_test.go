@@ -6,6 +6,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -13,8 +14,8 @@ import (
 func TestRequestCountersAreTheVectorsOwn(t *testing.T) {
 	const mode, workers, each = "only here", 8, 50
 	outcomes := []requestLabels{
-		{via: viaToken}, {via: viaSession, reason: validator.TokenExpired}, {via: viaNone, reason: validator.TokenExpired},
-		{via: viaNone, reason: validator.NoCredentials},
+		{via: identity.ViaToken}, {via: identity.ViaSession, reason: validator.TokenExpired}, {via: identity.ViaNone, reason: validator.TokenExpired},
+		{via: identity.ViaNone, reason: validator.NoCredentials},
 	}
 	defer requestsTotal.DeletePartialMatch(map[string]string{"mode": mode})
 	var counters, others requestCounters // of two handlers of one mode

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -81,7 +82,7 @@ func (q *Require) Provision(ctx caddy.Context) error {
 
 // Validate checks the finished configuration.
 func (q *Require) Validate() error {
-	if err := checkAttributeName(q.Attribute); err != nil {
+	if err := identity.CheckAttributeName(q.Attribute); err != nil {
 		return fmt.Errorf("jwt_session_require: %w", err)
 	}
 	if len(q.Values) == 0 {
@@ -127,9 +128,9 @@ func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	v := journey.last
 	switch {
-	case v.who.user == "":
+	case v.who.User == "":
 		return v.demand(w, r)
-	case !q.holds(v.who.attributes[q.Attribute]):
+	case !q.holds(v.who.Attributes[q.Attribute]):
 		return q.forbid(w, v)
 	}
 	return next.ServeHTTP(w, r)
@@ -151,7 +152,7 @@ func (q *Require) holds(attribute sessions.Attribute) bool {
 
 // forbid answers 403 (RFC 6750 section 3.1). What is lacking is for the log, not for the client.
 func (q *Require) forbid(w http.ResponseWriter, v *visit) error {
-	v.repl.Set(placeholderReason, string(reasonInsufficient))
+	v.repl.Set(identity.PlaceholderReason, string(reasonInsufficient))
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("WWW-Authenticate", fmt.Sprintf(
 		`Bearer realm=%q, error="insufficient_scope", error_description="the user may not do this"`, v.realm))

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -66,7 +67,7 @@ func TestAttackResponseUserBesideAnAccessToken(t *testing.T) {
 			}
 			reverse_proxy LEGACY`})
 		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
-			w.Header().Set("X-Remote-User", r.Header.Get(defaultIdentityHeader))
+			w.Header().Set("X-Remote-User", r.Header.Get(identity.DefaultIdentityHeader))
 			return false
 		})
 		token := idp.signIn(t, "api-client", "alice").Access

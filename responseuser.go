@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -37,7 +38,7 @@ func (h *Handler) prepareResponseUser() error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("response_user %q: not a header name (RFC 9110 section 5.1)", h.ResponseUser)
 	}
-	folded := foldHeader(name)
+	folded := identity.Fold(name)
 	if slices.Contains(forbiddenResponseHeaders, folded) || strings.HasPrefix(folded, "content-") {
 		return fmt.Errorf("response_user %s: this header has a meaning of its own, and it would be removed; choose another one", name)
 	}
@@ -164,7 +165,7 @@ func (v *visit) hear(named naming, header http.Header) {
 	case named.nobody:
 		v.hearNobody(question)
 	case v.listening.other: // who it is says nothing of the session cookies
-		v.response.Replaced = named.user != v.who.user && v.gateway.ledger.IsUserRevoked(v.realm, named.user)
+		v.response.Replaced = named.user != v.who.User && v.gateway.ledger.IsUserRevoked(v.realm, named.user)
 	case !v.isFresh(named.user, credential):
 		v.hearUser(question, named.user, cookies, credential)
 	}
@@ -174,7 +175,7 @@ func (v *visit) hear(named naming, header http.Header) {
 func (v *visit) isFresh(user string, credential validator.SessionCredential) bool {
 	of, _ := v.lineage()
 	switch {
-	case of.User != user || v.who.user != user || !credential.Hash.Equal(v.credential.Hash) || v.ended:
+	case of.User != user || v.who.User != user || !credential.Hash.Equal(v.credential.Hash) || v.ended:
 		return false
 	case v.record.User != "":
 		return v.record.Source == sessions.Added ||
@@ -186,7 +187,7 @@ func (v *visit) isFresh(user string, credential validator.SessionCredential) boo
 
 // hearNobody ends the session that came, where somebody was known in it.
 func (v *visit) hearNobody(question *ledger.Question) {
-	if v.who.user == "" || v.ended {
+	if v.who.User == "" || v.ended {
 		return
 	}
 	err := question.Nobody(v.background(), 0)
@@ -204,7 +205,7 @@ func (v *visit) hearUser(
 	question *ledger.Question, user string, cookies validator.Cookies, credential validator.SessionCredential,
 ) {
 	identity := ledger.Identity{User: user}
-	if v.who.user == user && credential.Hash.Equal(v.credential.Hash) {
+	if v.who.User == user && credential.Hash.Equal(v.credential.Hash) {
 		identity.Attributes = v.sessionAttributes() // the header says nothing of them
 	}
 	lifetimes := ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)}

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -19,7 +20,7 @@ import (
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	journey := h.app.journeyOf(r) // before anything is taken from the request
-	h.identity.strip(r)
+	h.identity.Strip(r)
 	h.ForwardToken.strip(r)
 	cleanPath(r, h.cookieNames)
 	journey.clearPlaceholders(repl)
@@ -42,7 +43,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm: %w", h.Realm, err))
 	}
-	repl.Set(placeholderRealm, h.realm.Placeholder(realm))
+	repl.Set(identity.PlaceholderRealm, h.realm.Placeholder(realm))
 	if earlier := journey.visit(realm); earlier != nil {
 		if more := asksForMore(earlier.Handler, h); len(more) > 0 {
 			return caddyhttp.Error(http.StatusInternalServerError, moreAskedError(earlier.Handler, h, more))
@@ -73,8 +74,8 @@ func (h *Handler) follow(
 	h.hideAliases(r) // its own session cookies may have other names
 	v.takeBearer()
 	switch {
-	case earlier.who.user != "":
-		h.identity.set(r, earlier.who)
+	case earlier.who.User != "":
+		h.identity.Set(r, earlier.who)
 		journey.setPlaceholders(repl, earlier.who)
 		v.forward()
 		return next.ServeHTTP(h.withoutResponseUser(w), r)
@@ -94,7 +95,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	case validator.BySession:
 		v.reason = verdict.Reason
 		v.useTokenCookie(verdict.Token)
-		return v.passOn(w, principalOfSession(v.record, time.Duration(v.TokenLifetime), v.now))
+		return v.passOn(w, identity.OfSession(v.record, time.Duration(v.TokenLifetime), v.now))
 	case validator.ByIssuer:
 		v.restoreSession()
 		v.useTokenBesideAccess(verdict.Token)
@@ -142,14 +143,14 @@ func (v *visit) useTokenCookie(action validator.TokenCookie) {
 }
 
 // passOn sends the request on, with the identity of the user if there is one.
-func (v *visit) passOn(w http.ResponseWriter, who principal) error {
+func (v *visit) passOn(w http.ResponseWriter, who identity.Principal) error {
 	if !v.follows && !v.passSession(who) {
 		v.count()
 		v.beforeApplication()
 		return v.unavailable(w)
 	}
-	if who.user != "" {
-		v.identity.set(v.request, who)
+	if who.User != "" {
+		v.identity.Set(v.request, who)
 		v.app.journeyOf(v.request).setPlaceholders(v.repl, who)
 		v.warnOfLoss(who)
 	}
@@ -208,7 +209,7 @@ func (v *visit) serveNext() error {
 
 func (v *visit) setReason() {
 	if v.reason != "" {
-		v.repl.Set(placeholderReason, string(v.reason))
+		v.repl.Set(identity.PlaceholderReason, string(v.reason))
 	}
 }
 
@@ -220,7 +221,7 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 	}
 	what := rule.AnswerTo(v.request, v.repl)
 	if what.Pass {
-		return v.passOn(w, principal{})
+		return v.passOn(w, identity.Principal{})
 	}
 	v.count()
 	v.beforeApplication()
@@ -278,7 +279,7 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 	}
 	if rule.AnswerTo(v.request, v.repl).Pass {
 		v.tokenCookie = validator.LeaveToken
-		return v.passOn(w, principal{})
+		return v.passOn(w, identity.Principal{})
 	}
 	v.count()
 	v.beforeApplication()
@@ -305,9 +306,9 @@ func (v *visit) clearOnRefusal(header http.Header) {
 
 // count counts the request once, by what it came to.
 func (v *visit) count() {
-	via := v.who.via
+	via := v.who.Via
 	if via == "" {
-		via = viaNone
+		via = identity.ViaNone
 	}
 	v.requests.with(v.Mode, via, v.reason).Inc()
 	v.markSpan(via)

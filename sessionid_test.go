@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"fmt"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"net/http"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestChunkedSession(t *testing.T) {
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies**")
 	alice := g.browser()
 	first := alice.get("/page", "Cookie: "+aliceChunks)
-	if first.received.user(t) != "alice" || via(first) != viaSession || first.tokenSet() != "set" {
+	if first.received.user(t) != "alice" || via(first) != identity.ViaSession || first.tokenSet() != "set" {
 		t.Fatalf("%s, token %q", via(first), first.tokenSet())
 	}
 	token := "; " + tokenName + "=" + alice.cookies[tokenName]
@@ -71,11 +72,11 @@ func TestChunkedSession(t *testing.T) {
 	}
 	backwards := ".AspNetCore.CookiesC2=alice-ticket-2; a=b; .AspNetCore.CookiesC1=alice-ticket-1; .AspNetCore.Cookies=chunks-2"
 	for _, test := range []struct{ name, cookies, via, user string }{
-		{"the same", aliceChunks + token, viaToken, "alice"},
-		{"in another order", backwards + token, viaToken, "alice"},
-		{"an empty one beside them", aliceChunks + "; .AspNetCore.CookiesC3=" + token, viaToken, "alice"},
-		{"the token beside bob's", bobChunks + token, viaSession, "bob"},
-		{"one chunk less", strings.Replace(aliceChunks, "; .AspNetCore.CookiesC2=alice-ticket-2", "", 1) + token, viaSession, "alice"},
+		{"the same", aliceChunks + token, identity.ViaToken, "alice"},
+		{"in another order", backwards + token, identity.ViaToken, "alice"},
+		{"an empty one beside them", aliceChunks + "; .AspNetCore.CookiesC3=" + token, identity.ViaToken, "alice"},
+		{"the token beside bob's", bobChunks + token, identity.ViaSession, "bob"},
+		{"one chunk less", strings.Replace(aliceChunks, "; .AspNetCore.CookiesC2=alice-ticket-2", "", 1) + token, identity.ViaSession, "alice"},
 		{"one chunk with two values", aliceChunks + "; .AspNetCore.CookiesC2=bob-ticket-2" + token, "401", ""},
 		{"the counter alone", ".AspNetCore.Cookies=chunks-2" + token, "401", ""},
 		{"none of them", "a=b" + token, "401", ""},
@@ -102,11 +103,11 @@ func TestChunkedSessionEndsWithItsChunks(t *testing.T) {
 			}
 			return false
 		})
-		if change := b.get("/change", "Cookie: "+aliceChunks+token); via(change) != viaToken || change.tokenSet() != "cleared" {
+		if change := b.get("/change", "Cookie: "+aliceChunks+token); via(change) != identity.ViaToken || change.tokenSet() != "cleared" {
 			t.Errorf("%s: %s, token %q", line, via(change), change.tokenSet())
 		}
 		g.clock.advance(time.Second)
-		if after := b.get("/page", "Cookie: "+aliceChunks+token); via(after) != viaSession {
+		if after := b.get("/page", "Cookie: "+aliceChunks+token); via(after) != identity.ViaSession {
 			t.Errorf("%s: afterwards %s", line, via(after))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -63,7 +64,7 @@ func via(response reply) string {
 func TestSessionOfSeveralCookies(t *testing.T) {
 	p := newPairedApp(t, "")
 	first, token := p.visit("/page", p.pair())
-	if via(first) != viaSession || token == "" {
+	if via(first) != identity.ViaSession || token == "" {
 		t.Fatalf("%s, token %t", via(first), token != "")
 	}
 	asked := p.legacy.questions()
@@ -72,9 +73,9 @@ func TestSessionOfSeveralCookies(t *testing.T) {
 		name, cookies, via string
 		cleared            bool
 	}{
-		{"the whole set", "id=one-884c7d65; key-7=two-884c7d65" + token, viaToken, false},
-		{"in another order", "key-7=two-884c7d65; a=b; id=one-884c7d65" + token, viaToken, false},
-		{"the same cookie twice", "id=one-884c7d65; key-7=two-884c7d65; id=one-884c7d65; key-7=two-884c7d65" + token, viaToken, false},
+		{"the whole set", "id=one-884c7d65; key-7=two-884c7d65" + token, identity.ViaToken, false},
+		{"in another order", "key-7=two-884c7d65; a=b; id=one-884c7d65" + token, identity.ViaToken, false},
+		{"the same cookie twice", "id=one-884c7d65; key-7=two-884c7d65; id=one-884c7d65; key-7=two-884c7d65" + token, identity.ViaToken, false},
 		{"the first alone", "id=one-884c7d65" + token, "401", true},
 		{"the second alone", "key-7=two-884c7d65" + token, "401", true},
 		{"the second empty", "id=one-884c7d65; key-7=" + token, "401", true},
@@ -143,12 +144,12 @@ func TestSessionSetEndsWithEachPart(t *testing.T) {
 				return false
 			})
 			change, _ := p.visit("/change", cookies)
-			if via(change) != viaToken || (change.tokenSet() == "cleared") != test.ends {
+			if via(change) != identity.ViaToken || (change.tokenSet() == "cleared") != test.ends {
 				t.Errorf("the change: %s, token %q", via(change), change.tokenSet())
 			}
-			want := viaToken
+			want := identity.ViaToken
 			if test.ends {
-				want = viaSession // the application still knows it here, so it is learned anew
+				want = identity.ViaSession // the application still knows it here, so it is learned anew
 			}
 			asked := p.legacy.questions()
 			if after, _ := p.visit("/page", cookies); via(after) != want {
@@ -193,13 +194,13 @@ func TestSessionSetRotates(t *testing.T) {
 		t.Errorf("the set from before: %s", via(response))
 	}
 	response, after := p.visit("/page", p.pair()+"; "+tokenName+"="+before)
-	if via(response) != viaSession || after == "" || after == before {
+	if via(response) != identity.ViaSession || after == "" || after == before {
 		t.Errorf("the new set: %s", via(response))
 	}
 	if strings.Contains(p.log(), "three-884c7d65") {
 		t.Error("a part of the session id is in the log")
 	}
-	if response, _ := p.visit("/page", p.pair()+"; "+tokenName+"="+after); via(response) != viaToken {
+	if response, _ := p.visit("/page", p.pair()+"; "+tokenName+"="+after); via(response) != identity.ViaToken {
 		t.Errorf("the new token: %s", via(response))
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -52,7 +53,7 @@ type State struct {
 
 	app      *App
 	logger   *zap.Logger
-	incoming identityHeaders // what is removed from requests
+	incoming identity.Headers // what is removed from requests
 	warnings warnings
 }
 
@@ -70,7 +71,7 @@ func (*State) CaddyModule() caddy.ModuleInfo {
 func (s *State) Provision(ctx caddy.Context) error {
 	s.logger = ctx.Logger()
 	setDefault(&s.MaxAge, defaultStateMaxAge)
-	s.incoming = identityHeaders{folded: []string{foldHeader(s.RequestHeader)}}
+	s.incoming = identity.Only(s.RequestHeader)
 	app, err := ctx.App("jwt_session")
 	if err != nil {
 		return err
@@ -98,11 +99,11 @@ func (s *State) validate() error {
 		if header.name == "" {
 			return fmt.Errorf("%s: which header?", header.option)
 		}
-		if err := checkOwnHeader(header.name); err != nil {
+		if err := identity.CheckHeader(header.name); err != nil {
 			return fmt.Errorf("%s %w", header.option, err)
 		}
 	}
-	if folded := foldHeader(s.ResponseHeader); slices.Contains(forbiddenStateHeaders, folded) ||
+	if folded := identity.Fold(s.ResponseHeader); slices.Contains(forbiddenStateHeaders, folded) ||
 		strings.HasPrefix(folded, "access-control-") {
 		return fmt.Errorf("response_header %s: this header has a meaning of its own; choose another name", s.ResponseHeader)
 	}
@@ -155,7 +156,7 @@ func (a *App) checkStates() error {
 				return fmt.Errorf("jwt_session_state %s: that is a session_cookie of realm %s; choose another name", state.Cookie, handler.Realm)
 			case handler.isTokenCookie(state.Cookie):
 				return fmt.Errorf("jwt_session_state %s: that is the token_cookie of realm %s; choose another name", state.Cookie, handler.Realm)
-			case handler.identity.owns(state.RequestHeader):
+			case handler.identity.Owns(state.RequestHeader):
 				return fmt.Errorf("jwt_session_state %s: request_header %s: that is an identity_header of realm %s; choose another name",
 					state.Cookie, state.RequestHeader, handler.Realm)
 			}
@@ -169,7 +170,7 @@ var errStateWithoutHandler = errors.New("jwt_session_state: there is no jwt_sess
 // ServeHTTP hands the state to the application, and takes the new one from its response.
 func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	journey := s.app.journeyOf(r)
-	s.incoming.strip(r)
+	s.incoming.Strip(r)
 	setLines(r.Header, "Cookie", validator.DropCookies(r.Header["Cookie"], func(name string) bool { return name == s.Cookie }))
 	switch {
 	case whoami.IsSubrequest(r.Context()):
@@ -218,7 +219,7 @@ func (s *State) verify(v *visit, token validator.TokenCredential) (string, valid
 }
 
 func (s *State) binding(v *visit) validator.StateBinding {
-	return validator.StateBinding{Realm: v.realm, Cookie: s.Cookie, User: v.who.user}
+	return validator.StateBinding{Realm: v.realm, Cookie: s.Cookie, User: v.who.User}
 }
 
 // take takes the application's new state from its response, if there is one.

@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"encoding/base64"
 	"encoding/json"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 )
 
 // stateSite keeps a cart and a list of wishes. The application sends what the query says: /page?cart={...}.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
@@ -146,7 +147,7 @@ type counted struct {
 
 // colours are the classes of what charts have in common.
 var colours = map[string]string{
-	viaToken: "token", viaSession: "session", viaNone: "none",
+	identity.ViaToken: "token", identity.ViaSession: "session", identity.ViaNone: "none",
 	causeFirst: "session", causeRenewal: "token", causeReplaced: "other",
 	outcomeIdentified: "good", outcomeNobody: "none", outcomeCouldNotTell: "bad",
 }
@@ -222,7 +223,7 @@ func newShareChart(label string, counts map[string]uint64) shareChart {
 		}
 		width := 100 * float64(part.Count) / total
 		class := cmp.Or(colours[part.Name], "other")
-		if part.Name == viaNone {
+		if part.Name == identity.ViaNone {
 			part.Name = "nobody"
 		}
 		part.Name = strings.ReplaceAll(part.Name, "_", " ")

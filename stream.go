@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -29,7 +30,7 @@ type stream struct {
 // prepareStream is called before the request goes on. What a request that may become a stream costs more, all others
 // don't: a context of its own.
 func (v *visit) prepareStream() {
-	mayBeNamed := v.who.user != "" || v.responseUser.header != "" // by now, or by the response itself
+	mayBeNamed := v.who.User != "" || v.responseUser.header != "" // by now, or by the response itself
 	if v.KeepStreams || v.gateway == nil || !mayBeNamed || !mayStream(v.request) {
 		return
 	}
@@ -103,29 +104,29 @@ func (v *visit) watched() (subjects ledger.Subjects, authTime int64, known bool)
 	if v.heard.User != "" {
 		return ledger.SubjectsOfSession(v.heard.Key, v.heard.User), v.heard.AuthTime, true
 	}
-	switch v.who.via {
-	case viaToken:
+	switch v.who.Via {
+	case identity.ViaToken:
 		claims := v.token.Claims
 		subjects = ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject())
 		authTime = claims.AuthTime()
 		if v.ended {
 			authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(claims.SessionKey()))
 		}
-	case viaSession:
+	case identity.ViaSession:
 		subjects, authTime = ledger.SubjectsOfSession(v.record.Key, v.record.User), v.record.AuthTime
 		if v.ended {
 			authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(v.record.Key))
 		}
-	case viaIssuer:
+	case identity.ViaIssuer:
 		if beside := v.access.beside; beside.user != "" {
 			authTime = beside.authTime
 			if v.ended {
 				authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(beside.key))
 			}
-			return ledger.SubjectsOf(v.access.tokenID, beside.key, v.who.user), authTime, true
+			return ledger.SubjectsOf(v.access.tokenID, beside.key, v.who.User), authTime, true
 		}
-		subjects = ledger.SubjectsOf(v.access.tokenID, sessions.Key{Realm: v.realm}, v.who.user)
-		authTime = v.access.source.authTime
+		subjects = ledger.SubjectsOf(v.access.tokenID, sessions.Key{Realm: v.realm}, v.who.User)
+		authTime = v.access.source.AuthTime
 	default:
 		return ledger.Subjects{}, 0, false
 	}

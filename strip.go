@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 func init() {
@@ -28,7 +29,7 @@ type Strip struct {
 	Headers []string `json:"headers,omitempty"`
 
 	app         *App
-	identity    identityHeaders
+	identity    identity.Headers
 	cookieNames func() alias.Names // of all handlers, which are known once the configuration is loaded
 }
 
@@ -52,18 +53,18 @@ func (s *Strip) Provision(ctx caddy.Context) error {
 }
 
 func (s *Strip) prepare() error {
-	configured := Identity{Headers: make([]IdentityHeader, len(s.Headers))}
+	configured := identity.Options{Headers: make([]identity.Header, len(s.Headers))}
 	for i, name := range s.Headers {
-		if err := checkOwnHeader(name); err != nil {
+		if err := identity.CheckHeader(name); err != nil {
 			return fmt.Errorf("jwt_session_strip %w", err)
 		}
-		if slices.ContainsFunc(s.Headers[:i], func(other string) bool { return foldHeader(other) == foldHeader(name) }) {
+		if slices.ContainsFunc(s.Headers[:i], func(other string) bool { return identity.Fold(other) == identity.Fold(name) }) {
 			return fmt.Errorf("jwt_session_strip %s: the header stands twice", name)
 		}
 		configured.Headers[i].Name = name
 	}
 	var err error
-	if s.identity, err = configured.prepare(); err != nil {
+	if s.identity, err = configured.Prepare(); err != nil {
 		return fmt.Errorf("jwt_session_strip: %w", err)
 	}
 	return nil
@@ -72,9 +73,9 @@ func (s *Strip) prepare() error {
 // ServeHTTP strips the request and passes it on.
 func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	s.app.journeyOf(r) // a handler behind this one still reads what the client sent
-	s.identity.strip(r)
+	s.identity.Strip(r)
 	for _, handler := range s.app.handlers {
-		handler.identity.strip(r)
+		handler.identity.Strip(r)
 		handler.ForwardToken.strip(r)
 	}
 	s.app.hideTokens(r)

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -59,10 +60,10 @@ type visit struct {
 	heard       sessions.Session // of the user whom the response named
 	reason      validator.Reason
 
-	who          principal // the outcome, for later handlers of the realm
-	undetermined bool      // likewise: it could not be told
-	follows      bool      // an earlier handler decided, and looks at the response
-	previous     *visit    // of the same request, for another realm
+	who          identity.Principal // the outcome, for later handlers of the realm
+	undetermined bool               // likewise: it could not be told
+	follows      bool               // an earlier handler decided, and looks at the response
+	previous     *visit             // of the same request, for another realm
 
 	response response.Writer // what the application writes to
 }

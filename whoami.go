@@ -9,9 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
-	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // Whoami is how the application is asked who a session belongs to: by a GET request that goes through the rest of the
@@ -121,7 +120,7 @@ func (w *Whoami) configured() string {
 }
 
 // prepare checks the options and returns what asks with them, the desk aside.
-func (w *Whoami) prepare(ctx caddy.Context, identity identityHeaders) (*whoamiSource, error) {
+func (w *Whoami) prepare(ctx caddy.Context, identity identity.Headers) (*whoamiSource, error) {
 	w.setDefaults()
 	text, err := json.Marshal(w)
 	if err != nil {
@@ -135,7 +134,7 @@ func (w *Whoami) prepare(ctx caddy.Context, identity identityHeaders) (*whoamiSo
 	if err := w.checkCookies(); err != nil {
 		return nil, err
 	}
-	template, err := whoami.NewTemplate(w.URI, time.Duration(w.Timeout), int(w.MaxBody), identity.owns)
+	template, err := whoami.NewTemplate(w.URI, time.Duration(w.Timeout), int(w.MaxBody), identity.Owns)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +160,7 @@ func (w *Whoami) page() (*whoami.Page, error) {
 		}
 	}
 	for name, from := range w.Attributes {
-		if err := checkAttributeName(name); err != nil {
+		if err := identity.CheckAttributeName(name); err != nil {
 			return nil, err
 		}
 		if page.Attributes[name], err = from.prepare(); err != nil {
@@ -190,22 +189,11 @@ func (w *Whoami) checkPattern() error {
 }
 
 func checkAttribute(name string, from Extraction) error {
-	if err := checkAttributeName(name); err != nil {
+	if err := identity.CheckAttributeName(name); err != nil {
 		return fmt.Errorf("whoami: %w", err)
 	}
 	if _, err := from.prepare(); err != nil {
 		return fmt.Errorf("whoami: attribute %s: %w", name, err)
-	}
-	return nil
-}
-
-// checkAttributeName says whether an attribute may have the name: it becomes a claim and a placeholder.
-func checkAttributeName(name string) error {
-	if !realm.IsName(name) {
-		return fmt.Errorf("attribute %q: want letters, digits, _ and -", name)
-	}
-	if validator.IsReservedClaim(name) || name == "id" {
-		return fmt.Errorf("attribute %s: the name has a meaning of its own; choose another one", name)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"fmt"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,7 +12,7 @@ import (
 // The route leads to another service than the one that knows the sessions.
 func TestWhoamiThroughARouteOfItsOwn(t *testing.T) {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "%s of %s, asked: %q", r.URL.Path, r.Header.Get(defaultIdentityHeader), r.Header.Get("X-Asked"))
+		_, _ = fmt.Fprintf(w, "%s of %s, asked: %q", r.URL.Path, r.Header.Get(identity.DefaultIdentityHeader), r.Header.Get("X-Asked"))
 	}))
 	t.Cleanup(service.Close)
 	g := newTestGatewayWith(t, gatewayOptions{site: `

@@ -1,4 +1,4 @@
-package jwtsession
+package identity
 
 import (
 	"io"
@@ -7,7 +7,7 @@ import (
 
 // stripTrailers removes our headers from the trailers of the request: from those that are announced, and again at the
 // end of the body, where net/http fills in their values. Some servers merge trailers into the headers.
-func (i identityHeaders) stripTrailers(r *http.Request) {
+func (i Headers) stripTrailers(r *http.Request) {
 	if len(r.Trailer) == 0 {
 		return
 	}
@@ -17,9 +17,9 @@ func (i identityHeaders) stripTrailers(r *http.Request) {
 	}
 }
 
-func (i identityHeaders) deleteFrom(header http.Header) {
+func (i Headers) deleteFrom(header http.Header) {
 	for name := range header {
-		if i.owns(name) {
+		if i.Owns(name) {
 			delete(header, name)
 		}
 	}
@@ -30,7 +30,7 @@ type trailerStripper struct {
 	io.ReadCloser
 
 	trailer  http.Header
-	identity identityHeaders
+	identity Headers
 }
 
 func (s *trailerStripper) Read(p []byte) (int, error) {

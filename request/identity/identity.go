@@ -1,4 +1,4 @@
-package jwtsession
+package identity
 
 import (
 	"fmt"
@@ -9,23 +9,25 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// defaultIdentityHeader carries the user id unless the configuration says otherwise.
-const defaultIdentityHeader = "OurApp-User-ID"
+// DefaultIdentityHeader carries the user id unless the configuration says otherwise.
+const DefaultIdentityHeader = "OurApp-User-ID"
 
-// Identity is how the services behind learn who the user is.
-type Identity struct {
+// Options is how the services behind learn who the user is.
+type Options struct {
 	// Send no header with the user id. Those of the client are removed all the same.
 	Off bool `json:"off,omitempty"`
 
 	// The headers. Where none of them carries the user id, `OurApp-User-ID` does, unless that is off.
-	Headers []IdentityHeader `json:"headers,omitempty"`
+	Headers []Header `json:"headers,omitempty"`
 }
 
-// IdentityHeader is one request header that the services behind receive.
-type IdentityHeader struct {
+// Header is one request header that the services behind receive.
+type Header struct {
 	// The name of the header.
 	Name string `json:"name"`
 
@@ -33,9 +35,9 @@ type IdentityHeader struct {
 	Attribute string `json:"attribute,omitempty"`
 }
 
-// identityHeaders is the prepared form. The zero value sets nothing and removes the default header.
-type identityHeaders struct {
-	headers   []IdentityHeader
+// Headers is the prepared form. The zero value sets nothing and removes the default header.
+type Headers struct {
+	Headers   []Header
 	canonical []string // the names of the headers as net/http spells them
 	folded    []string // every name that is removed from what clients send, folded
 }
@@ -47,30 +49,30 @@ var forbiddenIdentityHeaders = []string{
 	"set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via",
 }
 
-func (i *Identity) prepare() (identityHeaders, error) {
-	prepared := identityHeaders{folded: []string{foldHeader(defaultIdentityHeader)}}
-	if err := i.contradiction(); err != nil {
-		return identityHeaders{}, err
+func (i *Options) Prepare() (Headers, error) {
+	prepared := Headers{folded: []string{Fold(DefaultIdentityHeader)}}
+	if err := i.Contradiction(); err != nil {
+		return Headers{}, err
 	}
-	if err := i.check(); err != nil {
-		return identityHeaders{}, err
+	if err := i.Check(); err != nil {
+		return Headers{}, err
 	}
 	hasUserID := i.Off
 	for _, header := range i.Headers {
 		hasUserID = hasUserID || header.Attribute == ""
-		prepared.headers = append(prepared.headers, header)
-		prepared.folded = append(prepared.folded, foldHeader(header.Name))
+		prepared.Headers = append(prepared.Headers, header)
+		prepared.folded = append(prepared.folded, Fold(header.Name))
 	}
 	if !hasUserID {
-		if slices.ContainsFunc(prepared.headers, func(other IdentityHeader) bool {
-			return foldHeader(other.Name) == foldHeader(defaultIdentityHeader)
+		if slices.ContainsFunc(prepared.Headers, func(other Header) bool {
+			return Fold(other.Name) == Fold(DefaultIdentityHeader)
 		}) {
-			return identityHeaders{}, fmt.Errorf("identity_header %s: it carries the user id unless another header does",
-				defaultIdentityHeader)
+			return Headers{}, fmt.Errorf("identity_header %s: it carries the user id unless another header does",
+				DefaultIdentityHeader)
 		}
-		prepared.headers = append(prepared.headers, IdentityHeader{Name: defaultIdentityHeader})
+		prepared.Headers = append(prepared.Headers, Header{Name: DefaultIdentityHeader})
 	}
-	for _, header := range prepared.headers {
+	for _, header := range prepared.Headers {
 		prepared.canonical = append(prepared.canonical, http.CanonicalHeaderKey(header.Name))
 	}
 	slices.Sort(prepared.folded)
@@ -78,8 +80,26 @@ func (i *Identity) prepare() (identityHeaders, error) {
 	return prepared, nil
 }
 
-// check looks at each header by itself.
-func (i *Identity) check() error {
+// Contradiction says which headers can't stand together.
+func (i *Options) Contradiction() error {
+	if i == nil {
+		return nil
+	}
+	for position, header := range i.Headers {
+		if i.Off && header.Attribute == "" {
+			return fmt.Errorf("identity_header: off and %s contradict each other: it carries the user id", header.Name)
+		}
+		if slices.ContainsFunc(i.Headers[:position], func(other Header) bool {
+			return Fold(other.Name) == Fold(header.Name)
+		}) {
+			return fmt.Errorf("identity_header %s: named twice", header.Name)
+		}
+	}
+	return nil
+}
+
+// Check looks at each header by itself.
+func (i *Options) Check() error {
 	for _, header := range i.Headers {
 		if err := checkIdentityHeader(header.Name); err != nil {
 			return err
@@ -87,7 +107,7 @@ func (i *Identity) check() error {
 		if header.Attribute == "" {
 			continue
 		}
-		if err := checkAttributeName(header.Attribute); err != nil {
+		if err := CheckAttributeName(header.Attribute); err != nil {
 			return fmt.Errorf("identity_header %s: %w", header.Name, err)
 		}
 	}
@@ -95,18 +115,18 @@ func (i *Identity) check() error {
 }
 
 func checkIdentityHeader(name string) error {
-	if err := checkOwnHeader(name); err != nil {
+	if err := CheckHeader(name); err != nil {
 		return fmt.Errorf("identity_header %w", err)
 	}
 	return nil
 }
 
-// checkOwnHeader says whether a header of this name may be ours to set and to remove.
-func checkOwnHeader(name string) error {
+// CheckHeader says whether a header of this name may be ours to set and to remove.
+func CheckHeader(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("%q: not a header name (RFC 9110 section 5.1)", name)
 	}
-	folded := foldHeader(name)
+	folded := Fold(name)
 	if slices.Contains(forbiddenIdentityHeaders, folded) || strings.HasPrefix(folded, "content-") ||
 		strings.HasPrefix(folded, "x-forwarded-") || strings.HasPrefix(folded, "sec-") || strings.HasPrefix(folded, "http-") {
 		return fmt.Errorf("%s: this header has a meaning of its own; choose another name", name)
@@ -114,9 +134,9 @@ func checkOwnHeader(name string) error {
 	return nil
 }
 
-// foldHeader maps a header name to one that stands for all that a server could take for the same: back ends that hand
+// Fold maps a header name to one that stands for all that a server could take for the same: back ends that hand
 // headers on as variables know neither case nor punctuation (RFC 3875 section 4.1.18).
-func foldHeader(name string) string {
+func Fold(name string) string {
 	folded := []byte(name)
 	for i, char := range folded {
 		switch {
@@ -129,8 +149,8 @@ func foldHeader(name string) string {
 	return string(folded)
 }
 
-// owns says whether a header of this name could reach a service as one of ours.
-func (i identityHeaders) owns(name string) bool {
+// Owns says whether a header of this name could reach a service as one of ours.
+func (i Headers) Owns(name string) bool {
 	for _, folded := range i.folded {
 		if foldsTo(name, folded) || len(name) > len("http-") && foldsTo(name[:len("http-")], "http-") &&
 			foldsTo(name[len("http-"):], folded) {
@@ -160,11 +180,11 @@ func foldsTo(name, folded string) bool {
 	return true
 }
 
-// strip removes what the client sent in our name: headers, trailers, and the mention in Connection that would make the
+// Strip removes what the client sent in our name: headers, trailers, and the mention in Connection that would make the
 // reverse proxy drop what we set (RFC 9110 section 7.6.1).
-func (i identityHeaders) strip(r *http.Request) {
+func (i Headers) Strip(r *http.Request) {
 	for name := range r.Header {
-		if i.owns(name) {
+		if i.Owns(name) {
 			delete(r.Header, name)
 		}
 	}
@@ -197,13 +217,13 @@ func stripConnection(header http.Header) {
 	header["Connection"] = []string{strings.Join(kept, ", ")}
 }
 
-// set gives the request the identity headers. What a header can't hold is left out; user ids were checked when the session
+// Set gives the request the identity headers. What a header can't hold is left out; user ids were checked when the session
 // was learned.
-func (i identityHeaders) set(r *http.Request, who principal) {
-	for n, header := range i.headers {
+func (i Headers) Set(r *http.Request, who Principal) {
+	for n, header := range i.Headers {
 		if header.Attribute == "" {
-			r.Header[i.canonical[n]] = []string{who.user}
-		} else if value, ok := headerValue(who.attributes[header.Attribute]); ok {
+			r.Header[i.canonical[n]] = []string{who.User}
+		} else if value, ok := headerValue(who.Attributes[header.Attribute]); ok {
 			r.Header[i.canonical[n]] = []string{value}
 		}
 	}
@@ -225,18 +245,34 @@ func wholeHeaderValue(attribute sessions.Attribute) (value string, whole bool) {
 		texts = slices.DeleteFunc(texts, func(text string) bool { return strings.Contains(text, ",") })
 	}
 	for _, text := range texts {
-		if !isHeaderText(text) {
+		if !IsText(text) {
 			return "", text == "" && !attribute.IsList()
 		}
 	}
 	return strings.Join(texts, ","), len(texts) == all
 }
 
-func isHeaderText(text string) bool {
+func IsText(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
 			return false
 		}
 	}
 	return text != "" && text[0] != ' ' && text[len(text)-1] != ' '
+}
+
+// CheckAttributeName says whether an attribute may have the name: it becomes a claim and a placeholder.
+func CheckAttributeName(name string) error {
+	if !realm.IsName(name) {
+		return fmt.Errorf("attribute %q: want letters, digits, _ and -", name)
+	}
+	if validator.IsReservedClaim(name) || name == "id" {
+		return fmt.Errorf("attribute %s: the name has a meaning of its own; choose another one", name)
+	}
+	return nil
+}
+
+// Only stands for one header that is removed from requests and never set.
+func Only(name string) Headers {
+	return Headers{folded: []string{Fold(name)}}
 }

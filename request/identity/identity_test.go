@@ -1,4 +1,4 @@
-package jwtsession
+package identity
 
 import (
 	"errors"
@@ -15,9 +15,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-func prepareIdentity(t testing.TB, headers ...IdentityHeader) identityHeaders {
+func prepareIdentity(t testing.TB, headers ...Header) Headers {
 	t.Helper()
-	prepared, err := (&Identity{Headers: headers}).prepare()
+	prepared, err := (&Options{Headers: headers}).Prepare()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,36 +27,36 @@ func prepareIdentity(t testing.TB, headers ...IdentityHeader) identityHeaders {
 func TestIdentityPrepare(t *testing.T) {
 	for _, test := range []struct {
 		name     string
-		identity Identity
-		headers  []IdentityHeader
+		identity Options
+		headers  []Header
 		folded   []string
 	}{
-		{"nothing said", Identity{}, []IdentityHeader{{Name: "OurApp-User-ID"}}, []string{"ourapp-user-id"}},
-		{"off", Identity{Off: true}, nil, []string{"ourapp-user-id"}},
+		{"nothing said", Options{}, []Header{{Name: "OurApp-User-ID"}}, []string{"ourapp-user-id"}},
+		{"off", Options{Off: true}, nil, []string{"ourapp-user-id"}},
 		{
-			"an attribute and no user id", Identity{Off: true, Headers: []IdentityHeader{{Name: "X-Role", Attribute: "role"}}},
-			[]IdentityHeader{{Name: "X-Role", Attribute: "role"}},
+			"an attribute and no user id", Options{Off: true, Headers: []Header{{Name: "X-Role", Attribute: "role"}}},
+			[]Header{{Name: "X-Role", Attribute: "role"}},
 			[]string{"ourapp-user-id", "x-role"},
 		},
 		{
-			"another header for the user id", Identity{Headers: []IdentityHeader{{Name: "X-User"}}},
-			[]IdentityHeader{{Name: "X-User"}},
+			"another header for the user id", Options{Headers: []Header{{Name: "X-User"}}},
+			[]Header{{Name: "X-User"}},
 			[]string{"ourapp-user-id", "x-user"},
 		},
 		{
-			"attributes beside the default", Identity{Headers: []IdentityHeader{{Name: "X_Role", Attribute: "role"}}},
-			[]IdentityHeader{{Name: "X_Role", Attribute: "role"}, {Name: "OurApp-User-ID"}},
+			"attributes beside the default", Options{Headers: []Header{{Name: "X_Role", Attribute: "role"}}},
+			[]Header{{Name: "X_Role", Attribute: "role"}, {Name: "OurApp-User-ID"}},
 			[]string{"ourapp-user-id", "x-role"},
 		},
 		{
-			"the user id in two headers", Identity{Headers: []IdentityHeader{{Name: "X-User"}, {Name: "Remote-User"}}},
-			[]IdentityHeader{{Name: "X-User"}, {Name: "Remote-User"}},
+			"the user id in two headers", Options{Headers: []Header{{Name: "X-User"}, {Name: "Remote-User"}}},
+			[]Header{{Name: "X-User"}, {Name: "Remote-User"}},
 			[]string{"ourapp-user-id", "remote-user", "x-user"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			prepared, err := test.identity.prepare()
-			if err != nil || !slices.Equal(prepared.headers, test.headers) || !slices.Equal(prepared.folded, test.folded) {
+			prepared, err := test.identity.Prepare()
+			if err != nil || !slices.Equal(prepared.Headers, test.headers) || !slices.Equal(prepared.folded, test.folded) {
 				t.Errorf("got %+v, %v; want headers %v, folded %q", prepared, err, test.headers, test.folded)
 			}
 		})
@@ -64,18 +64,18 @@ func TestIdentityPrepare(t *testing.T) {
 }
 
 func TestIdentityPrepareRefuses(t *testing.T) {
-	for name, identity := range map[string]Identity{
-		"off and a header":        {Off: true, Headers: []IdentityHeader{{Name: "X-User"}}},
-		"one name twice":          {Headers: []IdentityHeader{{Name: "X-User"}, {Name: "X-User"}}},
-		"two spellings":           {Headers: []IdentityHeader{{Name: "X-User"}, {Name: "x_user", Attribute: "role"}}},
-		"an attribute by default": {Headers: []IdentityHeader{{Name: "ourapp_user_id", Attribute: "role"}}},
-		"no header name":          {Headers: []IdentityHeader{{Name: "X User"}}},
-		"empty":                   {Headers: []IdentityHeader{{}}},
-		"reserved attribute":      {Headers: []IdentityHeader{{Name: "X-A", Attribute: "exp"}}},
-		"the attribute id":        {Headers: []IdentityHeader{{Name: "X-A", Attribute: "id"}}},
-		"no attribute name":       {Headers: []IdentityHeader{{Name: "X-A", Attribute: "a.b"}}},
+	for name, identity := range map[string]Options{
+		"off and a header":        {Off: true, Headers: []Header{{Name: "X-User"}}},
+		"one name twice":          {Headers: []Header{{Name: "X-User"}, {Name: "X-User"}}},
+		"two spellings":           {Headers: []Header{{Name: "X-User"}, {Name: "x_user", Attribute: "role"}}},
+		"an attribute by default": {Headers: []Header{{Name: "ourapp_user_id", Attribute: "role"}}},
+		"no header name":          {Headers: []Header{{Name: "X User"}}},
+		"empty":                   {Headers: []Header{{}}},
+		"reserved attribute":      {Headers: []Header{{Name: "X-A", Attribute: "exp"}}},
+		"the attribute id":        {Headers: []Header{{Name: "X-A", Attribute: "id"}}},
+		"no attribute name":       {Headers: []Header{{Name: "X-A", Attribute: "a.b"}}},
 	} {
-		if prepared, err := identity.prepare(); err == nil || prepared.headers != nil || prepared.folded != nil {
+		if prepared, err := identity.Prepare(); err == nil || prepared.Headers != nil || prepared.folded != nil {
 			t.Errorf("%s: got %+v, %v; want an error and nothing else", name, prepared, err)
 		}
 	}
@@ -85,7 +85,7 @@ func TestIdentityPrepareRefuses(t *testing.T) {
 		"Referer", "Range", "Expect", "Forwarded", "X-Forwarded-For", "x_forwarded_user", "Sec-Fetch-Mode", "HTTP_X_User",
 		"Keep-Alive", "Proxy-Connection", "Max-Forwards", "HTTP2-Settings",
 	} {
-		_, err := (&Identity{Headers: []IdentityHeader{{Name: name}}}).prepare()
+		_, err := (&Options{Headers: []Header{{Name: name}}}).Prepare()
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got the error %v, want one that names it", name, err)
 		}
@@ -94,16 +94,16 @@ func TestIdentityPrepareRefuses(t *testing.T) {
 
 // A name is ours if it folds to one of ours, with or without the prefix that CGI gives to headers.
 func TestIdentityOwnsProperty(t *testing.T) {
-	identity := prepareIdentity(t, IdentityHeader{Name: "X-User"}, IdentityHeader{Name: "App9_Role", Attribute: "role"})
+	identity := prepareIdentity(t, Header{Name: "X-User"}, Header{Name: "App9_Role", Attribute: "role"})
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom([]string{"OurApp-User-ID", "X-User", "App9_Role", "X-Users", "X-Use", "User", "HTTP-", ""}).
 			Draw(t, "name")
 		name = rapid.SampledFrom([]string{"", "", "HTTP_", "http-", "HTTP-HTTP-", "-"}).Draw(t, "prefix") + name
 		name = respell(t, name)
-		folded := foldHeader(name)
+		folded := Fold(name)
 		want := slices.Contains(identity.folded, folded) ||
 			slices.Contains(identity.folded, strings.TrimPrefix(folded, "http-"))
-		if got := identity.owns(name); got != want {
+		if got := identity.Owns(name); got != want {
 			t.Errorf("owns(%q) is %v, folded %q", name, got, folded)
 		}
 	})
@@ -128,28 +128,28 @@ func TestFoldsToIsFoldHeaderProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := string(rapid.SliceOf(rapid.Byte()).Draw(t, "name"))
 		other := string(rapid.SliceOf(rapid.Byte()).Draw(t, "other"))
-		if !foldsTo(name, foldHeader(name)) {
-			t.Errorf("foldsTo(%q, %q) is false", name, foldHeader(name))
+		if !foldsTo(name, Fold(name)) {
+			t.Errorf("foldsTo(%q, %q) is false", name, Fold(name))
 		}
-		if got, want := foldsTo(name, foldHeader(other)), foldHeader(name) == foldHeader(other); got != want {
+		if got, want := foldsTo(name, Fold(other)), Fold(name) == Fold(other); got != want {
 			t.Errorf("foldsTo(%q, fold of %q) is %v", name, other, got)
 		}
-		folded := foldHeader(name)
-		if foldHeader(folded) != folded || strings.Trim(folded, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		folded := Fold(name)
+		if Fold(folded) != folded || strings.Trim(folded, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 			t.Errorf("folding %q gives %q", name, folded)
 		}
 	})
 }
 
 func TestIdentityStripKeepsTheRest(t *testing.T) {
-	identity := prepareIdentity(t, IdentityHeader{Name: "X-Role", Attribute: "role"})
+	identity := prepareIdentity(t, Header{Name: "X-Role", Attribute: "role"})
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header = http.Header{
 		"Ourapp-User-Id": {"mallory"}, "ourapp_user_id": {"mallory"}, "X-Role": {"a", "b"}, "Http.x.role": {"admin"},
 		"X-Roles": {"kept"}, "Cookie": {"a=b"}, "Authorization": {"Bearer x"}, "User-Agent": {"test"},
 		"Connection": {"close, ourapp-user-id"},
 	}
-	identity.strip(r)
+	identity.Strip(r)
 	want := http.Header{
 		"Connection": {"close"}, "X-Roles": {"kept"}, "Cookie": {"a=b"}, "Authorization": {"Bearer x"}, "User-Agent": {"test"},
 	}
@@ -160,14 +160,14 @@ func TestIdentityStripKeepsTheRest(t *testing.T) {
 
 // The zero value must not let the default header through.
 func TestIdentityOffStripsTheDefault(t *testing.T) {
-	off, err := (&Identity{Off: true}).prepare()
+	off, err := (&Options{Off: true}).Prepare()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.Header.Set(defaultIdentityHeader, "mallory")
-	off.strip(r)
-	off.set(r, principal{user: "alice"})
+	r.Header.Set(DefaultIdentityHeader, "mallory")
+	off.Strip(r)
+	off.Set(r, Principal{User: "alice"})
 	if len(r.Header) != 0 {
 		t.Errorf("left is %v", r.Header)
 	}
@@ -236,7 +236,7 @@ func TestStripTrailers(t *testing.T) {
 			trailer["X-Checksum"] = []string{"1"}
 		}}
 		r.Body = body
-		prepareIdentity(t).strip(r)
+		prepareIdentity(t).Strip(r)
 		if len(r.Trailer) != 1 {
 			t.Errorf("announced to the next handler: %v", r.Trailer)
 		}
@@ -261,13 +261,13 @@ func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 func TestStripTrailersLeavesBodiesWithoutTrailersAlone(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("hello"))
 	body := r.Body
-	prepareIdentity(t).strip(r)
+	prepareIdentity(t).Strip(r)
 	if r.Body != body {
 		t.Error("a body without trailers was wrapped")
 	}
 	r = httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Body, r.Trailer = http.NoBody, http.Header{"Ourapp-User-Id": {"mallory"}}
-	prepareIdentity(t).strip(r)
+	prepareIdentity(t).Strip(r)
 	if r.Body != http.NoBody || len(r.Trailer) != 0 {
 		t.Errorf("no body: wrapped %v, trailers %v", r.Body != http.NoBody, r.Trailer)
 	}
@@ -275,10 +275,10 @@ func TestStripTrailersLeavesBodiesWithoutTrailersAlone(t *testing.T) {
 
 func TestIdentitySet(t *testing.T) {
 	identity := prepareIdentity(t,
-		IdentityHeader{Name: "OurApp-User-ID"}, IdentityHeader{Name: "X-Role", Attribute: "role"},
-		IdentityHeader{Name: "X-Groups", Attribute: "groups"}, IdentityHeader{Name: "X-Absent", Attribute: "absent"})
+		Header{Name: "OurApp-User-ID"}, Header{Name: "X-Role", Attribute: "role"},
+		Header{Name: "X-Groups", Attribute: "groups"}, Header{Name: "X-Absent", Attribute: "absent"})
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	identity.set(r, principal{user: "alice", attributes: sessions.Attributes{
+	identity.Set(r, Principal{User: "alice", Attributes: sessions.Attributes{
 		"role": sessions.Text("shop keeper"), "groups": sessions.List("a", "b"), "other": sessions.Text("x"),
 	}})
 	want := http.Header{"Ourapp-User-Id": {"alice"}, "X-Role": {"shop keeper"}, "X-Groups": {"a,b"}}
