@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
@@ -227,7 +228,7 @@ func asAPIError(logger *zap.Logger, err error) error {
 	if errors.Is(err, ledger.ErrRevoked) {
 		return apiError(http.StatusConflict, "the session is revoked; lift the revocation first")
 	}
-	countStoreError(err)
+	telemetry.CountStoreError(err)
 	logger.Error("serving the admin API", zap.Error(err))
 	return apiError(http.StatusServiceUnavailable, "nothing was done: the session store did not take it; the log says more")
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
@@ -32,7 +33,7 @@ func (c *adminCall) backup() (any, error) {
 		c.audit("session store backed up", zap.Int64("bytes", stream.written))
 		return streamed{}, nil
 	case stream.written > 0:
-		countStoreError(err)
+		telemetry.CountStoreError(err)
 		c.app.logger.Error("backing up the session store", zap.Error(err))
 		panic(http.ErrAbortHandler) // nothing else tells the client that what it has is not whole
 	case errors.Is(err, ledger.ErrNoBackup):

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
@@ -57,7 +58,7 @@ func (c *adminCall) importSessions() (any, error) {
 	c.audit("sessions imported", zap.Int64("imported", answer.Imported), zap.Int64("failed", answer.Failed))
 	switch {
 	case run.broken != nil:
-		countStoreError(run.broken)
+		telemetry.CountStoreError(run.broken)
 		c.app.logger.Error("importing sessions", zap.Error(run.broken))
 		return nil, apiError(http.StatusServiceUnavailable, fmt.Sprintf("the session store did not take line %d; what comes "+
 			"before it was added (%d sessions, %d lines failed). Import from that line on once the log's cause is mended",

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
@@ -65,8 +66,8 @@ type tokenStatus struct {
 }
 
 type realmStatus struct {
-	Modes  []string     `json:"modes,omitempty"` // of its routes; none where the realm is made of the request
-	Whoami *whoamiTally `json:"whoami,omitempty"`
+	Modes  []string         `json:"modes,omitempty"` // of its routes; none where the realm is made of the request
+	Whoami *telemetry.Tally `json:"whoami,omitempty"`
 }
 
 // processBegan is when the counters stood at 0.
@@ -79,10 +80,10 @@ func (c *adminCall) status() (any, error) {
 // statusOf collects the status of a running configuration.
 func statusOf(ctx context.Context, app *App, open *gateway) statusAnswer {
 	counts, err := open.ledger.Count(ctx)
-	countStoreError(err)
+	telemetry.CountStoreError(err)
 	status := statusAnswer{
 		Store: app.storeStatus(), Counts: countsOf(counts), Keys: app.listedKeys(open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
-		Shadow: countsBy(shadowMismatchesTotal, "reason"), Realms: app.realmStatus(), Since: processBegan.UTC(),
+		Shadow: countsBy(telemetry.ShadowMismatchesTotal, "reason"), Realms: app.realmStatus(), Since: processBegan.UTC(),
 	}
 	status.Store.Answers = err == nil
 	status.LookUps = lookUpsSoFar(status.Requests.Paths[identity.ViaToken])
@@ -90,7 +91,7 @@ func statusOf(ctx context.Context, app *App, open *gateway) statusAnswer {
 }
 
 func (a *App) storeStatus() storeStatus {
-	status := storeStatus{Errors: uint64(sumOf(storeErrorsTotal))}
+	status := storeStatus{Errors: uint64(sumOf(telemetry.StoreErrorsTotal))}
 	if module, ok := a.engine.(caddy.Module); ok {
 		status.Engine = module.CaddyModule().ID.Name()
 	}
@@ -107,8 +108,8 @@ func countsOf(counts ledger.Counts) countStatus {
 
 func requestsSoFar() requestStatus {
 	status := requestStatus{
-		Paths: countsBy(requestsTotal, "via"), Modes: countsBy(requestsTotal, "mode"),
-		Reasons: countsBy(requestsTotal, "reason"), Shares: make(map[string]float64),
+		Paths: countsBy(telemetry.RequestsTotal, "via"), Modes: countsBy(telemetry.RequestsTotal, "mode"),
+		Reasons: countsBy(telemetry.RequestsTotal, "reason"), Shares: make(map[string]float64),
 	}
 	delete(status.Reasons, "")
 	for _, count := range status.Paths {
@@ -121,11 +122,11 @@ func requestsSoFar() requestStatus {
 }
 
 func lookUpsSoFar(saved uint64) lookUpStatus {
-	status := lookUpStatus{BytesRead: foundBytes.Load(), Saved: saved}
-	each(lookupDuration, func(metric *dto.Metric) {
+	status := lookUpStatus{BytesRead: telemetry.FoundBytes.Load(), Saved: saved}
+	each(telemetry.LookupDuration, func(metric *dto.Metric) {
 		status.Made, status.Seconds = metric.GetHistogram().GetSampleCount(), metric.GetHistogram().GetSampleSum()
 	})
-	if found := foundRecords.Load(); found > 0 {
+	if found := telemetry.FoundRecords.Load(); found > 0 {
 		status.BytesSaved = uint64(float64(status.BytesRead) / float64(found) * float64(saved))
 	}
 	return status
@@ -133,9 +134,9 @@ func lookUpsSoFar(saved uint64) lookUpStatus {
 
 func tokensSoFar() tokenStatus {
 	status := tokenStatus{
-		Issued: countsBy(tokensIssuedTotal, "cause"), RenewalsSkipped: uint64(sumOf(renewalsSkippedTotal)),
+		Issued: countsBy(telemetry.TokensIssuedTotal, "cause"), RenewalsSkipped: uint64(sumOf(telemetry.RenewalsSkippedTotal)),
 	}
-	each(tokenSize, func(metric *dto.Metric) {
+	each(telemetry.TokenSize, func(metric *dto.Metric) {
 		if count := metric.GetHistogram().GetSampleCount(); count > 0 {
 			status.Bytes = metric.GetHistogram().GetSampleSum() / float64(count)
 		}
@@ -153,14 +154,14 @@ func (a *App) realmStatus() map[string]realmStatus {
 		status := realms[handler.Realm]
 		status.Modes = append(status.Modes, handler.Mode)
 		if handler.whoami != nil {
-			tally := whoamiTallies.of(handler.Realm)
+			tally := telemetry.WhoamiTallies.Of(handler.Realm)
 			status.Whoami = &tally
 		}
 		realms[handler.Realm] = status
 	}
-	for _, name := range whoamiTallies.names() {
+	for _, name := range telemetry.WhoamiTallies.Realms() {
 		status := realms[name]
-		tally := whoamiTallies.of(name)
+		tally := telemetry.WhoamiTallies.Of(name)
 		status.Whoami = &tally
 		realms[name] = status
 	}

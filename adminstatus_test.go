@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
@@ -60,7 +61,7 @@ func TestStatus(t *testing.T) {
 	if after.LookUps.Made <= before.LookUps.Made || after.LookUps.BytesRead <= before.LookUps.BytesRead {
 		t.Errorf("the look-ups that were made: %+v", after.LookUps)
 	}
-	if after.Tokens.Issued[causeFirst] != before.Tokens.Issued[causeFirst]+2 || after.Tokens.Bytes < 200 {
+	if after.Tokens.Issued[telemetry.CauseFirst] != before.Tokens.Issued[telemetry.CauseFirst]+2 || after.Tokens.Bytes < 200 {
 		t.Errorf("tokens: %+v", after.Tokens)
 	}
 	if after.Counts.Sessions != 1 || after.Counts.Revocations != 1 || after.Counts.Blacklist < 1 || after.Counts.Pending != 0 {
@@ -73,7 +74,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("keys: %+v", after.Keys)
 	}
 	tally, earlier := after.Realms["shop"].Whoami, before.Realms["shop"].Whoami
-	for outcome, want := range map[string]uint64{outcomeIdentified: 1, outcomeNobody: 1, outcomeCouldNotTell: 1} {
+	for outcome, want := range map[string]uint64{telemetry.OutcomeIdentified: 1, telemetry.OutcomeNobody: 1, telemetry.OutcomeCouldNotTell: 1} {
 		if got := tally.Outcomes[outcome] - earlier.Outcomes[outcome]; got != want {
 			t.Errorf("whoami %s: %d, want %d", outcome, got, want)
 		}
@@ -104,14 +105,14 @@ func TestStatusOfAStoreThatDoesNotAnswer(t *testing.T) {
 
 // A realm that is made of the request is shown under its own name, and there is an end to how many are.
 func TestWhoamiTalliesAreBounded(t *testing.T) {
-	counts := newTallies()
-	for i := range maxTallies + 10 {
-		counts.note(strings.Repeat("x", i), true, nil, time.Unix(int64(i), 0))
+	counts := telemetry.NewTallies()
+	for i := range telemetry.MaxTallies + 10 {
+		counts.Note(strings.Repeat("x", i), true, nil, time.Unix(int64(i), 0))
 	}
-	if got := len(counts.names()); got != maxTallies {
-		t.Errorf("%d realms are told apart, want %d", got, maxTallies)
+	if got := len(counts.Realms()); got != telemetry.MaxTallies {
+		t.Errorf("%d realms are told apart, want %d", got, telemetry.MaxTallies)
 	}
-	if got := counts.of("none such"); len(got.Outcomes) != 0 || got.LastTime != nil {
+	if got := counts.Of("none such"); len(got.Outcomes) != 0 || got.LastTime != nil {
 		t.Errorf("of a realm without a question: %+v", got)
 	}
 }

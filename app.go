@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
@@ -67,7 +68,7 @@ type App struct {
 
 	now func() time.Time // the clock; tests move it
 
-	warnings  warnings
+	warnings  telemetry.Warnings
 	providers providers
 
 	opening        sync.Mutex
@@ -154,7 +155,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionEvents(); err != nil {
 		return err
 	}
-	return registerMetrics(ctx.GetMetricsRegistry())
+	return telemetry.Register(ctx.GetMetricsRegistry(), runningStock)
 }
 
 // Validate checks the finished configuration.
@@ -312,7 +313,7 @@ func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 	shared, err := ledger.Open(context.Background(), storage, ledger.Options{
 		Now: a.now,
 		Report: func(err error) {
-			countStoreError(err)
+			telemetry.CountStoreError(err)
 			logger.Error("keeping sessions", zap.Error(err))
 		},
 	})

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -89,7 +90,7 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 		return validator.Active
 	case whoami.Nobody:
 		if result.err != nil {
-			countStoreError(result.err)
+			telemetry.CountStoreError(result.err)
 			v.logger.Error("keeping the application's answer", zap.String("realm", v.realm), zap.Error(result.err))
 		}
 		return validator.Nobody
@@ -114,12 +115,12 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	question := question{
 		Handler: v.Handler, ledger: v.gateway.ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
-		sent:      v.cookies, span: recording(v.request.Context()), at: browserRequest(v.request), arrived: v.arrived,
+		sent:      v.cookies, span: telemetry.Recording(v.request.Context()), at: browserRequest(v.request), arrived: v.arrived,
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
 		outcome := whoami.NotAsked(err)
-		whoamiTallies.note(v.realm, v.Handler.realm.Dynamic(), outcome, v.app.now())
+		telemetry.WhoamiTallies.Note(v.realm, v.Handler.realm.Dynamic(), outcome, v.app.now())
 		return settlement{outcome: outcome}
 	}
 	return result
@@ -151,9 +152,9 @@ func (q question) put(release func()) settlement {
 	defer registered.Withdraw()
 	began := time.Now()
 	outcome := q.whoami.page.Read(q.exchange.Send(release), q.changed)
-	observeSince(whoamiDuration.WithLabelValues(outcomeName(outcome)), began)
+	telemetry.ObserveSince(telemetry.WhoamiDuration.WithLabelValues(telemetry.OutcomeName(outcome)), began)
 	q.markQuestion(began, outcome)
-	whoamiTallies.note(q.key.Realm, q.Handler.realm.Dynamic(), outcome, q.app.now())
+	telemetry.WhoamiTallies.Note(q.key.Realm, q.Handler.realm.Dynamic(), outcome, q.app.now())
 	result := settlement{outcome: outcome}
 	switch outcome := outcome.(type) {
 	case whoami.Identified:
@@ -203,14 +204,14 @@ func (q question) holds(pair cookie.Pair, variant cookie.Variant) cookie.Held {
 // noteUnkept keeps in mind that the store did not take what the application said. The request goes on all the same.
 func (v *visit) noteUnkept(err *ledger.UnkeptError) {
 	v.unkept = !err.Known
-	countStoreError(err)
+	telemetry.CountStoreError(err)
 	v.warn("keeping a session; it counts for this request, and the application is asked again with the next one", zap.Error(err))
 }
 
 // couldNotTell keeps the reason, and says in the log what an operator can do about it.
 func (v *visit) couldNotTell(reason validator.Reason, err error, fields ...zap.Field) {
 	v.reason = reason
-	countStoreError(err)
+	telemetry.CountStoreError(err)
 	fields = append(fields, zap.String("reason", string(reason)), zap.Error(err))
 	message := "could not find out whether the user is signed in"
 	switch reason {

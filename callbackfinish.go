@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -204,7 +205,7 @@ func (c *Callback) openSession(
 	ctx := context.WithoutCancel(r.Context())
 	for _, key := range earlier {
 		if _, err := desk.gateway.ledger.End(ctx, key, 0); err != nil {
-			countStoreError(err)
+			telemetry.CountStoreError(err)
 			c.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 				zap.String("realm", c.Realm), zap.Error(err))
 		}
@@ -218,7 +219,7 @@ func (c *Callback) openSession(
 		ledger.Identity{User: user.token.User(), Attributes: attributes},
 		ledger.Lifetimes{Idle: time.Duration(desk.handler.SessionIdleTimeout), MaxAge: time.Duration(desk.handler.SessionMaxAge)})
 	if err != nil {
-		countStoreError(err)
+		telemetry.CountStoreError(err)
 		c.logger.Error("opening a session", zap.String("realm", c.Realm), zap.Error(err))
 		return errors.New("the session store did not take the session")
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 )
 
@@ -30,7 +31,7 @@ func TestAttackInventedHostsInTheStatus(t *testing.T) {
 			reverse_proxy LEGACY
 		}`})
 	invent := func(from string) {
-		for i := range maxTallies + 100 {
+		for i := range telemetry.MaxTallies + 100 {
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s-%d.example/page", from, i), nil)
 			request.Header.Set("Cookie", "session=invented-session-id")
 			g.server.Config.Handler.ServeHTTP(httptest.NewRecorder(), request)
@@ -47,7 +48,7 @@ func TestAttackInventedHostsInTheStatus(t *testing.T) {
 				t.Errorf("the status does not show %s", name)
 			}
 		}
-		if len(status.Realms) > maxTallies+100 {
+		if len(status.Realms) > telemetry.MaxTallies+100 {
 			t.Errorf("the status shows %d realms", len(status.Realms))
 		}
 		invent("after")
@@ -64,30 +65,30 @@ func TestStatusShowsConfiguredRealmsFirst(t *testing.T) {
 
 // Among realms that requests name, those without any user give way first, the ones used longest ago before others.
 func TestWhoamiTalliesThatGiveWay(t *testing.T) {
-	counts, now := newTallies(), time.Unix(1, 0)
+	counts, now := telemetry.NewTallies(), time.Unix(1, 0)
 	ann := whoami.Identified{User: "ann"}
-	counts.note("fixed", false, nil, now)
-	counts.note("real", true, ann, now)
-	counts.note("old", true, nil, now)
-	counts.note("used", true, nil, now)
-	for i := range maxTallies - 3 {
-		counts.note(strings.Repeat("x", i+1), true, nil, now)
+	counts.Note("fixed", false, nil, now)
+	counts.Note("real", true, ann, now)
+	counts.Note("old", true, nil, now)
+	counts.Note("used", true, nil, now)
+	for i := range telemetry.MaxTallies - 3 {
+		counts.Note(strings.Repeat("x", i+1), true, nil, now)
 	}
-	counts.note("used", true, nil, now)
-	counts.note("new", true, nil, now)
-	names := counts.names()
+	counts.Note("used", true, nil, now)
+	counts.Note("new", true, nil, now)
+	names := counts.Realms()
 	for name, want := range map[string]bool{"fixed": true, "real": true, "old": false, "used": true, "new": true} {
 		if slices.Contains(names, name) != want {
 			t.Errorf("%s is kept: want %v", name, want)
 		}
 	}
-	for i := range maxTallies {
-		counts.note(strings.Repeat("y", i+1), true, ann, now)
+	for i := range telemetry.MaxTallies {
+		counts.Note(strings.Repeat("y", i+1), true, ann, now)
 	}
-	if names := counts.names(); len(names) != maxTallies+1 || slices.Contains(names, "real") || !slices.Contains(names, "fixed") {
+	if names := counts.Realms(); len(names) != telemetry.MaxTallies+1 || slices.Contains(names, "real") || !slices.Contains(names, "fixed") {
 		t.Errorf("%d names, the one used longest ago among them: %v", len(names), slices.Contains(names, "real"))
 	}
-	if got := counts.of("fixed").Outcomes["could_not_tell"]; got != 1 {
+	if got := counts.Of("fixed").Outcomes["could_not_tell"]; got != 1 {
 		t.Errorf("the fixed realm was counted %d times", got)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -26,7 +27,7 @@ import (
 func gathered(t testing.TB) map[string]*dto.MetricFamily {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	if err := registerMetrics(registry); err != nil {
+	if err := telemetry.Register(registry, runningStock); err != nil {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()
@@ -55,7 +56,7 @@ func visitOnce(t *testing.T) *testGateway {
 func TestMetricsPassTheLint(t *testing.T) {
 	visitOnce(t)
 	registry := prometheus.NewPedanticRegistry()
-	if err := registerMetrics(registry); err != nil {
+	if err := telemetry.Register(registry, runningStock); err != nil {
 		t.Fatal(err)
 	}
 	problems, err := testutil.GatherAndLint(registry)
@@ -106,8 +107,8 @@ func TestMetricsAreTheseWithTheseLabels(t *testing.T) {
 func TestMetricsAreThereBeforeTheirFirstEvent(t *testing.T) {
 	found := gathered(t)
 	for name, labels := range map[string][]string{
-		"tokens_issued_total":     {causeFirst, causeRenewal, causeReplaced},
-		"whoami_duration_seconds": {outcomeIdentified, outcomeNobody, outcomeCouldNotTell},
+		"tokens_issued_total":     {telemetry.CauseFirst, telemetry.CauseRenewal, telemetry.CauseReplaced},
+		"whoami_duration_seconds": {telemetry.OutcomeIdentified, telemetry.OutcomeNobody, telemetry.OutcomeCouldNotTell},
 		"shadow_mismatches_total": {"signed_out", "user", "attributes", "undetermined"},
 	} {
 		var got []string
@@ -166,8 +167,8 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		name, label string
 		want        float64
 	}{
-		{"tokens_issued_total", causeFirst, 1}, {"tokens_issued_total", causeRenewal, 0},
-		{"lookup_duration_seconds", "", 0}, {"whoami_duration_seconds", outcomeIdentified, 1}, {"token_size_bytes", "", 1},
+		{"tokens_issued_total", telemetry.CauseFirst, 1}, {"tokens_issued_total", telemetry.CauseRenewal, 0},
+		{"lookup_duration_seconds", "", 0}, {"whoami_duration_seconds", telemetry.OutcomeIdentified, 1}, {"token_size_bytes", "", 1},
 		{"sessions", "", 1},
 	} {
 		g.legacy.set(b.cookies["session"], "")
@@ -190,17 +191,17 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		t.Errorf("on the token path requests_total grew by %g", got)
 	}
 	g.clock.advance(31 * time.Second)
-	if got := change(t, "tokens_issued_total", causeRenewal, first); got != 1 {
+	if got := change(t, "tokens_issued_total", telemetry.CauseRenewal, first); got != 1 {
 		t.Errorf("a renewal: counted %g times", got)
 	}
 	b.cookies[tokenName] = "not.a.token"
-	if got := change(t, "tokens_issued_total", causeReplaced, first); got != 1 {
+	if got := change(t, "tokens_issued_total", telemetry.CauseReplaced, first); got != 1 {
 		t.Errorf("a token in the place of a bad one: counted %g times", got)
 	}
 	other := g.browser()
 	other.cookies["session"], other.cookies[tokenName] = g.legacy.signIn("bob"), b.cookies[tokenName]
 	if got := change(t, "requests_total", string(validator.TokenOtherSession), func() {
-		if got := change(t, "tokens_issued_total", causeReplaced, func() { other.get("/page") }); got != 1 {
+		if got := change(t, "tokens_issued_total", telemetry.CauseReplaced, func() { other.get("/page") }); got != 1 {
 			t.Errorf("a token in the place of one of another session: counted %g times", got)
 		}
 	}); got != 1 {
@@ -208,7 +209,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	}
 	nobody := g.browser()
 	nobody.cookies["session"] = "nobodys-0123456789abcdef"
-	if got := change(t, "whoami_duration_seconds", outcomeNobody, func() { nobody.get("/page") }); got != 1 {
+	if got := change(t, "whoami_duration_seconds", telemetry.OutcomeNobody, func() { nobody.get("/page") }); got != 1 {
 		t.Errorf("nobody: counted %g times", got)
 	}
 	if got := change(t, "revocations", "", func() {
@@ -229,11 +230,11 @@ func TestMetricsCountFailures(t *testing.T) {
 		return true
 	})
 	g.clock.advance(31 * time.Second)
-	asked, failed := value(t, "whoami_duration_seconds", outcomeCouldNotTell), value(t, "store_errors_total", "")
+	asked, failed := value(t, "whoami_duration_seconds", telemetry.OutcomeCouldNotTell), value(t, "store_errors_total", "")
 	if got := change(t, "renewals_skipped_total", "", func() { b.get("/page") }); got != 1 {
 		t.Errorf("a renewal left out: counted %g times", got)
 	}
-	if got := value(t, "whoami_duration_seconds", outcomeCouldNotTell) - asked; got != 1 {
+	if got := value(t, "whoami_duration_seconds", telemetry.OutcomeCouldNotTell) - asked; got != 1 {
 		t.Errorf("an answer that says nothing: counted %g times", got)
 	}
 	if value(t, "store_errors_total", "") != failed {
@@ -259,7 +260,7 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	if after := before(); after != counted {
 		t.Errorf("after a reload the counter stands at %g, before at %g", after, counted)
 	}
-	if err := registerMetrics(g.app.ctx.GetMetricsRegistry()); err != nil {
+	if err := telemetry.Register(g.app.ctx.GetMetricsRegistry(), runningStock); err != nil {
 		t.Errorf("registering in one configuration twice: %v", err)
 	}
 }
@@ -270,16 +271,16 @@ func TestMetricsThatCanNotBeRegistered(t *testing.T) {
 	if err := registry.Register(other); err != nil {
 		t.Fatal(err)
 	}
-	if err := registerMetrics(registry); err == nil {
+	if err := telemetry.Register(registry, runningStock); err == nil {
 		t.Error("the clash of names was passed over")
 	}
 }
 
 func TestStoreErrorsAreTheStores(t *testing.T) {
 	if got := change(t, "store_errors_total", "", func() {
-		countStoreError(nil)
-		countStoreError(errors.New("other"))
-		countStoreError(errors.Join(errors.New("looking session up"), sessions.ErrUnavailable))
+		telemetry.CountStoreError(nil)
+		telemetry.CountStoreError(errors.New("other"))
+		telemetry.CountStoreError(errors.Join(errors.New("looking session up"), sessions.ErrUnavailable))
 	}); got != 1 {
 		t.Errorf("counted %g of one", got)
 	}

@@ -10,6 +10,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -165,14 +166,14 @@ func TestShadowCountsDifferencesByReason(t *testing.T) {
 			b.cookies[tokenName] = g.mintRole(user, role, b.cookies["session"])
 		}
 	}
-	for want, arrange := range map[mismatch]func(*testGateway, *browser){
-		mismatchUser:       token("mallory", "customer"),
-		mismatchAttributes: token("alice", "admin"),
-		mismatchSignedOut: both(token("alice", "customer"), func(g *testGateway, b *browser) {
+	for want, arrange := range map[telemetry.Mismatch]func(*testGateway, *browser){
+		telemetry.MismatchUser:       token("mallory", "customer"),
+		telemetry.MismatchAttributes: token("alice", "admin"),
+		telemetry.MismatchSignedOut: both(token("alice", "customer"), func(g *testGateway, b *browser) {
 			g.legacy.set(b.cookies["session"], "")
 			g.clock.advance(time.Second)
 		}),
-		mismatchUndetermined: both(token("alice", "customer"), func(g *testGateway, _ *browser) {
+		telemetry.MismatchUndetermined: both(token("alice", "customer"), func(g *testGateway, _ *browser) {
 			g.clock.advance(time.Second)
 			g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 				w.WriteHeader(http.StatusBadGateway)
@@ -214,12 +215,12 @@ func (g *testGateway) mintRole(user, role, session string) string {
 	return token
 }
 
-func mismatchCounts(t *testing.T) map[mismatch]float64 {
+func mismatchCounts(t *testing.T) map[telemetry.Mismatch]float64 {
 	t.Helper()
-	counts := make(map[mismatch]float64)
-	for _, what := range []mismatch{mismatchSignedOut, mismatchUser, mismatchAttributes, mismatchUndetermined} {
+	counts := make(map[telemetry.Mismatch]float64)
+	for _, what := range []telemetry.Mismatch{telemetry.MismatchSignedOut, telemetry.MismatchUser, telemetry.MismatchAttributes, telemetry.MismatchUndetermined} {
 		var metric dto.Metric
-		if err := shadowMismatchesTotal.WithLabelValues(string(what)).Write(&metric); err != nil {
+		if err := telemetry.ShadowMismatchesTotal.WithLabelValues(string(what)).Write(&metric); err != nil {
 			t.Fatal(err)
 		}
 		counts[what] = metric.GetCounter().GetValue()

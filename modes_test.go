@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -138,9 +139,9 @@ func TestShadowLetsTheSessionSpeakAndCountsDifferences(t *testing.T) {
 func (g *testGateway) mismatches() float64 {
 	g.Helper()
 	sum := 0.0
-	for _, what := range []mismatch{mismatchSignedOut, mismatchUser, mismatchAttributes, mismatchUndetermined} {
+	for _, what := range []telemetry.Mismatch{telemetry.MismatchSignedOut, telemetry.MismatchUser, telemetry.MismatchAttributes, telemetry.MismatchUndetermined} {
 		var metric dto.Metric
-		if err := shadowMismatchesTotal.WithLabelValues(string(what)).Write(&metric); err != nil {
+		if err := telemetry.ShadowMismatchesTotal.WithLabelValues(string(what)).Write(&metric); err != nil {
 			g.Fatal(err)
 		}
 		sum += metric.GetCounter().GetValue()
@@ -164,16 +165,16 @@ func TestCompareShadow(t *testing.T) {
 		binding validator.Binding
 		verdict validator.Verdict
 		session sessions.Session
-		want    mismatch
+		want    telemetry.Mismatch
 	}{
 		{"agreement", token("alice"), validator.SameSession, validator.BySession{}, sessions.Session{User: "alice"}, ""},
-		{"another user", token("bob"), validator.SameSession, validator.BySession{}, sessions.Session{User: "alice"}, mismatchUser},
-		{"other attributes", token("alice"), validator.SameSession, validator.BySession{}, session, mismatchAttributes},
-		{"signed out", token("alice"), validator.SameSession, validator.Unauthenticated{}, sessions.Session{}, mismatchSignedOut},
-		{"could not tell", token("alice"), validator.SameSession, validator.CouldNotTell{}, sessions.Session{}, mismatchUndetermined},
+		{"another user", token("bob"), validator.SameSession, validator.BySession{}, sessions.Session{User: "alice"}, telemetry.MismatchUser},
+		{"other attributes", token("alice"), validator.SameSession, validator.BySession{}, session, telemetry.MismatchAttributes},
+		{"signed out", token("alice"), validator.SameSession, validator.Unauthenticated{}, sessions.Session{}, telemetry.MismatchSignedOut},
+		{"could not tell", token("alice"), validator.SameSession, validator.CouldNotTell{}, sessions.Session{}, telemetry.MismatchUndetermined},
 		{"no token", validator.Token{State: validator.TokenAbsent}, validator.SameSession, validator.BySession{}, session, ""},
 		{"a token of another session", token("bob"), validator.OtherSession, validator.BySession{}, session, ""},
-		{"no verdict", token("alice"), validator.SameSession, nil, sessions.Session{}, mismatchSignedOut},
+		{"no verdict", token("alice"), validator.SameSession, nil, sessions.Session{}, telemetry.MismatchSignedOut},
 	} {
 		if got := compare(c.token, c.binding, c.verdict, c.session); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)

@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -159,8 +160,8 @@ type Handler struct {
 	responseUser   responseUser
 	needs          []string // names of the attributes that this route needs
 	demands        demands
-	warnings       warnings
-	requests       requestCounters
+	warnings       telemetry.Warnings
+	requests       telemetry.RequestCounters
 }
 
 // CaddyModule returns the Caddy module information.

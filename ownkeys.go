@@ -70,7 +70,7 @@ func (b *keysBackground) stop(keeper *keyring.Keeper) {
 
 // reportKeys writes to the log what fails with the keys, once a minute at most.
 func (a *App) reportKeys(err error) {
-	if a.warnings.due("keys", a.now()) {
+	if a.warnings.Due("keys", a.now()) {
 		a.logger.Error("keeping the keys: going on with those in memory", zap.Error(err))
 	}
 }

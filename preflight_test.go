@@ -1,12 +1,13 @@
 package jwtsession
 
 import (
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 var preflightLines = []string{"Origin: https://app.example", "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: x-a"}

@@ -2,13 +2,14 @@ package jwtsession
 
 import (
 	"fmt"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"net/http"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // readmeSites returns the Caddyfiles that stand in the README between two lines, as sites in front of the tests' application.

@@ -2,7 +2,6 @@ package jwtsession
 
 import (
 	"fmt"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // What the README says of applications that can't be asked here: they get from Caddy what is checked here.

@@ -310,6 +310,6 @@ func (v *visit) count() {
 	if via == "" {
 		via = identity.ViaNone
 	}
-	v.requests.with(v.Mode, via, v.reason).Inc()
+	v.requests.With(v.Mode, via, v.reason).Inc()
 	v.markSpan(via)
 }

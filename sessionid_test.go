@@ -2,11 +2,12 @@ package jwtsession
 
 import (
 	"fmt"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // chunkedApp is an application as ASP.NET Core makes them: the ticket of a large session is in C1 and C2, and how many there

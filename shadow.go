@@ -5,27 +5,14 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// mismatch says in what mixed mode would have decided a request otherwise than the session did. Empty: in nothing.
-type mismatch string
-
-const (
-	// mismatchSignedOut: the token would have let the request in, and its session is not active.
-	mismatchSignedOut mismatch = "signed_out"
-	// mismatchUser: the token names another user than the session does.
-	mismatchUser mismatch = "user"
-	// mismatchAttributes: the token has other attributes than the session.
-	mismatchAttributes mismatch = "attributes"
-	// mismatchUndetermined: the token would have let the request in, and whether the session is active could not be told.
-	mismatchUndetermined mismatch = "undetermined"
-)
-
 // compare holds what mixed mode would have said against what the session said. Only a token that would have decided can
 // make a difference: in all other cases mixed mode asks the session too.
-func compare(token validator.Token, binding validator.Binding, verdict validator.Verdict, session sessions.Session) mismatch {
+func compare(token validator.Token, binding validator.Binding, verdict validator.Verdict, session sessions.Session) telemetry.Mismatch {
 	if token.State != validator.TokenUsable || binding != validator.SameSession {
 		return ""
 	}
@@ -33,15 +20,15 @@ func compare(token validator.Token, binding validator.Binding, verdict validator
 	case validator.BySession:
 		switch {
 		case session.User != token.Claims.Subject():
-			return mismatchUser
+			return telemetry.MismatchUser
 		case !sameAttributes(session.Attributes, token.Claims.Attributes()):
-			return mismatchAttributes
+			return telemetry.MismatchAttributes
 		}
 		return ""
 	case validator.CouldNotTell:
-		return mismatchUndetermined
+		return telemetry.MismatchUndetermined
 	default:
-		return mismatchSignedOut
+		return telemetry.MismatchSignedOut
 	}
 }
 
@@ -60,7 +47,7 @@ func (v *visit) countMismatch(verdict validator.Verdict) {
 	if what == "" {
 		return
 	}
-	shadowMismatchesTotal.WithLabelValues(string(what)).Inc()
+	telemetry.ShadowMismatchesTotal.WithLabelValues(string(what)).Inc()
 	if check := v.logger.Check(zap.DebugLevel, "mixed mode would have decided otherwise"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("difference", string(what)))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -54,7 +55,7 @@ type State struct {
 	app      *App
 	logger   *zap.Logger
 	incoming identity.Headers // what is removed from requests
-	warnings warnings
+	warnings telemetry.Warnings
 }
 
 const defaultStateMaxAge = caddy.Duration(time.Hour)
@@ -273,7 +274,7 @@ func (s *State) cookie(value string, secure bool) *http.Cookie {
 
 // warn writes a warning about this state, the same one once a minute at most.
 func (s *State) warn(message string, fields ...zap.Field) {
-	if s.warnings.due(message, s.app.now()) {
+	if s.warnings.Due(message, s.app.now()) {
 		s.logger.Warn(message, append(fields, zap.String("cookie", s.Cookie))...)
 	}
 }

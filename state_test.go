@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 )
 
 // stateSite keeps a cart and a list of wishes. The application sends what the query says: /page?cart={...}.
@@ -221,7 +222,7 @@ func TestStateIsNotSet(t *testing.T) {
 		cartOf(`{"n":2}`) + "&set=cart=own":                 "sets a cookie of its name itself",
 		cartOf(`{"n":"` + strings.Repeat("a", 3000) + `"}`): "too large for a cookie",
 	} {
-		g.app.states[0].warnings = warnings{} // each is written once a minute
+		g.app.states[0].warnings = telemetry.Warnings{} // each is written once a minute
 		before := len(g.log())
 		kept := s["cart"]
 		response := s.visit(b, path)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -148,8 +149,8 @@ type counted struct {
 // colours are the classes of what charts have in common.
 var colours = map[string]string{
 	identity.ViaToken: "token", identity.ViaSession: "session", identity.ViaNone: "none",
-	causeFirst: "session", causeRenewal: "token", causeReplaced: "other",
-	outcomeIdentified: "good", outcomeNobody: "none", outcomeCouldNotTell: "bad",
+	telemetry.CauseFirst: "session", telemetry.CauseRenewal: "token", telemetry.CauseReplaced: "other",
+	telemetry.OutcomeIdentified: "good", telemetry.OutcomeNobody: "none", telemetry.OutcomeCouldNotTell: "bad",
 }
 
 func newStatusView(status statusAnswer, now time.Time) statusView {
@@ -245,7 +246,7 @@ type spreadBar struct{ X, Y, Width, Height float64 }
 func newSpreadChart(label string) spreadChart {
 	var bounds []float64
 	var counts []uint64
-	each(lookupDuration, func(metric *dto.Metric) {
+	each(telemetry.LookupDuration, func(metric *dto.Metric) {
 		below := uint64(0)
 		for _, bucket := range metric.GetHistogram().GetBucket() {
 			bounds, counts = append(bounds, bucket.GetUpperBound()), append(counts, bucket.GetCumulativeCount()-below)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -79,7 +80,7 @@ func (h *Handler) newVisit(
 	v := journey.newVisit()
 	*v = visit{
 		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
-		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies), traced: traceTime(r.Context()),
+		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies), traced: telemetry.TraceTime(r.Context()),
 	}
 	h.app.hideTokens(r)
 	h.hideAliases(r)
@@ -276,7 +277,7 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 	switch evidence.Session {
 	case validator.Active:
 		if v.unkept {
-			renewalsSkippedTotal.Inc()
+			telemetry.RenewalsSkippedTotal.Inc()
 			return verdict
 		}
 	case validator.Unknown:
@@ -288,7 +289,7 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 		v.token = validator.Token{Reason: validator.TokenRevoked}
 		return validator.Decide(evidence)
 	default:
-		renewalsSkippedTotal.Inc()
+		telemetry.RenewalsSkippedTotal.Inc()
 		return verdict
 	}
 	if reason, dead := v.gateway.dead(v.token.Claims); dead {
@@ -332,7 +333,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	ctx := v.background()
 	began := time.Now()
 	record, active, err := v.gateway.ledger.Active(ctx, v.key())
-	lookedUp(record, began)
+	telemetry.LookedUp(record, began)
 	if errors.Is(err, ledger.ErrRevoked) {
 		v.revoked = true
 		return validator.Revoked
@@ -343,7 +344,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	}
 	if active && v.isCurrent(record, maxAge, v.now) {
 		if err := v.gateway.ledger.Touch(ctx, record, time.Duration(v.SessionIdleTimeout)); err != nil {
-			countStoreError(err)
+			telemetry.CountStoreError(err)
 			v.warn("touching session", zap.Error(err)) // it counts all the same; only its idle time goes on
 		}
 		v.record = record
@@ -396,7 +397,7 @@ func (v *visit) end() {
 	}
 	v.whoami.forget(key)
 	if err := v.endInLedger(key, proof); err != nil {
-		countStoreError(err)
+		telemetry.CountStoreError(err)
 		v.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 			zap.String("realm", v.realm), zap.Error(err))
 	}

@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestWarningsDue(t *testing.T) {
-	var w warnings
+	var w telemetry.Warnings
 	start := time.Unix(1_800_000_000, 0)
 	for _, step := range []struct {
 		message string
@@ -29,20 +30,20 @@ func TestWarningsDue(t *testing.T) {
 		{"a", -time.Hour, true}, // a clock that was set back must not silence it for as long
 		{"a", -time.Hour + time.Second, false},
 	} {
-		if got := w.due(step.message, start.Add(step.at)); got != step.want {
+		if got := w.Due(step.message, start.Add(step.at)); got != step.want {
 			t.Errorf("%s after %s: %v", step.message, step.at, got)
 		}
 	}
 }
 
 func TestWarningsDueOnceForAll(t *testing.T) {
-	var w warnings
+	var w telemetry.Warnings
 	var due atomic.Int32
 	var all sync.WaitGroup
 	now := time.Unix(1_800_000_000, 0)
 	for i := range 40 {
 		all.Go(func() {
-			if w.due(strconv.Itoa(i%2), now) {
+			if w.Due(strconv.Itoa(i%2), now) {
 				due.Add(1)
 			}
 		})

@@ -2,11 +2,12 @@ package jwtsession
 
 import (
 	"fmt"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // The route leads to another service than the one that knows the sessions.

@@ -1,4 +1,4 @@
-package jwtsession
+package telemetry
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
-	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -22,54 +21,54 @@ const metricsNamespace, metricsSubsystem = "caddy", "jwt_session"
 // The metrics live as long as the process, so that they go on counting across reloads; each configuration registers them
 // anew. All labels have values of closed sets.
 var (
-	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	RequestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "requests_total",
 		Help: "Requests by the route's mode, by what spoke for the user, and by why nobody did or a token was passed over.",
 	}, []string{"mode", "via", "reason"})
 
-	shadowMismatchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	ShadowMismatchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "shadow_mismatches_total",
 		Help: "Requests in shadow mode that mixed mode would have decided otherwise, by the difference.",
 	}, []string{"reason"})
 
-	tokensIssuedTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	TokensIssuedTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "tokens_issued_total",
 		Help: "Tokens sent to browsers: the first of a session, in the place of one near its end, or of one that did not count.",
 	}, []string{"cause"})
 
-	lookupDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
+	LookupDuration = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "lookup_duration_seconds",
 		Help:    "How long looking a session up in the store took.",
 		Buckets: []float64{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	})
 
-	whoamiDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	WhoamiDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "whoami_duration_seconds",
 		Help:    "How long asking the application took, by what it said.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5, 10},
 	}, []string{"outcome"})
 
-	tokenSize = prometheus.NewHistogram(prometheus.HistogramOpts{
+	TokenSize = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "token_size_bytes",
 		Help:    "How long the tokens were that were sent to browsers, without the attributes of their cookie.",
 		Buckets: []float64{256, 320, 384, 448, 512, 640, 768, 1024, 1536, 2048, 3072, 4096},
 	})
 
-	storeErrorsTotal = prometheus.NewCounter(prometheus.CounterOpts{
+	StoreErrorsTotal = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "store_errors_total",
 		Help: "Times that the store of sessions and revocations did not do its work.",
 	})
 
-	renewalsSkippedTotal = prometheus.NewCounter(prometheus.CounterOpts{
+	RenewalsSkippedTotal = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "renewals_skipped_total",
 		Help: "Tokens that were due and were not replaced, since whether their session is active could not be told.",
 	})
 )
 
-// requestCounters are the counters of requestsTotal that a handler has met, so that it need not look for one in all of them,
+// RequestCounters are the counters of requestsTotal that a handler has met, so that it need not look for one in all of them,
 // under their lock, with every request. There are as many as there are outcomes, whose set is closed. The zero value is
 // ready to use.
-type requestCounters struct {
+type RequestCounters struct {
 	known  atomic.Pointer[map[requestLabels]prometheus.Counter] // never changed, but replaced
 	adding sync.Mutex
 }
@@ -80,8 +79,8 @@ type requestLabels struct {
 	reason validator.Reason
 }
 
-// with returns the counter of the outcome.
-func (c *requestCounters) with(mode, via string, reason validator.Reason) prometheus.Counter {
+// With returns the counter of the outcome.
+func (c *RequestCounters) With(mode, via string, reason validator.Reason) prometheus.Counter {
 	labels := requestLabels{via: via, reason: reason}
 	if known := c.known.Load(); known != nil {
 		if counter, ok := (*known)[labels]; ok {
@@ -90,7 +89,7 @@ func (c *requestCounters) with(mode, via string, reason validator.Reason) promet
 	}
 	c.adding.Lock()
 	defer c.adding.Unlock()
-	counter := requestsTotal.WithLabelValues(mode, via, string(reason))
+	counter := RequestsTotal.WithLabelValues(mode, via, string(reason))
 	more := map[requestLabels]prometheus.Counter{labels: counter}
 	if known := c.known.Load(); known != nil {
 		maps.Copy(more, *known)
@@ -99,11 +98,12 @@ func (c *requestCounters) with(mode, via string, reason validator.Reason) promet
 	return counter
 }
 
-// registerMetrics adds the metrics to a configuration's registry.
-func registerMetrics(registry prometheus.Registerer) error {
+// Register adds the metrics to a configuration's registry. Take says how much the open store holds, and whether one
+// is open; with an error, only the revocations are known.
+func Register(registry prometheus.Registerer, take func(context.Context) (Stock, bool, error)) error {
 	for _, collector := range []prometheus.Collector{
-		requestsTotal, shadowMismatchesTotal, tokensIssuedTotal, lookupDuration, whoamiDuration, tokenSize,
-		storeErrorsTotal, renewalsSkippedTotal, inventory{},
+		RequestsTotal, ShadowMismatchesTotal, TokensIssuedTotal, LookupDuration, WhoamiDuration, TokenSize,
+		StoreErrorsTotal, RenewalsSkippedTotal, inventory{take},
 	} {
 		err := registry.Register(collector)
 		if already := new(prometheus.AlreadyRegisteredError); err != nil && !errors.As(err, already) {
@@ -115,31 +115,36 @@ func registerMetrics(registry prometheus.Registerer) error {
 
 // The small sets of labels are there from the start: what comes into being with its first event is never seen to grow by it.
 func init() {
-	for _, cause := range []string{causeFirst, causeRenewal, causeReplaced} {
-		tokensIssuedTotal.WithLabelValues(cause)
+	for _, cause := range []string{CauseFirst, CauseRenewal, CauseReplaced} {
+		TokensIssuedTotal.WithLabelValues(cause)
 	}
-	for _, outcome := range []string{outcomeIdentified, outcomeNobody, outcomeCouldNotTell} {
-		whoamiDuration.WithLabelValues(outcome)
+	for _, outcome := range []string{OutcomeIdentified, OutcomeNobody, OutcomeCouldNotTell} {
+		WhoamiDuration.WithLabelValues(outcome)
 	}
-	for _, what := range []mismatch{mismatchSignedOut, mismatchUser, mismatchAttributes, mismatchUndetermined} {
-		shadowMismatchesTotal.WithLabelValues(string(what))
+	for _, what := range []Mismatch{MismatchSignedOut, MismatchUser, MismatchAttributes, MismatchUndetermined} {
+		ShadowMismatchesTotal.WithLabelValues(string(what))
 	}
 }
 
-// countStoreError counts an error where it is the store's.
-func countStoreError(err error) {
+// CountStoreError counts an error where it is the store's.
+func CountStoreError(err error) {
 	if errors.Is(err, sessions.ErrUnavailable) || errors.Is(err, blacklist.ErrUnavailable) {
-		storeErrorsTotal.Inc()
+		StoreErrorsTotal.Inc()
 	}
 }
 
-// observeSince notes how long something took by the machine's own clock, which no test moves.
-func observeSince(observer prometheus.Observer, began time.Time) {
+// ObserveSince notes how long something took by the machine's own clock, which no test moves.
+func ObserveSince(observer prometheus.Observer, began time.Time) {
 	observer.Observe(time.Since(began).Seconds())
 }
 
+// Stock is how much the open store holds.
+type Stock struct{ Sessions, Revocations int }
+
 // inventory says how much the open store holds, when it is asked: of all that is open, since it has no other name.
-type inventory struct{}
+type inventory struct {
+	take func(ctx context.Context) (Stock, bool, error)
+}
 
 var (
 	sessionsDesc = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "sessions"),
@@ -158,28 +163,17 @@ func (inventory) Describe(descriptions chan<- *prometheus.Desc) {
 }
 
 // Collect implements [prometheus.Collector]. Where the store is not open, or does not answer, there is nothing to say.
-func (inventory) Collect(metrics chan<- prometheus.Metric) {
-	shared := runningLedger()
-	if shared == nil {
-		return
-	}
+func (i inventory) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), inventoryTimeout)
 	defer cancel()
-	stock, err := shared.Stock(ctx)
+	stock, open, err := i.take(ctx)
+	if !open {
+		return
+	}
 	metrics <- prometheus.MustNewConstMetric(revocationsDesc, prometheus.GaugeValue, float64(stock.Revocations))
 	if err != nil {
-		countStoreError(err)
+		CountStoreError(err)
 		return
 	}
 	metrics <- prometheus.MustNewConstMetric(sessionsDesc, prometheus.GaugeValue, float64(stock.Sessions))
-}
-
-// runningLedger returns the ledger of the running configuration, or nil.
-func runningLedger() *ledger.Ledger {
-	if app := running.newest(); app != nil {
-		if open := app.open.Load(); open != nil {
-			return open.ledger
-		}
-	}
-	return nil
 }

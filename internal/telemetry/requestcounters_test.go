@@ -1,4 +1,4 @@
-package jwtsession
+package telemetry
 
 import (
 	"sync"
@@ -17,22 +17,22 @@ func TestRequestCountersAreTheVectorsOwn(t *testing.T) {
 		{via: identity.ViaToken}, {via: identity.ViaSession, reason: validator.TokenExpired}, {via: identity.ViaNone, reason: validator.TokenExpired},
 		{via: identity.ViaNone, reason: validator.NoCredentials},
 	}
-	defer requestsTotal.DeletePartialMatch(map[string]string{"mode": mode})
-	var counters, others requestCounters // of two handlers of one mode
+	defer RequestsTotal.DeletePartialMatch(map[string]string{"mode": mode})
+	var counters, others RequestCounters // of two handlers of one mode
 	var group sync.WaitGroup
 	for worker := range workers {
 		group.Go(func() {
 			for i := range each * len(outcomes) {
 				outcome := outcomes[(i+worker)%len(outcomes)]
-				counters.with(mode, outcome.via, outcome.reason).Inc()
-				others.with(mode, outcome.via, outcome.reason).Inc()
+				counters.With(mode, outcome.via, outcome.reason).Inc()
+				others.With(mode, outcome.via, outcome.reason).Inc()
 			}
 		})
 	}
 	group.Wait()
 	for _, outcome := range outcomes {
 		var metric dto.Metric
-		if err := requestsTotal.WithLabelValues(mode, outcome.via, string(outcome.reason)).Write(&metric); err != nil {
+		if err := RequestsTotal.WithLabelValues(mode, outcome.via, string(outcome.reason)).Write(&metric); err != nil {
 			t.Fatal(err)
 		}
 		if got := metric.GetCounter().GetValue(); got != 2*workers*each {

@@ -1,0 +1,28 @@
+package jwtsession
+
+import (
+	"context"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+)
+
+// runningStock returns how much the store of the running configuration holds, and whether it is open.
+func runningStock(ctx context.Context) (telemetry.Stock, bool, error) {
+	shared := runningLedger()
+	if shared == nil {
+		return telemetry.Stock{}, false, nil
+	}
+	stock, err := shared.Stock(ctx)
+	return telemetry.Stock{Sessions: stock.Sessions, Revocations: stock.Revocations}, true, err
+}
+
+// runningLedger returns the ledger of the running configuration, or nil.
+func runningLedger() *ledger.Ledger {
+	if app := running.newest(); app != nil {
+		if open := app.open.Load(); open != nil {
+			return open.ledger
+		}
+	}
+	return nil
+}
