@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -136,7 +137,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		a.TokenCache = &entries
 	}
 	a.forwarded = newForwardMemory(*a.TokenCache)
-	setDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
+	option.SetDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"engine": "badger"}`)
 	}

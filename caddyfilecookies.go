@@ -1,6 +1,9 @@
 package jwtsession
 
-import "github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+)
 
 const (
 	sessionIDOptions   = "min_length, pattern"
@@ -22,7 +25,7 @@ func (p handlerParser) sessionID(id *SessionID, name string) error {
 }
 
 func (p handlerParser) tokenCookie() error {
-	cookie := new(TokenCookie)
+	cookie := new(carrier.TokenCookie)
 	p.handler.TokenCookie = cookie
 	if p.NextArg() {
 		if cookie.Name = p.Val(); cookie.Name == "" {
@@ -39,7 +42,7 @@ func (p handlerParser) tokenCookie() error {
 		case "path":
 			return p.Text(&cookie.Path)
 		case "same_site":
-			return p.OneOf(&cookie.SameSite, sameSites...)
+			return p.OneOf(&cookie.SameSite, carrier.SameSites...)
 		case "secure":
 			return p.OneOf(&cookie.Secure, "auto", "always", "never")
 		}
@@ -48,7 +51,7 @@ func (p handlerParser) tokenCookie() error {
 }
 
 func (p handlerParser) tokenInSessionCookie() error {
-	cookie := new(TokenInSessionCookie)
+	cookie := new(carrier.TokenInSessionCookie)
 	p.handler.TokenInSessionCookie = cookie
 	if err := p.End(); err != nil {
 		return err
@@ -60,7 +63,7 @@ func (p handlerParser) tokenInSessionCookie() error {
 		case "domain":
 			return p.Text(&cookie.Domain)
 		case "same_site":
-			return p.OneOf(&cookie.SameSite, sameSites...)
+			return p.OneOf(&cookie.SameSite, carrier.SameSites...)
 		case "max_age":
 			return p.Duration(&cookie.MaxAge)
 		}

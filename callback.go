@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
@@ -101,10 +102,10 @@ func (*Callback) CaddyModule() caddy.ModuleInfo {
 // Provision sets the defaults. It asks nobody.
 func (c *Callback) Provision(ctx caddy.Context) error {
 	c.logger = ctx.Logger()
-	setDefault(&c.Start, defaultStartPath)
-	setDefault(&c.Finish, defaultFinishPath)
-	setDefault(&c.Redirect, "/")
-	setDefault(&c.Response, responseCode)
+	option.SetDefault(&c.Start, defaultStartPath)
+	option.SetDefault(&c.Finish, defaultFinishPath)
+	option.SetDefault(&c.Redirect, "/")
+	option.SetDefault(&c.Response, responseCode)
 	if len(c.Scope) == 0 {
 		c.Scope = []string{scopeOpenID}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -213,7 +214,7 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 			g.finish(b, response, g.begin(b, "/auth/login", "alice"))
 			b.get("/page")
 			thief := g.visitor()
-			thief.cookies = map[string]string{"session": b.cookies["session"], hostPrefix + tokenName: b.cookies[hostPrefix+tokenName]}
+			thief.cookies = map[string]string{"session": b.cookies["session"], carrier.HostPrefix + tokenName: b.cookies[carrier.HostPrefix+tokenName]}
 			if got := thief.get("/page").received.Header.Get("OurApp-User-ID"); got != "alice" {
 				t.Fatalf("before: %q", got)
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -131,7 +132,7 @@ func (c *Callback) redeem(r *http.Request, desk signInDesk, attempt signIn, code
 	}
 	return desk.provider.Redeem(r.Context(), issuer.Redemption{
 		ClientID: c.clientID, ClientSecret: c.secret, Code: code, CodeVerifier: attempt.Verifier,
-		RedirectURI: c.redirectURI(r, desk.handler.TokenCookie.isSecure(r)),
+		RedirectURI: c.redirectURI(r, desk.handler.TokenCookie.IsSecure(r)),
 	})
 }
 
@@ -255,9 +256,9 @@ func (c *Callback) remaining(expires int64) int { return int(max(expires-c.app.n
 func (c *Callback) setCookie(w http.ResponseWriter, set http.Cookie) {
 	set.Secure, set.SameSite = true, http.SameSiteLaxMode
 	line := set.String()
-	if len(line) > maxSetCookie {
+	if len(line) > carrier.MaxSetCookie {
 		c.logger.Warn("a token is too large for a cookie, so it is not set", zap.String("realm", c.Realm),
-			zap.String("cookie", set.Name), zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie))
+			zap.String("cookie", set.Name), zap.Int("bytes", len(line)), zap.Int("limit", carrier.MaxSetCookie))
 		return
 	}
 	w.Header().Add("Set-Cookie", line)

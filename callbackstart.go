@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -69,7 +70,7 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if earlier := desk.handler.sessionCookies.Read(cookies); earlier.Presence == validator.Present {
 		attempt.Earlier = &earlier.Hash
 	}
-	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, desk.handler.TokenCookie.isSecure(r)))
+	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, desk.handler.TokenCookie.IsSecure(r)))
 	if err != nil {
 		return unavailable(w, err)
 	}
@@ -77,7 +78,7 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
 	}
-	if len(cookie.String()) > maxSetCookie {
+	if len(cookie.String()) > carrier.MaxSetCookie {
 		attempt.Return = c.Redirect
 		if cookie, err = sealSignIn(desk.gateway.keys.Current(), attempt); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -47,7 +48,7 @@ func (v *visit) readTokenCookie() validator.TokenCredential {
 	if v.combined != nil {
 		return validator.ReadToken(v.combined.tokens, v.combined.name)
 	}
-	name := v.TokenCookie.name(v.realm, v.secure)
+	name := v.TokenCookie.NameFor(v.realm, v.secure)
 	if v.hasSurmisedTokenCookie() {
 		return validator.ReadToken(tokensAlone(v.cookies, name), name)
 	}
@@ -73,7 +74,7 @@ func (v *visit) sessionID() string {
 
 // combineLine returns the Set-Cookie line with a token and the session id that it is for.
 func (v *visit) combineLine(token string) string {
-	return v.TokenInSessionCookie.set(v.combined.name, v.sessionID(), token, v.secure)
+	return v.TokenInSessionCookie.Set(v.combined.name, v.sessionID(), token, v.secure)
 }
 
 // uncombineLine returns the Set-Cookie line that takes the token out of the browser's cookie and leaves the session id, or
@@ -84,9 +85,9 @@ func (v *visit) uncombineLine() string {
 		if v.revoked || v.isOvertaken() {
 			return ""
 		}
-		return v.TokenInSessionCookie.set(v.combined.name, v.sessionID(), "", v.secure)
+		return v.TokenInSessionCookie.Set(v.combined.name, v.sessionID(), "", v.secure)
 	case validator.Absent:
-		return v.TokenInSessionCookie.remove(v.combined.name, v.secure)
+		return v.TokenInSessionCookie.Remove(v.combined.name, v.secure)
 	default:
 		return ""
 	}
@@ -102,7 +103,7 @@ func (v *visit) isOvertaken() bool {
 // the cookie says nothing of ours.
 func (v *visit) setsCombined(header http.Header) bool {
 	at := browserRequest(v.request)
-	ours := v.TokenInSessionCookie.variant(v.combined.name, at)
+	ours := v.TokenInSessionCookie.Variant(v.combined.name, at)
 	return slices.ContainsFunc(header["Set-Cookie"], func(text string) bool {
 		line := cookie.ReadLine(text)
 		return line.Name == v.combined.name && (!line.Removes(v.now) || line.Variant(at) == ours)
@@ -117,7 +118,7 @@ func (v *visit) combineWithApplication(header http.Header, mayCarry bool) {
 		return
 	}
 	at := browserRequest(v.request)
-	ours := v.TokenInSessionCookie.variant(v.combined.name, at)
+	ours := v.TokenInSessionCookie.Variant(v.combined.name, at)
 	lines, astray, repeats := make([]string, 0, len(header["Set-Cookie"])+1), false, false
 	for _, text := range header["Set-Cookie"] {
 		line := cookie.ReadLine(text)
@@ -133,7 +134,7 @@ func (v *visit) combineWithApplication(header http.Header, mayCarry bool) {
 			"write the same there")
 		if v.combined.came {
 			// Before the application's own, so that this stays whatever the browser takes for the same cookie.
-			lines = append(lines, v.TokenInSessionCookie.remove(v.combined.name, v.secure))
+			lines = append(lines, v.TokenInSessionCookie.Remove(v.combined.name, v.secure))
 		}
 	}
 	token, isNew := "", false
@@ -172,12 +173,12 @@ func (v *visit) combinedLine(text, token string) (combined string, carries bool)
 		return text, false
 	}
 	if token != "" && v.isRepeated(line) {
-		if combined = v.fitting(withToken(text, token, v.secure)); combined != "" {
+		if combined = v.fitting(carrier.WithToken(text, token, v.secure)); combined != "" {
 			return combined, true
 		}
 	}
 	if validator.JoinCombined(line.Value, "") != line.Value {
-		return withToken(text, "", v.secure), false
+		return carrier.WithToken(text, "", v.secure), false
 	}
 	return text, false
 }
@@ -199,7 +200,7 @@ func (v *visit) tokenToCarry() (token string, isNew bool) {
 // deleteSessionLine returns the Set-Cookie line that takes a session cookie from the browser.
 func (v *visit) deleteSessionLine(name string) string {
 	if v.combined != nil {
-		return v.TokenInSessionCookie.remove(name, v.secure)
+		return v.TokenInSessionCookie.Remove(name, v.secure)
 	}
 	removal := http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: v.secure, HttpOnly: true}
 	return removal.String()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -264,9 +265,9 @@ func TestCombinedIsSecureOverTLS(t *testing.T) {
 		t.Errorf("got %d lines, or not with these attributes", len(lines))
 	}
 	for name, want := range map[string]string{"__Host-id": "; Path=/; HttpOnly; Secure; SameSite=Lax", "__Secure-id": "; Path=/; HttpOnly; Secure; SameSite=Lax", "id": "; Path=/; HttpOnly; SameSite=Lax"} {
-		cookie := new(TokenInSessionCookie)
-		cookie.setDefaults()
-		if got := cookie.set(name, "a b", "x", false); got != name+"=sid=a b&jwt=x"+want {
+		cookie := new(carrier.TokenInSessionCookie)
+		cookie.SetDefaults()
+		if got := cookie.Set(name, "a b", "x", false); got != name+"=sid=a b&jwt=x"+want {
 			t.Errorf("got %q", got)
 		}
 	}

@@ -42,8 +42,8 @@ func (h *Handler) cookiesContradict() error {
 	}
 	if h.TokenCookie != nil {
 		cookie := *h.TokenCookie
-		cookie.setDefaults()
-		if err := cookie.validate(parsed.Example()); err != nil {
+		cookie.SetDefaults()
+		if err := cookie.Validate(parsed.Example()); err != nil {
 			return fmt.Errorf("token_cookie: %w", err)
 		}
 	}
@@ -67,8 +67,8 @@ func (h *Handler) combinedContradicts(names string) error {
 		names = defaultSessionCookie
 	}
 	cookie := *h.TokenInSessionCookie
-	cookie.setDefaults()
-	if err := cookie.validate(names); err != nil {
+	cookie.SetDefaults()
+	if err := cookie.Validate(names); err != nil {
 		return fmt.Errorf("token_in_session_cookie: %w", err)
 	}
 	return nil

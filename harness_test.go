@@ -26,6 +26,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -247,7 +248,7 @@ func (b *browser) get(path string, lines ...string) reply {
 
 func (b *browser) cookieLine() string {
 	var pairs []string
-	usual := []string{"session", tokenName, hostPrefix + tokenName}
+	usual := []string{"session", tokenName, carrier.HostPrefix + tokenName}
 	for _, name := range usual {
 		if value, ok := b.cookies[name]; ok {
 			pairs = append(pairs, name+"="+value)

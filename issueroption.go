@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -72,10 +73,10 @@ const (
 )
 
 func (i *Issuer) prepare() error {
-	setDefault(&i.UserClaim, defaultUserClaim)
-	setDefault(&i.RefreshMin, caddy.Duration(issuer.DefaultRefreshMin))
-	setDefault(&i.StaleMax, caddy.Duration(issuer.DefaultStaleMax))
-	setDefault(&i.Leeway, defaultLeeway)
+	option.SetDefault(&i.UserClaim, defaultUserClaim)
+	option.SetDefault(&i.RefreshMin, caddy.Duration(issuer.DefaultRefreshMin))
+	option.SetDefault(&i.StaleMax, caddy.Duration(issuer.DefaultStaleMax))
+	option.SetDefault(&i.Leeway, defaultLeeway)
 	if i.From == nil {
 		i.From = new(TokenPlace)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -51,9 +52,9 @@ const (
 
 // prepare sets the defaults and checks the options. It may be called again.
 func (r *KeyRotation) prepare() error {
-	setDefault(&r.Algorithm, string(validator.HS256))
-	setDefault(&r.RotateEvery, defaultRotateEvery)
-	setDefault(&r.KeyDelay, defaultKeyDelay)
+	option.SetDefault(&r.Algorithm, string(validator.HS256))
+	option.SetDefault(&r.RotateEvery, defaultRotateEvery)
+	option.SetDefault(&r.KeyDelay, defaultKeyDelay)
 	var err error
 	if r.algorithm, err = validator.ParseAlgorithm(r.Algorithm); err != nil {
 		return fmt.Errorf("algorithm: %w", err)

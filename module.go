@@ -11,10 +11,12 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -99,11 +101,11 @@ type Handler struct {
 	ForgetOnRaw caddyhttp.RawMatcherSets `json:"forget_on,omitempty" caddy:"namespace=http.matchers"`
 
 	// The cookie that carries our token.
-	TokenCookie *TokenCookie `json:"token_cookie,omitempty"`
+	TokenCookie *carrier.TokenCookie `json:"token_cookie,omitempty"`
 
 	// Put the token into the application's session cookie instead, beside the session id. There must be one session cookie
 	// with a fixed name, and all handlers of the realm must say the same.
-	TokenInSessionCookie *TokenInSessionCookie `json:"token_in_session_cookie,omitempty"`
+	TokenInSessionCookie *carrier.TokenInSessionCookie `json:"token_in_session_cookie,omitempty"`
 
 	// How long an answer of the application is good: a token ends at most this long after its session was last confirmed,
 	// and on the session path an older answer is asked for again. Whole seconds. Default: `1m`; with `stateless`, where no
@@ -201,30 +203,23 @@ func (h *Handler) setDefaults() {
 	if len(h.SessionCookies) == 0 {
 		h.SessionCookies = []string{defaultSessionCookie}
 	}
-	setDefault(&h.SessionMaxAge, defaultMaxAge)
-	setDefault(&h.SessionIdleTimeout, min(defaultIdleTimeout, h.SessionMaxAge))
-	setDefault(&h.MixedPercent, 100)
+	option.SetDefault(&h.SessionMaxAge, defaultMaxAge)
+	option.SetDefault(&h.SessionIdleTimeout, min(defaultIdleTimeout, h.SessionMaxAge))
+	option.SetDefault(&h.MixedPercent, 100)
 	if h.Mode == modeStateless {
-		setDefault(&h.TokenLifetime, h.SessionIdleTimeout)
+		option.SetDefault(&h.TokenLifetime, h.SessionIdleTimeout)
 	}
-	setDefault(&h.TokenLifetime, defaultTokenLifetime)
-	setDefault(&h.RenewBefore, h.TokenLifetime/2)
+	option.SetDefault(&h.TokenLifetime, defaultTokenLifetime)
+	option.SetDefault(&h.RenewBefore, h.TokenLifetime/2)
 	if h.TokenCookie == nil {
-		h.TokenCookie = new(TokenCookie)
+		h.TokenCookie = new(carrier.TokenCookie)
 	}
-	h.TokenCookie.setDefaults()
+	h.TokenCookie.SetDefaults()
 	if h.TokenInSessionCookie != nil {
-		h.TokenInSessionCookie.setDefaults()
+		h.TokenInSessionCookie.SetDefaults()
 	}
 	if h.Identity == nil {
 		h.Identity = new(identity.Options)
-	}
-}
-
-func setDefault[T comparable](option *T, value T) {
-	var unset T
-	if *option == unset {
-		*option = value
 	}
 }
 

@@ -97,8 +97,8 @@ func (h *Handler) sharesTokenCookie(other *Handler) bool {
 		return h.TokenInSessionCookie != nil && other.TokenInSessionCookie != nil && h.SessionCookies[0] == other.SessionCookies[0]
 	}
 	own, others := h.realm.Example(), other.realm.Example()
-	for _, name := range []string{h.TokenCookie.plainName(own), h.TokenCookie.secureName(own)} {
-		if name == other.TokenCookie.plainName(others) || name == other.TokenCookie.secureName(others) {
+	for _, name := range []string{h.TokenCookie.PlainName(own), h.TokenCookie.SecureName(own)} {
+		if name == other.TokenCookie.PlainName(others) || name == other.TokenCookie.SecureName(others) {
 			return true
 		}
 	}

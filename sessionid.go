@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -45,8 +46,8 @@ func (s *SessionID) isSame(other *SessionID) bool {
 	if other != nil {
 		others = *other
 	}
-	setDefault(&own.MinLength, validator.DefaultMinLength)
-	setDefault(&others.MinLength, validator.DefaultMinLength)
+	option.SetDefault(&own.MinLength, validator.DefaultMinLength)
+	option.SetDefault(&others.MinLength, validator.DefaultMinLength)
 	return own == others
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -93,7 +94,7 @@ func (v *visit) isSetByApplication(header http.Header) bool {
 	if v.combined != nil {
 		return v.setsCombined(header)
 	}
-	return cookie.Sets(header["Set-Cookie"], v.TokenCookie.name(v.realm, v.secure))
+	return cookie.Sets(header["Set-Cookie"], v.TokenCookie.NameFor(v.realm, v.secure))
 }
 
 // tokenCookieLine returns the Set-Cookie line that is due, or nothing.
@@ -118,7 +119,7 @@ func (v *visit) clearLine() string {
 	case v.combined != nil:
 		return v.uncombineLine()
 	}
-	return v.TokenCookie.clear(v.realm, v.secure)
+	return v.TokenCookie.Clear(v.realm, v.secure)
 }
 
 // mayClear says whether there is a token to clear: one that came, is of no use, and is ours to judge.
@@ -142,7 +143,7 @@ func (v *visit) mint() string {
 	if v.combined != nil {
 		line = v.fitting(v.combineLine(token))
 	} else {
-		line = v.fitting(v.TokenCookie.set(v.realm, token, v.maxAge(minter), v.secure))
+		line = v.fitting(v.TokenCookie.Set(v.realm, token, v.maxAge(minter), v.secure))
 	}
 	if line != "" {
 		v.countIssued(len(token))
@@ -172,11 +173,11 @@ func (v *visit) mintToken(minter validator.Minter) string {
 
 // fitting returns the Set-Cookie line, or nothing where browsers would not keep it.
 func (v *visit) fitting(line string) string {
-	if len(line) <= maxSetCookie {
+	if len(line) <= carrier.MaxSetCookie {
 		return line
 	}
 	v.warn("a token is too large for a cookie, so its user stays on the session path",
-		zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie),
+		zap.Int("bytes", len(line)), zap.Int("limit", carrier.MaxSetCookie),
 		zap.String("largest_attribute", largestAttribute(v.record.Attributes)))
 	return ""
 }

@@ -2,6 +2,7 @@ package jwtsession
 
 import (
 	"fmt"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"net/http"
 	"slices"
 	"strings"
@@ -98,7 +99,7 @@ func TestAnEndEndsTheAccessToken(t *testing.T) {
 				if header.Get("OurApp-User-ID") != "alice" || header.Get("X-Scope") == "" || header.Get("X-Via") != "issuer" {
 					t.Fatalf("before: user %q via %s", header.Get("OurApp-User-ID"), header.Get("X-Via"))
 				}
-				kept := b.kept("session", "access_token", "id_token", hostPrefix+tokenName)
+				kept := b.kept("session", "access_token", "id_token", carrier.HostPrefix+tokenName)
 				response := end(g, b)
 				if cleared := response.cleared(); !slices.Contains(cleared, "access_token") || !slices.Contains(cleared, "id_token") {
 					t.Errorf("the response clears %q, want access_token and id_token as well", cleared)
@@ -109,7 +110,7 @@ func TestAnEndEndsTheAccessToken(t *testing.T) {
 				}
 				for _, names := range [][]string{
 					{"access_token"}, {"access_token", "id_token"}, {"access_token", "session"},
-					{"access_token", "session", hostPrefix + tokenName}, {"access_token", hostPrefix + tokenName},
+					{"access_token", "session", carrier.HostPrefix + tokenName}, {"access_token", carrier.HostPrefix + tokenName},
 				} {
 					thief := g.visitor()
 					for _, one := range names {

@@ -14,8 +14,10 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -71,7 +73,7 @@ func (*State) CaddyModule() caddy.ModuleInfo {
 // Provision sets the default and makes the state known to the app.
 func (s *State) Provision(ctx caddy.Context) error {
 	s.logger = ctx.Logger()
-	setDefault(&s.MaxAge, defaultStateMaxAge)
+	option.SetDefault(&s.MaxAge, defaultStateMaxAge)
 	s.incoming = identity.Only(s.RequestHeader)
 	app, err := ctx.App("jwt_session")
 	if err != nil {
@@ -254,9 +256,9 @@ func (s *State) settle(status int, header http.Header, v *visit, object string) 
 		return
 	}
 	line := s.cookie(token, v.secure).String()
-	if len(line) > maxSetCookie {
+	if len(line) > carrier.MaxSetCookie {
 		s.warn("a new state is too large for a cookie; the one before stays",
-			zap.Int("bytes", len(line)), zap.Int("limit", maxSetCookie))
+			zap.Int("bytes", len(line)), zap.Int("limit", carrier.MaxSetCookie))
 		return
 	}
 	header.Add("Set-Cookie", line)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/net/websocket"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
 
 // streamingApp is a legacy application with streams that end when the other side leaves, and only then.
@@ -209,7 +210,7 @@ var streamEnds = map[string]func(*streamingApp, *browser){
 	},
 	"the user is revoked everywhere": func(s *streamingApp, _ *browser) { s.post("revocations", `{"user": "alice"}`) },
 	"the tokens of the session are revoked": func(s *streamingApp, b *browser) {
-		s.post("revocations", fmt.Sprintf(`{"token": %q}`, b.cookies[tokenName]+b.cookies[hostPrefix+tokenName]))
+		s.post("revocations", fmt.Sprintf(`{"token": %q}`, b.cookies[tokenName]+b.cookies[carrier.HostPrefix+tokenName]))
 	},
 	"the realm is flushed": func(s *streamingApp, _ *browser) { s.post("revocations", `{"realm": "shop"}`) },
 	"all is flushed":       func(s *streamingApp, _ *browser) { s.post("revocations", `{"all": true}`) },

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
 
 // The application has cookies whose names begin with jwt_. With a realm of any name they look like tokens of ours by their
@@ -25,7 +26,7 @@ func TestApplicationCookieWithTheNameOfSomeRealmsToken(t *testing.T) {
 		for _, line := range first.Header["Set-Cookie"] {
 			if set := cookie.ReadLine(line); set.Name == "jwt_a.example" {
 				token = set.Value
-			} else if strings.HasPrefix(strings.TrimPrefix(set.Name, hostPrefix), "jwt_") {
+			} else if strings.HasPrefix(strings.TrimPrefix(set.Name, carrier.HostPrefix), "jwt_") {
 				t.Errorf("%s: the cookie %s is set or cleared", realm, set.Name)
 			}
 		}

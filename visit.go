@@ -80,7 +80,7 @@ func (h *Handler) newVisit(
 	v := journey.newVisit()
 	*v = visit{
 		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
-		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies), traced: telemetry.TraceTime(r.Context()),
+		secure: h.TokenCookie.IsSecure(r), credential: h.sessionCookies.Read(cookies), traced: telemetry.TraceTime(r.Context()),
 	}
 	h.app.hideTokens(r)
 	h.hideAliases(r)

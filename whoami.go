@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 )
@@ -101,11 +102,11 @@ const (
 
 func (w *Whoami) setDefaults() {
 	limits := whoami.DefaultLimits()
-	setDefault(&w.Timeout, caddy.Duration(whoami.DefaultTimeout))
-	setDefault(&w.NegativeTTL, defaultNegativeTTL)
-	setDefault(&w.MaxConcurrent, limits.Concurrent)
-	setDefault(&w.MaxPerClient, limits.PerClient)
-	setDefault(&w.MaxBody, defaultMaxBody)
+	option.SetDefault(&w.Timeout, caddy.Duration(whoami.DefaultTimeout))
+	option.SetDefault(&w.NegativeTTL, defaultNegativeTTL)
+	option.SetDefault(&w.MaxConcurrent, limits.Concurrent)
+	option.SetDefault(&w.MaxPerClient, limits.PerClient)
+	option.SetDefault(&w.MaxBody, defaultMaxBody)
 	if len(w.Nobody) == 0 {
 		w.Nobody = defaultNobody
 	}

@@ -109,7 +109,7 @@ func (h *Handler) tokenCookieNames() []string {
 		fixed, _, _ := strings.Cut(name, "{")
 		name = strings.ToLower(fixed) + "*"
 	}
-	return []string{h.TokenCookie.plainName(name), h.TokenCookie.secureName(name)}
+	return []string{h.TokenCookie.PlainName(name), h.TokenCookie.SecureName(name)}
 }
 
 // tokenCookieLike says which cookie with a token can have the name, and is empty where none can.

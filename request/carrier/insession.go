@@ -1,7 +1,6 @@
-package jwtsession
+package carrier
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -31,13 +31,14 @@ type TokenInSessionCookie struct {
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 }
 
-func (c *TokenInSessionCookie) setDefaults() {
-	setDefault(&c.Path, "/")
-	setDefault(&c.SameSite, "lax")
+// SetDefaults sets what the configuration leaves out.
+func (c *TokenInSessionCookie) SetDefaults() {
+	option.SetDefault(&c.Path, "/")
+	option.SetDefault(&c.SameSite, "lax")
 }
 
-// validate checks the rules that browsers hold a cookie of this name to.
-func (c *TokenInSessionCookie) validate(name string) error {
+// Validate checks the rules that browsers hold a cookie of this name to.
+func (c *TokenInSessionCookie) Validate(name string) error {
 	if age := time.Duration(c.MaxAge); age < 0 || age%time.Second != 0 {
 		return fmt.Errorf("max_age %s: want whole seconds", age)
 	}
@@ -45,7 +46,7 @@ func (c *TokenInSessionCookie) validate(name string) error {
 	if c.needsSecure(name) {
 		asToken.Secure = "always"
 	}
-	return asToken.validate("")
+	return asToken.Validate("")
 }
 
 // needsSecure says whether browsers take such a cookie only as a secure one.
@@ -63,25 +64,25 @@ func (c *TokenInSessionCookie) line(name, value string, maxAge time.Duration, se
 	return name + "=" + value + attributes
 }
 
-// set returns the Set-Cookie line with the session id and, unless it is empty, the token.
-func (c *TokenInSessionCookie) set(name, id, token string, secure bool) string {
+// Set returns the Set-Cookie line with the session id and, unless it is empty, the token.
+func (c *TokenInSessionCookie) Set(name, id, token string, secure bool) string {
 	return c.line(name, validator.JoinCombined(id, token), time.Duration(c.MaxAge), secure)
 }
 
-// remove returns the Set-Cookie line that takes the cookie from the browser.
-func (c *TokenInSessionCookie) remove(name string, secure bool) string {
+// Remove returns the Set-Cookie line that takes the cookie from the browser.
+func (c *TokenInSessionCookie) Remove(name string, secure bool) string {
 	return c.line(name, "", -time.Second, secure)
 }
 
-// variant returns the place that is configured.
-func (c *TokenInSessionCookie) variant(name string, r cookie.Request) cookie.Variant {
+// Variant returns the place that is configured.
+func (c *TokenInSessionCookie) Variant(name string, r cookie.Request) cookie.Variant {
 	line := cookie.Line{Name: name, Path: c.Path, Domain: strings.ToLower(strings.TrimPrefix(c.Domain, "."))}
 	return line.Variant(r)
 }
 
-// withToken returns the application's Set-Cookie line with the token added to its value. Its attributes stay; a cookie
+// WithToken returns the application's Set-Cookie line with the token added to its value. Its attributes stay; a cookie
 // with a token is never one that scripts can read, nor one that leaves a secure connection.
-func withToken(text, token string, secure bool) string {
+func WithToken(text, token string, secure bool) string {
 	line := cookie.ReadLine(text)
 	joined := line.Name + "=" + validator.JoinCombined(line.Value, token)
 	if _, attributes, _ := strings.Cut(text, ";"); attributes != "" {
@@ -96,41 +97,10 @@ func withToken(text, token string, secure bool) string {
 	return joined
 }
 
-// isSame says whether both are absent, or have the same options.
-func (c *TokenInSessionCookie) isSame(other *TokenInSessionCookie) bool {
+// IsSame says whether both are absent, or have the same options.
+func (c *TokenInSessionCookie) IsSame(other *TokenInSessionCookie) bool {
 	if c == nil || other == nil {
 		return c == other
 	}
 	return *c == *other
-}
-
-// validateCombined checks that all handlers of the realm agree about token_in_session_cookie.
-func (h *Handler) validateCombined() error {
-	for _, other := range h.app.handlers {
-		if other != h && other.Realm == h.Realm && !other.TokenInSessionCookie.isSame(h.TokenInSessionCookie) {
-			return errors.New("token_in_session_cookie: every handler of the realm must have it, with the same options, or none: " +
-				"they see the same cookie")
-		}
-	}
-	return nil
-}
-
-// isCombined says whether a cookie of this name may carry a token of some realm beside a session id.
-func (a *App) isCombined(name string) bool {
-	for _, handler := range a.handlers {
-		if handler.TokenInSessionCookie != nil && handler.SessionCookies[0] == name {
-			return true
-		}
-	}
-	return false
-}
-
-// splitCookies gives the request's combined cookies the form that the application knows, and returns the tokens.
-func (a *App) splitCookies(r *http.Request) validator.Cookies {
-	if !a.combines || len(r.Header["Cookie"]) == 0 {
-		return nil
-	}
-	plain, tokens := validator.SplitCookies(r.Header["Cookie"], a.isCombined)
-	r.Header["Cookie"] = plain
-	return tokens
 }

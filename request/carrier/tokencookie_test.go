@@ -1,4 +1,4 @@
-package jwtsession
+package carrier
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // withDefaults returns the cookie as Provision leaves it.
 func (c TokenCookie) withDefaults() *TokenCookie {
-	c.setDefaults()
+	c.SetDefaults()
 	return &c
 }
 
@@ -32,10 +32,10 @@ func TestTokenCookieNames(t *testing.T) {
 		{TokenCookie{Name: "__Host-token"}, "__Host-token", "__Host-token"},
 	} {
 		cookie := test.cookie.withDefaults()
-		if got := cookie.plainName("shop"); got != test.plain || cookie.name("shop", false) != got {
+		if got := cookie.PlainName("shop"); got != test.plain || cookie.NameFor("shop", false) != got {
 			t.Errorf("%+v: plain name %s, want %s", test.cookie, got, test.plain)
 		}
-		if got := cookie.secureName("shop"); got != test.secure || cookie.name("shop", true) != got {
+		if got := cookie.SecureName("shop"); got != test.secure || cookie.NameFor("shop", true) != got {
 			t.Errorf("%+v: secure name %s, want %s", test.cookie, got, test.secure)
 		}
 	}
@@ -74,7 +74,7 @@ func TestTokenCookieIsSecure(t *testing.T) {
 			}
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, vars))
 			r.Header["X-Forwarded-Proto"] = test.proto
-			if got := (&TokenCookie{Secure: test.secure}).isSecure(r); got != test.want {
+			if got := (&TokenCookie{Secure: test.secure}).IsSecure(r); got != test.want {
 				t.Errorf("got %v", got)
 			}
 		})
@@ -109,17 +109,17 @@ func TestTokenCookieLines(t *testing.T) {
 		},
 	} {
 		cookie := test.cookie.withDefaults()
-		if err := cookie.validate("shop"); err != nil {
+		if err := cookie.Validate("shop"); err != nil {
 			t.Errorf("%+v: %v", test.cookie, err)
 		}
-		if got := cookie.set("shop", "a.b.c", 0, test.secure); got != test.set {
+		if got := cookie.Set("shop", "a.b.c", 0, test.secure); got != test.set {
 			t.Errorf("set: got  %s\nwant %s", got, test.set)
 		}
-		if got := cookie.clear("shop", test.secure); got != test.clear {
+		if got := cookie.Clear("shop", test.secure); got != test.clear {
 			t.Errorf("clear: got  %s\nwant %s", got, test.clear)
 		}
 		for _, line := range []string{test.set, test.clear} {
-			if got := setcookie.ReadLine(" " + line).Name; got != cookie.name("shop", test.secure) {
+			if got := setcookie.ReadLine(" " + line).Name; got != cookie.NameFor("shop", test.secure) {
 				t.Errorf("%s: read the name %q", line, got)
 			}
 		}
@@ -156,7 +156,7 @@ func TestTokenCookieValidate(t *testing.T) {
 		{TokenCookie{Name: "__Host-x", Secure: "always", Path: "/app"}, "with the path / and without a domain"},
 		{TokenCookie{Name: "__host-x", Secure: "always", Domain: "shop.example"}, "with the path / and without a domain"},
 	} {
-		err := test.cookie.withDefaults().validate("shop")
+		err := test.cookie.withDefaults().Validate("shop")
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: got %v, want %q", test.cookie, err, test.want)
 		}
