@@ -33,7 +33,7 @@ func (v *visit) readAccess() access {
 	joined := noAccess
 	for _, one := range v.Issuers {
 		from := v.accessFrom(one)
-		isBound := joined.isBound || from.State != validator.AccessAbsent && v.app.isSignInCookie(v.realm, one.From.Cookie)
+		isBound := joined.isBound || from.State != validator.AccessAbsent && v.app.names.isSignInCookie(v.realm, one.From.Cookie)
 		joined = joined.join(from)
 		joined.isBound = isBound
 	}
@@ -45,7 +45,7 @@ func (v *visit) readAccess() access {
 func (v *visit) readUnboundAccess() access {
 	joined := noAccess
 	for _, one := range v.Issuers {
-		if v.app.isSignInCookie(v.realm, one.From.Cookie) {
+		if v.app.names.isSignInCookie(v.realm, one.From.Cookie) {
 			continue
 		}
 		joined = joined.join(v.accessFrom(one))

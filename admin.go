@@ -197,18 +197,16 @@ func readStrictly(text []byte, into any) error {
 
 var errNoAdminObject = apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
 
-// handlerOf returns the first handler of the realm.
-func (c *adminCall) handlerOf(realm string) (*Handler, error) {
+// siteOf returns the first site of the realm.
+func (c *adminCall) siteOf(realm string) (*Site, error) {
 	if realm == "" {
 		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
 	}
-	for _, handler := range c.app.handlers {
-		if handler.realm.Matches(realm) {
-			return handler, nil
-		}
+	if site := c.app.names.siteOf(realm); site != nil {
+		return site, nil
 	}
 	return nil, apiError(http.StatusNotFound, "realm: there is no jwt_session handler of that realm in the running configuration"+
-		c.app.otherSpelling(realm))
+		c.app.names.otherSpelling(realm))
 }
 
 // audit writes the one line that an operator's action leaves. It names neither session nor user.

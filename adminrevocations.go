@@ -158,7 +158,7 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 		return nil, apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
 	}
 	if body.Realm != "" {
-		if _, err := c.handlerOf(body.Realm); err != nil {
+		if _, err := c.siteOf(body.Realm); err != nil {
 			return nil, err
 		}
 	}
@@ -197,7 +197,7 @@ func (c *adminCall) flush(body revokeRequest) error {
 		c.announce("all sessions and tokens dropped", "all", "")
 		return nil
 	}
-	if _, err := c.handlerOf(body.Realm); err != nil {
+	if _, err := c.siteOf(body.Realm); err != nil {
 		return err
 	}
 	if err := c.gateway.ledger.Flush(c.request.Context(), body.Realm); err != nil {

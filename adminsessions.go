@@ -84,25 +84,25 @@ func (c *adminCall) additionOf(text []byte) (addition, error) {
 	if err := readStrictly(text, &body); err != nil {
 		return addition{}, err
 	}
-	handler, err := c.handlerOf(body.Realm)
+	site, err := c.siteOf(body.Realm)
 	if err != nil {
 		return addition{}, err
 	}
-	hash, err := body.ID.hashIn(handler.sessionCookies, "id")
+	hash, err := body.ID.hashIn(site.SessionCookies, "id")
 	if err != nil {
 		return addition{}, err
 	}
 	if err := body.check(); err != nil {
 		return addition{}, err
 	}
-	life := time.Duration(handler.SessionMaxAge)
+	life := site.MaxAge
 	if body.ExpiresIn != nil {
 		life = min(life, time.Duration(*body.ExpiresIn)*time.Second)
 	}
 	return addition{
 		key:       sessions.Key{Realm: body.Realm, Hash: hash},
 		identity:  ledger.Identity{User: body.User, Attributes: body.Attributes},
-		lifetimes: ledger.Lifetimes{Idle: time.Duration(handler.SessionIdleTimeout), MaxAge: life},
+		lifetimes: ledger.Lifetimes{Idle: site.IdleTimeout, MaxAge: life},
 	}, nil
 }
 
@@ -156,7 +156,7 @@ func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (session
 	if realm == "" {
 		return sessions.Key{}, apiError(http.StatusBadRequest, "realm: want the realm of the session")
 	}
-	handler, err := c.handlerOf(realm)
+	site, err := c.siteOf(realm)
 	if err != nil {
 		return sessions.Key{}, err
 	}
@@ -165,7 +165,7 @@ func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (session
 	}
 	key := sessions.Key{Realm: realm}
 	if id.given() {
-		key.Hash, err = id.hashIn(handler.sessionCookies, "session")
+		key.Hash, err = id.hashIn(site.SessionCookies, "session")
 	} else if key.Hash, err = sessions.ParseHash(hash); err != nil {
 		err = apiError(http.StatusBadRequest, "session_hash: want 64 hexadecimal digits, the SHA-256 of the session id")
 	}
@@ -237,7 +237,7 @@ func (c *adminCall) listSessions() (any, error) {
 	if err := c.read(&body); err != nil {
 		return nil, err
 	}
-	if _, err := c.handlerOf(body.Realm); err != nil {
+	if _, err := c.siteOf(body.Realm); err != nil {
 		return nil, err
 	}
 	if err := checkLimit(body.Limit); err != nil {

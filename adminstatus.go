@@ -147,17 +147,18 @@ func tokensSoFar() tokenStatus {
 // realmStatus tells of the realms that are configured, and of those that were asked about.
 func (a *App) realmStatus() map[string]realmStatus {
 	realms := make(map[string]realmStatus)
-	for _, handler := range a.handlers {
-		if handler.realm.Dynamic() {
+	for _, site := range a.names.sites {
+		if site.Realm.Dynamic() {
 			continue
 		}
-		status := realms[handler.Realm]
-		status.Modes = append(status.Modes, handler.Mode)
-		if handler.whoami != nil {
-			tally := telemetry.WhoamiTallies.Of(handler.Realm)
+		name := site.Realm.String()
+		status := realms[name]
+		status.Modes = append(status.Modes, site.ModeName)
+		if site.Whoami != "" {
+			tally := telemetry.WhoamiTallies.Of(name)
 			status.Whoami = &tally
 		}
-		realms[handler.Realm] = status
+		realms[name] = status
 	}
 	for _, name := range telemetry.WhoamiTallies.Realms() {
 		status := realms[name]

@@ -37,15 +37,6 @@ func hideAliases(r *http.Request, names alias.Names) alias.Finding {
 	return found
 }
 
-// cookieNames returns the names of all session cookies of the configuration.
-func (a *App) cookieNames() alias.Names {
-	var all []string
-	for _, handler := range a.handlers {
-		all = append(all, handler.SessionCookies...)
-	}
-	return alias.NewNames(all...)
-}
-
 // cleanPath removes path parameters that are named like a session cookie from all that the request says of its path: what
 // it was asked for first is what php_fastcgi sends, and what error routes go back to.
 func cleanPath(r *http.Request, names alias.Names) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,15 +56,10 @@ type App struct {
 	engine    Engine
 	events    *caddyevents.App
 	keys      []validator.Key // as configured; nil: the gateway's own
-	handlers  []*Handler
-	combines  bool // some handler has its token in the session cookie
-	callbacks []*Callback
-	states    []*State
-	requires  []*Require
+	names     names
+	onStart   []func() error
 	forwarded *forwardMemory
 	desks     map[string]*whoami.Desk[settlement]
-	longest   time.Duration // the longest token lifetime of the configuration
-	idle      time.Duration // the longest time that a session of it may be unused
 
 	now func() time.Time // the clock; tests move it
 
@@ -170,40 +164,20 @@ func (a *App) Validate() error {
 	return nil
 }
 
-// register makes a handler known to the others of its configuration.
-func (a *App) register(h *Handler) error {
-	if h.whoami != nil {
-		var err error
-		if h.whoami.desk, err = a.deskFor(h.Realm, h.Whoami); err != nil {
-			return fmt.Errorf("whoami: %w", err)
-		}
-	}
-	a.handlers = append(a.handlers, h)
-	a.combines = a.combines || h.TokenInSessionCookie != nil
-	a.longest = max(a.longest, time.Duration(h.TokenLifetime))
-	a.idle = max(a.idle, time.Duration(h.SessionIdleTimeout))
-	return nil
-}
-
-// holdsToken says whether a cookie is one of ours, of whatever realm.
-func (a *App) holdsToken(name, value string) bool {
-	return slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.holdsToken(name, value) })
-}
+// OnStart has a function called when the configuration starts, once its store is open. An error refuses the configuration.
+func (a *App) OnStart(start func() error) { a.onStart = append(a.onStart, start) }
 
 // Start opens the store and reads the keys.
 func (a *App) Start() error {
 	if _, err := a.gateway(); err != nil {
 		return err
 	}
-	for _, handler := range a.handlers {
-		if err := handler.openIssuers(); err != nil {
+	for _, start := range a.onStart {
+		if err := start(); err != nil {
 			return err
 		}
 	}
-	if err := a.startCallbacks(); err != nil {
-		return err
-	}
-	a.reviewHandlers()
+	a.review()
 	running.add(a)
 	a.keysBackground.start(a.keeper)
 	return nil
@@ -252,7 +226,7 @@ func (a *App) gateway() (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	shared.Retain(a.longest, a.idle)
+	shared.Retain(a.names.longestToken, a.names.longestIdle)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
 	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
 	open := &gateway{ledger: shared, verifier: verifier, keys: keys, keeper: a.keeper}

@@ -75,7 +75,7 @@ func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
 	if err := app.Start(); err != nil {
 		b.Fatal(err)
 	}
-	return app.handlers[0]
+	return modulesOf[*Handler](b, ctx)[0]
 }
 
 // benchWriter keeps the header alone.

@@ -121,8 +121,17 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 		return err
 	}
 	c.app = app.(*App)
-	c.app.callbacks = append(c.app.callbacks, c)
+	c.app.OnStart(c.open)
 	return nil
+}
+
+// names returns what the callback says of itself.
+func (c *Callback) names() signInNames {
+	own := signInNames{realm: c.Realm, idTokenCookie: c.IDTokenCookie, accessTokenCookie: c.AccessTokenCookie}
+	if c.Response == responseFormPost {
+		own.formPostPath = c.Finish
+	}
+	return own
 }
 
 func (c *Callback) named(err error) error {
@@ -137,10 +146,7 @@ func (c *Callback) Validate() error {
 	if err := c.validate(); err != nil {
 		return c.named(err)
 	}
-	if err := c.app.checkCallbacks(); err != nil {
-		return err
-	}
-	return c.app.checkAskedCookies()
+	return c.app.names.addSignIn(c.names())
 }
 
 func (c *Callback) validate() error {
@@ -199,72 +205,22 @@ func (c *Callback) validateCookies() error {
 	return nil
 }
 
-// checkCallbacks checks each against the handlers of its realm that are there so far: whichever comes later sees both.
-func (a *App) checkCallbacks() error {
-	for _, callback := range a.callbacks {
-		for _, handler := range a.handlers {
-			if !handler.realm.Matches(callback.Realm) {
-				continue
-			}
-			if err := callback.checkHandler(handler); err != nil {
-				return callback.named(err)
-			}
-		}
-	}
-	return nil
-}
-
-func (c *Callback) checkHandler(h *Handler) error {
-	name, one := h.sessionCookies.Single()
-	if !one {
-		return fmt.Errorf("session_cookie %s: a sign-in opens a session in exactly one cookie, which is no pattern",
-			strings.Join(h.SessionCookies, " "))
-	}
-	if err := checkOwnIDs(h); err != nil {
-		return err
-	}
-	for option, cookie := range map[string]string{"id_token_cookie": c.IDTokenCookie, "access_token_cookie": c.AccessTokenCookie} {
-		if cookie != "" && (cookie == name || h.isTokenCookie(cookie)) {
-			return fmt.Errorf("%s %s: that is the session cookie or our own token's", option, cookie)
-		}
-	}
-	return nil
-}
-
-// handler returns a handler of the realm, whose session cookie and times count. Start makes sure that there is one.
-func (c *Callback) handler() (*Handler, error) {
-	for _, handler := range c.app.handlers {
-		if handler.realm.Matches(c.Realm) {
-			return handler, nil
-		}
+// site returns a site of the realm, whose session cookie and times count. Start makes sure that there is one.
+func (c *Callback) site() (*Site, error) {
+	if site := c.app.names.siteOf(c.Realm); site != nil {
+		return site, nil
 	}
 	return nil, fmt.Errorf("there is no jwt_session handler of the realm %s, so that nobody could use its sessions%s",
-		c.Realm, c.app.otherSpelling(c.Realm))
+		c.Realm, c.app.names.otherSpelling(c.Realm))
 }
 
-// attributes returns the names of those that some route of the realm needs. A session without one would not be known there.
-func (c *Callback) attributes() []string {
-	var names []string
-	for _, handler := range c.app.handlers {
-		if handler.realm.Matches(c.Realm) {
-			names = append(names, handler.needs...)
-		}
+// open makes sure that the callback can work, and begins to ask its provider.
+func (c *Callback) open() error {
+	if _, err := c.site(); err != nil {
+		return c.named(err)
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// startCallbacks makes sure that each can work, and begins to ask its provider.
-func (a *App) startCallbacks() error {
-	for _, callback := range a.callbacks {
-		if _, err := callback.handler(); err != nil {
-			return callback.named(err)
-		}
-		if _, err := a.providers.get(callback.options()); err != nil {
-			return callback.named(err)
-		}
-	}
-	return nil
+	_, err := c.app.providers.get(c.options())
+	return c.named(err)
 }
 
 func (c *Callback) options() issuer.Options {
@@ -299,9 +255,9 @@ func isAtPath(r *http.Request, path string) bool {
 // isProviderAnswer says whether the request is the form that a provider lets the browser send to a callback of the realm,
 // which comes from another site by its nature. The state and its cookie guard it. It matters where the callback is behind
 // the realm's handler.
-func (a *App) isProviderAnswer(r *http.Request, of realm.Pattern) bool {
-	return r.Method == http.MethodPost && slices.ContainsFunc(a.callbacks, func(c *Callback) bool {
-		return c.Response == responseFormPost && of.Matches(c.Realm) && isAtPath(r, c.Finish)
+func (n *names) isProviderAnswer(r *http.Request, of realm.Pattern) bool {
+	return r.Method == http.MethodPost && slices.ContainsFunc(n.signIns, func(one signInNames) bool {
+		return one.formPostPath != "" && of.Matches(one.realm) && isAtPath(r, one.formPostPath)
 	})
 }
 

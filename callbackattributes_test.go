@@ -10,7 +10,7 @@ import (
 // A session that a sign-in opens is good on every route of its realm: it has the attributes that any of them needs, not
 // those of the first route alone.
 func TestCallbackReadsWhatAnyRouteOfTheRealmNeeds(t *testing.T) {
-	app := new(App)
+	var configured names
 	for _, route := range []struct {
 		realm string
 		needs []string
@@ -19,10 +19,9 @@ func TestCallbackReadsWhatAnyRouteOfTheRealmNeeds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		app.handlers = append(app.handlers, &Handler{realm: parsed, needs: route.needs})
+		configured.sites = append(configured.sites, &Site{Realm: parsed, Needs: route.needs})
 	}
-	callback := Callback{Realm: "shop", app: app}
-	if got, want := callback.attributes(), []string{"mail", "name", "role"}; !slices.Equal(got, want) {
+	if got, want := configured.attributesOf("shop"), []string{"mail", "name", "role"}; !slices.Equal(got, want) {
 		t.Errorf("a session gets %q, want %q", got, want)
 	}
 }

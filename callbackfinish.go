@@ -76,7 +76,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		}
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	if err := c.openSession(w, r, desk, user, c.earlier(attempt, desk.handler.sessionCookies.Read(cookies))); err != nil {
+	if err := c.openSession(w, r, desk, user, c.earlier(attempt, desk.site.SessionCookies.Read(cookies))); err != nil {
 		return unavailable(w, err)
 	}
 	http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
@@ -132,7 +132,7 @@ func (c *Callback) redeem(r *http.Request, desk signInDesk, attempt signIn, code
 	}
 	return desk.provider.Redeem(r.Context(), issuer.Redemption{
 		ClientID: c.clientID, ClientSecret: c.secret, Code: code, CodeVerifier: attempt.Verifier,
-		RedirectURI: c.redirectURI(r, desk.handler.TokenCookie.IsSecure(r)),
+		RedirectURI: c.redirectURI(r, desk.site.TokenCookie.IsSecure(r)),
 	})
 }
 
@@ -212,26 +212,26 @@ func (c *Callback) openSession(
 		}
 	}
 	attributes := make(sessions.Attributes)
-	for _, name := range c.attributes() {
+	for _, name := range c.app.names.attributesOf(c.Realm) {
 		attributes[name] = user.token.Attribute(name)
 	}
 	id := newSecret()
 	_, err := desk.gateway.ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
 		ledger.Identity{User: user.token.User(), Attributes: attributes},
-		ledger.Lifetimes{Idle: time.Duration(desk.handler.SessionIdleTimeout), MaxAge: time.Duration(desk.handler.SessionMaxAge)})
+		ledger.Lifetimes{Idle: desk.site.IdleTimeout, MaxAge: desk.site.MaxAge})
 	if err != nil {
 		telemetry.CountStoreError(err)
 		c.logger.Error("opening a session", zap.String("realm", c.Realm), zap.Error(err))
 		return errors.New("the session store did not take the session")
 	}
-	name, _ := desk.handler.sessionCookies.Single()
+	name, _ := desk.site.SessionCookies.Single()
 	session := http.Cookie{Name: name, Value: id, HttpOnly: true, Path: "/"}
-	if combined := desk.handler.TokenInSessionCookie; combined != nil { // the token is to come into the same cookie
+	if combined := desk.site.TokenInSessionCookie; combined != nil { // the token is to come into the same cookie
 		session.Path, session.Domain = combined.Path, combined.Domain
 	}
 	c.setCookie(w, session)
 	desk.gateway.ledger.Places().Note(c.Realm, cookie.Exchange{
-		Request: browserRequest(r), IsSession: desk.handler.sessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.now(),
+		Request: browserRequest(r), IsSession: desk.site.SessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.now(),
 	})
 	if c.IDTokenCookie != "" {
 		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, Path: "/", MaxAge: c.remaining(user.token.Expires())})

@@ -16,16 +16,16 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// signInDesk is what a sign-in needs: the realm's handler, the open store with the keys, and the provider.
+// signInDesk is what a sign-in needs: the realm's site, the open store with the keys, and the provider.
 type signInDesk struct {
-	handler  *Handler
+	site     *Site
 	gateway  *gateway
 	provider *issuer.Provider
 }
 
 // desk returns what a sign-in needs, or an error with the status 503.
 func (c *Callback) desk(w http.ResponseWriter) (signInDesk, error) {
-	handler, err := c.handler()
+	site, err := c.site()
 	if err != nil {
 		return signInDesk{}, caddyhttp.Error(http.StatusInternalServerError, err)
 	}
@@ -37,7 +37,7 @@ func (c *Callback) desk(w http.ResponseWriter) (signInDesk, error) {
 	if err != nil {
 		return signInDesk{}, unavailable(w, err)
 	}
-	return signInDesk{handler: handler, gateway: open, provider: provider}, nil
+	return signInDesk{site: site, gateway: open, provider: provider}, nil
 }
 
 // unavailable answers that the provider or the store could not be asked: neither yes nor no.
@@ -67,10 +67,10 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if c.Response == responseCode {
 		attempt.Verifier = newSecret()
 	}
-	if earlier := desk.handler.sessionCookies.Read(cookies); earlier.Presence == validator.Present {
+	if earlier := desk.site.SessionCookies.Read(cookies); earlier.Presence == validator.Present {
 		attempt.Earlier = &earlier.Hash
 	}
-	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, desk.handler.TokenCookie.IsSecure(r)))
+	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, desk.site.TokenCookie.IsSecure(r)))
 	if err != nil {
 		return unavailable(w, err)
 	}

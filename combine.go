@@ -49,7 +49,7 @@ func (v *visit) readTokenCookie() validator.TokenCredential {
 		return validator.ReadToken(v.combined.tokens, v.combined.name)
 	}
 	name := v.TokenCookie.NameFor(v.realm, v.secure)
-	if v.hasSurmisedTokenCookie() {
+	if v.site.SurmisesTokens() {
 		return validator.ReadToken(tokensAlone(v.cookies, name), name)
 	}
 	return validator.ReadToken(v.cookies, name)

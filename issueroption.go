@@ -172,7 +172,7 @@ func (h *Handler) prepareIssuers() error {
 		if header := one.From.Header; header != "" && h.identity.Owns(header) {
 			return fmt.Errorf("issuer %s: from header %s: that is a header of the identity, which clients can't send", one.URL, header)
 		}
-		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || h.isTokenCookie(cookie)) {
+		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || (&Site{Realm: h.realm, TokenCookie: h.TokenCookie}).IsTokenCookie(cookie)) {
 			return fmt.Errorf("issuer %s: from cookie %s: that is a cookie of the session or of our own token", one.URL, cookie)
 		}
 	}

@@ -3,7 +3,6 @@ package jwtsession
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -151,6 +150,7 @@ type Handler struct {
 	KeepStreams bool `json:"keep_streams,omitempty"`
 
 	app            *App
+	site           *Site // what the rest of the configuration knows of the handler
 	logger         *zap.Logger
 	realm          realm.Pattern
 	mode           validator.Mode
@@ -271,7 +271,14 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 		return err
 	}
 	h.app = app.(*App)
-	return h.app.register(h)
+	if h.whoami != nil {
+		if h.whoami.desk, err = h.app.deskFor(h.Realm, h.Whoami); err != nil {
+			return fmt.Errorf("whoami: %w", err)
+		}
+	}
+	h.site = h.describe()
+	h.app.OnStart(h.openIssuers)
+	return nil
 }
 
 func parseMode(name string) (validator.Mode, error) {
@@ -317,9 +324,6 @@ func (h *Handler) Validate() error {
 }
 
 func (h *Handler) validate() error {
-	if err := h.app.checkRealmApart(h); err != nil {
-		return err
-	}
 	if err := h.validateMode(); err != nil {
 		return err
 	}
@@ -349,25 +353,13 @@ func (h *Handler) validate() error {
 	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
 		return err
 	}
-	if other := h.app.cookieConflict(h); other != nil {
-		return errCookieConflict(strings.Join(h.SessionCookies, " "), other.Realm)
-	}
-	if err := h.app.checkStates(); err != nil {
-		return err
-	}
-	if err := h.app.checkCallbacks(); err != nil {
-		return err
-	}
 	if err := h.askedCookiesContradict(); err != nil { // defaults too
 		return err
 	}
-	if err := h.app.checkAskedCookies(); err != nil {
+	if err := refusal.ValidateRules(h.Unauthenticated); err != nil {
 		return err
 	}
-	if err := h.validateCombined(); err != nil {
-		return err
-	}
-	return refusal.ValidateRules(h.Unauthenticated)
+	return h.app.names.addSite(h.site)
 }
 
 func (h *Handler) validateMode() error {

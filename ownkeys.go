@@ -26,7 +26,7 @@ func (a *App) openKeys() (*validator.KeyRing, error) {
 			Algorithm:     a.KeyRotation.algorithm,
 			RotateEvery:   time.Duration(a.KeyRotation.RotateEvery),
 			KeyDelay:      time.Duration(a.KeyRotation.KeyDelay),
-			TokenLifetime: a.longestVerified(),
+			TokenLifetime: a.names.longestVerified(),
 			Now:           a.now,
 			Report:        a.reportKeys,
 			Changed:       a.keyChanged,

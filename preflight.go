@@ -59,21 +59,12 @@ const methodOverride = "method-override"
 func (a *App) stripPreflight(r *http.Request) {
 	for name := range r.Header {
 		folded := strings.TrimPrefix(identity.Fold(name), "http-")
-		if slices.Contains(notInPreflights, folded) || strings.Contains(folded, methodOverride) || a.takesTokensFrom(name) {
+		if slices.Contains(notInPreflights, folded) || strings.Contains(folded, methodOverride) || a.names.takesTokensFrom(name) {
 			delete(r.Header, name)
 		}
 	}
 	r.URL.RawQuery = withoutMethod(r.URL.RawQuery)
 	r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = http.NoBody, 0, nil, nil
-}
-
-// takesTokensFrom reports whether a header of this name can bring an access token of an identity provider.
-func (a *App) takesTokensFrom(name string) bool {
-	return slices.ContainsFunc(a.handlers, func(h *Handler) bool {
-		return slices.ContainsFunc(h.Issuers, func(one *Issuer) bool {
-			return one.From != nil && one.From.Header != "" && identity.Fold(one.From.Header) == identity.Fold(name)
-		})
-	})
 }
 
 // withoutMethod removes the parameters that frameworks take a request's method from, and leaves the rest as it is.

@@ -8,16 +8,6 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 )
 
-// checkRealmApart refuses a realm that can have the name of another handler's realm.
-func (a *App) checkRealmApart(h *Handler) error {
-	for _, other := range a.handlers {
-		if err := realm.CheckApart(h.realm, other.realm, ""); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // realmInCaddyfile is a realm and the line that it was read from first.
 type realmInCaddyfile struct {
 	realm realm.Pattern
@@ -48,14 +38,4 @@ func checkRealmOfCaddyfile(helper httpcaddyfile.Helper, text string) error {
 		helper.State[realmsOfCaddyfile] = append(earlier, realmInCaddyfile{parsed, line})
 	}
 	return nil
-}
-
-// otherSpelling returns a hint for who wrote a realm as hosts may be written, and nothing where that is no realm either.
-func (a *App) otherSpelling(name string) string {
-	for _, handler := range a.handlers {
-		if spelled, ok := handler.realm.Spelled(name); ok && spelled != name {
-			return "; write it as " + spelled
-		}
-	}
-	return ""
 }

@@ -76,7 +76,7 @@ func (q *Require) Provision(ctx caddy.Context) error {
 		return err
 	}
 	q.app = app.(*App)
-	q.app.requires = append(q.app.requires, q)
+	q.app.names.required = append(q.app.names.required, q.Attribute)
 	return nil
 }
 

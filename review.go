@@ -8,15 +8,15 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// reviewHandlers says at start what is allowed, but seldom meant.
-func (a *App) reviewHandlers() {
+// review says at start what is allowed, but seldom meant.
+func (a *App) review() {
 	a.reviewTokenCookies()
 	a.reviewSources()
-	for i, handler := range a.handlers {
-		for _, other := range a.handlers[:i] {
-			if what := other.difference(handler); what != "" {
+	for i, site := range a.names.sites {
+		for _, other := range a.names.sites[:i] {
+			if what := other.difference(site); what != "" {
 				a.logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
-					zap.String("realm", handler.Realm), zap.String("option", what))
+					zap.String("realm", site.Realm.String()), zap.String("option", what))
 				break
 			}
 		}
@@ -28,22 +28,22 @@ func (a *App) reviewHandlers() {
 // reviewSources names each realm that the admin API alone brings sessions to.
 func (a *App) reviewSources() {
 	said := make(map[string]bool)
-	for _, handler := range a.handlers {
-		if said[handler.Realm] || a.opensSessions(handler) {
+	for _, site := range a.names.sites {
+		name := site.Realm.String()
+		if said[name] || a.names.opensSessions(site) {
 			continue
 		}
-		said[handler.Realm] = true
-		a.logger.Info("realm without whoami: only sessions added through the admin API are known",
-			zap.String("realm", handler.Realm))
+		said[name] = true
+		a.logger.Info("realm without whoami: only sessions added through the admin API are known", zap.String("realm", name))
 	}
 }
 
-// opensSessions says whether the handler's realm gets sessions by itself: from the application, on this route or
-// another one, or from a sign-in.
-func (a *App) opensSessions(handler *Handler) bool {
-	return slices.ContainsFunc(a.handlers, func(other *Handler) bool {
-		return other.Realm == handler.Realm && (other.Whoami != nil || other.ResponseUser != "")
-	}) || slices.ContainsFunc(a.callbacks, func(callback *Callback) bool { return handler.realm.Matches(callback.Realm) })
+// opensSessions reports whether the site's realm gets sessions by itself: from the application, on this route or another
+// one, or from a sign-in.
+func (n *names) opensSessions(site *Site) bool {
+	return slices.ContainsFunc(n.sites, func(other *Site) bool {
+		return other.Realm.String() == site.Realm.String() && (other.Whoami != "" || other.NamesUsers)
+	}) || slices.ContainsFunc(n.signIns, func(one signInNames) bool { return site.Realm.Matches(one.realm) })
 }
 
 // reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
@@ -51,53 +51,45 @@ func (a *App) reviewForwarding() {
 	if a.publishesKeys() {
 		return
 	}
-	for _, handler := range a.handlers {
-		if handler.ForwardToken != nil {
+	for _, site := range a.names.sites {
+		if site.ForwardsToken {
 			a.logger.Warn("forward_token with HS256 alone: a service that can verify such a token has the gateway's own secret, "+
-				"and could sign in as anybody; use a key of another algorithm", zap.String("realm", handler.Realm))
+				"and could sign in as anybody; use a key of another algorithm", zap.String("realm", site.Realm.String()))
 		}
 	}
 }
 
 // reviewRequires names attributes that are required and that nobody reads: a slip of the pen there keeps everybody out.
 func (a *App) reviewRequires() {
-	for _, require := range a.requires {
-		if !slices.ContainsFunc(a.handlers, func(h *Handler) bool { return h.learns(require.Attribute) }) {
+	for _, attribute := range a.names.required {
+		if !slices.ContainsFunc(a.names.sites, func(site *Site) bool { return slices.Contains(site.Learns, attribute) }) {
 			a.logger.Warn("jwt_session_require names an attribute that no whoami and no issuer reads: only sessions added through the "+
-				"admin API can have it", zap.String("attribute", require.Attribute))
+				"admin API can have it", zap.String("attribute", attribute))
 		}
 	}
-}
-
-// learns says whether the application or an identity provider tells this attribute.
-func (h *Handler) learns(attribute string) bool {
-	return h.whoami.reads(attribute) || slices.ContainsFunc(h.Issuers, func(one *Issuer) bool {
-		_, tells := one.Attributes[attribute]
-		return tells
-	})
 }
 
 // reviewTokenCookies says where two realms have one name for their tokens' cookies. On one site each would find the
 // other's token there, and leave it alone; on two that share no cookies it does no harm.
 func (a *App) reviewTokenCookies() {
-	for i, handler := range a.handlers {
-		for _, other := range a.handlers[:i] {
-			if handler.Realm != other.Realm && handler.sharesTokenCookie(other) {
+	for i, site := range a.names.sites {
+		for _, other := range a.names.sites[:i] {
+			if site.Realm.String() != other.Realm.String() && site.sharesTokenCookie(other) {
 				a.logger.Warn("two realms have one token_cookie; if they are on one site, only one of them gets tokens",
-					zap.String("realm", handler.Realm), zap.String("other_realm", other.Realm))
+					zap.String("realm", site.Realm.String()), zap.String("other_realm", other.Realm.String()))
 				return
 			}
 		}
 	}
 }
 
-// sharesTokenCookie says whether tokens of both handlers can be in one cookie.
-func (h *Handler) sharesTokenCookie(other *Handler) bool {
-	if h.TokenInSessionCookie != nil || other.TokenInSessionCookie != nil {
-		return h.TokenInSessionCookie != nil && other.TokenInSessionCookie != nil && h.SessionCookies[0] == other.SessionCookies[0]
+// sharesTokenCookie reports whether tokens of both sites can be in one cookie.
+func (s *Site) sharesTokenCookie(other *Site) bool {
+	if s.TokenInSessionCookie != nil || other.TokenInSessionCookie != nil {
+		return s.CombinedCookie() == other.CombinedCookie()
 	}
-	own, others := h.realm.Example(), other.realm.Example()
-	for _, name := range []string{h.TokenCookie.PlainName(own), h.TokenCookie.SecureName(own)} {
+	own, others := s.Realm.Example(), other.Realm.Example()
+	for _, name := range []string{s.TokenCookie.PlainName(own), s.TokenCookie.SecureName(own)} {
 		if name == other.TokenCookie.PlainName(others) || name == other.TokenCookie.SecureName(others) {
 			return true
 		}
@@ -105,28 +97,28 @@ func (h *Handler) sharesTokenCookie(other *Handler) bool {
 	return false
 }
 
-// difference names an option that these two should have in common, as handlers of one realm, and don't. One in stateless
-// mode asks nobody, and its tokens have a lifetime of their own.
-func (h *Handler) difference(other *Handler) string {
-	stateless, otherStateless := h.mode == validator.Stateless, other.mode == validator.Stateless
+// difference names an option that these two should have in common, as sites of one realm, and don't. One in stateless mode
+// asks nobody, and its tokens have a lifetime of their own.
+func (s *Site) difference(other *Site) string {
+	stateless, otherStateless := s.Mode == validator.Stateless, other.Mode == validator.Stateless
 	switch {
-	case h.Realm != other.Realm:
+	case s.Realm.String() != other.Realm.String():
 		return ""
-	case !slices.Equal(h.SessionCookies, other.SessionCookies):
+	case !slices.Equal(s.SessionCookies.Names(), other.SessionCookies.Names()):
 		return "session_cookie"
-	case !h.SessionID.isSame(other.SessionID):
+	case !s.SessionID.isSame(other.SessionID):
 		return "session_cookie (min_length and pattern)"
-	case h.SessionIdleTimeout != other.SessionIdleTimeout:
+	case s.IdleTimeout != other.IdleTimeout:
 		return "session_idle_timeout"
-	case h.SessionMaxAge != other.SessionMaxAge:
+	case s.MaxAge != other.MaxAge:
 		return "session_max_age"
-	case stateless == otherStateless && h.TokenLifetime != other.TokenLifetime:
+	case stateless == otherStateless && s.TokenLifetime != other.TokenLifetime:
 		return "token_lifetime"
-	case h.TokenEncrypt != other.TokenEncrypt:
+	case s.TokenEncrypt != other.TokenEncrypt:
 		return "token_encrypt"
-	case h.mode != validator.Stateful && other.mode != validator.Stateful && *h.TokenCookie != *other.TokenCookie:
+	case s.Mode != validator.Stateful && other.Mode != validator.Stateful && *s.TokenCookie != *other.TokenCookie:
 		return "token_cookie"
-	case !stateless && !otherStateless && h.Whoami.configured() != other.Whoami.configured():
+	case !stateless && !otherStateless && s.Whoami != other.Whoami:
 		return "whoami"
 	default:
 		return ""

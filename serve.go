@@ -33,7 +33,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		journey.preflight = true
 		return h.servePreflight(w, r, next)
 	}
-	if err := h.CSRF.Check(r, journey.authorization); err != nil && !h.app.isProviderAnswer(r, h.realm) {
+	if err := h.CSRF.Check(r, journey.authorization); err != nil && !h.app.names.isProviderAnswer(r, h.realm) {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	realm, err := h.realm.Resolve(func(placeholder string) string {

@@ -18,17 +18,6 @@ type besideAccess struct {
 	authTime int64
 }
 
-// isSignInCookie reports whether a callback of the realm keeps access tokens in the cookie. Such a token is a part of the
-// session that was opened with it, and counts with a session of the same user alone.
-func (a *App) isSignInCookie(realm, name string) bool {
-	for _, callback := range a.callbacks {
-		if name != "" && callback.Realm == realm && callback.AccessTokenCookie == name {
-			return true
-		}
-	}
-	return false
-}
-
 // sessionBeside returns the session that the request was decided by without access tokens, and whether there is one. Where
 // only tokens of ours count, the session that came is looked up. An error means that this could not be told.
 func (v *visit) sessionBeside(verdict validator.Verdict) (beside besideAccess, found bool, err error) {
@@ -77,15 +66,15 @@ func (v *visit) isLapsed(verdict validator.Verdict) bool {
 // clearSignIn takes from the browser what a callback of the realm set beside a session that is over, and reports whether it
 // did. What the response sets anew stays.
 func (v *visit) clearSignIn(header http.Header) bool {
-	if len(v.app.callbacks) == 0 || !v.ended && !v.revoked && (!v.lapsed || v.learned) {
+	if len(v.app.names.signIns) == 0 || !v.ended && !v.revoked && (!v.lapsed || v.learned) {
 		return false
 	}
 	cleared := false
-	for _, callback := range v.app.callbacks {
-		if callback.Realm != v.realm {
+	for _, callback := range v.app.names.signIns {
+		if callback.realm != v.realm {
 			continue
 		}
-		for _, name := range []string{callback.IDTokenCookie, callback.AccessTokenCookie} {
+		for _, name := range []string{callback.idTokenCookie, callback.accessTokenCookie} {
 			if name != "" && v.hasCookie(name) && !cookie.Sets(header["Set-Cookie"], name) {
 				header.Add("Set-Cookie", removalOfSignIn(name))
 				cleared = true

@@ -80,7 +80,6 @@ func (s *State) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s.app = app.(*App)
-	s.app.states = append(s.app.states, s)
 	return nil
 }
 
@@ -89,7 +88,7 @@ func (s *State) Validate() error {
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("jwt_session_state %s: %w", s.Cookie, err)
 	}
-	return s.app.checkStates()
+	return s.app.names.addState(stateNames{s.Cookie, s.RequestHeader, time.Duration(s.MaxAge)})
 }
 
 func (s *State) validate() error {
@@ -136,34 +135,6 @@ func (s *State) validateCookie() error {
 	lower := strings.ToLower(s.Cookie)
 	if strings.HasPrefix(lower, "__http-") || strings.HasPrefix(lower, "__host-http-") {
 		return errors.New("pages read the cookie, and browsers take one with this prefix only if they can't")
-	}
-	return nil
-}
-
-// longestVerified is how long anything that was signed counts: a key that signs no more verifies for as long.
-func (a *App) longestVerified() time.Duration {
-	longest := a.longest
-	for _, state := range a.states {
-		longest = max(longest, time.Duration(state.MaxAge))
-	}
-	return longest
-}
-
-// checkStates looks for names that one of the states and one of the handlers share. Whichever is provisioned later finds
-// what there is to find.
-func (a *App) checkStates() error {
-	for _, state := range a.states {
-		for _, handler := range a.handlers {
-			switch {
-			case handler.sessionCookies.Match(state.Cookie):
-				return fmt.Errorf("jwt_session_state %s: that is a session_cookie of realm %s; choose another name", state.Cookie, handler.Realm)
-			case handler.isTokenCookie(state.Cookie):
-				return fmt.Errorf("jwt_session_state %s: that is the token_cookie of realm %s; choose another name", state.Cookie, handler.Realm)
-			case handler.identity.Owns(state.RequestHeader):
-				return fmt.Errorf("jwt_session_state %s: request_header %s: that is an identity_header of realm %s; choose another name",
-					state.Cookie, state.RequestHeader, handler.Realm)
-			}
-		}
 	}
 	return nil
 }

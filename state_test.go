@@ -222,7 +222,7 @@ func TestStateIsNotSet(t *testing.T) {
 		cartOf(`{"n":2}`) + "&set=cart=own":                 "sets a cookie of its name itself",
 		cartOf(`{"n":"` + strings.Repeat("a", 3000) + `"}`): "too large for a cookie",
 	} {
-		g.app.states[0].warnings = telemetry.Warnings{} // each is written once a minute
+		modulesOf[*State](t, g.app.ctx)[0].warnings = telemetry.Warnings{} // each is written once a minute
 		before := len(g.log())
 		kept := s["cart"]
 		response := s.visit(b, path)

@@ -419,7 +419,7 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 					t.Errorf("%s: the response looks complete", test.name)
 				}
 			}()
-			t.Errorf("%s: returned %v", test.name, g.app.handlers[0].ServeHTTP(w, r, application))
+			t.Errorf("%s: returned %v", test.name, modulesOf[*Handler](t, g.app.ctx)[0].ServeHTTP(w, r, application))
 		}()
 		if left := g.app.open.Load().ledger.Watching(); left != 0 {
 			t.Errorf("%s: %d streams are watched", test.name, left)
@@ -442,7 +442,7 @@ func TestStreamThatOutlivesItsHandler(t *testing.T) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-		if err := g.app.handlers[0].ServeHTTP(w, r, application); err != nil {
+		if err := modulesOf[*Handler](t, g.app.ctx)[0].ServeHTTP(w, r, application); err != nil {
 			t.Error(err)
 		}
 	}))

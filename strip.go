@@ -48,7 +48,7 @@ func (s *Strip) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s.app = app.(*App)
-	s.cookieNames = sync.OnceValue(s.app.cookieNames)
+	s.cookieNames = sync.OnceValue(s.app.names.sessionCookies)
 	return s.prepare()
 }
 
@@ -74,9 +74,11 @@ func (s *Strip) prepare() error {
 func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	s.app.journeyOf(r) // a handler behind this one still reads what the client sent
 	s.identity.Strip(r)
-	for _, handler := range s.app.handlers {
-		handler.identity.Strip(r)
-		handler.ForwardToken.strip(r)
+	for _, site := range s.app.names.sites {
+		site.Identity.Strip(r)
+		if site.ForwardsToken {
+			authorization.Strip(r)
+		}
 	}
 	s.app.hideTokens(r)
 	hideAliases(r, s.cookieNames())

@@ -181,7 +181,7 @@ func (g *testGateway) mintWith(keys *validator.KeySet, realm, user, session stri
 		g.Fatal(err)
 	}
 	credential, now := names.WithRules(rules).Read(cookies), g.clock.Now()
-	token, err := validator.Minter{Keys: keys, Lifetime: time.Minute, Encrypt: g.app.handlers[0].TokenEncrypt}.Mint(sessions.Session{
+	token, err := validator.Minter{Keys: keys, Lifetime: time.Minute, Encrypt: modulesOf[*Handler](g.T, g.app.ctx)[0].TokenEncrypt}.Mint(sessions.Session{
 		Key: sessions.Key{Realm: realm, Hash: credential.Hash}, User: user, Source: sessions.Learned,
 		AuthTime: now.Unix(), Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Hour),
 	}, credential, now)

@@ -129,7 +129,7 @@ func (v *visit) isRevoked() bool {
 
 // hideTokens removes the token cookies of every realm from the request.
 func (a *App) hideTokens(r *http.Request) {
-	kept := validator.DropPairs(r.Header["Cookie"], a.holdsToken)
+	kept := validator.DropPairs(r.Header["Cookie"], a.names.holdsToken)
 	if len(kept) == 0 {
 		delete(r.Header, "Cookie")
 		return
@@ -169,7 +169,7 @@ func (v *visit) readToken() {
 // verify says what a token is worth on this route.
 func (v *visit) verify(credential validator.TokenCredential) validator.Token {
 	return v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
-		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.longest,
+		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.names.longestToken,
 		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
 	})
 }

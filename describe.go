@@ -1,0 +1,31 @@
+package jwtsession
+
+import (
+	"slices"
+	"time"
+)
+
+// describe returns what the handler says of itself, once it is prepared.
+func (h *Handler) describe() *Site {
+	site := &Site{
+		Realm: h.realm, Mode: h.mode, ModeName: h.Mode, SessionCookies: h.sessionCookies, SessionID: h.SessionID,
+		IdleTimeout: time.Duration(h.SessionIdleTimeout), MaxAge: time.Duration(h.SessionMaxAge),
+		TokenLifetime: time.Duration(h.TokenLifetime), TokenCookie: h.TokenCookie, TokenInSessionCookie: h.TokenInSessionCookie,
+		TokenEncrypt: h.TokenEncrypt, ForwardsToken: h.ForwardToken != nil,
+		Identity: h.identity, Needs: h.needs, Whoami: h.Whoami.configured(), NamesUsers: h.ResponseUser != "",
+	}
+	if h.Whoami != nil {
+		site.AskedWith = h.Whoami.Cookies
+		for name := range h.Whoami.Attributes {
+			site.Learns = append(site.Learns, name)
+		}
+	}
+	for _, one := range h.Issuers {
+		site.Providers = append(site.Providers, SiteProvider{URL: one.URL, From: *one.From})
+		for name := range one.Attributes {
+			site.Learns = append(site.Learns, name)
+		}
+	}
+	slices.Sort(site.Learns)
+	return site
+}

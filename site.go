@@ -1,0 +1,78 @@
+package jwtsession
+
+import (
+	"strings"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// Site is what a `jwt_session` handler says of itself to the rest of its configuration. It never changes.
+type Site struct {
+	Realm realm.Pattern
+	Mode  validator.Mode
+	// ModeName is the mode as it is configured.
+	ModeName string
+
+	SessionCookies validator.SessionCookies
+	// SessionID says which values of the session cookies are session ids. Nil stands for the defaults.
+	SessionID *SessionID
+
+	// IdleTimeout and MaxAge are how long a session may be unused, and how long it lasts at most.
+	IdleTimeout, MaxAge time.Duration
+
+	TokenLifetime        time.Duration
+	TokenCookie          *carrier.TokenCookie
+	TokenInSessionCookie *carrier.TokenInSessionCookie // nil: the token has a cookie of its own
+	TokenEncrypt         bool
+	ForwardsToken        bool
+
+	Identity identity.Headers
+	// Needs names the attributes that the route needs, and Learns those that the application or a provider tells.
+	Needs, Learns []string
+
+	// Whoami is how the application is asked, to be compared, and empty where it is not asked.
+	Whoami string
+	// AskedWith names the cookies that the question carries besides the session cookies.
+	AskedWith []string
+	// NamesUsers reports whether responses of the application name users.
+	NamesUsers bool
+
+	// Providers are the identity providers whose access tokens count on the route, and where these come.
+	Providers []SiteProvider
+}
+
+// SiteProvider is an identity provider and the place that its access tokens come in.
+type SiteProvider struct {
+	URL  string
+	From TokenPlace
+}
+
+// IsTokenCookie reports whether a cookie of this name can be the token cookie of some request to the site.
+func (s *Site) IsTokenCookie(name string) bool {
+	if s.TokenCookie.Name != "" {
+		return name == s.TokenCookie.Name
+	}
+	of, ours := strings.CutPrefix(strings.TrimPrefix(name, carrier.HostPrefix), "jwt_")
+	return ours && s.Realm.Matches(of)
+}
+
+// SurmisesTokens reports whether only the value of a cookie can tell that it is a token of the site, since its name is made
+// for each request.
+func (s *Site) SurmisesTokens() bool { return s.TokenCookie.Name == "" && s.Realm.Dynamic() }
+
+// HoldsToken reports whether a cookie can be the token cookie of some request to the site.
+func (s *Site) HoldsToken(name, value string) bool {
+	return s.IsTokenCookie(name) && (!s.SurmisesTokens() || validator.HasTokenForm(value))
+}
+
+// CombinedCookie returns the session cookie that carries the token beside the session id, or nothing.
+func (s *Site) CombinedCookie() string {
+	if s.TokenInSessionCookie == nil {
+		return ""
+	}
+	return s.SessionCookies.Names()[0]
+}
