@@ -19,7 +19,6 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore" // the default store
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -51,15 +50,14 @@ type App struct {
 	// short it is, a revocation outlives the tokens and the records that it is about. Default: `720h`, which is 30 days.
 	RevokedFor caddy.Duration `json:"revoked_for,omitempty"`
 
-	ctx       caddy.Context
-	logger    *zap.Logger
-	engine    Engine
-	events    *caddyevents.App
-	keys      []validator.Key // as configured; nil: the gateway's own
-	names     names
-	onStart   []func() error
-	forwarded *forwardMemory
-	desks     map[string]*whoami.Desk[settlement]
+	ctx     caddy.Context
+	logger  *zap.Logger
+	engine  Engine
+	events  *caddyevents.App
+	keys    []validator.Key // as configured; nil: the gateway's own
+	names   names
+	onStart []func() error
+	shared  map[string]any // what modules of the configuration share, by name
 
 	now func() time.Time // the clock; tests move it
 
@@ -122,7 +120,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
 	running.announce(a)
-	a.desks = make(map[string]*whoami.Desk[settlement])
+	a.shared = make(map[string]any)
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -130,7 +128,6 @@ func (a *App) Provision(ctx caddy.Context) error {
 		entries := defaultTokenCache
 		a.TokenCache = &entries
 	}
-	a.forwarded = newForwardMemory(*a.TokenCache)
 	option.SetDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"engine": "badger"}`)
@@ -162,6 +159,19 @@ func (a *App) Validate() error {
 		return fmt.Errorf("revoked_for %s: want more than 0", time.Duration(a.RevokedFor))
 	}
 	return nil
+}
+
+// Shared returns what modules of a configuration share under a name, and makes it if it is not there. It is for
+// provisioning, which happens in one goroutine.
+func Shared[T any](a *App, name string, make func() (T, error)) (T, error) {
+	if known, ok := a.shared[name].(T); ok {
+		return known, nil
+	}
+	made, err := make()
+	if err == nil {
+		a.shared[name] = made
+	}
+	return made, err
 }
 
 // OnStart has a function called when the configuration starts, once its store is open. An error refuses the configuration.

@@ -54,17 +54,10 @@ func (s *whoamiSource) forget(key sessions.Key) {
 
 // deskFor returns the desk of a realm: handlers that ask the same page in the same way share it, so that there is one
 // question at a time about a session.
-func (a *App) deskFor(realm string, config *Whoami) (*whoami.Desk[settlement], error) {
-	name := realm + " " + config.text
-	if desk, shared := a.desks[name]; shared {
-		return desk, nil
-	}
-	desk, err := whoami.NewDesk[settlement](config.deskLimits())
-	if err != nil {
-		return nil, err
-	}
-	a.desks[name] = desk
-	return desk, nil
+func deskFor(app *App, realm string, config *Whoami) (*whoami.Desk[settlement], error) {
+	return Shared(app, "whoami "+realm+" "+config.text, func() (*whoami.Desk[settlement], error) {
+		return whoami.NewDesk[settlement](config.deskLimits())
+	})
 }
 
 // ask asks the application whose session it is. Where the session was ended meanwhile, the answer is about what was

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/secret"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -215,7 +216,7 @@ func (c *Callback) openSession(
 	for _, name := range c.app.names.attributesOf(c.Realm) {
 		attributes[name] = user.token.Attribute(name)
 	}
-	id := newSecret()
+	id := secret.New()
 	_, err := desk.gateway.ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
 		ledger.Identity{User: user.token.User(), Attributes: attributes},
 		ledger.Lifetimes{Idle: desk.site.IdleTimeout, MaxAge: desk.site.MaxAge})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/secret"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -61,11 +62,11 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	attempt := signIn{
-		State: newSecret(), Nonce: newSecret(), Issuer: c.Issuer, Realm: c.Realm, Began: c.app.now().Unix(),
+		State: secret.New(), Nonce: secret.New(), Issuer: c.Issuer, Realm: c.Realm, Began: c.app.now().Unix(),
 		Return: c.localReturn(r.URL.Query().Get("return")),
 	}
 	if c.Response == responseCode {
-		attempt.Verifier = newSecret()
+		attempt.Verifier = secret.New()
 	}
 	if earlier := desk.site.SessionCookies.Read(cookies); earlier.Presence == validator.Present {
 		attempt.Earlier = &earlier.Hash

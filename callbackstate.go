@@ -1,9 +1,7 @@
 package jwtsession
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"sync"
@@ -35,13 +33,6 @@ type signIn struct {
 	Return   string         `json:"return"`            // where the user goes afterwards
 	Began    int64          `json:"began"`             // in seconds since 1970
 	Earlier  *sessions.Hash `json:"earlier,omitempty"` // the session that the browser had, which is not sent from the provider's page
-}
-
-// newSecret returns 256 random bits in base64url.
-func newSecret() string {
-	var secret [32]byte
-	_, _ = rand.Read(secret[:]) // never fails: it ends the process instead
-	return base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
 // sealSignIn returns the cookie that keeps the sign-in.

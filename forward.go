@@ -81,7 +81,7 @@ func (v *visit) forwardedToken() (string, error) {
 		key: keys.SigningKeyID(), realm: v.realm, issuer: v.TokenIssuer, audience: audience,
 		user: v.who.User, source: v.who.Source,
 	}
-	if token, ok := v.app.forwarded.get(subject, v.who, v.now); ok {
+	if token, ok := v.forwarded.get(subject, v.who, v.now); ok {
 		return token, nil
 	}
 	token, err := validator.Minter{Keys: keys, Issuer: v.TokenIssuer}.Forward(validator.Forwarded{
@@ -90,7 +90,7 @@ func (v *visit) forwardedToken() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	v.app.forwarded.put(subject, forwardedToken{
+	v.forwarded.put(subject, forwardedToken{
 		token: token, attributes: v.who.Attributes, made: v.now.Unix(), expires: v.who.Expires,
 	})
 	return token, nil

@@ -43,6 +43,11 @@ type forwardMemory struct {
 // forwardShards is how many parts the memory has, each with a lock of its own: requests of different users seldom meet.
 const forwardShards = 64
 
+// forwardMemoryOf returns the memory that the handlers of a configuration share.
+func forwardMemoryOf(app *App) (*forwardMemory, error) {
+	return Shared(app, "forwarded tokens", func() (*forwardMemory, error) { return newForwardMemory(*app.TokenCache), nil })
+}
+
 // newForwardMemory makes a memory for about the given number of tokens.
 func newForwardMemory(entries int) *forwardMemory {
 	if entries < 1 {

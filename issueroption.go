@@ -3,13 +3,10 @@ package jwtsession
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
@@ -57,15 +54,6 @@ type Issuer struct {
 	rules validator.AccessRules
 }
 
-// TokenPlace is where in a request a token is. One of the two is set; none of them is `Authorization: Bearer`.
-type TokenPlace struct {
-	// The name of a request header whose whole value is the token.
-	Header string `json:"header,omitempty"`
-
-	// The name of a cookie.
-	Cookie string `json:"cookie,omitempty"`
-}
-
 const (
 	defaultUserClaim = "sub"
 	defaultLeeway    = caddy.Duration(30 * time.Second)
@@ -104,43 +92,6 @@ func (i *Issuer) prepare() error {
 		Issuer: i.URL, Audiences: i.Audiences, UserClaim: i.UserClaim, Attributes: i.Attributes, Leeway: time.Duration(i.Leeway),
 	}
 	return i.From.prepare()
-}
-
-func (p *TokenPlace) prepare() error {
-	switch {
-	case p.Header != "" && p.Cookie != "":
-		return fmt.Errorf("from: header %s and cookie %s are two places; want one", p.Header, p.Cookie)
-	case p.Header != "":
-		if !httpguts.ValidHeaderFieldName(p.Header) {
-			return fmt.Errorf("from header %q: not a header name (RFC 9110 section 5.1)", p.Header)
-		}
-		p.Header = http.CanonicalHeaderKey(p.Header)
-		switch p.Header {
-		case "Authorization":
-			return errors.New("from header Authorization: that is where tokens come by default; leave the line out")
-		case "Cookie", "Host", "Connection":
-			return fmt.Errorf("from header %s: this header has a meaning of its own", p.Header)
-		}
-	case p.Cookie != "":
-		if !httpguts.ValidHeaderFieldName(p.Cookie) {
-			return fmt.Errorf("from cookie %q: not a cookie name (RFC 6265 section 4.1.1)", p.Cookie)
-		}
-	}
-	return nil
-}
-
-// String names the place as the configuration does.
-func (p *TokenPlace) String() string {
-	switch {
-	case p == nil:
-		return "Authorization: Bearer"
-	case p.Header != "":
-		return "header " + http.CanonicalHeaderKey(p.Header)
-	case p.Cookie != "":
-		return "cookie " + p.Cookie
-	default:
-		return "Authorization: Bearer"
-	}
 }
 
 // options is what the provider is opened with.
@@ -187,12 +138,4 @@ func (h *Handler) openIssuers() error {
 		}
 	}
 	return nil
-}
-
-// safeURL returns the text of a URL for an error, unless it may hold a password.
-func safeURL(text string) string {
-	if strings.Contains(text, "@") {
-		return "(a URL with a user name)"
-	}
-	return fmt.Sprintf("%q", text)
 }

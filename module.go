@@ -164,6 +164,7 @@ type Handler struct {
 	demands        demands
 	warnings       telemetry.Warnings
 	requests       telemetry.RequestCounters
+	forwarded      *forwardMemory
 }
 
 // CaddyModule returns the Caddy module information.
@@ -272,9 +273,12 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 	}
 	h.app = app.(*App)
 	if h.whoami != nil {
-		if h.whoami.desk, err = h.app.deskFor(h.Realm, h.Whoami); err != nil {
+		if h.whoami.desk, err = deskFor(h.app, h.Realm, h.Whoami); err != nil {
 			return fmt.Errorf("whoami: %w", err)
 		}
+	}
+	if h.forwarded, err = forwardMemoryOf(h.app); err != nil {
+		return err
 	}
 	h.site = h.describe()
 	h.app.OnStart(h.openIssuers)

@@ -251,3 +251,38 @@ func (n *names) longestVerified() time.Duration {
 	}
 	return longest
 }
+
+// canBeOneCookie reports whether two names can be those of the same cookie. A name that ends in * stands for all that begin
+// so.
+func canBeOneCookie(one, other string) bool {
+	prefix, isPattern := cutStars(one)
+	otherPrefix, otherIsPattern := cutStars(other)
+	switch {
+	case isPattern && otherIsPattern:
+		return strings.HasPrefix(prefix, otherPrefix) || strings.HasPrefix(otherPrefix, prefix)
+	case isPattern:
+		return strings.HasPrefix(other, prefix)
+	case otherIsPattern:
+		return strings.HasPrefix(one, otherPrefix)
+	default:
+		return one == other
+	}
+}
+
+func cutStars(name string) (prefix string, isPattern bool) {
+	prefix = strings.TrimRight(name, "*")
+	return prefix, prefix != name
+}
+
+func errAskedWithToken(name, what string) error {
+	return fmt.Errorf("whoami: cookies %s: that can be %s; the application is asked about the session alone, so leave it out "+
+		"or write the name that you mean", name, what)
+}
+
+// safeURL returns the text of a URL for an error, unless it may hold a password.
+func safeURL(text string) string {
+	if strings.Contains(text, "@") {
+		return "(a URL with a user name)"
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -2,12 +2,13 @@ package jwtsession
 
 import (
 	"fmt"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
 
 // newAccessGateway signs users in at a provider, and takes the access token from the cookie that the sign-in sets.

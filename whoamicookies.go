@@ -15,28 +15,6 @@ func (h *Handler) isAskedWith(name string) bool {
 		slices.ContainsFunc(h.Whoami.Cookies, func(pattern string) bool { return canBeOneCookie(pattern, name) })
 }
 
-// canBeOneCookie reports whether two names can be those of the same cookie. A name that ends in * stands for all that begin
-// so.
-func canBeOneCookie(one, other string) bool {
-	prefix, isPattern := cutStars(one)
-	otherPrefix, otherIsPattern := cutStars(other)
-	switch {
-	case isPattern && otherIsPattern:
-		return strings.HasPrefix(prefix, otherPrefix) || strings.HasPrefix(otherPrefix, prefix)
-	case isPattern:
-		return strings.HasPrefix(other, prefix)
-	case otherIsPattern:
-		return strings.HasPrefix(one, otherPrefix)
-	default:
-		return one == other
-	}
-}
-
-func cutStars(name string) (prefix string, isPattern bool) {
-	prefix = strings.TrimRight(name, "*")
-	return prefix, prefix != name
-}
-
 // checkCookies looks at the names in the option cookies by themselves.
 func (w *Whoami) checkCookies() error {
 	for i, name := range w.Cookies {
@@ -78,9 +56,4 @@ func (h *Handler) askedCookiesContradict() error {
 		}
 	}
 	return nil
-}
-
-func errAskedWithToken(name, what string) error {
-	return fmt.Errorf("whoami: cookies %s: that can be %s; the application is asked about the session alone, so leave it out "+
-		"or write the name that you mean", name, what)
 }
