@@ -301,29 +301,6 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 	return verdict
 }
 
-// claimMint says whether this request is the one to mint for the session. One at a time does.
-func (v *visit) claimMint() bool {
-	if v.release != nil {
-		return true
-	}
-	key := v.key()
-	if v.token.State == validator.TokenUsable && v.mode == validator.Stateless {
-		key = v.token.Claims.SessionKey()
-	}
-	release, ok := v.gateway.ledger.ClaimMint(key)
-	if ok {
-		v.release = release
-	}
-	return ok
-}
-
-// releaseMint gives the claim back, so that the next request may mint.
-func (v *visit) releaseMint() {
-	if v.release != nil {
-		v.release()
-	}
-}
-
 // key names the session that came with the request.
 func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.realm, Hash: v.credential.Hash} }
 

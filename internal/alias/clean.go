@@ -50,7 +50,8 @@ func (n Names) Clean(lines []string) ([]string, Finding) {
 	var kept strings.Builder
 	copying, open := len(lines) > 1, false
 	for _, line := range lines {
-		for start, end := 0, 0; start <= len(line); start = end + 1 {
+		var end int
+		for start := 0; start <= len(line); start = end + 1 {
 			end = segmentEnd(line, start)
 			segment, found, opens := n.judge(line[start:end], open)
 			open = open || opens

@@ -13,7 +13,7 @@ const maxValue = 1024
 
 var (
 	errEmpty = errors.New("it has no value")
-	errHost  = errors.New("its value is neither a host nor letters, digits, _, - and .")
+	errHost  = errors.New("its value is neither a host nor made of letters, digits, dots, _ and -")
 )
 
 // hosts maps names as browsers do (UTS 46, as the URL standard's "domain to ASCII" uses it): what is looked up is what
