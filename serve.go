@@ -20,12 +20,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	journey := h.app.journeyOf(r) // before anything is taken from the request
 	h.identity.strip(r)
 	h.ForwardToken.strip(r)
-	cleanPath(r, h.cookieNames)
+	cleanPath(r, h.cookieNamesIn(journey))
 	journey.clearPlaceholders(repl)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		h.app.hideTokens(r)
-		h.hideAliases(r)
+		h.hideAliases(r, h.cookieNamesIn(journey))
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
 		journey.preflight = true
@@ -69,7 +69,7 @@ func (h *Handler) follow(
 		access: earlier.access, follows: true,
 	}
 	journey.last = v
-	h.hideAliases(r) // its own session cookies may have other names
+	h.hideAliases(r, h.cookieNamesIn(journey)) // handlers in between may have changed the request
 	v.takeBearer()
 	switch {
 	case earlier.who.user != "":

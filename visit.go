@@ -80,7 +80,7 @@ func (h *Handler) newVisit(
 		secure: h.TokenCookie.isSecure(r), credential: h.sessionCookies.Read(cookies), traced: traceTime(r.Context()),
 	}
 	h.app.hideTokens(r)
-	h.hideAliases(r)
+	h.hideAliases(r, h.cookieNames)
 	v.joinCarried(journey)
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err
