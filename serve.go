@@ -31,14 +31,20 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		journey.preflight = true
 		return h.servePreflight(w, r, next)
 	}
-	if err := h.CSRF.check(r, journey.authorization); err != nil && !h.app.isProviderAnswer(r, h.realm) {
-		return caddyhttp.Error(http.StatusForbidden, err)
+	refused := h.CSRF.check(r, journey.authorization)
+	if refused != nil && h.app.isProviderAnswer(r, h.realm) {
+		refused = nil
 	}
 	realm, err := h.realm.Resolve(func(placeholder string) string {
 		value, _ := repl.GetString(placeholder)
 		return value
 	})
-	if err != nil {
+	switch {
+	case refused != nil:
+		h.hideUndecided(r, journey, realm)
+		return caddyhttp.Error(http.StatusForbidden, refused)
+	case err != nil:
+		h.hideUndecided(r, journey, "")
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm: %w", h.Realm, err))
 	}
 	repl.Set(placeholderRealm, h.realm.Placeholder(realm))
@@ -50,6 +56,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	v, err := h.newVisit(journey, r, next, repl, realm)
 	if err != nil {
+		h.hideUndecided(r, journey, "")
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	journey.add(v)
@@ -234,6 +241,7 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
 func (v *visit) refuse(w http.ResponseWriter) error {
+	defer v.hideRefused()
 	w.Header().Add("Www-Authenticate", challenge(v.realm, v.hasToken(), v.reason)) // as net/http spells it
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
@@ -286,6 +294,7 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 
 // unavailable answers 503: neither yes nor no.
 func (v *visit) unavailable(w http.ResponseWriter) error {
+	defer v.hideRefused()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
 	w.Header().Set("Retry-After", retryAfter)
