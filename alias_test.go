@@ -178,6 +178,37 @@ func TestAliasesInEveryRoute(t *testing.T) {
 	}
 }
 
+// A later handler of the realm goes by the session cookies of the one that decided, also where a handler in between has changed
+// the request; the default name is a cookie of somebody else there.
+func TestAliasesBehindALaterHandler(t *testing.T) {
+	g := newTestGatewayWith(t, gatewayOptions{site: `
+		route {
+			jwt_session shop {
+				whoami /whoami json user
+				session_cookie sid
+				unauthenticated pass
+			}
+			request_header /changed* Cookie "Session=dark; SID=mallory; sid=a"
+			jwt_session shop {
+				unauthenticated pass
+			}
+			reverse_proxy LEGACY
+		}`})
+	for path, want := range map[string]string{
+		"/page;session=1;SID=mallory;v=2": "/page;session=1;v=2",
+		"/changed":                        "/changed",
+	} {
+		received, cookies := g.asked(path, "Cookie: Session=dark; SID=mallory; sid=a")
+		if received.Path != want || cookies != "Session=dark; sid=a" {
+			t.Errorf("%s: the application receives %q with %q", path, received.Path, cookies)
+		}
+	}
+	g.asked("/page", "Cookie: Session=dark; sid=a")
+	if log := g.log(); strings.Contains(log, `"session_cookie":"session"`) {
+		t.Errorf("the log says\n%s", log)
+	}
+}
+
 // What was removed is said once, by its kind and the session cookie's name, and never with what the client sent.
 func TestAliasIsWarnedOfOnce(t *testing.T) {
 	g := newTestGateway(t, "unauthenticated pass")

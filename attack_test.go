@@ -85,6 +85,21 @@ func TestAttackTrailer(t *testing.T) {
 	}
 }
 
+// A client sends a revoked session, or a credential for the application, as a trailer.
+func TestAttackCredentialsInTrailers(t *testing.T) {
+	g := newTestGateway(t, "unauthenticated pass")
+	session := g.legacy.signIn("mallory")
+	g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": session})
+	for _, name := range []string{"Cookie", "cookie", "Cookie2", "Authorization", "Proxy-Authorization"} {
+		got := receivedFrom(t, g.raw([]string{
+			"POST /page HTTP/1.1", "Host: legacy", "Connection: close", "Transfer-Encoding: chunked", "Trailer: X-Other, " + name,
+		}, "5\r\nhello\r\n0\r\n"+name+": session="+session+"\r\nX-Other: kept\r\n\r\n"))
+		if len(got.Trailer) != 1 || got.Trailer.Get("X-Other") != "kept" {
+			t.Errorf("%s: the trailers that arrive: %d, want the other one", name, len(got.Trailer))
+		}
+	}
+}
+
 // The application's answer, or an attribute, holds a line break that would start a header of its own upstream.
 func TestAttackLineBreakInValues(t *testing.T) {
 	g := newTestGateway(t, `identity_header X-Role role

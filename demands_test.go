@@ -62,6 +62,13 @@ func TestAsksForMore(t *testing.T) {
 		{"session_cookie a b", "session_cookie a", "session_cookie"},
 		{"", "session_cookie a", "session_cookie"},
 		{"", "session_cookie session", ""},
+		{"", "session_cookie session {\nmin_length 32\n}", "min_length 32"},
+		{"", "session_cookie session {\nmin_length 8\n}", ""},
+		{"session_cookie session {\nmin_length 8\n}", "session_cookie session", ""},
+		{"session_cookie session {\nmin_length 8\n}", "session_cookie session {\nmin_length 16\n}", "min_length 16"},
+		{"", "session_cookie session {\npattern [0-9a-f]+\n}", "pattern [0-9a-f]+"},
+		{"session_cookie session {\npattern [0-9a-f]+\n}", "session_cookie session {\npattern [0-9a-f]+\n}", ""},
+		{"session_cookie session {\npattern [0-9a-f]+\n}", "session_cookie session", ""},
 		{"token_lifetime 5m", "", ""},
 		{"token_lifetime 5m", "token_lifetime 1m", "token_lifetime 1m0s"},
 		{"token_lifetime 5m", "token_lifetime 10m", ""},
@@ -92,13 +99,14 @@ func TestAsksForMore(t *testing.T) {
 // A stricter handler behind another one of its realm is without effect, and nobody notices.
 func TestAttackStricterHandlerBehind(t *testing.T) {
 	for later, want := range map[string]string{
-		"mode stateful":                      "mode stateful",
-		"identity_header X-Role role":        "attribute role",
-		"forget_on /logout":                  "forget_on",
-		"unauthenticated pass":               "",
-		"identity_header X-User":             "",
-		"mode mixed\nunauthenticated deny":   "",
-		"accept_bearer\nidentity_header off": "",
+		"mode stateful":                              "mode stateful",
+		"identity_header X-Role role":                "attribute role",
+		"forget_on /logout":                          "forget_on",
+		"session_cookie session {\nmin_length 99\n}": "min_length 99",
+		"unauthenticated pass":                       "",
+		"identity_header X-User":                     "",
+		"mode mixed\nunauthenticated deny":           "",
+		"accept_bearer\nidentity_header off":         "",
 	} {
 		g := newTestGatewayWith(t, gatewayOptions{site: `
 			jwt_session shop {

@@ -85,8 +85,9 @@ type Handler struct {
 
 	// The response header in which the application names the user: of the session whose cookies the browser has after that
 	// response. It is removed from responses. It is not listened to where a cache may have kept the response for others. A
-	// user is not learned from the answer to a request with `Authorization`, `Proxy-Authorization`, a client certificate or an
-	// access token of an `issuer`: the application may know the user by that, and not by the session.
+	// user is not learned from the answer to a request with `Authorization`, `Proxy-Authorization`, a client certificate (also one in
+	// `Client-Cert`, `SSL-Client-Cert`, `X-Client-Cert` or `X-SSL-Client-Cert`) or an access token of an `issuer`: the
+	// application may know the user by that, and not by the session.
 	// An empty value, or one that means nobody to `whoami`, ends the session; a response without the header says nothing.
 	ResponseUser string `json:"response_user,omitempty"`
 

@@ -1,12 +1,14 @@
 package jwtsession
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -74,12 +76,64 @@ func (v *visit) hideSession() {
 		v.warn("session cookies that nobody has judged do not reach the application while a session or user of the realm " +
 			"is revoked, so their users sign in again; with whoami the application is asked about them")
 	}
-	kept := validator.DropCookies(v.request.Header["Cookie"], v.sessionCookies.Match)
-	if len(kept) == 0 {
-		delete(v.request.Header, "Cookie")
+	v.dropSessionCookies(v.request)
+}
+
+// hideRefused withholds the session cookies of a request that is refused as those of one that goes on: an error route may
+// lead to the application. What follows an earlier handler went that way already.
+func (v *visit) hideRefused() {
+	if v.follows {
 		return
 	}
-	v.request.Header["Cookie"] = kept
+	evidence := v.passageEvidence(identity.Principal{})
+	if evidence.Session == validator.Undetermined && evidence.Cookies == validator.Present && v.gateway != nil {
+		evidence.Session = v.recorded() // the application does not answer, but the session may be a known one
+	}
+	if validator.Pass(evidence) != validator.ForwardSession {
+		v.withheld = true
+		v.dropSessionCookies(v.request)
+	}
+}
+
+// hideUndecided withholds from error routes what came with a request that fails before anybody decided about it: our tokens,
+// and session cookies, which stay only where no revocation is in force in the realm or the session is known to be active. An
+// empty realm is one that could not be told.
+func (h *Handler) hideUndecided(r *http.Request, journey *journey, realm string) {
+	h.app.hideTokens(r)
+	h.hideAliases(r, h.cookieNamesIn(journey))
+	if realm == "" || !h.mayReachErrorRoutes(r.Context(), journey, realm) {
+		h.dropSessionCookies(r)
+	}
+}
+
+func (h *Handler) mayReachErrorRoutes(ctx context.Context, journey *journey, realm string) bool {
+	gateway, err := h.app.gatewayForRequest()
+	if err != nil {
+		return false
+	}
+	if !gateway.ledger.RevokesIn(realm) {
+		return true
+	}
+	cookies, err := validator.ScanCookies(journey.cookies)
+	if err != nil {
+		return false
+	}
+	credential := h.sessionCookies.Read(cookies)
+	if credential.Presence != validator.Present {
+		return false
+	}
+	_, active, err := gateway.ledger.Active(context.WithoutCancel(ctx), sessions.Key{Realm: realm, Hash: credential.Hash})
+	return err == nil && active
+}
+
+// dropSessionCookies removes the session cookies from the request.
+func (h *Handler) dropSessionCookies(r *http.Request) {
+	kept := validator.DropCookies(r.Header["Cookie"], h.sessionCookies.Match)
+	if len(kept) == 0 {
+		delete(r.Header, "Cookie")
+		return
+	}
+	r.Header["Cookie"] = kept
 }
 
 // ownHeader returns what the response header holds before the application answers, for [visit.refuseNamed]. It is nil

@@ -48,18 +48,24 @@ var notInPreflights = []string{
 	"authorization", "client-cert", "client-cert-chain", "connection", "content-encoding", "content-length", "content-type",
 	"cookie", "cookie2", "expect", "http2-settings", "proxy-authorization", "ssl-client-cert", "transfer-encoding", "upgrade",
 	"x-access-token", "x-api-key", "x-auth-token", "x-client-cert", "x-forwarded-access-token", "x-forwarded-client-cert",
-	"x-forwarded-method", "x-http-method", "x-original-method", "x-ssl-client-cert",
+	"x-http-verb", "x-ssl-client-cert",
 }
 
-// methodOverride is in the names of all headers that override the method besides those, folded.
+// methodOverride is in the names of parameters that override the method, folded.
 const methodOverride = "method-override"
+
+// overridesMethod reports whether a server could take another method from the header of this name, folded. Of all headers that
+// name a method browsers send one in a preflight.
+func overridesMethod(folded string) bool {
+	return strings.Contains(folded, "method") && folded != "access-control-request-method"
+}
 
 // stripPreflight takes from a preflight what it has no business with: it passes without a decision, so it must not carry anything
 // that the application could decide by, nor another method.
 func (a *App) stripPreflight(r *http.Request) {
 	for name := range r.Header {
 		folded := strings.TrimPrefix(identity.Fold(name), "http-")
-		if slices.Contains(notInPreflights, folded) || strings.Contains(folded, methodOverride) || a.names.takesTokensFrom(name) {
+		if slices.Contains(notInPreflights, folded) || overridesMethod(folded) || a.names.takesTokensFrom(name) {
 			delete(r.Header, name)
 		}
 	}

@@ -18,6 +18,7 @@ func TestAttackPreflightCarriesNothing(t *testing.T) {
 	hidden := []string{
 		"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE",
 		"x-http_method.override: DELETE", "HTTP-X-HTTP-Method-Override: DELETE", "X-WP-Method-Override: DELETE",
+		"X--HTTP--Method--Override: DELETE", "X-Request-Method: DELETE", "X-Method: DELETE", "_method: DELETE", "X-HTTP-Verb: DELETE",
 		"X-Forwarded-Method: DELETE", "Cookie: session=a", "Authorization: Basic YTpi", "Proxy-Authorization: Basic YTpi",
 		"Client-Cert: :YQ==:", "X-Forwarded-Client-Cert: a", "X-Api-Key: a", "X-Access: a.b.c", "Content-Type: text/plain",
 		"Upgrade: websocket", "OurApp-User-ID: mallory", "Expect: 100-continue",

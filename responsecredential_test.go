@@ -25,7 +25,8 @@ func TestAttackResponseUserBesideAnotherCredential(t *testing.T) {
 	for _, lines := range [][]string{
 		{"Authorization: Basic YWxpY2U6eA=="}, {"authorization: Basic YWxpY2U6eA=="}, {"Authorization: Bearer x"},
 		{"Authorization: Negotiate YII="}, {"Authorization: "}, {"Authorization: x", "Authorization: y"},
-		{"Proxy-Authorization: Basic YWxpY2U6eA=="},
+		{"Proxy-Authorization: Basic YWxpY2U6eA=="}, {"Client-Cert: :YWxpY2U=:"}, {"SSL-Client-Cert: alice"}, {"x-client-cert: alice"},
+		{"X-SSL-Client-Cert: alice"},
 	} {
 		g := newNamingGateway(t, "mixed", "")
 		attacker := g.signedIn()
@@ -33,7 +34,7 @@ func TestAttackResponseUserBesideAnotherCredential(t *testing.T) {
 		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
 			if user := g.legacy.user(r); user != "" {
 				w.Header().Set("X-Remote-User", user)
-			} else if len(r.Header["Authorization"]) > 0 || strings.HasPrefix(lines[0], "Proxy-") {
+			} else if len(r.Header["Authorization"]) > 0 || strings.HasPrefix(lines[0], "Proxy-") || strings.Contains(strings.ToLower(lines[0]), "client-cert") {
 				w.Header().Set("X-Remote-User", "alice")
 			}
 			return false
@@ -211,6 +212,8 @@ func TestBringsOtherCredential(t *testing.T) {
 		{[]string{"Basic x"}, nil, nil, validator.AccessAbsent, true},
 		{nil, http.Header{"Proxy-Authorization": {""}}, nil, validator.AccessAbsent, true},
 		{nil, nil, certified, validator.AccessAbsent, true},
+		{nil, http.Header{"Client-Cert": {":YQ==:"}}, nil, validator.AccessAbsent, true},
+		{nil, http.Header{"Client-Cert": {""}, "X-Forwarded-Client-Cert": {"By=a"}}, nil, validator.AccessAbsent, false},
 		{nil, nil, nil, validator.AccessUsable, true},
 		{nil, nil, nil, validator.AccessUndetermined, true},
 		{nil, nil, nil, validator.AccessUnusable, true},

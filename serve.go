@@ -22,25 +22,31 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	journey := h.app.journeyOf(r) // before anything is taken from the request
 	h.identity.Strip(r)
 	h.ForwardToken.strip(r)
-	cleanPath(r, h.cookieNames)
+	cleanPath(r, h.cookieNamesIn(journey))
 	journey.clearPlaceholders(repl)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		h.app.hideTokens(r)
-		h.hideAliases(r)
+		h.hideAliases(r, h.cookieNamesIn(journey))
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
 		journey.preflight = true
 		return h.servePreflight(w, r, next)
 	}
-	if err := h.CSRF.Check(r, journey.authorization); err != nil && !h.app.names.isProviderAnswer(r, h.realm) {
-		return caddyhttp.Error(http.StatusForbidden, err)
+	refused := h.CSRF.Check(r, journey.authorization)
+	if refused != nil && h.app.names.isProviderAnswer(r, h.realm) {
+		refused = nil
 	}
 	realm, err := h.realm.Resolve(func(placeholder string) string {
 		value, _ := repl.GetString(placeholder)
 		return value
 	})
-	if err != nil {
+	switch {
+	case refused != nil:
+		h.hideUndecided(r, journey, realm)
+		return caddyhttp.Error(http.StatusForbidden, refused)
+	case err != nil:
+		h.hideUndecided(r, journey, "")
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm: %w", h.Realm, err))
 	}
 	repl.Set(identity.PlaceholderRealm, h.realm.Placeholder(realm))
@@ -52,6 +58,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	v, err := h.newVisit(journey, r, next, repl, realm)
 	if err != nil {
+		h.hideUndecided(r, journey, "")
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	journey.add(v)
@@ -71,7 +78,7 @@ func (h *Handler) follow(
 		access: earlier.access, follows: true,
 	}
 	journey.last = v
-	h.hideAliases(r) // its own session cookies may have other names
+	h.hideAliases(r, h.cookieNamesIn(journey)) // handlers in between may have changed the request
 	v.takeBearer()
 	switch {
 	case earlier.who.User != "":
@@ -236,6 +243,7 @@ func (v *visit) unauthenticated(w http.ResponseWriter) error {
 
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
 func (v *visit) refuse(w http.ResponseWriter) error {
+	defer v.hideRefused()
 	w.Header().Add("Www-Authenticate", challenge(v.realm, v.hasToken(), v.reason)) // as net/http spells it
 	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
@@ -288,6 +296,7 @@ func (v *visit) couldNot(w http.ResponseWriter) error {
 
 // unavailable answers 503: neither yes nor no.
 func (v *visit) unavailable(w http.ResponseWriter) error {
+	defer v.hideRefused()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
 	w.Header().Set("Retry-After", retryAfter)

@@ -36,17 +36,29 @@ func (s *SessionID) rules() (validator.SessionRules, error) {
 }
 
 // isSame reports whether both take the same values for session ids.
-func (s *SessionID) isSame(other *SessionID) bool {
-	var own, others SessionID
+func (s *SessionID) isSame(other *SessionID) bool { return s.withDefaults() == other.withDefaults() }
+
+// stricterThan returns the options by which it may refuse values that the other one takes for session ids. Of two patterns
+// nobody can tell which one takes more.
+func (s *SessionID) stricterThan(other *SessionID) []string {
+	own, others := s.withDefaults(), other.withDefaults()
+	var stricter []string
+	if s != nil && s.MinLength != 0 && own.MinLength > others.MinLength {
+		stricter = append(stricter, fmt.Sprintf("min_length %d", own.MinLength))
+	}
+	if own.Pattern != "" && own.Pattern != others.Pattern {
+		stricter = append(stricter, "pattern "+own.Pattern)
+	}
+	return stricter
+}
+
+func (s *SessionID) withDefaults() SessionID {
+	var options SessionID
 	if s != nil {
-		own = *s
+		options = *s
 	}
-	if other != nil {
-		others = *other
-	}
-	option.SetDefault(&own.MinLength, validator.DefaultMinLength)
-	option.SetDefault(&others.MinLength, validator.DefaultMinLength)
-	return own == others
+	option.SetDefault(&options.MinLength, validator.DefaultMinLength)
+	return options
 }
 
 // checkOwnIDs makes sure that the ids of sessions that a sign-in opens are session ids to the handler.

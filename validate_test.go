@@ -266,6 +266,10 @@ func TestValidateCallbackErrors(t *testing.T) {
 		{required + "id_token_cookie a;b", "", "not a cookie name"},
 		{required, "session_cookie a b", "exactly one cookie"},
 		{required, "session_cookie a*", "exactly one cookie"},
+		{required, "session_cookie a**", "exactly one cookie"},
+		{required, "session_cookie a {\nmin_length 100\n}", "the session ids that a sign-in makes, 43 characters"},
+		{required, "session_cookie a {\npattern [0-9A-F]+\n}", "are none by its min_length or pattern"},
+		{required, "session_cookie a {\npattern [0-9A-Za-z_]+\n}", "are none by its min_length or pattern"},
 	} {
 		site := "jwt_session_callback shop {\n" + test.options + "\n}\njwt_session shop {\n" + test.session + "\n}"
 		err := validateSite(t, "", site)
@@ -274,9 +278,11 @@ func TestValidateCallbackErrors(t *testing.T) {
 			t.Errorf("the error repeats the secret: %v", err)
 		}
 	}
-	good := "jwt_session shop\njwt_session_callback shop {\n" + required + "}"
-	if err := validateSite(t, "", good); err != nil {
-		t.Errorf("a good configuration: %v", err)
+	for _, session := range []string{"", " {\nsession_cookie a {\nmin_length 43\npattern [0-9A-Za-z_-]{43}\n}\n}"} {
+		good := "jwt_session shop" + session + "\njwt_session_callback shop {\n" + required + "}"
+		if err := validateSite(t, "", good); err != nil {
+			t.Errorf("a good configuration: %v", err)
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ func (h *Handler) newVisit(
 		secure: h.TokenCookie.IsSecure(r), credential: h.sessionCookies.Read(cookies), traced: telemetry.TraceTime(r.Context()),
 	}
 	h.app.hideTokens(r)
-	h.hideAliases(r)
+	h.hideAliases(r, h.cookieNames)
 	v.joinCarried(journey)
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err

@@ -3,7 +3,7 @@
 import os, sys; sys.dont_write_bytecode = True; sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from drivelib import *
 
-PROTECTED = "/examples/jsp/security/protected/"; INDEX = PROTECTED + "index.jsp"; OPEN = "/examples/jsp/snp/snoop.jsp"; DATA = "/examples/servlets/servlet/SessionExample"
+PROTECTED = "/examples/jsp/security/protected/"; INDEX = PROTECTED + "index.jsp"; OPEN = "/examples/jsp/snp/snoop.jsp"; DATA = "/examples/servlets/servlet/SessionExample"; REMEMBER = "/remember/index.jsp"
 
 def login(c, user, pw):
     """What a browser does: ask for the page, get the form in its place, send it."""
@@ -44,6 +44,12 @@ def run(browser):
     r = a.get(INDEX + "?logoff=true", expect="?"); a.expect = "-"; check(r.status == 302, "logout again")
     s2 = cookie(a); login(a, "alice", "alice-pass-1"); a.expect = "alice"; check(cookie(a) != s2 and whoami(a) == "alice", "login straight after logout")
     check(remote_user(b) == "bob", "bob's other session is untouched")
+    # "remember me", in a browser where somebody has planted a session of his
+    def known(c): m = re.search(r'id="user">([^<]+)<', c.get(REMEMBER).text); return m and m.group(1)
+    r = browser("r"); r.post(REMEMBER, {"user": "alice", "password": "alice-pass-1"}, expect="?")
+    e = browser("e"); e.get(REMEMBER); w = browser("w"); w.jar = {"JSESSIONID": e.jar["JSESSIONID"], "remember": r.jar["remember"]}
+    check(known(w) == "alice" and w.jar["JSESSIONID"] != e.jar["JSESSIONID"], "the remembered user is signed in, in another session than the planted one"); w.expect = "alice"
+    check(known(w) == "alice", "alice goes on in it"); check(known(e) is None, "and whoever planted the other is anonymous")
 
 def visit(c):
     login(c, "alice", "alice-pass-1"); c.expect = "alice"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The examples of Debian's tomcat10, with FORM authentication; users of tomcat-users.xml, sessions in memory.
-# CATALINA_BASE lies in RUN_DIR; of the package's configuration the port, the address and the users are changed.
+# Beside them is a page of ours with a "remember me" cookie. CATALINA_BASE lies in RUN_DIR; of the package's configuration the port, the address and the users are changed.
 APP=tomcat-examples; . "$(dirname "$0")/../lib.sh"
 already_up
 need_apt tomcat10-user tomcat10-examples curl
@@ -15,6 +15,7 @@ if [ ! -e "$RUN_DIR/seeded" ]; then
   <user username="bob" password="bob-pass-1" roles="tomcat"/>
 </tomcat-users>
 S
+  cp -r "$(dirname "$0")/remember" "$BASE/webapps"
   touch "$RUN_DIR/seeded"
 fi
 sed "s/Connector port=\"8080\"/Connector address=\"127.0.0.1\" port=\"$PORT\"/" /usr/share/tomcat10/skel/conf/server.xml > "$BASE/conf/server.xml"

@@ -37,7 +37,8 @@ func targeted(header http.Header, now time.Time) permission {
 	return widest
 }
 
-// targetedBy returns what one field allows, and silent where it is not for some caches alone.
+// targetedBy returns what one field allows, and silent where it is not for some caches alone. Vendors put a prefix of their
+// own before the names of others, as RFC 9213 says for its own.
 func targetedBy(name string, lines []string, now time.Time) permission {
 	switch {
 	case isEmpty(lines):
@@ -47,9 +48,9 @@ func targetedBy(name string, lines []string, now time.Time) permission {
 	case strings.EqualFold(name, "X-LiteSpeed-Cache-Control"):
 		// Its private means a copy for each address, which several visitors may share.
 		return read(lines, "no-store", "no-cache")
-	case strings.EqualFold(name, "Edge-Control"):
+	case hasSuffixFold(name, "Edge-Control"):
 		return read(lines, "no-store", "bypass-cache")
-	case strings.EqualFold(name, "Surrogate-Control"), hasSuffixFold(name, suffix):
+	case hasSuffixFold(name, "Surrogate-Control"), hasSuffixFold(name, suffix):
 		return read(lines, "no-store", "private")
 	default:
 		return silent

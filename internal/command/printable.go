@@ -61,14 +61,9 @@ const brailleBlank = '\u2800'
 // isVisible reports whether a character is one that people see, or the usual space. Others that are drawn as a space or as
 // nothing are not.
 func isVisible(char rune) bool {
-	switch {
-	case char == ' ':
-		return true
-	case !unicode.IsPrint(char) || char == brailleBlank: // no control, format, private or unassigned character, nor another space
-		return false
-	default:
-		return !unicode.In(char, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-	}
+	// No control, format, private or unassigned character is printable, and of the spaces the usual one alone.
+	return unicode.IsPrint(char) && char != brailleBlank &&
+		!unicode.In(char, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // printableError is an error whose text is printable.
