@@ -84,7 +84,7 @@ func (p packages) needs(path string) map[string]bool {
 // The trusted core and what it builds on must not come to depend on the server or on a database, not even by others.
 func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 	listed := listPackages(t)
-	for _, name := range []string{"validator", "sessions", "blacklist", "ledger", "registry", "keyring", "internal/realm", "internal/alias"} {
+	for _, name := range []string{"validator", "sessions", "blacklist", "storage", "ledger", "registry", "keyring", "internal/realm", "internal/alias"} {
 		path := modulePath + "/" + name
 		if _, there := listed[path]; !there {
 			t.Errorf("there is no package %s", name)
@@ -103,11 +103,15 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 func TestLayoutArrowsPointDown(t *testing.T) {
 	listed := listPackages(t)
 	for name, mayNeed := range map[string][]string{
-		"sessions":         {},
-		"blacklist":        {},
-		"registry":         {},
-		"validator":        {"sessions", "blacklist"},
-		"ledger":           {"sessions", "blacklist", "internal/cookie"},
+		"sessions":  {},
+		"blacklist": {},
+		"registry":  {},
+		"validator": {"sessions", "blacklist"},
+		"storage":   {"sessions", "blacklist"},
+		"ledger":    {"sessions", "blacklist", "storage", "internal/cookie"},
+
+		"sessions/badgerstore": {"sessions", "blacklist", "storage"},
+
 		"internal/caching": {},
 		"internal/cookie":  {},
 		"keyring":          {"validator", "sessions", "blacklist"},

@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 const (
@@ -30,10 +31,10 @@ type Options struct {
 }
 
 // Ledger is where sessions are learned, ended and revoked and where minting is permitted. Its methods are safe for
-// concurrent use. Errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable] where the storage failed, and name
+// concurrent use. Errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable] where the store failed, and name
 // no key, hash or user.
 type Ledger struct {
-	storage   Storage
+	place     storage.Place
 	store     sessions.Store
 	blacklist *blacklist.List
 	now       func() time.Time
@@ -62,22 +63,22 @@ type Ledger struct {
 	closeFail error
 }
 
-// Open returns the ledger over an open storage, with the whole blacklist loaded, and starts its housekeeping. The ledger
-// closes the storage when it is closed; after an error the storage is still open, and the caller's.
-func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error) {
+// Open returns the ledger over an open place, with the whole blacklist loaded, and starts its housekeeping. The ledger
+// closes the place when it is closed; after an error the place is still open, and the caller's.
+func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
 	if options.Report == nil {
 		options.Report = func(error) {}
 	}
-	list, err := blacklist.Open(ctx, storage.Journal(), options.Now)
+	list, err := blacklist.Open(ctx, place.Journal(), options.Now)
 	if err != nil {
 		return nil, fmt.Errorf("opening ledger: %w", err)
 	}
 	background, stop := context.WithCancel(context.Background())
 	ledger := &Ledger{
-		storage: storage, store: storage.Sessions(), blacklist: list,
+		place: place, store: place.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
 		nobodies: newNobodies(), sightings: newSightings(), places: cookie.NewPlaces(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
 		watches: newWatches(),
@@ -90,7 +91,7 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 	return ledger, nil
 }
 
-// Close stops the housekeeping and waits for it, tries once more to make durable what is not, and closes the storage.
+// Close stops the housekeeping and waits for it, tries once more to make durable what is not, and closes the place.
 // Closing again does nothing and returns what the first one did.
 func (l *Ledger) Close() error {
 	l.closing.Do(func() {
@@ -99,7 +100,7 @@ func (l *Ledger) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), settleTime)
 		defer cancel()
 		l.retry(ctx)
-		l.closeFail = l.storage.Close()
+		l.closeFail = l.place.Close()
 	})
 	return l.closeFail
 }

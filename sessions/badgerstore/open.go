@@ -11,7 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 	"go.uber.org/zap"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 const (
@@ -40,7 +40,7 @@ func Open(dir string, logger *zap.Logger) (*DB, error) {
 }
 
 // Reopen opens the store with the given id, and nothing else: where the directory has gone or is empty it creates
-// nothing, and where it holds another store it refuses. Both errors wrap [ledger.ErrOtherStore].
+// nothing, and where it holds another store it refuses. Both errors wrap [storage.ErrOtherStore].
 func Reopen(dir, id string, logger *zap.Logger) (*DB, error) {
 	dir, err := canonical(dir)
 	if err != nil {
@@ -48,14 +48,14 @@ func Reopen(dir, id string, logger *zap.Logger) (*DB, error) {
 	}
 	if entries, err := os.ReadDir(dir); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil, fmt.Errorf("directory %q: %w: it is missing. Is its file system mounted? Bring it back",
-			dir, ledger.ErrOtherStore)
+			dir, storage.ErrOtherStore)
 	}
 	db, err := Open(dir, logger)
 	if err != nil {
 		return nil, err
 	}
 	if db.ID() != id {
-		err := fmt.Errorf("directory %q: %w: it was exchanged. Bring the former one back", dir, ledger.ErrOtherStore)
+		err := fmt.Errorf("directory %q: %w: it was exchanged. Bring the former one back", dir, storage.ErrOtherStore)
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
