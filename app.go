@@ -62,7 +62,7 @@ type App struct {
 	states    []*State
 	requires  []*Require
 	forwarded *forwardMemory
-	desks     map[string]*whoami.Desk[settlement]
+	desks     map[string]*whoami.Queue[settlement]
 	longest   time.Duration // the longest token lifetime of the configuration
 	idle      time.Duration // the longest time that a session of it may be unused
 
@@ -127,7 +127,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
 	running.announce(a)
-	a.desks = make(map[string]*whoami.Desk[settlement])
+	a.desks = make(map[string]*whoami.Queue[settlement])
 	if a.now == nil {
 		a.now = time.Now
 	}

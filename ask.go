@@ -20,7 +20,7 @@ import (
 type whoamiSource struct {
 	page        *whoami.Page
 	template    *whoami.Template
-	desk        *whoami.Desk[settlement]
+	desk        *whoami.Queue[settlement]
 	negativeTTL time.Duration
 	route       caddyhttp.Handler // nil: the rest of the handler's own
 }
@@ -53,12 +53,12 @@ func (s *whoamiSource) forget(key sessions.Key) {
 
 // deskFor returns the desk of a realm: handlers that ask the same page in the same way share it, so that there is one
 // question at a time about a session.
-func (a *App) deskFor(realm string, config *Whoami) (*whoami.Desk[settlement], error) {
+func (a *App) deskFor(realm string, config *Whoami) (*whoami.Queue[settlement], error) {
 	name := realm + " " + config.text
 	if desk, shared := a.desks[name]; shared {
 		return desk, nil
 	}
-	desk, err := whoami.NewDesk[settlement](config.deskLimits())
+	desk, err := whoami.NewQueue[settlement](config.deskLimits())
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 // said no to must not come back by the application's word alone, since it has not heard of it: so, of a user who is
 // revoked or watched, only a session counts that was known to be his before, and is not revoked itself, or whose beginning
 // was seen since.
-func (l *Ledger) counts(found finding, user string, against standing) bool {
+func (l *Ledger) accepts(found finding, user string, against standing) bool {
 	if !against.isFlagged() || found.active && found.User == user {
 		return true
 	}
@@ -20,7 +20,7 @@ func (l *Ledger) counts(found finding, user string, against standing) bool {
 	if isAdmitted && !l.isLineageOver(found.Realm, Lineage{user, second}) && (!against.revoked || second > against.second) {
 		return true
 	}
-	return l.sightings.since(found.Key, against.since)
+	return l.recentlySet.since(found.Key, against.since)
 }
 
 // refuse settles that it does not count who the application named, and remembers this for a while. That it is not the

@@ -20,7 +20,7 @@ const MaxRecords = 100
 //
 // The session is open all the same where this fails: the next one tries again.
 func (l *Ledger) bound(ctx context.Context, opened sessions.Session) {
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := l.dropOldest(ctx, opened); err != nil {
 		l.report(fmt.Errorf("dropping the oldest records of a user: %w", err))
@@ -98,7 +98,7 @@ func (l *Ledger) drop(ctx context.Context, old surplus) error {
 }
 
 func (l *Ledger) dropRecord(ctx context.Context, old surplus) (ended []blacklist.Subject, err error) {
-	s := l.settle(old.Key)
+	s := l.lock(old.Key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, old.Key, now)

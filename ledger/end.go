@@ -33,14 +33,14 @@ func (l *Ledger) EndRolling(ctx context.Context, key sessions.Key, of Lineage, i
 }
 
 func (l *Ledger) endProven(ctx context.Context, key sessions.Key, proven Lineage) (bool, error) {
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	ended, err := l.endNow(ctx, key, proven)
 	return len(ended) > 0, l.ended(ctx, ended, err)
 }
 
 func (l *Ledger) endNow(ctx context.Context, key sessions.Key, proven Lineage) ([]blacklist.Subject, error) {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, key, now)
@@ -63,7 +63,7 @@ func (l *Ledger) persist(ctx context.Context, unsaved []blacklist.Subject) {
 	if len(unsaved) == 0 {
 		return
 	}
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := l.blacklist.Persist(ctx, unsaved...); err != nil {
 		l.report(fmt.Errorf("ending session of another user, or admitting one: %w", err))
@@ -76,7 +76,7 @@ func (l *Ledger) end(
 	ctx context.Context, s *stripe, found finding, lookUp error, proven Lineage, now time.Time,
 ) ([]blacklist.Subject, error) {
 	s.overtake(found.Key)
-	l.nobodies.drop(found.Key)
+	l.signedOut.drop(found.Key)
 	second, before := l.blacklist.Second(endOf(found.Key))
 	at := max(now.Unix(), proven.AuthTime)
 	lineages := l.lineagesOf(found, proven)

@@ -39,7 +39,7 @@ func (l *Ledger) flush(ctx context.Context, subject blacklist.Subject, dropped s
 	for i := range l.stripes {
 		l.stripes[i].overtakeAll(dropped)
 	}
-	l.nobodies.until.Purge()
+	l.signedOut.until.Purge()
 	return nil
 }
 

@@ -43,7 +43,7 @@ type Step struct {
 // known as another session's, as nobody's, as ended or as revoked. Then the change is the end of the session. Any other
 // error means that it could not be told.
 func (l *Ledger) Follow(ctx context.Context, step Step) (sessions.Session, error) {
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	session, unsaved, err := l.follow(ctx, step)
 	if err != nil && !errors.Is(err, ErrNotFollowed) {
@@ -61,9 +61,9 @@ func (l *Ledger) Follow(ctx context.Context, step Step) (sessions.Session, error
 
 func (l *Ledger) follow(ctx context.Context, step Step) (session sessions.Session, unsaved []blacklist.Subject, err error) {
 	to := sessions.Key{Realm: step.From.Realm, Hash: step.To}
-	s, unlock := l.settleBoth(step.From, to)
+	s, unlock := l.lockBoth(step.From, to)
 	defer unlock()
-	defer l.users.learning(step.User)()
+	defer l.users.lockShared(step.User)()
 	now := l.now()
 	found, err := l.find(ctx, step.From, now)
 	if err != nil {
@@ -90,8 +90,8 @@ func (l *Ledger) follow(ctx context.Context, step Step) (session sessions.Sessio
 	}
 	s.overtake(to)
 	raise(&l.longestIdle, int64(step.Idle))
-	l.trails.of.Add(step.From, trail{step.Lineage, found.Ends})
-	l.trails.of.Add(to, trail{step.Lineage, found.Ends})
+	l.givenIDs.of.Add(step.From, givenID{step.Lineage, found.Ends})
+	l.givenIDs.of.Add(to, givenID{step.Lineage, found.Ends})
 	return session, unsaved, nil
 }
 
@@ -107,7 +107,7 @@ func (l *Ledger) mayFollow(step Step, found, there finding, now time.Time) bool 
 	case l.isUserRevoked(blacklist.RevokedUser(from.Realm, step.User), step.AuthTime),
 		l.blacklist.Contains(revokedSession(from)), l.blacklist.Contains(revokedSession(to)):
 		return false
-	case l.nobodies.has(to, now), l.refusals.has(to, now), l.refusals.has(from, now):
+	case l.signedOut.has(to, now), l.refusals.has(to, now), l.refusals.has(from, now):
 		return false
 	case found.present:
 		if !found.active || lineageOf(found.Session) != step.Lineage {

@@ -47,7 +47,7 @@ func (l *Ledger) sweep(ctx context.Context) {
 	if err := l.blacklist.Sweep(ctx); err != nil {
 		l.report(err)
 	}
-	l.moments.sweep(l.blacklist)
+	l.revokedAt.sweep(l.blacklist)
 }
 
 // retryDeletions returns the first error.
@@ -74,7 +74,7 @@ func (s *stripe) undeletedKeys() []sessions.Key {
 }
 
 func (l *Ledger) retryDeletion(ctx context.Context, key sessions.Key) error {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	second, undeleted := s.undeleted[key]
 	if !undeleted {

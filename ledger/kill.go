@@ -17,7 +17,7 @@ import (
 // An error that says "revoking" means that nothing was done, and one that says "renewing" that the tokens are dead and
 // that the session is no longer active either.
 func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int64) error {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, key, now)
@@ -25,8 +25,8 @@ func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int6
 		return fmt.Errorf("revoking tokens of a session: %w", err)
 	}
 	if found.present {
-		defer l.users.learning(found.User)()
-		found.judge(l) // once more: the user may have been revoked before he was locked
+		defer l.users.lockShared(found.User)()
+		found.check(l) // once more: the user may have been revoked before he was locked
 	}
 	second := max(now.Unix(), found.AuthTime, authTime)
 	entry := blacklist.Entry{Subject: endOf(key), Second: second, Expires: l.expiryOfEnd(second)}

@@ -17,8 +17,8 @@ const (
 	// margin is how much longer than the longest token life an end is kept, for clocks that differ and for a token that
 	// was being minted when its session ended.
 	margin = time.Minute
-	// settleTime bounds how long a step may take that is finished though its request is over.
-	settleTime = 5 * time.Second
+	// stepTime bounds a step that is finished although its request is over.
+	stepTime = 5 * time.Second
 )
 
 // Options is what a [Ledger] is opened with. The zero value is fine.
@@ -46,16 +46,16 @@ type Ledger struct {
 	maxRecords     int          // of a user in a realm
 	latest         atomic.Int64 // the latest second at which a session began, by the clock
 
-	stripes   [256]stripe
-	users     users
-	nobodies  *nobodies
-	refusals  refusals
-	sightings *sightings
-	places    *cookie.Places
-	moments   *moments
-	trails    *trails
-	claims    *claims
-	watches   *watches
+	stripes     [256]stripe
+	users       users
+	signedOut   *signedOut
+	refusals    refusals
+	recentlySet *recentlySet
+	places      *cookie.Places
+	revokedAt   *revocationMoments
+	givenIDs    *givenIDs
+	mintClaims  *mintClaims
+	watches     *watches
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
@@ -80,7 +80,8 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	ledger := &Ledger{
 		place: place, store: place.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
-		nobodies: newNobodies(), sightings: newSightings(), places: cookie.NewPlaces(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
+		signedOut: newSignedOut(), recentlySet: newRecentlySet(), places: cookie.NewPlaces(),
+		revokedAt: newRevocationMoments(), givenIDs: newGivenIDs(), mintClaims: newMintClaims(),
 		watches: newWatches(),
 		stop:    stop, stopped: make(chan struct{}), maxRecords: MaxRecords,
 	}
@@ -97,7 +98,7 @@ func (l *Ledger) Close() error {
 	l.closing.Do(func() {
 		l.stop()
 		<-l.stopped
-		ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+		ctx, cancel := context.WithTimeout(context.Background(), stepTime)
 		defer cancel()
 		l.retry(ctx)
 		l.closeFail = l.place.Close()
@@ -123,9 +124,9 @@ func raise(value *atomic.Int64, least int64) {
 	}
 }
 
-// settling returns a context for a step that must not be given up because the visitor has left.
-func settling(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+// detached returns a context for a step that is finished although the visitor has left.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), stepTime)
 }
 
 func endOf(key sessions.Key) blacklist.Subject { return blacklist.EndOf(key.Realm, key.Hash) }

@@ -22,11 +22,11 @@ func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
 // LiftSession takes back [Ledger.RevokeSession]. The session is asked about anew; its old tokens remain dead. Its user is
 // no longer watched, unless there are more revoked sessions of his; then this one counts all the same.
 func (l *Ledger) LiftSession(ctx context.Context, key sessions.Key) (bool, error) {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	owner, known := l.ownerOf(key)
 	if known {
-		defer l.users.judging(owner.User())()
+		defer l.users.lockExclusively(owner.User())()
 	}
 	lifted, err := l.liftSession(ctx, key, owner, known)
 	if err != nil {
@@ -79,7 +79,7 @@ func (l *Ledger) LiftUserEverywhere(ctx context.Context, user string) (bool, err
 }
 
 func (l *Ledger) liftUser(ctx context.Context, subject blacklist.Subject) (bool, error) {
-	defer l.users.judging(subject.User())()
+	defer l.users.lockExclusively(subject.User())()
 	if second, inForce := l.blacklist.Second(subject); inForce && second >= l.now().Unix() {
 		// What began after it is ahead of the clock, which no entry would say any more.
 		entry := blacklist.Entry{Subject: blacklist.Lifted(), Second: second, Expires: l.expiryOfEnd(second)}

@@ -38,8 +38,8 @@ func (l *Ledger) lineagesOf(found finding, proven ...Lineage) []Lineage {
 	if found.present && found.Rolling {
 		proven = append(proven, lineageOf(found.Session))
 	}
-	if trail, ok := l.trails.of.Peek(found.Key); ok {
-		proven = append(proven, trail.Lineage)
+	if given, ok := l.givenIDs.of.Peek(found.Key); ok {
+		proven = append(proven, given.Lineage)
 	}
 	var known []Lineage
 	for _, of := range proven {
@@ -77,30 +77,30 @@ func (l *Ledger) lineageEntries(found finding, lineages []Lineage, now time.Time
 	return entries
 }
 
-// maxTrails is how many ids are remembered that the application gave to sessions with changing ids.
-const maxTrails = 65536
+// maxGivenIDs is how many ids are remembered that the application gave to sessions with changing ids.
+const maxGivenIDs = 65536
 
-// trails say of ids that the application replaced lately of which session they were, for when their records are gone. They
-// are bounded: of an id that was forgotten it is not known which others it led to.
-type trails struct {
-	of *lru.Cache[sessions.Key, trail]
+// givenIDs remembers to which session with changing ids the application gave an id lately, for when the record of that id
+// is gone. It is bounded: of an id that was forgotten it is not known which others it led to.
+type givenIDs struct {
+	of *lru.Cache[sessions.Key, givenID]
 }
 
-type trail struct {
+type givenID struct {
 	Lineage
 	ends time.Time // of the session, where that is known
 }
 
-func newTrails() *trails {
-	of, _ := lru.New[sessions.Key, trail](maxTrails) // fails for a size below 1 only
-	return &trails{of: of}
+func newGivenIDs() *givenIDs {
+	of, _ := lru.New[sessions.Key, givenID](maxGivenIDs) // fails for a size below 1 only
+	return &givenIDs{of: of}
 }
 
 // rejoin returns a session that is learned as a part of the one whose id its own was seen to be, where that is the same
 // user's and still goes on: the application knows more of that session's ids than the gateway has records of, and what ends
 // one of them is to end this one too.
 func (l *Ledger) rejoin(session sessions.Session) sessions.Session {
-	seen, ok := l.trails.of.Peek(session.Key)
+	seen, ok := l.givenIDs.of.Peek(session.Key)
 	if !ok || seen.User != session.User || seen.ends.IsZero() || !session.Seen.Before(seen.ends) {
 		return session
 	}

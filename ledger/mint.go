@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	maxClaims = 65536
+	maxMintClaims = 65536
 	// claimTime is when a claim that was not released counts as abandoned.
-	claimTime = 10 * time.Second
+	mintClaimTime = 10 * time.Second
 )
 
 // MayMint says whether a token with the given auth_time may be minted for the session now: it is not revoked, it has not
@@ -32,37 +32,37 @@ func (l *Ledger) MayMintFor(session sessions.Session) bool {
 // session at a time. Release it when the token has been sent, or not; releasing twice does no harm. A claim that is ten
 // seconds old may be taken over.
 func (l *Ledger) ClaimMint(key sessions.Key) (release func(), ok bool) {
-	return l.claims.claim(key, l.now())
+	return l.mintClaims.claim(key, l.now())
 }
 
 // claims are bounded: with more of them at a time the oldest is forgotten, and a session may get two tokens at once.
-type claims struct {
+type mintClaims struct {
 	mu   sync.Mutex
-	held *simplelru.LRU[sessions.Key, *claim]
+	held *simplelru.LRU[sessions.Key, *mintClaim]
 }
 
-type claim struct{ since time.Time }
+type mintClaim struct{ since time.Time }
 
-func newClaims() *claims {
-	held, _ := simplelru.NewLRU[sessions.Key, *claim](maxClaims, nil) // fails for a size below 1 only
-	return &claims{held: held}
+func newMintClaims() *mintClaims {
+	held, _ := simplelru.NewLRU[sessions.Key, *mintClaim](maxMintClaims, nil) // fails for a size below 1 only
+	return &mintClaims{held: held}
 }
 
-func (c *claims) claim(key sessions.Key, now time.Time) (release func(), ok bool) {
+func (c *mintClaims) claim(key sessions.Key, now time.Time) (release func(), ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if other, held := c.held.Peek(key); held {
 		// A claim from the future is from before the clock was set back, and as old as can be.
-		if age := now.Sub(other.since); 0 <= age && age < claimTime {
+		if age := now.Sub(other.since); 0 <= age && age < mintClaimTime {
 			return func() {}, false
 		}
 	}
-	own := &claim{since: now}
+	own := &mintClaim{since: now}
 	c.held.Add(key, own)
 	return func() { c.release(key, own) }, true
 }
 
-func (c *claims) release(key sessions.Key, own *claim) {
+func (c *mintClaims) release(key sessions.Key, own *mintClaim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if held, ok := c.held.Peek(key); ok && held == own {

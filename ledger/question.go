@@ -67,7 +67,7 @@ type Question struct {
 // Withdraw it, deferred, for the case that no answer comes.
 func (l *Ledger) Ask(key sessions.Key) *Question {
 	q := &Question{ledger: l, key: key}
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	s.add(q)
 	return q
@@ -78,7 +78,7 @@ func (l *Ledger) Ask(key sessions.Key) *Question {
 // ends it from now on.
 func (l *Ledger) AskSince(key sessions.Key, began time.Time) *Question {
 	q := &Question{ledger: l, key: key}
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	if !l.isOver(key, began.Unix()) {
 		s.add(q)
@@ -88,7 +88,7 @@ func (l *Ledger) AskSince(key sessions.Key, began time.Time) *Question {
 
 // Withdraw takes the question back: the application could not tell. After an answer it does nothing.
 func (q *Question) Withdraw() {
-	s := q.ledger.settle(q.key)
+	s := q.ledger.lock(q.key)
 	defer s.mu.Unlock()
 	s.remove(q)
 }
@@ -129,19 +129,19 @@ func (q *Question) identify(
 	ctx context.Context, identity Identity, lifetimes Lifetimes,
 ) (session sessions.Session, isNew bool, unsaved []blacklist.Subject, err error) {
 	l := q.ledger
-	s := l.settle(q.key)
+	s := l.lock(q.key)
 	defer s.mu.Unlock()
 	if err := q.take(s); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
-	defer l.users.learning(identity.User)()
+	defer l.users.lockShared(identity.User)()
 	now := l.now()
 	found, err := l.find(ctx, q.key, now)
 	if err != nil {
 		return sessions.Session{}, false, nil, err
 	}
 	against := l.standingOf(q.key.Realm, identity.User)
-	if !l.counts(found, identity.User, against) {
+	if !l.accepts(found, identity.User, against) {
 		unsaved, err := l.refuse(ctx, s, found, identity.User, against, now)
 		return sessions.Session{}, false, unsaved, err
 	}
@@ -154,7 +154,7 @@ func (q *Question) identify(
 		case err != nil:
 			return confirmed, false, nil, &UnkeptError{Known: true, cause: err}
 		case written:
-			l.nobodies.drop(q.key)
+			l.signedOut.drop(q.key)
 			return confirmed, false, l.admit(confirmed, against), nil
 		}
 	}
@@ -182,7 +182,7 @@ func (q *Question) take(s *stripe) error {
 // [ErrOvertaken] where the answer came too late, [ErrRevoked] where the session is revoked, and errors as [Ledger.End]
 // does.
 func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	ended, err := q.nobody(ctx, remember)
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
@@ -193,7 +193,7 @@ func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
 
 func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blacklist.Subject, error) {
 	l := q.ledger
-	s := l.settle(q.key)
+	s := l.lock(q.key)
 	defer s.mu.Unlock()
 	if err := q.take(s); err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blackl
 		return l.end(ctx, s, found, err, Lineage{}, now)
 	}
 	if remember > 0 && !q.forgotten {
-		l.nobodies.remember(q.key, now.Add(remember))
+		l.signedOut.remember(q.key, now.Add(remember))
 	}
 	return nil, nil
 }

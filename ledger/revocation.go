@@ -35,7 +35,7 @@ func (l *Ledger) RevokeToken(ctx context.Context, jti string, expires time.Time)
 // under another spelling of its id. Further sessions that the application names for him count only if they are active
 // now, or were added later, or [Ledger.SawSet] saw their beginning.
 func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, key, now)
@@ -43,11 +43,11 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	lineages := l.lineagesOf(found)
-	if trail, ok := l.trails.of.Peek(key); ok && !found.present { // it was replaced by other ids of the same session
-		found.present, found.User, found.AuthTime = true, trail.User, trail.AuthTime
+	if given, ok := l.givenIDs.of.Peek(key); ok && !found.present { // it was replaced by other ids of the same session
+		found.present, found.User, found.AuthTime = true, given.User, given.AuthTime
 	}
 	if found.present {
-		defer l.users.judging(found.User)()
+		defer l.users.lockExclusively(found.User)()
 	}
 	second := max(now.Unix(), found.AuthTime)
 	if before, ended := l.blacklist.Second(endOf(key)); ended {
@@ -83,9 +83,9 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	s.overtake(key)
-	l.moments.markRealm(key.Realm)
+	l.revokedAt.markRealm(key.Realm)
 	if found.present {
-		l.moments.mark(watched)
+		l.revokedAt.mark(watched)
 		l.remove(ctx, s, found, second, now)
 	}
 	return nil
@@ -141,7 +141,7 @@ func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who 
 	if who.user == "" {
 		return errors.New("revoking user: the user id is empty")
 	}
-	defer l.users.judging(who.user)()
+	defer l.users.lockExclusively(who.user)()
 	now := l.now()
 	found, err := l.knownOf(ctx, who, now)
 	if err != nil {
@@ -160,6 +160,6 @@ func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who 
 	if err := l.blacklist.Revoke(ctx, entries...); err != nil {
 		return fmt.Errorf("revoking user: %w", err)
 	}
-	l.moments.mark(subject)
+	l.revokedAt.mark(subject)
 	return nil
 }

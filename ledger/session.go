@@ -34,12 +34,12 @@ func (l *Ledger) find(ctx context.Context, key sessions.Key, now time.Time) (fin
 		return finding{Session: sessions.Session{Key: key}}, nil
 	}
 	found := finding{Session: session, present: true}
-	found.judge(l)
+	found.check(l)
 	return found, nil
 }
 
-// judge finds out what is in force against the session by now.
-func (f *finding) judge(l *Ledger) {
+// check sets what is in force against the session by now.
+func (f *finding) check(l *Ledger) {
 	f.ended = l.isOver(f.Key, f.AuthTime) || l.isLineageOver(f.Realm, lineageOf(f.Session))
 	f.revoked = l.blacklist.Contains(revokedSession(f.Key)) ||
 		l.isUserRevoked(blacklist.RevokedUser(f.Realm, f.User), f.AuthTime)
@@ -49,7 +49,7 @@ func (f *finding) judge(l *Ledger) {
 // isActive says whether the session that the record is of counts.
 func (l *Ledger) isActive(session sessions.Session) bool {
 	found := finding{Session: session, present: true}
-	found.judge(l)
+	found.check(l)
 	return found.active
 }
 
@@ -83,7 +83,7 @@ func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session
 // stem from the user. Then it is to be asked.
 func (l *Ledger) beganAnew(found finding) bool {
 	against := l.standingOf(found.Realm, found.User)
-	return l.sightings.since(found.Key, against.since) && !l.blacklist.Contains(revokedSession(found.Key))
+	return l.recentlySet.since(found.Key, against.since) && !l.blacklist.Contains(revokedSession(found.Key))
 }
 
 // Add settles that the operator opens the session, and returns it. It takes the place of one that is there; one of
@@ -108,9 +108,9 @@ func (l *Ledger) Add(
 func (l *Ledger) add(
 	ctx context.Context, key sessions.Key, identity Identity, lifetimes Lifetimes,
 ) (session sessions.Session, unsaved []blacklist.Subject, err error) {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
-	defer l.users.learning(identity.User)()
+	defer l.users.lockShared(identity.User)()
 	now := l.now()
 	if l.blacklist.Contains(revokedSession(key)) {
 		return sessions.Session{}, nil, ErrRevoked
@@ -148,7 +148,7 @@ func (l *Ledger) open(
 		s.overtake(session.Key)
 		unsaved = l.enforceAll(found, lineages, max(now.Unix(), found.AuthTime), now)
 	}
-	l.nobodies.drop(session.Key)
+	l.signedOut.drop(session.Key)
 	l.refusals.drop(session.Key)
 	against := l.standingOf(session.Realm, session.User)
 	session.AuthTime = l.after(session, against)
@@ -188,7 +188,7 @@ func (l *Ledger) Touch(ctx context.Context, session sessions.Session, idle time.
 	if !outOfDate(session, idle, now) {
 		return nil
 	}
-	s := l.settle(session.Key)
+	s := l.lock(session.Key)
 	defer s.mu.Unlock()
 	found, err := l.find(ctx, session.Key, now)
 	if err != nil {

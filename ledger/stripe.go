@@ -13,7 +13,7 @@ import (
 const maxUndeleted = 1024
 
 // stripe holds what is in motion for the sessions whose hash begins with its byte. Its lock is held over the steps of
-// settling one session, calls of the store included, and never while the application is asked.
+// changing one session, calls of the store included, and never while the application is asked.
 type stripe struct {
 	mu        sync.Mutex
 	questions map[sessions.Key][]*Question
@@ -21,16 +21,16 @@ type stripe struct {
 	undeleted map[sessions.Key]int64
 }
 
-// settle locks the session's stripe.
-func (l *Ledger) settle(key sessions.Key) *stripe {
+// lock locks the session's stripe and returns it.
+func (l *Ledger) lock(key sessions.Key) *stripe {
 	s := &l.stripes[key.Hash[0]]
 	s.mu.Lock()
 	return s
 }
 
-// settleBoth locks the stripes of two sessions, in the one order that there is, and returns the second one's and what
-// unlocks both.
-func (l *Ledger) settleBoth(from, to sessions.Key) (second *stripe, unlock func()) {
+// lockBoth locks the stripes of two sessions, the lower one first. It returns the second session's stripe and the function
+// that unlocks both.
+func (l *Ledger) lockBoth(from, to sessions.Key) (second *stripe, unlock func()) {
 	first, last := min(from.Hash[0], to.Hash[0]), max(from.Hash[0], to.Hash[0])
 	l.stripes[first].mu.Lock()
 	if first != last {

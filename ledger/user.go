@@ -17,15 +17,15 @@ func (u *users) of(user string) *sync.RWMutex {
 	return &u[digest[0]]
 }
 
-// learning locks the user for learning, and returns what unlocks him.
-func (u *users) learning(user string) (unlock func()) {
+// lockShared locks the user for learning a session, and returns the function that unlocks him.
+func (u *users) lockShared(user string) (unlock func()) {
 	lock := u.of(user)
 	lock.RLock()
 	return lock.RUnlock
 }
 
-// judging locks the user for a revocation or its end, and returns what unlocks him.
-func (u *users) judging(user string) (unlock func()) {
+// lockExclusively locks the user for a revocation or its end, and returns the function that unlocks him.
+func (u *users) lockExclusively(user string) (unlock func()) {
 	lock := u.of(user)
 	lock.Lock()
 	return lock.Unlock
@@ -48,12 +48,12 @@ func (l *Ledger) standingOf(realm, user string) standing {
 		if second, revoked := l.blacklist.Second(subject); revoked {
 			found.second = max(found.second, second)
 			found.revoked = true
-			found.since = max(found.since, l.moments.of(subject))
+			found.since = max(found.since, l.revokedAt.of(subject))
 		}
 	}
 	if watched := found.subject.Watched(); l.blacklist.Contains(watched) {
 		found.watched = true
-		found.since = max(found.since, l.moments.of(watched))
+		found.since = max(found.since, l.revokedAt.of(watched))
 	}
 	return found
 }

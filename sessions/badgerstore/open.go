@@ -119,7 +119,7 @@ func (db *DB) begin() error {
 	if err := db.recount(); err != nil {
 		return fmt.Errorf("counting sessions in %q: %w", db.dir, reason(err))
 	}
-	return db.tally.open(db)
+	return db.journalCount.open(db)
 }
 
 // identify compares the store's id in the database with the one in the marker. Where the marker has none yet it completes

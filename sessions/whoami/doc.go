@@ -6,7 +6,7 @@
 //	visitor's request ── Template.Prepare ──> Exchange      what is sent, and nothing else of the visitor's
 //	Exchange ─────────── Exchange.Send ─────> Answer        status, header, body, or why there is none
 //	Answer ───────────── Page.Read ─────────> Outcome       pure: Identified, Nobody or CouldNotTell
-//	Desk.Do runs the three once per session, with limits
+//	Queue.Do runs the three once per session, with limits
 //
 // These hold throughout:
 //

@@ -34,7 +34,7 @@ func (Identified) outcome()   {}
 func (Nobody) outcome()       {}
 func (CouldNotTell) outcome() {}
 
-// NotAsked returns the outcome where [Desk.Do] returned an error.
+// NotAsked returns the outcome where [Queue.Do] returned an error.
 func NotAsked(err error) CouldNotTell {
 	var panicked *PanicError
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// ErrBusy is returned by [Desk.Do] where a question was not asked: too many wait already, its turn did not come in
+// ErrBusy is returned by [Queue.Do] where a question was not asked: too many wait already, its turn did not come in
 // time, or it had to make room.
 var ErrBusy = errors.New("asking the application: too many questions at a time")
 
@@ -48,35 +48,34 @@ type Query struct {
 	Client string
 }
 
-// Desk sees to it that the application is not flooded with questions, however many requests need an answer: one at a
-// time about each session, whose answer all callers get, and no more than the limits say about all of them.
+// Queue keeps questions from flooding the application, however many requests need an answer. It runs one question at a
+// time about each session and hands its answer to all callers, and it runs no more questions than its [Limits] admit.
 //
-// The turn goes round from client to client: a slot goes to the client whose last turn is longest ago among those that the
-// limits admit, and there to the caller who has waited longest. When no more may wait, room is
-// made by turning away who waits since most recently for a session that is not known: for a caller with a known
-// session, or else among the callers of a client that has more of them than the newcomer's. So neither random session
-// ids nor one client keep others out.
+// Clients take turns. A free slot goes to the client whose last turn is longest ago, among those that the limits admit,
+// and there to the caller who has waited longest. When no more callers may wait, the most recent waiter for an unknown
+// session is turned away: for a caller with a known session, or among the callers of a client that has more of them than
+// the newcomer's client. So neither random session ids nor one client keep others out.
 //
-// Make one with [NewDesk]; safe for concurrent use. It starts no goroutine but those that ask.
-type Desk[T any] struct {
+// A Queue is made by [NewQueue] and is safe for concurrent use. It starts no goroutine but those that ask.
+type Queue[T any] struct {
 	limits Limits
 
 	mutex   sync.Mutex
 	flights map[sessions.Key]*flight[T] // the question that callers about a session join
-	queue   []*flight[T]                // those that wait for a slot, in order
-	turns   turns                       // of the clients in the queue
-	room    []*caller[T]                // the callers who wait, in order
+	waiting []*flight[T]                // those that wait for a slot, in order
+	turns   turns                       // of the clients that wait
+	callers []*caller[T]                // the callers who wait, in order
 	running int
 	unknown int
 	clients map[netip.Prefix]int // running questions
 }
 
-// NewDesk makes a desk. Limits below one are errors: nobody could ever ask.
-func NewDesk[T any](limits Limits) (*Desk[T], error) {
+// NewQueue returns an empty queue. It returns an error for a limit below one, with which nobody could ever ask.
+func NewQueue[T any](limits Limits) (*Queue[T], error) {
 	if limits.Concurrent < 1 || limits.PerClient < 1 || limits.Waiting < 1 || limits.Timeout <= 0 {
 		return nil, fmt.Errorf("limiting questions: want at least 1 of each kind and a timeout over 0, got %+v", limits)
 	}
-	return &Desk[T]{
+	return &Queue[T]{
 		limits:  limits,
 		flights: make(map[sessions.Key]*flight[T]),
 		clients: make(map[netip.Prefix]int),
@@ -91,20 +90,20 @@ func NewDesk[T any](limits Limits) (*Desk[T], error) {
 // after it has returned, since the answer is handed out when it returns. Calls after the first do nothing.
 //
 // The error is ctx's where the caller left, [ErrBusy], or a [PanicError] where ask did not return.
-func (d *Desk[T]) Do(ctx context.Context, query Query, ask func(release func()) T) (T, error) {
+func (q *Queue[T]) Do(ctx context.Context, query Query, ask func(release func()) T) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
 	self := &caller[T]{network: clientNetwork(query.Client), ask: ask, turnedAway: make(chan struct{})}
-	flight, queued, ok := d.join(query, self)
+	flight, queued, ok := q.join(query, self)
 	if !ok {
 		return none, ErrBusy
 	}
-	defer d.leave(flight, self)
+	defer q.leave(flight, self)
 	var expired <-chan time.Time
 	if queued {
-		timer := time.NewTimer(d.limits.Timeout)
+		timer := time.NewTimer(q.limits.Timeout)
 		defer timer.Stop()
 		expired = timer.C
 	}
@@ -117,7 +116,7 @@ func (d *Desk[T]) Do(ctx context.Context, query Query, ask func(release func()) 
 		case <-self.turnedAway:
 			return none, ErrBusy
 		case <-expired:
-			if d.isQueued(flight) {
+			if q.isQueued(flight) {
 				return none, ErrBusy
 			}
 			expired = nil
@@ -127,69 +126,69 @@ func (d *Desk[T]) Do(ctx context.Context, query Query, ask func(release func()) 
 
 // Forget lets callers from now on ask anew about a session instead of joining a question that runs: what it finds out
 // may be of the past.
-func (d *Desk[T]) Forget(key sessions.Key) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	if flight := d.flights[key]; flight != nil && flight.running {
-		delete(d.flights, key)
+func (q *Queue[T]) Forget(key sessions.Key) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if flight := q.flights[key]; flight != nil && flight.running {
+		delete(q.flights, key)
 	}
 }
 
 // join adds a caller to the question about a session, and says whether that is to wait for a slot.
-func (d *Desk[T]) join(query Query, self *caller[T]) (joined *flight[T], queued, ok bool) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	joined, found := d.flights[query.Key]
+func (q *Queue[T]) join(query Query, self *caller[T]) (joined *flight[T], queued, ok bool) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	joined, found := q.flights[query.Key]
 	if !found {
 		joined = &flight[T]{key: query.Key, known: query.Known, done: make(chan struct{})}
 		joined.callers = []*caller[T]{self}
-		if d.admits(joined) {
-			d.flights[query.Key] = joined
-			d.start(joined)
+		if q.admits(joined) {
+			q.flights[query.Key] = joined
+			q.start(joined)
 			return joined, false, true
 		}
 	}
-	if !d.makeRoom(query.Known, self) {
+	if !q.makeRoom(query.Known, self) {
 		return nil, false, false
 	}
 	self.known = query.Known
-	d.room = append(d.room, self)
+	q.callers = append(q.callers, self)
 	if !found {
-		d.flights[query.Key] = joined
-		d.queue = append(d.queue, joined)
-		d.turns.join(self.network)
+		q.flights[query.Key] = joined
+		q.waiting = append(q.waiting, joined)
+		q.turns.join(self.network)
 		return joined, true, true
 	}
 	joined.callers = append(joined.callers, self)
 	if query.Known && !joined.known {
 		joined.known = true
-		d.advance()
+		q.advance()
 	}
 	return joined, !joined.running, true
 }
 
 // leave takes a caller out of the question, which is given up where it has not begun and nobody wants it any more.
-func (d *Desk[T]) leave(left *flight[T], self *caller[T]) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	d.room = without(d.room, self)
+func (q *Queue[T]) leave(left *flight[T], self *caller[T]) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.callers = without(q.callers, self)
 	left.callers = without(left.callers, self)
 	if left.running {
 		return
 	}
 	if len(left.callers) == 0 {
-		d.queue = without(d.queue, left)
-		if d.flights[left.key] == left {
-			delete(d.flights, left.key)
+		q.waiting = without(q.waiting, left)
+		if q.flights[left.key] == left {
+			delete(q.flights, left.key)
 		}
 	}
 	// The next caller may be of a client that has a slot to spare.
-	d.advance()
+	q.advance()
 }
 
-func (d *Desk[T]) isQueued(flight *flight[T]) bool {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
+func (q *Queue[T]) isQueued(flight *flight[T]) bool {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
 	return !flight.running
 }
 
