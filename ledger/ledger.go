@@ -14,25 +14,24 @@ import (
 )
 
 const (
-	// margin is how much longer than the longest token life an end is kept, for clocks that differ and for a token that
-	// was being minted when its session ended.
+	// margin is how much longer than the longest token life an end is kept. It allows for clocks that differ and for a
+	// token that was being minted when its session ended.
 	margin = time.Minute
 	// stepTime bounds a step that is finished although its request is over.
 	stepTime = 5 * time.Second
 )
 
-// Options is what a [Ledger] is opened with. The zero value is fine.
+// Options are the options of a [Ledger]. The zero value is valid.
 type Options struct {
-	// Now is the clock; nil means [time.Now].
+	// Now returns the time. If it is nil, [time.Now] is used.
 	Now func() time.Time
-	// Report is called with failures of work that no caller waits for, and by several goroutines; nil drops them. The
-	// errors hold no token, cookie, key or session id.
+	// Report is called with each error of work that no caller waits for. Several goroutines may call it at the same time.
+	// The errors hold no token, cookie, key or session id. If Report is nil, the errors are dropped.
 	Report func(error)
 }
 
-// Ledger is where sessions are learned, ended and revoked and where minting is permitted. Its methods are safe for
-// concurrent use. Errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable] where the store failed, and name
-// no key, hash or user.
+// Ledger learns, ends and revokes sessions and permits minting. Its methods are safe for concurrent use. If the store fails,
+// their errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable]. No error names a key, a hash or a user.
 type Ledger struct {
 	place     storage.Place
 	store     sessions.Store
@@ -63,8 +62,8 @@ type Ledger struct {
 	closeFail error
 }
 
-// Open returns the ledger over an open place, with the whole blacklist loaded, and starts its housekeeping. The ledger
-// closes the place when it is closed; after an error the place is still open, and the caller's.
+// Open returns a ledger over an open place. It loads the whole blacklist and starts the housekeeping. [Ledger.Close] closes
+// the place. After an error, the place is still open and the caller closes it.
 func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, error) {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -92,8 +91,8 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	return ledger, nil
 }
 
-// Close stops the housekeeping and waits for it, tries once more to make durable what is not, and closes the place.
-// Closing again does nothing and returns what the first one did.
+// Close stops the housekeeping, tries once more to make pending entries durable, and closes the place. Further calls do
+// nothing and return what the first one returned.
 func (l *Ledger) Close() error {
 	l.closing.Do(func() {
 		l.stop()
@@ -106,9 +105,9 @@ func (l *Ledger) Close() error {
 	return l.closeFail
 }
 
-// Retain says how long the tokens of a configuration live at most, and how long a record of it may be unused. Ends are
-// kept as long as tokens live, revocations as long as either, each with a margin, and for the longest ever said: it is
-// raised and never lowered. Say it before the first token of such a life is minted.
+// Retain sets how long tokens live at most and how long a record may be unused. Both values are raised and never lowered.
+// Ends are kept as long as tokens live, and revocations as long as tokens and records do, each with a margin. Call Retain
+// before the first token of such a life is minted.
 func (l *Ledger) Retain(tokens, idle time.Duration) {
 	raise(&l.longest, int64(tokens))
 	raise(&l.longestIdle, int64(idle))

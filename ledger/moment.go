@@ -10,7 +10,7 @@ import (
 // Moment is a place in the order of requests and revocations of this process. The zero value is before all of them.
 type Moment uint64
 
-// Moment returns the present one. A request takes it before it is decided, for [Ledger.SawSet].
+// Moment returns the present moment. Take it before a request is decided, for [Ledger.SawSet].
 func (l *Ledger) Moment() Moment { return Moment(l.revokedAt.last.Load()) }
 
 // revocationMoments holds when the revocations of this process came into force. A revocation from before the process began
@@ -19,7 +19,7 @@ type revocationMoments struct {
 	last atomic.Uint64
 	mu   sync.RWMutex
 	at   map[blacklist.Subject]Moment
-	// latest is when the last session or user of a realm was revoked. The realm "" stands for users everywhere.
+	// latest holds when the last session or user of a realm was revoked. The realm "" stands for users everywhere.
 	latest map[string]Moment
 }
 
@@ -27,8 +27,8 @@ func newRevocationMoments() *revocationMoments {
 	return &revocationMoments{at: make(map[blacklist.Subject]Moment), latest: make(map[string]Moment)}
 }
 
-// mark notes that an entry has come into force. It is called under the lock of the user, after the entry is in the list,
-// so that a request from an earlier moment may have missed the entry, and one from this moment on can't have.
+// mark notes that an entry has come into force. It is called with the user locked and the entry in the list. So a request
+// from an earlier moment may have missed the entry, and one from this moment on can't have.
 func (m *revocationMoments) mark(subject blacklist.Subject) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -36,14 +36,14 @@ func (m *revocationMoments) mark(subject blacklist.Subject) {
 	m.latest[subject.Realm()] = m.at[subject]
 }
 
-// markRealm notes that a session of the realm was revoked. Nobody asks when a single session was.
+// markRealm notes that a session of the realm was revoked. Nobody asks when a single session was revoked.
 func (m *revocationMoments) markRealm(realm string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.latest[realm] = Moment(m.last.Add(1))
 }
 
-// inRealm returns when the last revocation of a session or user came into force that is about the realm.
+// inRealm returns when the last revocation of a session or user came into force in the realm.
 func (m *revocationMoments) inRealm(realm string) Moment {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -56,7 +56,7 @@ func (m *revocationMoments) of(subject blacklist.Subject) Moment {
 	return m.at[subject]
 }
 
-// sweep forgets when that came into force which is in force no longer.
+// sweep drops the moments of revocations that are no longer in force.
 func (m *revocationMoments) sweep(list *blacklist.List) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

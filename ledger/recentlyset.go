@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// maxRecentlySet is how many session ids are remembered that the application has set.
+// maxRecentlySet is the greatest number of ids in recentlySet.
 const maxRecentlySet = 131072
 
 // recentlySet holds the session ids that the application set lately, each with the moment at which the answered request
@@ -23,18 +23,18 @@ func newRecentlySet() *recentlySet {
 	return &recentlySet{at: at}
 }
 
-// since says whether the id was set in answer to a request that began at the moment or later.
+// since reports whether the id was set in answer to a request that began at the moment or later.
 func (s *recentlySet) since(key sessions.Key, moment Moment) bool {
 	at, seen := s.at.Peek(key)
 	return seen && at >= moment
 }
 
-// SawSet notes that the application set the id of a session, in its answer to a request that began at the given moment.
-// It is how a user who is revoked, or one of whose sessions is, comes in again: by signing in. An answer to a request from
-// before the revocation does not count, for what it answers may have been a session that is revoked now.
+// SawSet notes that the application set the id of a session, in its answer to a request that began at the given moment. So a
+// user who is revoked, or who has a revoked session, is accepted again when he signs in. An answer to a request from before
+// the revocation has no effect: the request may have come with a session that is revoked now.
 //
-// Call it only where the request came without a session, or with one that the application said nobody is signed in with:
-// otherwise what was set may go on from a session that the gateway could not judge.
+// Call SawSet only if the request came without a session, or with one in which the application knew nobody. Otherwise the id
+// may go on from a session that the gateway has not decided about.
 func (l *Ledger) SawSet(key sessions.Key, began Moment) {
 	if !l.RevokesIn(key.Realm) && !l.hasFlagged() {
 		return // what was set before a revocation does not count
@@ -47,10 +47,10 @@ func (l *Ledger) SawSet(key sessions.Key, began Moment) {
 	l.refusals.drop(key)
 }
 
-// Places returns where the values of session cookies were seen set. A restart forgets that.
+// Places returns the memory of where the values of session cookies were seen set. It is lost with a restart.
 func (l *Ledger) Places() *cookie.Places { return l.places }
 
-// hasFlagged says whether any user is revoked or watched.
+// hasFlagged reports whether any user is revoked or watched.
 func (l *Ledger) hasFlagged() bool {
 	return l.hasRevokedUsers() || l.blacklist.Count(blacklist.KindWatched) > 0
 }
@@ -60,18 +60,19 @@ func (l *Ledger) hasRevokedUsers() bool {
 	return l.blacklist.Count(blacklist.KindUser)+l.blacklist.Count(blacklist.KindUserEverywhere) > 0
 }
 
-// RevokesIn reports whether a revocation of a session or a user is in force in the realm. While one is, a session that
-// nobody has judged may be the revoked one under another spelling of its id. It answers from memory and does not allocate.
+// RevokesIn reports whether a revocation of a session or a user is in force in the realm. While one is, a session that the
+// gateway has not decided about may be the revoked one under another spelling of its id. RevokesIn answers from memory and
+// does not allocate.
 func (l *Ledger) RevokesIn(realm string) bool { return l.blacklist.RevokesIn(realm) }
 
 // WasSetSince reports whether [Ledger.SawSet] saw the application set the session's id after the last revocation of a
-// session or user in its realm, so that the session is none of those.
+// session or user in its realm. Then the session is not a revoked one.
 func (l *Ledger) WasSetSince(key sessions.Key) bool {
 	return l.recentlySet.since(key, l.revokedAt.inRealm(key.Realm))
 }
 
-// IsUserRevoked reports whether the user is revoked, in the realm or everywhere, whenever he signed in. It answers from
-// memory.
+// IsUserRevoked reports whether the user is revoked, in the realm or everywhere, whenever he signed in. IsUserRevoked answers
+// from memory.
 func (l *Ledger) IsUserRevoked(realm, user string) bool {
 	subject := blacklist.RevokedUser(realm, user)
 	return l.blacklist.Contains(subject) || l.blacklist.Contains(subject.Everywhere())

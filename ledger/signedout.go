@@ -31,11 +31,11 @@ func (s *signedOut) has(key sessions.Key, now time.Time) bool {
 	return ok && now.Before(until)
 }
 
-// IsNobody says whether the application lately knew nobody in the session, and need not be asked again.
+// IsNobody reports whether the application lately knew nobody in the session and need not be asked again.
 func (l *Ledger) IsNobody(key sessions.Key) bool { return l.signedOut.has(key, l.now()) }
 
-// Forget drops a remembered "nobody", and keeps that answer to the questions in flight from being remembered: what the
-// request does may sign somebody in. A user whom such an answer names counts all the same.
+// Forget drops a remembered "nobody". It also keeps that answer to a question in flight from being remembered. Call it for a
+// request that may sign somebody in. A user whom the answer to a question in flight names is accepted all the same.
 func (l *Ledger) Forget(key sessions.Key) {
 	s := l.lock(key)
 	defer s.mu.Unlock()

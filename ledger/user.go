@@ -7,9 +7,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 )
 
-// users orders what is learned of users against what the operator says of them. Sessions of a user are learned, opened
-// and renewed under his lock, shared; he is revoked, watched and pardoned under it, exclusively. Whoever holds the lock of
-// a session takes that of a user after it, and nobody takes two of these.
+// users holds the locks of users. Sessions of a user are learned, opened and renewed under his shared lock. He is revoked and
+// watched, and this is lifted, under his exclusive lock. The lock of a user is taken after that of a session, and nobody
+// takes two of them.
 type users [256]sync.RWMutex
 
 func (u *users) of(user string) *sync.RWMutex {
@@ -36,9 +36,9 @@ type standing struct {
 	subject blacklist.Subject // of the user, revoked in the realm
 	watched bool
 	revoked bool
-	// second is, of a revoked user, the last auth_time that is refused.
+	// second is the last auth_time of a revoked user that is refused.
 	second int64
-	// since is the moment of the latest of what is in force.
+	// since is the moment at which the latest of these came into force.
 	since Moment
 }
 
@@ -58,5 +58,5 @@ func (l *Ledger) standingOf(realm, user string) standing {
 	return found
 }
 
-// isFlagged says whether sessions of the user are looked at more closely.
+// isFlagged reports whether the user is revoked or watched.
 func (s standing) isFlagged() bool { return s.revoked || s.watched }
