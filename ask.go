@@ -161,6 +161,7 @@ func (q question) put(release func()) settlement {
 		result.session, result.err = registered.Identified(context.Background(), identity, q.lifetimes)
 	case whoami.Nobody:
 		result.err = registered.Nobody(context.Background(), q.whoami.negativeTTL)
+	case whoami.CouldNotTell: // changes nothing
 	}
 	return result
 }

@@ -199,11 +199,12 @@ func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 	found, missing := make([]*Cookie, 0, 4), false
 	for _, pattern := range c.names {
 		if isChunked(pattern) {
-			before, isClear := len(found), false
-			if found, isClear = appendChunks(found, cookies, pattern); !isClear {
+			all, isClear := appendChunks(found, cookies, pattern)
+			if !isClear {
 				return SessionCredential{Presence: Unusable, Reason: SessionAmbiguous}
 			}
-			missing = missing || len(found) == before
+			missing = missing || len(all) == len(found)
+			found = all
 			continue
 		}
 		cookie, presence := only(cookies, func(name string) bool { return nameMatches(pattern, name) })

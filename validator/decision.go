@@ -74,8 +74,10 @@ type Evidence struct {
 	OutsideShare bool
 }
 
-// Verdict is the outcome of [Decide]: [ByToken], [BySession], [AskSession], [Unauthenticated] or [CouldNotTell], and
-// nothing else. A nil Verdict is no permission.
+// Verdict is the outcome of [Decide] and [DecideAccess]: [ByToken], [BySession], [ByIssuer], [AskSession], [Unauthenticated]
+// or [CouldNotTell], and nothing else. Only DecideAccess returns [ByIssuer]. A nil Verdict is no permission.
+//
+//sumtype:decl
 type Verdict interface{ verdict() }
 
 // TokenCookie says what becomes of the token cookie in the response. The zero value leaves it alone.

@@ -170,11 +170,12 @@ func FuzzClean(f *testing.F) {
 
 // plainFold decodes a name again and again, then trims it and lets PHP read it.
 func plainFold(name string) string {
-	for decoded := name; ; name = decoded {
-		var err error
-		if decoded, err = url.PathUnescape(name); err != nil || decoded == name {
+	for {
+		decoded, err := url.PathUnescape(name)
+		if err != nil || decoded == name {
 			break
 		}
+		name = decoded
 	}
 	name, _, _ = strings.Cut(name, "\x00")
 	name, _, _ = strings.Cut(strings.TrimFunc(name, func(char rune) bool { return unicode.IsSpace(char) || unicode.IsControl(char) }), "\x00")

@@ -7,7 +7,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Outcome is what an answer says: [Identified], [Nobody] or [CouldNotTell]. Take nil for CouldNotTell.
+// Outcome is what an answer means: [Identified], [Nobody] or [CouldNotTell]. A nil Outcome means [CouldNotTell].
+//
+//sumtype:decl
 type Outcome interface{ outcome() }
 
 // Identified says whose session it is.
