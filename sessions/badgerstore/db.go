@@ -51,7 +51,7 @@ func newDB(dir string, database *badger.DB, logger *zap.Logger, settings setting
 	return db
 }
 
-// ID returns what tells this store from all others.
+// ID returns the id of the store, which no other store has.
 func (db *DB) ID() string { return db.id }
 
 // Sessions returns the sessions in the store.
@@ -60,9 +60,9 @@ func (db *DB) Sessions() sessions.Store { return &db.sessions }
 // Journal returns the blacklist's journal in the store.
 func (db *DB) Journal() blacklist.Journal { return &db.journal }
 
-// Close refuses all further use, waits for those who are still at it, and closes the database. After five seconds it
-// returns an error instead: then all that was written is on disk, and the database is closed when the last of them is
-// done, unless the process has ended by then. A second call returns what the first one did.
+// Close refuses all further use, waits for the calls that are under way, and closes the database. If they take more than five
+// seconds, Close returns an error: then all that was written is on disk, and the database is closed when the last call has
+// returned, unless the process has ended by then. Further calls return what the first one returned.
 func (db *DB) Close() error {
 	db.closing.Do(func() { db.failure = db.close() })
 	return db.failure

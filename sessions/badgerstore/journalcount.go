@@ -13,8 +13,9 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// journalCountName names the file beside the database that holds how often the journal was made durable. A key in the
-// database holds the same count. Badger cuts a log off at the first damage, without a word, and what follows is lost: then the database has counted less than the file.
+// journalCountName is the name of the file beside the database that holds how often the journal was made durable. A key in
+// the database holds the same count. Badger cuts off a log at the first damage, without a word, and what follows is lost.
+// Then the count of the database is less than that of the file.
 const journalCountName = "journal-tally"
 
 // journalCount counts what the journal has made durable. It is guarded by DB.writing, held exclusively.
@@ -23,9 +24,8 @@ type journalCount struct {
 	file  *os.File
 }
 
-// open compares both counts, and goes on from that of the database. A file that is missing or empty has counted nothing:
-// that of a store that is new, or was restored. So has one of zero bytes, which a power failure may leave of a file that was
-// just made.
+// open compares both counts and goes on from that of the database. A file that is missing or empty has counted nothing: the
+// store is new or was restored. So has a file of zero bytes, which a power failure may leave of a file that was just made.
 func (c *journalCount) open(db *DB) error {
 	err := db.badger.View(func(txn *badger.Txn) error {
 		return readValue(txn, journalCountKey, func(payload []byte) error {
@@ -78,6 +78,6 @@ func (c *journalCount) add(txn *badger.Txn) error {
 	return txn.Set(journalCountKey, seal(journalCountKey, value))
 }
 
-// acknowledge writes how much is durable. It is not synced, so that it is never ahead of the database; a kill loses nothing
-// of it. Where it can't be written, later damage is only found out less well.
+// acknowledge writes the count to the file. The file is not synced, so that it is never ahead of the database. A kill loses
+// nothing of it. If it can't be written, later damage is only less likely to be found.
 func (c *journalCount) acknowledge() { _, _ = c.file.WriteAt(fmt.Appendf(nil, "%020d\n", c.count), 0) }

@@ -76,7 +76,7 @@ func (b *Badger) Location() (string, error) { return canonical(b.dir) }
 // Options describes what is fixed while the store is open.
 func (b *Badger) Options() string { return "badger" }
 
-// Open opens the store with the given id as [Reopen] does, or whatever is there as [Open] does where the id is empty.
+// Open opens the store with the given id, as [Reopen] does. If the id is empty, it opens whatever is there, as [Open] does.
 func (b *Badger) Open(id string, logger *zap.Logger) (storage.Place, error) {
 	var db *DB
 	var err error

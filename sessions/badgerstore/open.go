@@ -30,17 +30,17 @@ type settings struct {
 	closeWait time.Duration
 }
 
-// Open opens the store in the directory, and creates it where the directory is empty or does not exist. It refuses, and
-// says what to do, where another process has the directory open, where the directory holds anything else, where the
-// store is damaged or has been exchanged, and where less than 64 MiB are free.
+// Open opens the store in the directory. It creates the store if the directory is empty or does not exist. Open returns an
+// error, which names a way out, if another process has the directory open, if the directory holds anything else, if the store
+// is damaged or was exchanged, or if less than 64 MiB are free.
 //
 // The logger is used until the store is closed.
 func Open(dir string, logger *zap.Logger) (*DB, error) {
 	return open(dir, logger, production())
 }
 
-// Reopen opens the store with the given id, and nothing else: where the directory has gone or is empty it creates
-// nothing, and where it holds another store it refuses. Both errors wrap [storage.ErrOtherStore].
+// Reopen opens the store with the given id and no other. It never creates a store. The error wraps [storage.ErrOtherStore] if
+// the directory has gone, is empty or holds another store.
 func Reopen(dir, id string, logger *zap.Logger) (*DB, error) {
 	dir, err := canonical(dir)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// PanicError is returned by [Queue.Do] where the function that asks did not return.
+// PanicError is returned by [Queue.Do] if the function that asks panics or ends its goroutine.
 type PanicError struct {
-	// Stack is where, for the log. What the panic said may hold secrets and is left out.
+	// Stack is the stack trace, for the log. It leaves out the value of the panic, which may hold secrets.
 	Stack []byte
 }
 
@@ -38,7 +38,7 @@ type caller[T any] struct {
 	turnedAway chan struct{}
 }
 
-// admits says whether the limits let a question run now. Call it with the mutex held.
+// admits reports whether the limits let a question run now. Call it with the mutex held.
 func (q *Queue[T]) admits(flight *flight[T]) bool {
 	network := flight.callers[0].network
 	return q.running < q.limits.Concurrent &&
@@ -145,7 +145,7 @@ func (q *Queue[T]) run(flight *flight[T], ask func(release func()) T, release fu
 	returned = true
 }
 
-// makeRoom says whether one more caller may wait, turning another one away for it if need be. Call it with the mutex
+// makeRoom reports whether one more caller may wait. It turns another one away for it if need be. Call it with the mutex
 // held.
 func (q *Queue[T]) makeRoom(known bool, newcomer *caller[T]) bool {
 	if len(q.callers) < q.limits.Waiting {

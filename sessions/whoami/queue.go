@@ -12,24 +12,24 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// ErrBusy is returned by [Queue.Do] where a question was not asked: too many wait already, its turn did not come in
-// time, or it had to make room.
+// ErrBusy is returned by [Queue.Do] if a question was not asked because too many callers wait already, because its turn did
+// not come in time, or because it had to make room.
 var ErrBusy = errors.New("asking the application: too many questions at a time")
 
-// Limits bound how many questions there are at a time.
+// Limits are the limits of a [Queue]. All of them must be more than 0.
 type Limits struct {
-	// Concurrent is how many questions run at a time. Questions about sessions that are not known take at most half of
-	// them, but may always take one.
+	// Concurrent is how many questions may run at a time. Questions about unknown sessions take at most half of these slots,
+	// and at least one.
 	Concurrent int
-	// PerClient is how many of them one client address may have running.
+	// PerClient is how many of these slots one client may take.
 	PerClient int
 	// Waiting is how many callers may wait at a time, for a slot or for an answer that another caller asked for.
 	Waiting int
-	// Timeout is how long each waits for a slot.
+	// Timeout is how long a caller waits for a slot.
 	Timeout time.Duration
 }
 
-// DefaultLimits are the ones that hold unless the configuration says otherwise.
+// DefaultLimits returns the limits that hold unless others are configured.
 func DefaultLimits() Limits {
 	return Limits{Concurrent: 8, PerClient: 2, Waiting: 1024, Timeout: DefaultTimeout}
 }
@@ -37,14 +37,14 @@ func DefaultLimits() Limits {
 // unknown is how many questions about sessions that are not known may run.
 func (l Limits) unknown() int { return max(1, l.Concurrent/2) }
 
-// Query says what a question is about.
+// Query is what a question is about.
 type Query struct {
 	// Key is the session. There is one question at a time about each.
 	Key sessions.Key
-	// Known says that the gateway knows the session already and asks again.
+	// Known reports whether the gateway knows the session already and asks again.
 	Known bool
-	// Client is the address of the client, with a port or without. Clients without an address are not bounded one by
-	// one.
+	// Client is the address of the client, with or without a port. [Limits.PerClient] does not bound clients without an
+	// address.
 	Client string
 }
 
@@ -82,14 +82,15 @@ func NewQueue[T any](limits Limits) (*Queue[T], error) {
 	}, nil
 }
 
-// Do returns the answer about one session. Where nobody asks about it at the time, ask is called, in a goroutine of its
-// own, so that the question outlives its caller; else the caller waits for the answer under way. Of callers who wait
+// Do returns the answer about one session. If nobody asks about the session at the time, Do calls ask in a goroutine of its
+// own, so that the question outlives its caller. Otherwise it waits for the answer that is under way. Among callers who wait
 // for a slot about the same session, the first one that has not left asks.
 //
-// Ask must call release once, when what it started has come to an end: at that moment the slot is free. This may be
-// after it has returned, since the answer is handed out when it returns. Calls after the first do nothing.
+// The function ask must call release when what it started has come to an end, which frees the slot. This may be after ask has
+// returned: the answer is handed out as soon as it returns. Further calls of release do nothing.
 //
-// The error is ctx's where the caller left, [ErrBusy], or a [PanicError] where ask did not return.
+// Do returns the error of ctx if the caller left, [ErrBusy] if the question was not asked, and a [PanicError] if ask did not
+// return.
 func (q *Queue[T]) Do(ctx context.Context, query Query, ask func(release func()) T) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
@@ -124,8 +125,8 @@ func (q *Queue[T]) Do(ctx context.Context, query Query, ask func(release func())
 	}
 }
 
-// Forget lets callers from now on ask anew about a session instead of joining a question that runs: what it finds out
-// may be of the past.
+// Forget makes later callers ask about the session anew instead of joining a question that runs. The answer of that question
+// may be out of date.
 func (q *Queue[T]) Forget(key sessions.Key) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
@@ -134,7 +135,8 @@ func (q *Queue[T]) Forget(key sessions.Key) {
 	}
 }
 
-// join adds a caller to the question about a session, and says whether that is to wait for a slot.
+// join adds a caller to the question about a session. It reports whether the question waits for a slot, and whether the
+// caller was added.
 func (q *Queue[T]) join(query Query, self *caller[T]) (joined *flight[T], queued, ok bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
