@@ -154,6 +154,7 @@ func (v *visit) weighAccess(verdict validator.Verdict) validator.Verdict {
 		if without.Reason == validator.SessionMissing && v.token.State == validator.TokenUsable {
 			users = append(users, v.token.Claims.Subject())
 		}
+	case validator.ByIssuer, validator.AskSession, validator.CouldNotTell: // name no user
 	}
 	weighed := validator.DecideAccess(v.access.Access, verdict, users...)
 	if _, undetermined := weighed.(validator.CouldNotTell); undetermined && v.reason == "" {

@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore" // the default store
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -81,7 +82,7 @@ type Engine interface {
 	Options() string
 	// Open opens the store that had the given id the last time, and refuses any other and an empty place. Where the id is
 	// empty it opens what is there, or creates a new store.
-	Open(id string, logger *zap.Logger) (ledger.Storage, error)
+	Open(id string, logger *zap.Logger) (storage.Place, error)
 }
 
 // gateway is what requests work with once the store is open and the keys are there. It never changes, but the keys in the
@@ -285,17 +286,17 @@ func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	storage, err := a.engine.Open(id, logger)
-	if errors.Is(err, ledger.ErrOtherStore) {
+	place, err := a.engine.Open(id, logger)
+	if errors.Is(err, storage.ErrOtherStore) {
 		return nil, fmt.Errorf("%w; to begin with no sessions and no revocations, remove %s from Caddy's storage", err, memory.path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := memory.keep(a.ctx, a.ctx.Storage(), id, storage); err != nil {
-		return nil, errors.Join(err, storage.Close())
+	if err := memory.keep(a.ctx, a.ctx.Storage(), id, place); err != nil {
+		return nil, errors.Join(err, place.Close())
 	}
-	shared, err := ledger.Open(context.Background(), storage, ledger.Options{
+	shared, err := ledger.Open(context.Background(), place, ledger.Options{
 		Now: a.now,
 		Report: func(err error) {
 			telemetry.CountStoreError(err)
@@ -303,7 +304,7 @@ func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 		},
 	})
 	if err != nil {
-		return nil, errors.Join(err, storage.Close())
+		return nil, errors.Join(err, place.Close())
 	}
 	return shared, nil
 }

@@ -21,7 +21,7 @@ import (
 type whoamiSource struct {
 	page        *whoami.Page
 	template    *whoami.Template
-	desk        *whoami.Desk[settlement]
+	desk        *whoami.Queue[settlement]
 	negativeTTL time.Duration
 	route       caddyhttp.Handler // nil: the rest of the handler's own
 }
@@ -54,9 +54,9 @@ func (s *whoamiSource) forget(key sessions.Key) {
 
 // deskFor returns the desk of a realm: handlers that ask the same page in the same way share it, so that there is one
 // question at a time about a session.
-func deskFor(app *App, realm string, config *Whoami) (*whoami.Desk[settlement], error) {
-	return Shared(app, "whoami "+realm+" "+config.text, func() (*whoami.Desk[settlement], error) {
-		return whoami.NewDesk[settlement](config.deskLimits())
+func deskFor(app *App, realm string, config *Whoami) (*whoami.Queue[settlement], error) {
+	return Shared(app, "whoami "+realm+" "+config.text, func() (*whoami.Queue[settlement], error) {
+		return whoami.NewQueue[settlement](config.deskLimits())
 	})
 }
 
@@ -155,6 +155,7 @@ func (q question) put(release func()) settlement {
 		result.session, result.err = registered.Identified(context.Background(), identity, q.lifetimes)
 	case whoami.Nobody:
 		result.err = registered.Nobody(context.Background(), q.whoami.negativeTTL)
+	case whoami.CouldNotTell: // changes nothing
 	}
 	return result
 }

@@ -108,7 +108,7 @@ var layout = map[string][]string{
 		"blacklist", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
 		"internal/pathmatch", "internal/realm", "internal/response", "internal/secret", "internal/telemetry", "issuer", "keyring",
 		"ledger", "registry", "request/carrier", "request/identity", "request/refusal", "sessions", "sessions/badgerstore",
-		"sessions/whoami", "validator",
+		"sessions/whoami", "storage", "validator",
 	},
 
 	"request/carrier":  {"internal/cookie", "internal/option", "validator"},
@@ -118,11 +118,12 @@ var layout = map[string][]string{
 	"blacklist":            {},
 	"issuer":               {"validator"},
 	"keyring":              {"validator"},
-	"ledger":               {"blacklist", "internal/cookie", "sessions"},
+	"ledger":               {"blacklist", "internal/cookie", "sessions", "storage"},
 	"registry":             {},
 	"sessions":             {},
-	"sessions/badgerstore": {"blacklist", "ledger", "sessions"},
+	"sessions/badgerstore": {"blacklist", "sessions", "storage"},
 	"sessions/whoami":      {"internal/caching", "sessions"},
+	"storage":              {"blacklist", "sessions"},
 	"validator":            {"sessions"},
 
 	"internal/alias":     {},

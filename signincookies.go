@@ -32,6 +32,7 @@ func (v *visit) sessionBeside(verdict validator.Verdict) (beside besideAccess, f
 		if verdict.Reason == validator.SessionMissing && v.token.State == validator.TokenUsable {
 			return v.tokensSession(), true, nil
 		}
+	case validator.ByIssuer, validator.AskSession: // do not come here
 	}
 	if v.mode != validator.Stateless || v.credential.Presence != validator.Present {
 		return besideAccess{}, false, nil

@@ -13,7 +13,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 // memoryTimeout is how long reading or writing the memory of a store may take.
@@ -35,10 +35,10 @@ func memoryOf(location string) storeMemory {
 }
 
 // recall returns the id of the store, empty where none is known.
-func (m storeMemory) recall(ctx context.Context, storage certmagic.Storage) (string, error) {
+func (m storeMemory) recall(ctx context.Context, in certmagic.Storage) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), memoryTimeout)
 	defer cancel()
-	text, err := storage.Load(ctx, m.path)
+	text, err := in.Load(ctx, m.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -49,14 +49,14 @@ func (m storeMemory) recall(ctx context.Context, storage certmagic.Storage) (str
 }
 
 // keep remembers the store that was opened, if it can be told from others and is not known yet.
-func (m storeMemory) keep(ctx context.Context, storage certmagic.Storage, known string, opened ledger.Storage) error {
-	store, ok := opened.(interface{ ID() string })
+func (m storeMemory) keep(ctx context.Context, in certmagic.Storage, known string, opened storage.Place) error {
+	store, ok := opened.(storage.Identifier)
 	if !ok || store.ID() == known {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), memoryTimeout)
 	defer cancel()
-	if err := storage.Store(ctx, m.path, []byte(store.ID()+"\n")); err != nil {
+	if err := in.Store(ctx, m.path, []byte(store.ID()+"\n")); err != nil {
 		return fmt.Errorf("writing %s to Caddy's storage: %w", m.path, err)
 	}
 	return nil

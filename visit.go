@@ -203,6 +203,7 @@ func (v *visit) decide() validator.Verdict {
 			return verdict // nothing shows that the browser still has the session, so the token is not renewed
 		}
 		verdict = v.renew(evidence)
+	case validator.BySession, validator.ByIssuer, validator.CouldNotTell: // stand as they are
 	}
 	if v.mode == validator.Shadow {
 		v.countMismatch(verdict)

@@ -1,16 +1,16 @@
-// Package blacklist keeps the gateway's "no": which tokens, sessions and users are revoked, up to which second the tokens
-// of a session are dead because the session has ended, or all of a realm because it was dropped, and what a revocation
-// brings along: whose other sessions are looked at more closely, and which of them count.
+// Package blacklist keeps the gateway's "no". It holds which tokens, sessions and users are revoked. It holds up to which
+// second the tokens of a session are dead because the session has ended, or those of a realm because it was flushed. And it
+// holds what a revocation brings along: whose other sessions are looked at more closely, and which of them are accepted.
 //
-// A [List] holds every entry in memory, where each request asks it, and writes what it is told to a [Journal], from which
-// it is filled again at the next start. These hold throughout:
+// A [List] holds every entry in memory, where each request asks it. It writes the entries to a [Journal], from which it is
+// filled again at the next start. These hold throughout:
 //
 //   - A question is answered from memory: no disk, no network, no lock that all questions share, no allocation. A kind
 //     without entries costs one load.
-//   - What [List.Revoke] acknowledged is durable and in force. What [List.Enforce] was told is in force when it returns,
-//     and pending until it is durable.
-//   - Entries for one [Subject] only ever merge, to the later second and the later expiry, in whatever order they come:
-//     no entry is weakened by another one.
-//   - What [List.Lift] took back does not come back by what was being written, extended or swept at the same time.
+//   - An entry that [List.Revoke] acknowledged is durable and in force. An entry that was passed to [List.Enforce] is in
+//     force when Enforce returns, and pending until it is durable.
+//   - Entries for one [Subject] only ever merge, to the later second and the later expiry, in whatever order they come. No
+//     entry weakens another.
+//   - An entry that [List.Lift] took back does not come back through a write, an extension or a sweep at the same time.
 //   - The zero [Subject] is always hit.
 package blacklist

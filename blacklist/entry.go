@@ -2,18 +2,18 @@ package blacklist
 
 import "time"
 
-// Entry says something of its subject until it expires, mostly no.
+// Entry is a statement about its subject that holds until it expires. Most entries say no.
 type Entry struct {
 	Subject Subject
-	// Second is the last auth_time that is hit, in seconds since 1970: for the end of a session, a user, a realm or
-	// everything. What it means for other kinds of subjects is said with them; for a token id it is unused.
+	// Second is the last auth_time that is hit, in seconds since 1970, for the end of a session, a user, a realm or
+	// everything. The functions that make the other subjects describe what it means for them. It is unused for a token id.
 	Second int64
-	// Expires is when the entry hits no longer. A [List] rounds it up to a whole second.
+	// Expires is the time from which on the entry hits nothing. A [List] rounds it up to a whole second.
 	Expires time.Time
 }
 
-// Merged returns the entry that hits what either entry for one subject hits: the later second until the later expiry.
-// The order of merging does not matter, nor does merging twice.
+// Merged returns the entry that hits whatever either entry hits: it has the later second and the later expiry. Both entries
+// must be for one subject. The order of merging does not matter, nor does merging twice.
 func (e Entry) Merged(other Entry) Entry {
 	e.Second = max(e.Second, other.Second)
 	if other.Expires.After(e.Expires) {
@@ -22,10 +22,10 @@ func (e Entry) Merged(other Entry) Entry {
 	return e
 }
 
-// Equal says whether both entries say the same.
+// Equal reports whether both entries have the same subject, second and expiry.
 func (e Entry) Equal(other Entry) bool {
 	return e.Subject == other.Subject && e.Second == other.Second && e.Expires.Equal(other.Expires)
 }
 
-// Expired says whether the entry hits no longer at the given time.
+// Expired reports whether the entry hits nothing any more at the given time.
 func (e Entry) Expired(now time.Time) bool { return !now.Before(e.Expires) }

@@ -1,34 +1,19 @@
 package blacklist
 
-import (
-	"maps"
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
-// few holds the entries of kinds of which there are few and which every request asks for: no reader waits for another.
-// Whoever changes something makes a new map.
+// few holds the entries of kinds of which there are few and which every request asks for. Readers take no lock.
 type few struct {
-	mu   sync.Mutex
-	hits atomic.Pointer[map[Subject]hit]
+	mu   sync.Mutex // held by whoever changes something
+	hits sync.Map   // from Subject to hit
 }
 
 func (f *few) get(subject Subject) (hit, bool) {
-	hits := f.hits.Load()
-	if hits == nil {
+	found, ok := f.hits.Load(subject)
+	if !ok {
 		return hit{}, false
 	}
-	found, ok := (*hits)[subject]
-	return found, ok
-}
-
-// clone returns a copy to be changed.
-func (f *few) clone() map[Subject]hit {
-	hits := make(map[Subject]hit)
-	if current := f.hits.Load(); current != nil {
-		maps.Copy(hits, *current)
-	}
-	return hits
+	return found.(hit), true
 }
 
 func (f *few) merge(entry Entry, counts *counters) (Entry, bool) {
@@ -43,9 +28,7 @@ func (f *few) merge(entry Entry, counts *counters) (Entry, bool) {
 	} else {
 		counts.add(subject, 1)
 	}
-	hits := f.clone()
-	hits[subject] = added
-	f.hits.Store(&hits)
+	f.hits.Store(subject, added)
 	return added.entry(subject), true
 }
 
@@ -53,22 +36,17 @@ func (f *few) drop(subject Subject, condition func(hit) bool, counts *counters) 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if found, ok := f.get(subject); ok && condition(found) {
-		hits := f.clone()
-		delete(hits, subject)
-		f.hits.Store(&hits)
+		f.hits.Delete(subject)
 		counts.add(subject, -1)
 	}
 }
 
 func (f *few) entries(entries []Entry, kind Kind, condition func(hit) bool) []Entry {
-	hits := f.hits.Load()
-	if hits == nil {
-		return entries
-	}
-	for subject, found := range *hits {
-		if subject.kind == kind && condition(found) {
+	f.hits.Range(func(key, value any) bool {
+		if subject, found := key.(Subject), value.(hit); subject.kind == kind && condition(found) {
 			entries = append(entries, found.entry(subject))
 		}
-	}
+		return true
+	})
 	return entries
 }

@@ -1,44 +1,45 @@
 package blacklist
 
-// Kind says what an entry for a subject means. The zero value is no kind.
+// Kind is the meaning of an entry for a subject. The zero value is no kind.
 type Kind uint8
 
-// The kinds. They are written to journals: a value never changes its meaning.
+// The kinds of subjects. They are written to journals, so a value never changes its meaning.
 const (
-	// KindToken: one token is revoked, see [TokenID].
+	// KindToken means that one token is revoked. See [TokenID].
 	KindToken Kind = iota + 1
-	// KindEnd: a session has ended, see [EndOf].
+	// KindEnd means that a session has ended. See [EndOf].
 	KindEnd
-	// KindSession: a session is revoked, see [RevokedSession].
+	// KindSession means that a session is revoked. See [RevokedSession].
 	KindSession
-	// KindUser: a user is revoked in a realm, see [RevokedUser].
+	// KindUser means that a user is revoked in a realm. See [RevokedUser].
 	KindUser
-	// KindUserEverywhere: a user is revoked in all realms, see [RevokedUserEverywhere].
+	// KindUserEverywhere means that a user is revoked in all realms. See [RevokedUserEverywhere].
 	KindUserEverywhere
-	// KindRealm: all that was known in a realm is dropped, see [FlushedRealm].
+	// KindRealm means that a realm was flushed. See [FlushedRealm].
 	KindRealm
-	// KindAll: all that was known is dropped, see [FlushedAll].
+	// KindAll means that all realms were flushed. See [FlushedAll].
 	KindAll
-	// KindWatched: sessions of a user count only under conditions, see [WatchedUser].
+	// KindWatched means that new sessions of a user are accepted under conditions only. See [WatchedUser].
 	KindWatched
-	// KindAdmitted: a session meets these conditions, see [AdmittedSession].
+	// KindAdmitted means that a session meets these conditions. See [AdmittedSession].
 	KindAdmitted
-	// KindOwner: whose session a revoked one is, see [OwnerOf].
+	// KindOwner names the user of a revoked session. See [OwnerOf].
 	KindOwner
-	// KindLifted: what was lifted is still of weight, see [Lifted].
+	// KindLifted holds the latest second of the entries that were lifted. See [Lifted].
 	KindLifted
-	// KindLineage: a session has ended under every id that it ever had, see [LineageOf].
+	// KindLineage means that a session has ended under every id that it ever had. See [LineageOf].
 	KindLineage
 
 	kinds = iota + 1
 )
 
-// Revocations returns the kinds that an operator asked for and can list: neither ends nor what revocations bring along.
+// Revocations returns the kinds that an operator asks for and can list. Ends and what revocations bring along are not among
+// them. The order is ascending.
 func Revocations() []Kind {
 	return []Kind{KindToken, KindSession, KindUser, KindUserEverywhere, KindRealm, KindAll}
 }
 
-// String returns the kind in a word.
+// String returns the name of the kind: one word in lower case.
 func (k Kind) String() string {
 	switch k {
 	case KindToken:

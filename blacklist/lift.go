@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Lift takes back what is said of the subjects, and says whether any of it was in force. When it returns nil this is
-// durable and holds for what was pending too. After an error everything is in force as before.
+// Lift takes back the entries for the subjects, pending ones included, and reports whether any of them was in force. When
+// it returns nil, this is durable. After an error, every entry is in force as before.
 //
-// The journal forgets a subject that is not in force as well: a revocation that failed may have left a trace there.
+// Lift also removes subjects that are not in force from the journal, where a failed revocation may have left a trace.
 func (l *List) Lift(ctx context.Context, subjects ...Subject) (bool, error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -30,7 +30,7 @@ func (l *List) Lift(ctx context.Context, subjects ...Subject) (bool, error) {
 	return inForce, nil
 }
 
-// keep makes pending what may be gone from the journal though it is in force.
+// keep makes the entries pending that are in force and may be gone from the journal.
 func (l *List) keep(subjects []Subject) {
 	l.pendingLock.Lock()
 	defer l.pendingLock.Unlock()
@@ -41,8 +41,8 @@ func (l *List) keep(subjects []Subject) {
 	}
 }
 
-// Extend lets an entry that is in force expire later. It leaves this pending, and does nothing where no entry for the
-// subject is in force or it expires later anyway.
+// Extend makes an entry that is in force expire later. The change is pending afterwards. Extend does nothing if no entry for
+// the subject is in force, or if the entry expires later anyway.
 func (l *List) Extend(subject Subject, expires time.Time) {
 	// Lift drops an entry under the same lock: what is lifted is not extended.
 	l.pendingLock.Lock()

@@ -12,7 +12,7 @@ import (
 
 const (
 	shards = 256
-	// batch is how many entries go to the journal at once where many do: one sync for all, and no endless lock.
+	// batch is how many entries of many go to the journal at once: they share one sync, and no lock is held for long.
 	batch = 1024
 )
 
@@ -24,21 +24,20 @@ type List struct {
 	flushes few
 	counts  counters
 
-	// pending holds what is in force and not durable yet.
+	// pending holds the entries that are in force and not durable yet.
 	pendingLock sync.RWMutex
 	pending     map[Subject]Entry
 
-	// changed is called with the subject of each entry that has come into force, or hits more than before.
+	// changed is called with the subject of each entry that has come into force or hits more than before.
 	changed func(Subject)
 
-	// writing is held shared while entries are appended and exclusively while others are removed, so that no entry that
-	// was appended for the subject of one that has expired or was lifted is removed in its place, nor one that was lifted
-	// appended again.
+	// writing is held shared while entries are appended and exclusively while others are removed. So an entry that was
+	// appended is not removed in the place of one that has expired or was lifted, and a lifted one is not appended again.
 	writing sync.RWMutex
 }
 
-// Open returns the list with every entry of the journal that has not expired. A list that could not be filled is none:
-// the journal's error is returned.
+// Open returns a list with every entry of the journal that has not expired. If the journal fails, Open returns its error and
+// no list. The list reads the time from now.
 func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, error) {
 	list := &List{journal: journal, now: now, pending: make(map[Subject]Entry), changed: func(Subject) {}}
 	err := journal.Load(ctx, now(), func(entry Entry) error {
@@ -51,11 +50,13 @@ func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, er
 	return list, nil
 }
 
-// OnChange has a function called with the subject of each entry that comes into force from now on, or that hits more than
-// before, once it does. It must not wait for anything, nor change the list. There is one; set it before the list is shared.
+// OnChange sets the function that is called with the subject of each entry that has come into force or hits more than
+// before. The function must not wait for anything and must not change the list. There is only one such function. Set it
+// before the list is shared.
 func (l *List) OnChange(changed func(Subject)) { l.changed = changed }
 
-// putInForce takes an entry in and says so. It returns what is in force for its subject now, and whether that is new.
+// putInForce merges an entry and calls changed. It returns what is in force for the subject now and reports whether that is
+// new.
 func (l *List) putInForce(entry Entry) (Entry, bool) {
 	merged, changed := l.part(entry.Subject).merge(entry, &l.counts)
 	if changed {
@@ -64,7 +65,7 @@ func (l *List) putInForce(entry Entry) (Entry, bool) {
 	return merged, changed
 }
 
-// part is where entries are: a shard, or what is asked for so often that it has no lock.
+// part holds some of the entries: a shard, or the few that every request asks for and that readers take no lock for.
 type part interface {
 	get(subject Subject) (hit, bool)
 	merge(entry Entry, counts *counters) (Entry, bool)
@@ -72,7 +73,7 @@ type part interface {
 	entries(entries []Entry, kind Kind, condition func(hit) bool) []Entry
 }
 
-// part chooses the shard by the first byte of a digest, which is as good as random.
+// part returns the part that the subject is in. A shard is chosen by the first byte of a digest, which is as good as random.
 func (l *List) part(subject Subject) part {
 	if subject.kind == KindRealm || subject.kind == KindAll {
 		return &l.flushes
@@ -92,14 +93,14 @@ func (l *List) partsOf(kind Kind) []part {
 	return parts
 }
 
-// Contains says whether an entry for the subject is in force, and yes for the zero subject. It does not allocate.
+// Contains reports whether an entry for the subject is in force. It is true for the zero subject. It does not allocate.
 func (l *List) Contains(subject Subject) bool {
 	_, contained := l.Second(subject)
 	return contained
 }
 
-// Second returns the last auth_time that is hit, in seconds since 1970, and false where no entry for the subject is in
-// force. The zero subject is hit at any time. It does not allocate.
+// Second returns the last auth_time that is hit, in seconds since 1970, and false if no entry for the subject is in force.
+// The zero subject is hit at any time. Second does not allocate.
 func (l *List) Second(subject Subject) (int64, bool) {
 	if subject.kind == 0 {
 		return math.MaxInt64, true
@@ -108,7 +109,7 @@ func (l *List) Second(subject Subject) (int64, bool) {
 	return found.second, ok
 }
 
-// Entry returns the entry for the subject, and false where none is in force. There is none for the zero subject.
+// Entry returns the entry for the subject, and false if none is in force. There is none for the zero subject.
 func (l *List) Entry(subject Subject) (Entry, bool) {
 	found, ok := l.get(subject)
 	if !ok {
@@ -117,7 +118,7 @@ func (l *List) Entry(subject Subject) (Entry, bool) {
 	return found.entry(subject), true
 }
 
-// get looks up what is in force. It reads the clock only where there is something.
+// get looks up what is in force. It reads the clock only if there is an entry.
 func (l *List) get(subject Subject) (hit, bool) {
 	if l.counts.of(subject.kind) == 0 {
 		return hit{}, false
@@ -129,8 +130,8 @@ func (l *List) get(subject Subject) (hit, bool) {
 	return found, true
 }
 
-// Revoke makes the entries durable, then puts them in force. After an error none of them is acknowledged, and none is in
-// force before the next start. Entries that have expired already are passed over.
+// Revoke makes the entries durable and then puts them in force. After an error, none of them is acknowledged, and none is in
+// force before the next start. Revoke ignores entries that have expired already.
 func (l *List) Revoke(ctx context.Context, entries ...Entry) error {
 	now := l.now()
 	entries = slices.Clone(entries)
@@ -152,14 +153,14 @@ func (l *List) Revoke(ctx context.Context, entries ...Entry) error {
 	return nil
 }
 
-// End puts the entry in force, then makes it durable: [List.Enforce] and [List.Persist]. After an error it is in force
-// and pending.
+// End puts the entry in force and then makes it durable, as [List.Enforce] and [List.Persist] do. After an error, the entry
+// is in force and pending.
 func (l *List) End(ctx context.Context, entry Entry) error {
 	l.Enforce(entry)
 	return l.Persist(ctx, entry.Subject)
 }
 
-// Enforce puts the entry in force, and leaves it pending unless all that it says is durable already.
+// Enforce puts the entry in force. The entry is pending afterwards, unless a durable one hits as much.
 func (l *List) Enforce(entry Entry) {
 	// Under one lock, so that no end is ever seen in force while it is neither durable nor pending.
 	l.pendingLock.Lock()
@@ -169,7 +170,7 @@ func (l *List) Enforce(entry Entry) {
 	}
 }
 
-// Persist makes durable what is pending for the subjects. After an error it is still pending.
+// Persist makes the pending entries for the subjects durable. After an error, they are still pending.
 func (l *List) Persist(ctx context.Context, subjects ...Subject) error {
 	if len(l.pendingOf(subjects)) == 0 {
 		return nil
@@ -205,7 +206,7 @@ func (l *List) pendingOf(subjects []Subject) []Entry {
 	return entries
 }
 
-// Pending says whether an entry for the subject is in force that would not survive a crash.
+// Pending reports whether an entry for the subject is in force that would not survive a crash.
 func (l *List) Pending(subject Subject) bool {
 	l.pendingLock.RLock()
 	defer l.pendingLock.RUnlock()
@@ -213,7 +214,7 @@ func (l *List) Pending(subject Subject) bool {
 	return pending
 }
 
-// Retry makes durable what is pending, and ends at the first error.
+// Retry makes all pending entries durable. It stops at the first error and returns it.
 func (l *List) Retry(ctx context.Context) error {
 	l.pendingLock.RLock()
 	subjects := slices.Collect(maps.Keys(l.pending))
@@ -226,7 +227,7 @@ func (l *List) Retry(ctx context.Context) error {
 	return nil
 }
 
-// Len returns how many entries are in memory, expired ones that have not been swept yet included.
+// Len returns the number of entries in memory, including expired ones that have not been swept yet.
 func (l *List) Len() int {
 	var total int
 	for kind := range l.counts.kinds {
@@ -235,7 +236,7 @@ func (l *List) Len() int {
 	return total
 }
 
-// PendingLen returns how many entries are in force that would not survive a crash.
+// PendingLen returns the number of entries that are in force and would not survive a crash.
 func (l *List) PendingLen() int {
 	l.pendingLock.RLock()
 	defer l.pendingLock.RUnlock()

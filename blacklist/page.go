@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// Count returns how many entries of the kind are in memory, expired ones that have not been swept yet included.
+// Count returns the number of entries of the kind in memory, including expired ones that have not been swept yet.
 func (l *List) Count(kind Kind) int { return int(l.counts.of(kind)) }
 
-// RevokesIn reports whether the operator said no to a session or a user of the realm, or to a user everywhere. Entries that
-// have expired count until they are swept. It does not allocate.
+// RevokesIn reports whether a session or a user of the realm is revoked, or a user everywhere. Entries that have expired
+// count until they are swept. RevokesIn does not allocate.
 func (l *List) RevokesIn(realm string) bool {
 	return l.counts.of(KindUserEverywhere) > 0 || l.counts.inRealm(realm) > 0
 }
 
-// Entries returns the entries of a kind that are in force, in no order. The list may be changed meanwhile: what is added
-// or removed then is met or not.
+// Entries returns an iterator over the entries of a kind that are in force, in no order. The list may be changed meanwhile.
+// An entry that is added or removed then may be yielded or not.
 func (l *List) Entries(kind Kind) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		if l.Count(kind) == 0 {
@@ -34,8 +34,8 @@ func (l *List) Entries(kind Kind) iter.Seq[Entry] {
 	}
 }
 
-// Page returns up to limit entries in force of the given kinds, which must be in ascending order, and whether there are
-// more after them. It begins behind the given subject, or with the first where that is the zero subject.
+// Page returns up to limit entries in force of the given kinds, and reports whether there are more after them. The kinds
+// must be in ascending order. The page begins after the given subject, or with the first one for the zero subject.
 func (l *List) Page(limit int, after Subject, of ...Kind) (entries []Entry, more bool) {
 	now := l.now()
 	for _, kind := range of {

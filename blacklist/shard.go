@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// hit is an entry without its subject, small since there may be millions: both in seconds since 1970.
+// hit is an entry without its subject: both times are in seconds since 1970. It is small because there may be millions.
 type hit struct{ second, expires int64 }
 
 func (h hit) expired(now time.Time) bool { return now.Unix() >= h.expires }
@@ -15,12 +15,12 @@ func (h hit) entry(subject Subject) Entry {
 	return Entry{Subject: subject, Second: h.second, Expires: time.Unix(h.expires, 0)}
 }
 
-// merged is what holds where both hold.
+// merged returns the hit with the later second and the later expiry.
 func (h hit) merged(other hit) hit {
 	return hit{second: max(h.second, other.second), expires: max(h.expires, other.expires)}
 }
 
-// hitOf rounds the expiry up: an entry holds a little longer rather than a little too short.
+// hitOf returns the hit of an entry. It rounds the expiry up, so that an entry holds too long rather than too short.
 func hitOf(entry Entry) hit {
 	expires := entry.Expires.Unix()
 	if entry.Expires.Nanosecond() > 0 {
@@ -29,18 +29,18 @@ func hitOf(entry Entry) hit {
 	return hit{second: entry.Second, expires: expires}
 }
 
-// counters say how many entries there are, so that what there is none of costs no look-up. An entry is counted under the
+// counters hold how many entries there are, so that a kind without entries costs no look-up. An entry is counted under the
 // lock of its part, so that a count is never less than what is in force.
 type counters struct {
 	kinds [kinds]struct {
 		atomic.Int64
-		_ [56]byte // ends come and go all the time, which must not slow down asking about the rest
+		_ [56]byte // ends come and go all the time; this must not slow down questions about the rest
 	}
 	// realms counts the revocations of sessions and users of each realm, and what they bring along, as *atomic.Int64.
 	realms sync.Map
 }
 
-// of returns how many entries of the kind there are.
+// of returns the number of entries of the kind.
 func (c *counters) of(kind Kind) int64 { return c.kinds[kind].Load() }
 
 // add counts entries for a subject that come or, where delta is negative, go.
@@ -58,7 +58,7 @@ func (c *counters) add(subject Subject, delta int64) {
 	count.(*atomic.Int64).Add(delta)
 }
 
-// inRealm returns how many entries say that a session or a user of the realm is revoked.
+// inRealm returns the number of entries that revoke a session or a user of the realm, and of what they bring along.
 func (c *counters) inRealm(realm string) int64 {
 	count, found := c.realms.Load(realm)
 	if !found {
@@ -81,7 +81,8 @@ func (s *shard) get(subject Subject) (hit, bool) {
 	return found, ok
 }
 
-// merge returns what holds afterwards, and whether that is more than held before.
+// merge merges the entry into the shard. It returns the entry that holds afterwards and reports whether that is more than
+// before.
 func (s *shard) merge(entry Entry, counts *counters) (Entry, bool) {
 	added, subject := hitOf(entry), entry.Subject
 	s.mu.Lock()
@@ -101,7 +102,7 @@ func (s *shard) merge(entry Entry, counts *counters) (Entry, bool) {
 	return added.entry(subject), true
 }
 
-// drop removes the subject if the condition holds of its entry.
+// drop removes the subject if its entry meets the condition.
 func (s *shard) drop(subject Subject, condition func(hit) bool, counts *counters) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +112,7 @@ func (s *shard) drop(subject Subject, condition func(hit) bool, counts *counters
 	}
 }
 
-// entries appends the entries of a kind that the condition holds of.
+// entries appends the entries of a kind that meet the condition.
 func (s *shard) entries(entries []Entry, kind Kind, condition func(hit) bool) []Entry {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// ErrSubject is returned by [ParseSubject] for bytes that [Subject.Bytes] did not write.
+// ErrSubject is returned by [ParseSubject] for bytes that [Subject.Bytes] does not write.
 var ErrSubject = errors.New("parsing blacklist subject: not a subject's bytes")
 
-// Subject is what an entry is about. Subjects are comparable; the zero value names nothing and is always hit.
+// Subject is what an entry is about. Subjects are comparable. The zero value names nothing and is always hit.
 type Subject struct {
 	kind   Kind
 	realm  string
@@ -19,97 +19,97 @@ type Subject struct {
 	digest [sha256.Size]byte
 }
 
-// TokenID returns the subject that is one token, by its jti (RFC 7519, section 4.1.7).
+// TokenID returns the subject that is one token, by its jti (RFC 7519 section 4.1.7).
 func TokenID(jti string) Subject {
 	return Subject{kind: KindToken, digest: sha256.Sum256([]byte(jti))}
 }
 
-// EndOf returns the subject that is the end of a session: tokens of the session whose auth_time is at or before the
-// entry's second are dead. The session is named by the SHA-256 of its id.
+// EndOf returns the subject that is the end of a session, which is named by the SHA-256 of its id. Tokens of the session
+// whose auth_time is at or before the entry's second are dead.
 func EndOf(realm string, session [sha256.Size]byte) Subject {
 	return Subject{kind: KindEnd, realm: realm, digest: session}
 }
 
-// RevokedSession returns the subject that is a session which the operator said no to, with all its tokens, whenever they
-// were or will be minted. The entry's second says since when.
+// RevokedSession returns the subject that is a revoked session, which is named by the SHA-256 of its id. All its tokens are
+// revoked with it, whenever they are minted. The entry's second is the time of the revocation.
 func RevokedSession(realm string, session [sha256.Size]byte) Subject {
 	return Subject{kind: KindSession, realm: realm, digest: session}
 }
 
-// RevokedUser returns the subject that is a user of a realm: his sessions and tokens whose auth_time is at or before the
-// entry's second are revoked.
+// RevokedUser returns the subject that is a revoked user of a realm. His sessions and tokens whose auth_time is at or before
+// the entry's second are revoked.
 func RevokedUser(realm, user string) Subject {
 	return Subject{kind: KindUser, realm: realm, user: user, digest: sha256.Sum256([]byte(user))}
 }
 
-// RevokedUserEverywhere returns the subject that is the user of this id in every realm, and is otherwise as
+// RevokedUserEverywhere returns the subject that is the revoked user of this id in every realm. Otherwise it is like
 // [RevokedUser].
 func RevokedUserEverywhere(user string) Subject {
 	return Subject{kind: KindUserEverywhere, user: user, digest: sha256.Sum256([]byte(user))}
 }
 
-// Everywhere returns the [RevokedUserEverywhere] of a user, without computing his digest again.
+// Everywhere returns the [RevokedUserEverywhere] of a [RevokedUser]. It does not compute the digest again.
 func (s Subject) Everywhere() Subject {
 	return Subject{kind: KindUserEverywhere, user: s.user, digest: s.digest}
 }
 
-// Watched returns the [WatchedUser] of a [RevokedUser], without computing his digest again.
+// Watched returns the [WatchedUser] of a [RevokedUser]. It does not compute the digest again.
 func (s Subject) Watched() Subject {
 	s.kind = KindWatched
 	return s
 }
 
-// FlushedRealm returns the subject that is all of a realm: its sessions and tokens whose auth_time is at or before the
+// FlushedRealm returns the subject that is all of a realm. Its sessions and tokens whose auth_time is at or before the
 // entry's second are over.
 func FlushedRealm(realm string) Subject { return Subject{kind: KindRealm, realm: realm} }
 
-// FlushedAll returns the subject that is everything, and is otherwise as [FlushedRealm].
+// FlushedAll returns the subject that is all realms. Otherwise it is like [FlushedRealm].
 func FlushedAll() Subject { return Subject{kind: KindAll} }
 
-// WatchedUser returns the subject that is a user one of whose sessions is revoked: further sessions that the application
-// names for him need an [AdmittedSession], or to be seen at their beginning. It hits nothing by itself.
+// WatchedUser returns the subject that is a user with a revoked session. Another session that the application names for him
+// is accepted only if it is an [AdmittedSession] or was seen at its beginning. The subject hits nothing by itself.
 func WatchedUser(realm, user string) Subject { return RevokedUser(realm, user).Watched() }
 
-// AdmittedSession returns the subject that is a session of a watched or revoked user that counts all the same, as his.
-// While he is revoked it does so if the entry's second is after that of the revocation. It hits nothing.
+// AdmittedSession returns the subject that is a session of a watched or revoked user that is accepted all the same, as his.
+// While he is revoked, it is accepted if the entry's second is after that of the revocation. The subject hits nothing.
 func AdmittedSession(realm string, session [sha256.Size]byte, user string) Subject {
 	return Subject{kind: KindAdmitted, realm: realm, user: user, digest: session}
 }
 
-// OwnerOf returns the subject that says whose session a revoked one is, so that the user is watched as long as there is
-// one, and no longer. It hits nothing.
+// OwnerOf returns the subject that names the user of a revoked session. The user is watched as long as there is such an
+// entry, and no longer. The subject hits nothing.
 func OwnerOf(realm string, session [sha256.Size]byte, user string) Subject {
 	return Subject{kind: KindOwner, realm: realm, user: user, digest: session}
 }
 
-// Lifted returns the subject that stands for entries that were lifted: the entry's second is the latest of theirs, which
-// sessions may have begun after. It hits nothing.
+// Lifted returns the subject that stands for the entries that were lifted. The entry's second is the latest of theirs;
+// sessions may have begun after it. The subject hits nothing.
 func Lifted() Subject { return Subject{kind: KindLifted} }
 
-// LineageOf returns the subject that is the end of a session whose id the application changes with every answer: tokens of
-// this user with exactly this auth_time are dead, whatever id they are bound to. The entry's second is the auth_time. It
-// does not allocate.
+// LineageOf returns the subject that is the end of a session whose id the application changes with every answer. Tokens of
+// this user with exactly this auth_time are dead, whatever id they are bound to. The auth_time is in seconds since 1970, and
+// it is the entry's second. LineageOf does not allocate.
 func LineageOf(realm, user string, authTime int64) Subject {
 	var named [512]byte
 	data := binary.BigEndian.AppendUint64(named[:0], uint64(authTime))
 	return Subject{kind: KindLineage, realm: realm, user: user, digest: sha256.Sum256(append(data, user...))}
 }
 
-// Kind returns what an entry for the subject means.
+// Kind returns the kind of the subject.
 func (s Subject) Kind() Kind { return s.kind }
 
-// Realm returns the realm, or nothing where the subject has none.
+// Realm returns the realm. It is empty if the subject has none.
 func (s Subject) Realm() string { return s.realm }
 
-// User returns the user id, or nothing where the subject has none.
+// User returns the user id. It is empty if the subject has none.
 func (s Subject) User() string { return s.user }
 
-// Digest returns the SHA-256 that the subject is named by: of a session id, a token id or a user id. It is zero for all of
-// a realm, for everything and for what was lifted.
+// Digest returns the SHA-256 of the session id, the token id or the user id that names the subject. For [LineageOf] it is
+// that of the user and the auth_time. It is zero for [FlushedRealm], [FlushedAll] and [Lifted].
 func (s Subject) Digest() [sha256.Size]byte { return s.digest }
 
-// Bytes returns the form that journals use as a key; [ParseSubject] reads it. No two subjects have the same one. It
-// begins with the kind and the digest.
+// Bytes returns the form that journals use as a key and that [ParseSubject] reads. It begins with the kind and the digest.
+// No two subjects have the same form.
 func (s Subject) Bytes() []byte {
 	data := make([]byte, 0, 1+len(s.digest)+binary.MaxVarintLen64+len(s.realm)+len(s.user))
 	data = append(data, byte(s.kind))
@@ -121,7 +121,7 @@ func (s Subject) Bytes() []byte {
 	return append(data, s.user...)
 }
 
-// ParseSubject reads what [Subject.Bytes] writes, and refuses anything else with [ErrSubject].
+// ParseSubject parses the form that [Subject.Bytes] returns. It returns [ErrSubject] for anything else.
 func ParseSubject(data []byte) (Subject, error) {
 	var subject Subject
 	if len(data) < 1+len(subject.digest) {
@@ -149,7 +149,7 @@ func ParseSubject(data []byte) (Subject, error) {
 	return subject, nil
 }
 
-// isSound says whether the kind exists and the digest is what it is of, as far as that shows.
+// isSound reports whether the kind exists and the digest is the right one, as far as that can be told.
 func (s Subject) isSound() bool {
 	switch s.kind {
 	case KindUser, KindWatched, KindUserEverywhere:
@@ -161,7 +161,7 @@ func (s Subject) isSound() bool {
 	}
 }
 
-// compare orders subjects as their bytes are ordered, but for subjects of one kind and digest, whose order is their own.
+// compare compares subjects by kind, digest, realm and user. For two kinds or digests this is the order of their bytes.
 func (s Subject) compare(other Subject) int {
 	if s.kind != other.kind {
 		return int(s.kind) - int(other.kind)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Sweep drops the entries that have expired, from the journal and from memory. It ends at the first error; what is left
-// hits nobody and is dropped by a later sweep.
+// Sweep drops the entries that have expired, from the journal and from memory. It stops at the first error and returns it.
+// What is left hits nobody and is dropped by a later sweep.
 func (l *List) Sweep(ctx context.Context) error {
 	now := l.now()
 	l.giveUp(now)
@@ -29,7 +29,7 @@ func (l *List) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// giveUp forgets to write what has expired before it could be written.
+// giveUp drops the pending entries that have expired before they could be written.
 func (l *List) giveUp(now time.Time) {
 	l.pendingLock.Lock()
 	defer l.pendingLock.Unlock()

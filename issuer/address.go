@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// CheckAddress refuses addresses that keys must not be fetched from: all but https ones, and http ones on loopback.
+// CheckAddress returns an error for an address that keys must not be fetched from. The scheme must be https, or http on
+// loopback. The error does not repeat a password.
 func CheckAddress(text string) error {
 	address, err := url.Parse(text)
 	if err != nil {
@@ -28,7 +29,8 @@ func CheckAddress(text string) error {
 	}
 }
 
-// CheckIssuer refuses what can be no issuer (OpenID Connect Discovery 1.0 section 3): a query and a fragment too.
+// CheckIssuer returns an error for a text that can't be an issuer (OpenID Connect Discovery 1.0 section 3). It is like
+// [CheckAddress], and refuses a query and a fragment as well.
 func CheckIssuer(text string) error {
 	if err := CheckAddress(text); err != nil {
 		return err

@@ -2,11 +2,12 @@
 //
 // A [Provider] is opened once for the whole process and outlives the configurations that use it. These hold throughout:
 //
-//   - Opening waits for nothing: until the provider has answered there are no keys, and whoever asks is told so.
-//   - Keys are fetched in the background and stay in use through an outage, but no longer than [Options.StaleMax].
-//   - A token that names a key which is not known makes the provider be asked again, [Options.RefreshMin] apart at least,
-//     however many such tokens come. Requests that come meanwhile wait for the same answer.
-//   - What is fetched comes by https, or by http from loopback, from the address itself and from no other that it
-//     redirects to, and is of bounded size.
-//   - A document counts only if it names the issuer exactly as it is configured (OpenID Connect Discovery 1.0 section 4.3).
+//   - [Open] waits for nothing. Until the provider has answered there are no keys, and every method returns
+//     [ErrUnavailable].
+//   - Keys are fetched in the background. They stay in use through an outage, but no longer than [Options.StaleMax].
+//   - The provider is asked again for a token that names an unknown key. There are at least [Options.RefreshMin] between
+//     two such questions, however many such tokens come. Requests that come meanwhile wait for the same answer.
+//   - Documents are fetched by https, or by http from loopback. Redirects are not followed. The size is bounded.
+//   - Metadata are accepted only if they name the issuer exactly as it is configured (OpenID Connect Discovery 1.0
+//     section 4.3).
 package issuer

@@ -9,16 +9,17 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Metadata is what a provider says of itself (OpenID Connect Discovery 1.0 section 3).
+// Metadata are the metadata of a provider (OpenID Connect Discovery 1.0 section 3).
 type Metadata struct {
+	// Issuer is the name of the provider.
 	Issuer string `json:"issuer"`
-	// AuthorizationEndpoint is where users are sent to sign in.
+	// AuthorizationEndpoint is the address where users sign in. It is empty for a provider of access tokens alone.
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
-	// TokenEndpoint is where a code is redeemed.
+	// TokenEndpoint is the address where a code is redeemed. It is empty for a provider of access tokens alone.
 	TokenEndpoint string `json:"token_endpoint"`
-	// KeysURL is where the keys are.
+	// KeysURL is the address of the keys.
 	KeysURL string `json:"jwks_uri"`
-	// NamesIssuer promises the parameter iss in what comes back from a sign-in (RFC 9207 section 3).
+	// NamesIssuer reports whether the answer to a sign-in always has the parameter iss (RFC 9207 section 3).
 	NamesIssuer bool `json:"authorization_response_iss_parameter_supported"`
 }
 

@@ -13,32 +13,34 @@ import (
 
 // Defaults of [Options].
 const (
+	// DefaultRefreshMin is the default of [Options.RefreshMin].
 	DefaultRefreshMin = time.Minute
-	DefaultStaleMax   = 24 * time.Hour
+	// DefaultStaleMax is the default of [Options.StaleMax].
+	DefaultStaleMax = 24 * time.Hour
 )
 
-// ErrUnavailable is returned, wrapped with the reason, where the provider has not answered, or too long ago.
+// ErrUnavailable is returned, wrapped with the reason, if the provider has not answered, or if its last answer is too old.
 var ErrUnavailable = errors.New("the identity provider has not answered")
 
-// Options is what a [Provider] is opened with.
+// Options are the options of a [Provider].
 type Options struct {
-	// Issuer is the provider's name, and where its metadata are. Required.
+	// Issuer is the provider's name and the address of its metadata. It is required.
 	Issuer string
-	// KeysURL is where its keys are. Empty: where the metadata say.
+	// KeysURL is the address of the keys. If it is empty, the metadata name it.
 	KeysURL string
-	// RefreshMin is the least time between two questions for the sake of unknown keys, and the longest between two after
-	// failures. 0 means [DefaultRefreshMin].
+	// RefreshMin is the least time between two questions for the sake of unknown keys, and the longest time between two
+	// attempts after failures. 0 means [DefaultRefreshMin].
 	RefreshMin time.Duration
 	// StaleMax is how long keys are used after they were last fetched. 0 means [DefaultStaleMax].
 	StaleMax time.Duration
-	// Before is a provider that was opened earlier, and may be closed. What it was told last counts until this one has an
-	// answer of its own, if it is of the same Issuer and KeysURL. nil: there was none.
+	// Before is a provider that was opened earlier. It may be closed, and it may be nil. If it has the same Issuer and
+	// KeysURL, its last answer is used until the new provider has one of its own.
 	Before *Provider
-	// Now is the clock; nil means [time.Now].
+	// Now returns the time. If it is nil, [time.Now] is used.
 	Now func() time.Time
-	// Report is called with the outcome of each attempt that failed, by a goroutine of the provider; nil drops them.
+	// Report is called with the error of each attempt that failed, by a goroutine of the provider. It may be nil.
 	Report func(error)
-	// Transport carries the requests; nil means one of the provider's own.
+	// Transport carries the requests. If it is nil, the provider has a transport of its own.
 	Transport http.RoundTripper
 }
 
@@ -85,7 +87,7 @@ type flight struct {
 	err  error // stands once done is closed
 }
 
-// Open returns a provider that is asked in the background from now on, until it is closed. It waits for nothing.
+// Open returns a provider and asks it in the background until it is closed. Open waits for nothing.
 func Open(options Options) *Provider {
 	options, before := options.withDefaults(), options.Before
 	options.Before = nil // and so not the one before that
@@ -103,7 +105,7 @@ func Open(options Options) *Provider {
 	return provider
 }
 
-// Close ends the questions in the background, the one under way included. What was fetched stays in use.
+// Close ends the questions in the background, including the one that is under way. What was fetched stays in use.
 func (p *Provider) Close() error {
 	p.stop()
 	<-p.stopped
@@ -111,14 +113,15 @@ func (p *Provider) Close() error {
 	return nil
 }
 
-// Keys returns the provider's keys. The error wraps [ErrUnavailable]. It waits for nothing but the first answer that is
-// under way.
+// Keys returns the keys of the provider. If there are none yet and a question is under way, Keys waits for the answer. The
+// error wraps [ErrUnavailable].
 func (p *Provider) Keys(ctx context.Context) (*validator.ProviderKeys, error) {
 	fetched, err := p.current(ctx)
 	return fetched.keys, err
 }
 
-// Metadata returns what the provider says of itself, likewise. Where [Options.KeysURL] is set there are none.
+// Metadata returns the metadata of the provider. It waits and fails as [Provider.Keys] does. The metadata are zero if
+// [Options.KeysURL] is set.
 func (p *Provider) Metadata(ctx context.Context) (Metadata, error) {
 	fetched, err := p.current(ctx)
 	return fetched.metadata, err
@@ -142,8 +145,8 @@ func (p *Provider) current(ctx context.Context) (published, error) {
 	return p.fetched, nil
 }
 
-// Refresh asks the provider for the sake of a token that names a key which is not known, unless that was done a short
-// while ago, and returns the keys. The error wraps [ErrUnavailable]: then it is not known whether there is such a key.
+// Refresh asks the provider for the sake of a token that names an unknown key, and returns the keys. It asks at most once in
+// [Options.RefreshMin]. The error wraps [ErrUnavailable]: then it is not known whether there is such a key.
 func (p *Provider) Refresh(ctx context.Context) (*validator.ProviderKeys, error) {
 	p.mutex.Lock()
 	under := p.flight
@@ -197,7 +200,7 @@ func (p *Provider) start() *flight {
 	return under
 }
 
-// fetch asks for the metadata, where they say where the keys are, and for the keys.
+// fetch asks for the keys, and before that for the metadata if these name the address of the keys.
 func (p *Provider) fetch() (published, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, fetchTimeout)
 	defer cancel()
@@ -239,7 +242,7 @@ func (p *Provider) keepFresh() {
 // longestWait bounds how long the clock is not looked at: it may be set.
 const longestWait = 10 * time.Second
 
-// due returns the question that is under way, and starts it where it is time. Where it is not, it says how long to wait.
+// due returns the question that is under way, and starts one if it is time. Otherwise it returns how long to wait.
 func (p *Provider) due() (*flight, time.Duration) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

@@ -12,27 +12,34 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// ErrRefused is returned, wrapped, where the provider did not take the code.
+// ErrRefused is returned, wrapped with the reason, if the provider did not accept the code.
 var ErrRefused = errors.New("the identity provider refused the code")
 
 // Redemption is what a code is redeemed with (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 type Redemption struct {
+	// ClientID and ClientSecret are the credentials of the client.
 	ClientID     string
 	ClientSecret string
-	Code         string
+	// Code is the code that the provider sent to the callback.
+	Code string
+	// CodeVerifier is the one of this sign-in.
 	CodeVerifier string
-	RedirectURI  string
+	// RedirectURI is the one that the sign-in began with.
+	RedirectURI string
 }
 
-// Tokens are what a sign-in ends with.
+// Tokens are the tokens of a sign-in.
 type Tokens struct {
-	ID     string `json:"id_token"`
+	// ID is the ID token.
+	ID string `json:"id_token"`
+	// Access is the access token. It may be empty.
 	Access string `json:"access_token"`
-	Type   string `json:"token_type"`
+	// Type is the type of the access token.
+	Type string `json:"token_type"`
 }
 
-// Redeem redeems a code at the provider's token endpoint. The error wraps [ErrRefused] where the provider said no, and
-// [ErrUnavailable] where it did not answer. No error repeats the code, the secret or a token.
+// Redeem redeems a code at the provider's token endpoint. The error wraps [ErrRefused] if the provider refused the code, and
+// [ErrUnavailable] if it did not answer. No error repeats the code, the secret or a token.
 func (p *Provider) Redeem(ctx context.Context, redemption Redemption) (Tokens, error) {
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
@@ -55,7 +62,11 @@ func (p *Provider) Redeem(ctx context.Context, redemption Redemption) (Tokens, e
 }
 
 // post sends the redemption and returns the answer. The client shows its secret by HTTP Basic, which every provider must
-// take (RFC 6749 section 2.3.1).
+// accept (RFC 6749 section 2.3.1).
+//
+// golang.org/x/oauth2 does not fit: it accepts an answer with a name twice, in another spelling or in a form, one with any
+// status of 2xx, and the beginning of one over the size limit; it refuses an answer without an access token; and its errors
+// repeat the answer.
 func (c client) post(ctx context.Context, address string, redemption Redemption) ([]byte, error) {
 	if err := CheckAddress(address); err != nil {
 		return nil, fmt.Errorf("%w: it names no token endpoint", ErrUnavailable)

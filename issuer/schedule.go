@@ -9,7 +9,7 @@ const (
 	firstRetry = time.Second
 )
 
-// schedule says when the provider is to be asked. It holds times alone and decides by them and by now.
+// schedule decides when the provider is to be asked. It holds times alone and decides by them and by now.
 type schedule struct {
 	refreshMin time.Duration
 	staleMax   time.Duration
@@ -33,12 +33,12 @@ func (s schedule) next() time.Time {
 	}
 }
 
-// mayAskForUnknown says whether a token that names an unknown key is a cause to ask now.
+// mayAskForUnknown reports whether the provider may be asked now for a token that names an unknown key.
 func (s schedule) mayAskForUnknown(now time.Time) bool {
 	return s.unknown.IsZero() || now.Sub(s.unknown) >= s.refreshMin
 }
 
-// isFresh says whether what was fetched may still be used.
+// isFresh reports whether what was fetched may still be used.
 func (s schedule) isFresh(now time.Time) bool {
 	return !s.succeeded.IsZero() && now.Sub(s.succeeded) < s.staleMax
 }

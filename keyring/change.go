@@ -9,21 +9,21 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// Change is something that became of the keys.
+// Change is a change of the keys.
 type Change struct {
 	Kind ChangeKind
 	Key  Info
 }
 
-// ChangeKind says what became of the keys.
+// ChangeKind is what happened to a key. The zero value is no kind.
 type ChangeKind uint8
 
 const (
-	// Published: this gateway made a key. It signs from the time that the key says, and verifies already.
+	// Published means that this gateway made a key. It verifies already, and it signs from [Info.SignsFrom] on.
 	Published ChangeKind = iota + 1
-	// Replaced: this gateway made a key in an emergency. No other counts any more.
+	// Replaced means that this gateway made a key in an emergency. All other keys were dropped.
 	Replaced
-	// Signing: from now on this gateway signs with the key. It was told of no such change when it started.
+	// Signing means that this gateway signs with the key from now on. There is no such change when a gateway starts.
 	Signing
 )
 
@@ -31,10 +31,10 @@ const (
 // fresh key, if there is one, is a part of that.
 type edit func(last known, err error, now time.Time) (next file, fresh entry, _ error)
 
-// errNothingToDo is how an edit says that another gateway was first.
+// errNothingToDo is returned by an edit if another gateway was first.
 var errNothingToDo = errors.New("nothing to do")
 
-// Rotate publishes a new key, which signs after the key delay.
+// Rotate publishes a new key and returns it. The key signs after [Options.KeyDelay].
 func (k *Keeper) Rotate(ctx context.Context) (Info, error) {
 	return k.change(ctx, Published, func(last known, err error, now time.Time) (file, entry, error) {
 		if err != nil {
@@ -44,9 +44,9 @@ func (k *Keeper) Rotate(ctx context.Context) (Info, error) {
 	})
 }
 
-// Replace is for an emergency: a new key signs at once, and all others are dropped at once, so that no token counts that
-// was made before. It is in force on this gateway when Replace returns, and on another as soon as that reads the file. A
-// file that has gone or is damaged is no hindrance.
+// Replace makes a new key that signs at once and drops all others at once, so that no earlier token is accepted. It is for an
+// emergency. The change is in force on this gateway when Replace returns, and on another one as soon as that reads the file.
+// Replace succeeds even if the file has gone or is damaged.
 func (k *Keeper) Replace(ctx context.Context) (Info, error) {
 	return k.change(ctx, Replaced, func(last known, err error, now time.Time) (file, entry, error) {
 		if errors.Is(err, ErrMissing) || errors.Is(err, ErrDamaged) {

@@ -1,17 +1,17 @@
-// Package keyring keeps the gateway's own signing keys in a storage that several gateways may share, and changes them in
-// time without a token being refused.
+// Package keyring keeps the gateway's own signing keys in a storage that several gateways may share. It replaces them in
+// time, so that no token is refused.
 //
-// One file holds the keys. What it amounts to at a moment is decided by one pure function, [planOf]: which key signs,
-// which verify, which are over, whether a new one is due. All else is about reading and writing the file:
+// One file holds the keys. The pure function planOf decides what the file means at a moment: which key signs, which keys
+// verify, which are over, and whether a new one is due. The rest of the package reads and writes the file:
 //
-//   - It is written under the storage's lock alone, and only after it was read again under that lock: of gateways that find
-//     a new key due at the same time one makes it.
-//   - What is in memory is never written back. A key that an emergency dropped from the file can't come back with a
-//     gateway that had not noticed.
-//   - A file that can't be read, or has gone, takes no key from a running gateway: it goes on with what it knows. The one
-//     thing that drops keys before their time is a file that does not name them any more.
-//   - A new key is published before it signs, and an old one verifies after it stopped for as long as the longest lived
-//     token that any gateway on this storage was ever configured for.
+//   - The file is written only under the storage's lock, and only after it was read again under that lock. So if several
+//     gateways find a new key due at the same time, one makes it.
+//   - What is in memory is never written back. So a key that an emergency dropped from the file does not come back through a
+//     gateway that has not noticed.
+//   - A running gateway keeps its keys if the file can't be read or has gone. Keys are dropped before their time only if the
+//     file does not hold them any more.
+//   - A new key is published before it signs. An old key verifies after it has stopped signing for as long as the longest
+//     token lives that any gateway on this storage was ever configured for.
 //
-// It knows neither Caddy nor a logger: the storage is an interface that Caddy's fulfils.
+// The package knows neither Caddy nor a logger. Caddy's storage implements [Storage].
 package keyring

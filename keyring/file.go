@@ -49,7 +49,7 @@ const maxSeconds = 100 * 366 * 24 * 3600
 // maxKeys is how many keys are read, against a file that something else has filled.
 const maxKeys = 10_000
 
-// ErrDamaged is returned, wrapped, where the file of keys can't be understood.
+// ErrDamaged is returned, wrapped, for a file of keys that is not of the right form.
 var ErrDamaged = errors.New("it is damaged")
 
 // readFile reads a file. No error quotes what it read.
@@ -95,7 +95,7 @@ func (f file) load(last known) (map[string]validator.Key, error) {
 	return keys, nil
 }
 
-// isSameKey says whether two entries are of one key, whatever else they say of it.
+// isSameKey reports whether two entries hold the same key, whatever else they hold.
 func (e entry) isSameKey(other entry) bool {
 	return e.ID == other.ID && e.Algorithm == other.Algorithm && bytes.Equal(e.Private, other.Private)
 }
@@ -110,7 +110,7 @@ func (f file) raised(options Options) file {
 	return f
 }
 
-// isRaised says whether the durations of the options are in the file.
+// isRaised reports whether the durations of the file are at least those of the options.
 func (f file) isRaised(options Options) bool {
 	return f.TokenLifetime >= secondsOf(options.TokenLifetime) && f.RotateEvery >= secondsOf(options.RotateEvery)
 }

@@ -6,28 +6,33 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// Info is what may be known of a key. Nothing of it is secret.
+// Info describes a key. Nothing of it is secret.
 type Info struct {
-	ID        string
+	// ID is the key id (kid).
+	ID string
+	// Algorithm is the algorithm of the key.
 	Algorithm validator.Algorithm
-	Created   time.Time
+	// Created is when the key was made.
+	Created time.Time
+	// SignsFrom is when the key begins to sign.
 	SignsFrom time.Time
-	State     State
+	// State is what the key is for now.
+	State State
 }
 
 // State is what a key is for at the moment.
 type State string
 
 const (
-	// StateUpcoming keys verify, and are going to sign.
+	// StateUpcoming means that the key verifies and is going to sign.
 	StateUpcoming State = "upcoming"
-	// StateSigning is that of the one key that signs.
+	// StateSigning means that the key signs and verifies. Only one key has this state.
 	StateSigning State = "signing"
-	// StateVerifying keys have signed.
+	// StateVerifying means that the key has signed and still verifies.
 	StateVerifying State = "verifying"
 )
 
-// Keys returns the keys that count now: the one that signs, then the others from the newest to the oldest.
+// Keys returns the current keys: the one that signs, and then the others from the newest to the oldest.
 func (k *Keeper) Keys() []Info {
 	k.progress()
 	k.mutex.Lock()

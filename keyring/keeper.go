@@ -26,8 +26,8 @@ const (
 	timeout = 30 * time.Second
 )
 
-// Storage is what the keys are kept in. Load returns an error that is [fs.ErrNotExist] where there is no such key; Store
-// replaces all of a value or nothing; Lock excludes all others that use the storage. Caddy's storage is one.
+// Storage keeps the file of keys. Load returns an error that is [fs.ErrNotExist] if there is no such file. Store replaces the
+// whole file or nothing. Lock excludes all others that use the storage. Caddy's storage implements it.
 type Storage interface {
 	Lock(ctx context.Context, name string) error
 	Unlock(ctx context.Context, name string) error
@@ -35,30 +35,30 @@ type Storage interface {
 	Store(ctx context.Context, key string, value []byte) error
 }
 
-// Options are those of one gateway. All of them but the functions Report and Changed are required.
+// Options are the options of a [Keeper]. All of them but Report and Changed are required.
 type Options struct {
-	// Algorithm is that of new keys.
+	// Algorithm is the algorithm of new keys.
 	Algorithm validator.Algorithm
 	// RotateEvery is how long a key signs before the next one does.
 	RotateEvery time.Duration
 	// KeyDelay is how long before it signs a new key is published. It is less than RotateEvery.
 	KeyDelay time.Duration
-	// TokenLifetime is that of the longest lived tokens that this gateway mints.
+	// TokenLifetime is the longest lifetime of the tokens that this gateway mints.
 	TokenLifetime time.Duration
 
-	// Now is the clock.
+	// Now returns the time.
 	Now func() time.Time
-	// Report is told of what fails in the background, each time that it does. The gateway goes on with the keys that it has.
+	// Report is called with every error of the work in the background. The gateway goes on with the keys that it has.
 	Report func(error)
-	// Changed is told of changes, after they are in force here. It may block the background, and no request but the one
-	// that made the change.
+	// Changed is called with every change after it is in force here. It may block the background work and the request that
+	// made the change, and no other request.
 	Changed func(Change)
 }
 
-// ErrMissing is returned, wrapped, where the file of keys has gone. A running gateway goes on with the keys that it has.
+// ErrMissing is returned, wrapped, if the file of keys has gone. A running gateway goes on with the keys that it has.
 var ErrMissing = errors.New("it has gone")
 
-// Keeper keeps the keys of one gateway as the storage has them. Its methods may be called from several goroutines.
+// Keeper keeps the keys of one gateway in step with the storage. Its methods are safe for concurrent use.
 type Keeper struct {
 	storage Storage
 	options Options
@@ -82,8 +82,8 @@ type known struct {
 	keys map[string]validator.Key
 }
 
-// Open reads the keys. It makes the first one where there is no file, and writes down what this gateway needs of those
-// that share it. The error names the file.
+// Open reads the keys and returns their keeper. It makes the first key if there is no file, and writes the durations that
+// this gateway needs into the file. The error names the file.
 func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error) {
 	if options.Report == nil {
 		options.Report = func(error) {}
@@ -106,11 +106,11 @@ func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error
 	return k, nil
 }
 
-// Ring returns what always holds the keys of the moment.
+// Ring returns the ring that always holds the current keys.
 func (k *Keeper) Ring() *validator.KeyRing { return k.ring }
 
-// Run keeps the keys up to date until the context ends: it reads the file every 10 seconds, and whenever by the clock
-// something changes.
+// Run keeps the keys up to date until ctx is done. It reads the file every 10 seconds, and whenever something changes by the
+// clock.
 func (k *Keeper) Run(ctx context.Context) {
 	for {
 		k.tick(ctx)
@@ -152,7 +152,7 @@ func (k *Keeper) tick(ctx context.Context) {
 	}
 }
 
-// Read reads the file and takes over what it says. What fails is reported too.
+// Read reads the file and puts its keys in force. It returns an error and passes it to [Options.Report] as well.
 func (k *Keeper) Read(ctx context.Context) error {
 	err := k.read(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -274,7 +274,7 @@ func (k *Keeper) tell() {
 	}
 }
 
-// hasToWrite says whether something of this gateway is missing in the file.
+// hasToWrite reports whether the file lacks something of this gateway.
 func (k *Keeper) hasToWrite() bool {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()

@@ -23,9 +23,9 @@ type reread struct {
 	all    sync.WaitGroup
 }
 
-// Reread reads the file because a token bears an unknown key id, and says whether the token is to be verified again. One
-// reading a second is begun at most, whatever the number of such tokens; requests that come during it wait for it too, for
-// a short time. Where Reread returns false the key is not known.
+// Reread reads the file because a token has an unknown key id, and reports whether the token is to be verified again. It
+// begins at most one reading a second, however many such tokens come. Requests that come during the reading wait for it too,
+// for a short time. If Reread returns false, the key is not known.
 func (k *Keeper) Reread(ctx context.Context) bool {
 	ended := k.beginReread()
 	if ended == nil {
@@ -71,8 +71,8 @@ func (k *Keeper) beginReread() <-chan struct{} {
 	return ended
 }
 
-// Close waits for the last reading that a request began; none is begun after it. The keys stay in the ring: requests may
-// still be under way.
+// Close waits for the last reading that a request began. No reading begins afterwards. The keys stay in the ring, because
+// requests may still be under way.
 func (k *Keeper) Close() {
 	k.reread.mutex.Lock()
 	k.reread.closed = true

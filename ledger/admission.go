@@ -8,11 +8,10 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// counts says whether it counts that the application names the user in the session that was found. What the operator
-// said no to must not come back by the application's word alone, since it has not heard of it: so, of a user who is
-// revoked or watched, only a session counts that was known to be his before, and is not revoked itself, or whose beginning
-// was seen since.
-func (l *Ledger) counts(found finding, user string, against standing) bool {
+// accepts reports whether the user that the application names in a session is accepted. A revocation outranks the
+// application, which has not heard of it. So a session of a user who is revoked or watched is accepted only if it was known
+// to be his before and is not revoked itself, or if the application was seen to set its id since.
+func (l *Ledger) accepts(found finding, user string, against standing) bool {
 	if !against.isFlagged() || found.active && found.User == user {
 		return true
 	}
@@ -20,11 +19,11 @@ func (l *Ledger) counts(found finding, user string, against standing) bool {
 	if isAdmitted && !l.isLineageOver(found.Realm, Lineage{user, second}) && (!against.revoked || second > against.second) {
 		return true
 	}
-	return l.sightings.since(found.Key, against.since)
+	return l.recentlySet.since(found.Key, against.since)
 }
 
-// refuse settles that it does not count who the application named, and remembers this for a while. That it is not the
-// user whose session it was counts: that one has ended, and replaced is what is pending with that.
+// refuse refuses the user that the application named, and remembers this for a while. If the session was another user's, it
+// has ended all the same; replaced holds the subjects that are pending with that end.
 func (l *Ledger) refuse(
 	ctx context.Context, s *stripe, found finding, user string, against standing, now time.Time,
 ) (replaced []blacklist.Subject, err error) {
@@ -40,8 +39,8 @@ func (l *Ledger) refuse(
 	return replaced, ErrRevoked
 }
 
-// admit keeps in mind that a session of a revoked or watched user counts, for when its record is gone. It returns what it
-// left pending.
+// admit notes that a session of a revoked or watched user is accepted, for when its record is gone. It returns the subjects
+// that are pending with that.
 func (l *Ledger) admit(session sessions.Session, against standing) []blacklist.Subject {
 	if !against.isFlagged() {
 		return nil
@@ -59,7 +58,7 @@ func (l *Ledger) admit(session sessions.Session, against standing) []blacklist.S
 	return []blacklist.Subject{subject}
 }
 
-// refused keeps in force what has refused a session whose record was found, for as long as the record lasts at least.
+// refused prolongs the revocation that has refused a session, at least for as long as the record of the session lasts.
 func (l *Ledger) refused(found finding) {
 	user := blacklist.RevokedUser(found.Realm, found.User)
 	l.prolong(found.Expires.Add(margin), user, user.Everywhere())

@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
-// ErrNoBackup is returned by [Ledger.Backup] where the engine has none of its own.
+// ErrNoBackup is returned by [Ledger.Backup] if the engine can't back up its store.
 var ErrNoBackup = errors.New("this store is backed up with its own tools")
 
-// Backup writes all that the storage holds at one moment, in the engine's own form. After an error what was written is no
-// backup.
+// Backup writes all that the store holds at one moment, in the engine's own form. After an error, what was written is no
+// backup. It returns [ErrNoBackup] if the store is no [storage.Backuper].
 func (l *Ledger) Backup(ctx context.Context, to io.Writer) error {
-	engine, able := l.storage.(interface {
-		Backup(ctx context.Context, to io.Writer) error
-	})
+	engine, able := l.place.(storage.Backuper)
 	if !able {
 		return ErrNoBackup
 	}

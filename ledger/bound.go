@@ -10,17 +10,17 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// MaxRecords is how many records a user has in a realm at most. Many ids may stand for one session: an application that
-// decodes its cookie takes every spelling of it, and each is a record.
+// MaxRecords is the greatest number of records that a user has in a realm. Many ids may stand for one session: an
+// application that decodes its cookie accepts every spelling of it, and each spelling has a record.
 const MaxRecords = 100
 
-// bound drops records of the user of a session that was opened just now, the oldest first, so that he has no more than the
-// bound. Of a session that the application owns only the record is gone; one that was opened through the gateway has ended
-// with it. It is called without any lock.
+// bound drops the oldest records of the user whose session was opened just now, until he has no more than [MaxRecords].
+// A session that the application owns goes on without its record; one that was opened through the gateway has ended. bound
+// is called without any lock.
 //
-// The session is open all the same where this fails: the next one tries again.
+// If bound fails, the session is open all the same, and the next one tries again.
 func (l *Ledger) bound(ctx context.Context, opened sessions.Session) {
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := l.dropOldest(ctx, opened); err != nil {
 		l.report(fmt.Errorf("dropping the oldest records of a user: %w", err))
@@ -49,16 +49,16 @@ func (l *Ledger) dropOldest(ctx context.Context, opened sessions.Session) error 
 	return nil
 }
 
-// surplus is a record that is to go.
+// surplus is a record that is to be dropped.
 type surplus struct {
 	sessions.Session
 
-	// replaced: it is of an id that a session with changing ids has no more, so that the session goes on without it.
+	// replaced reports whether the application has replaced the id of the record, so that the session goes on without it.
 	replaced bool
 }
 
-// excess returns the records that are more than a user may have, the oldest first: those of replaced ids, by when they
-// expire, and then those of the sessions that were last seen longest ago. The one that was opened just now stays.
+// excess returns the records beyond the bound. The records of replaced ids come first, by their expiry, and then those of
+// the sessions that were seen longest ago. The record that was opened just now is never among them.
 func excess(records []sessions.Session, opened sessions.Key, bound int) []surplus {
 	if len(records) <= bound {
 		return nil
@@ -91,14 +91,14 @@ func excess(records []sessions.Session, opened sessions.Key, bound int) []surplu
 	return oldest[:min(len(records)-bound, len(oldest))]
 }
 
-// drop drops a record, unless it is in use again or another user's by now.
+// drop drops a record, unless it is in use again or belongs to another user by now.
 func (l *Ledger) drop(ctx context.Context, old surplus) error {
 	ended, err := l.dropRecord(ctx, old)
 	return l.ended(ctx, ended, err)
 }
 
 func (l *Ledger) dropRecord(ctx context.Context, old surplus) (ended []blacklist.Subject, err error) {
-	s := l.settle(old.Key)
+	s := l.lock(old.Key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, old.Key, now)

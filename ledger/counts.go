@@ -7,23 +7,24 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 )
 
-// Counts is what a ledger holds at one moment, more or less.
+// Counts holds what a ledger holds at about one moment.
 type Counts struct {
-	// Sessions is how many records the store holds, expired ones that it has not dropped yet included.
+	// Sessions is the number of records in the store, including expired ones that it has not dropped yet.
 	Sessions int
-	// Entries is how many entries the blacklist holds: revocations and ends.
+	// Entries is the number of entries in the blacklist, ends included.
 	Entries int
-	// Revocations is how many of them an operator asked for: see [Ledger.Revocations].
+	// Revocations is the number of entries that an operator asked for. See [Ledger.Revocations].
 	Revocations int
-	// Pending is how many entries are in force that would not survive a crash.
+	// Pending is the number of entries in force that would not survive a crash.
 	Pending int
-	// Undeleted is how many records of ended sessions could not be deleted yet.
+	// Undeleted is the number of records of ended sessions that could not be deleted yet.
 	Undeleted int
-	// Questions is how many questions to the application are in flight.
+	// Questions is the number of questions to the application that are in flight.
 	Questions int
 }
 
-// Count counts. After an error all but Sessions is right. It waits for each session that is being settled.
+// Count returns all counts. It waits for every session that is being changed. After an error, all counts but Sessions are
+// right.
 func (l *Ledger) Count(ctx context.Context) (Counts, error) {
 	counts, err := l.Stock(ctx)
 	for i := range l.stripes {
@@ -32,8 +33,8 @@ func (l *Ledger) Count(ctx context.Context) (Counts, error) {
 	return counts, err
 }
 
-// Stock counts what is there, and not what is in motion, which Count tells of too: Undeleted and Questions are 0. It waits
-// for the store alone. After an error all but Sessions is right.
+// Stock returns the counts that [Ledger.Count] returns, except that Undeleted and Questions are 0. It waits for the store
+// alone. After an error, all counts but Sessions are right.
 func (l *Ledger) Stock(ctx context.Context) (Counts, error) {
 	counts := Counts{Entries: l.blacklist.Len(), Pending: l.blacklist.PendingLen()}
 	for _, kind := range blacklist.Revocations() {

@@ -5,7 +5,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Subjects is what a token can be dead by, computed once and kept with the token. The zero value is dead.
+// Subjects holds the subjects that a token can be dead by. It is computed once and kept with the token. [Ledger.TokenDead]
+// is true of the zero value.
 type Subjects struct {
 	token blacklist.Subject
 	user  blacklist.Subject
@@ -17,22 +18,22 @@ func SubjectsOf(jti string, key sessions.Key, user string) Subjects {
 	return Subjects{token: blacklist.TokenID(jti), user: blacklist.RevokedUser(key.Realm, user), key: key}
 }
 
-// SubjectsOfSession returns the subjects of a session of the user that no token stands for. No token has an empty id, so
-// nothing that is about one token is about it.
+// SubjectsOfSession returns the subjects of a session of the user without a token. No revocation of a token is about them,
+// because no token has an empty id.
 func SubjectsOfSession(key sessions.Key, user string) Subjects { return SubjectsOf("", key, user) }
 
-// Cause says what a token is dead by. The zero value is no cause.
+// Cause is why a token is dead. The zero value is no cause.
 type Cause uint8
 
 const (
-	// Ended: the token's session has ended or was dropped, or all its tokens were revoked.
+	// Ended means that the token's session has ended or was flushed, or that all tokens of the session were revoked.
 	Ended Cause = iota + 1
-	// Revoked: the token itself, its session or its user was revoked.
+	// Revoked means that the token itself, its session or its user was revoked.
 	Revoked
 )
 
-// TokenDead says whether a verified token is dead, and by what. authTime is its auth_time in seconds since 1970. It
-// answers from memory and does not allocate.
+// TokenDead reports whether a verified token is dead, and returns why. authTime is its auth_time in seconds since 1970.
+// TokenDead answers from memory and does not allocate.
 func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
 	switch {
 	case l.blacklist.Contains(subjects.token),
@@ -45,20 +46,20 @@ func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
 	return false, 0
 }
 
-// AccessDead says whether an access token of an identity provider is revoked, by itself or with its user, or was dropped
-// by a flush. The jti may be empty. Since is when its user signed in, in seconds since 1970: a revocation does not reach
-// those who signed in after it. It answers from memory.
+// AccessDead reports whether an access token of an identity provider is revoked, by itself or with its user, or was flushed.
+// The jti may be empty. since is when its user signed in, in seconds since 1970: a revocation does not hit users who signed
+// in after it. AccessDead answers from memory.
 func (l *Ledger) AccessDead(realm, user, jti string, since int64) bool {
 	return jti != "" && l.blacklist.Contains(blacklist.TokenID(jti)) ||
 		l.isUserRevoked(blacklist.RevokedUser(realm, user), since) || l.isFlushed(realm, since)
 }
 
-// isUserRevoked says whether a session or token of the user is revoked that has this auth_time.
+// isUserRevoked reports whether a session or token of the user with this auth_time is revoked.
 func (l *Ledger) isUserRevoked(user blacklist.Subject, authTime int64) bool {
 	return l.hits(user, authTime) || l.hits(user.Everywhere(), authTime)
 }
 
-// isOver says whether a session, or a token of it, that has this auth_time has ended or was dropped.
+// isOver reports whether a session with this auth_time, or a token of it, has ended or was flushed.
 func (l *Ledger) isOver(key sessions.Key, authTime int64) bool {
 	return l.hits(endOf(key), authTime) || l.isFlushed(key.Realm, authTime)
 }

@@ -1,35 +1,63 @@
-// Package ledger is the one place where sessions are learned, ended and revoked and where minting is permitted, so that
-// whatever happens at the same time settles in one order.
+// Package ledger is the one place where sessions are learned, ended and revoked, and where minting is permitted. Whatever
+// happens at the same time takes effect in one order.
 //
-// A [Ledger] stands over one open store and is shared by all sites, handlers and configurations of the process. All that
-// changes a session, or says something about it, goes through the ledger, under a lock of that session. These hold
-// throughout:
+// A [Ledger] stands over one open [storage.Place]. All sites, handlers and configurations of the process share it.
+// Everything that changes a session goes through the ledger, under a lock of that session.
 //
-//   - An end at second T kills every token of the session with auth_time at or before T, whenever it was minted, from
-//     before [Ledger.End] returns until no such token can be alive.
-//   - A session that is learned or opened after an end has an AuthTime after the end's second.
-//   - An answer to a question that was asked before an end changes nothing: it is about a session that is no more.
-//   - Tokens of one user are dead once the session is another user's.
-//   - An end whose record could not be deleted, or that could not be made durable, is in force all the same; both are
-//     tried again until they succeed, and no token is minted for that session before it is durable.
-//   - A session that the application names and the store does not take counts for the request that asked, and no token is
-//     minted for it: what is not kept could not be found by who is to end or revoke it.
-//   - Whether a token is dead, and whether a session is revoked, is answered from memory.
-//   - A revocation is durable and in force when it is acknowledged: from then on nothing that it is about passes, be it in
-//     flight, learned by an answer that comes late, or before a restart. After an error nothing is acknowledged.
-//   - What the operator said no to does not come back by the application's word alone. Of a user who is revoked, or one of
-//     whose sessions is, a session counts that was known before and is not revoked itself, that was added later, or whose
-//     id the application was seen to set in answer to a request from after the revocation.
-//   - Where the application changes the id of a session with every answer, the session goes on under the new id and is no
-//     more trusted than it was: AuthTime, confirmation and end stay where they are. Whatever ends or revokes it under one of
-//     its ids does so under all of them, those that it gets from responses in flight included. An id that is known as
-//     another session's, or as nobody's, is never taken for it.
-//   - A user has at most [MaxRecords] records in a realm; those that were seen longest ago go. Of a session that the
-//     application owns only the record goes, and one that was opened through the gateway ends. Ids that the application has
-//     replaced go first, and their session goes on.
-//   - A flush is an end of all that is known, and refuses nobody afterwards.
-//   - What is lifted holds for nobody any more, and does not come back with a restart.
+// # Guarantees
 //
-// Three kinds of locks keep the order, and are taken in the order of this list: that of a session, or of two or all
-// sessions, by the order of their stripes; that of a user; those inside of what is used, which are held for no longer than a call.
+// Ends:
+//
+//   - An end at second T kills every token of the session with auth_time at or before T, whenever the token was minted. It
+//     does so from before [Ledger.End] returns until no such token can be alive.
+//   - A session that is learned or opened after an end has an AuthTime after the second of the end.
+//   - The answer to a question that was asked before an end changes nothing: the session that it is about is over.
+//   - The tokens of one user are dead once the session belongs to another user.
+//   - An end is in force even if the record could not be deleted or the end could not be made durable. Both are tried again
+//     until they succeed. No token is minted for that session before its end is durable.
+//   - A flush ends all sessions that are known. It refuses nobody afterwards.
+//
+// Revocations:
+//
+//   - A revocation is durable and in force when it is acknowledged. From then on it stops everything that it is about: what
+//     is in flight, what a late answer names, and what comes after a restart. After an error nothing is acknowledged.
+//   - A revocation outranks the application. While a user is revoked, or while a session of his is, another session of his
+//     is accepted only if (1) it was known before and is not revoked itself, (2) it was added later, or (3) the application
+//     was seen to set its id in answer to a request that began after the revocation.
+//   - A revocation that is lifted holds for nobody any more. It does not come back with a restart.
+//
+// Records:
+//
+//   - A session that the application names and the store does not take counts for the request that asked. No token is
+//     minted for it: a later end or revocation could not find it.
+//   - A session whose id the application changes with every answer goes on under the new id and is no more trusted than
+//     before: AuthTime, Confirmed and Ends stay where they are. What ends or revokes it under one of its ids does so under
+//     all of them, including the ids in responses that are in flight. An id that is known as another session's, or as
+//     nobody's, is never taken for it.
+//   - A user has at most [MaxRecords] records in a realm. The records that were seen longest ago go first, and before them
+//     the records of ids that the application has replaced. Without its record, a session that the application owns goes
+//     on, and a session that was opened through the gateway has ended.
+//
+// Whether a token is dead, and whether a session is revoked, is answered from memory.
+//
+// # Locks
+//
+// There are three kinds of locks, and they are taken in this order: (1) the lock of a session's stripe, or of two or all
+// stripes in ascending order; (2) the lock of one user; (3) the locks inside the parts below, each held for one call.
+//
+// # Glossary
+//
+//   - stripe: one of 256 parts of the sessions, by the first byte of the hash, with the lock of these sessions.
+//   - finding: the record of a session with what is in force against it.
+//   - standing: what is in force against a user in a realm.
+//   - scope: the sessions that a revocation of a user, or a flush, is about.
+//   - [Lineage]: what all ids of one session have in common when the application changes them.
+//   - [Moment]: a place in the order of requests and revocations of this process.
+//   - signedOut: the sessions that the application lately knew nobody in.
+//   - refusals: the sessions in which the application lately named a user who is not accepted there.
+//   - recentlySet: the ids that the application lately set, with the moment of the request.
+//   - revokedAt: the moments at which the revocations of this process came into force.
+//   - givenIDs: the sessions to which the application lately gave an id, by the id.
+//   - mintClaims: the sessions for which a token is being minted.
+//   - watches: the exchanges that last and want to know when their session is over.
 package ledger

@@ -7,21 +7,22 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 )
 
-// Flush drops all that is known in a realm: every session counts as ended, every token minted so far is dead and questions
-// in flight are overtaken, from when nil is returned, which is when this is durable. After an error nothing is
-// acknowledged. Nobody is refused afterwards: sessions are asked about anew, and begin after the flush.
+// Flush ends all that is known in a realm: every session has ended, every token that was minted so far is dead, and the
+// answers to questions in flight are void. When Flush returns nil, this is durable and in force. After an error, nothing is
+// acknowledged. Nobody is refused afterwards: the application is asked about the sessions anew, and they begin after the
+// flush.
 //
-// Records are not deleted but count for nothing any more, and go when they expire or are written over.
+// Flush does not delete the records. They have no effect any more, and go when they expire or are overwritten.
 func (l *Ledger) Flush(ctx context.Context, realm string) error {
 	return l.flush(ctx, blacklist.FlushedRealm(realm), scope{realm: realm})
 }
 
-// FlushAll drops all that is known in every realm, and is otherwise as [Ledger.Flush].
+// FlushAll is like [Ledger.Flush], for every realm.
 func (l *Ledger) FlushAll(ctx context.Context) error {
 	return l.flush(ctx, blacklist.FlushedAll(), scope{everywhere: true})
 }
 
-// flush holds the locks of all sessions, taken in one order, so that nothing begins before it and is answered after it.
+// flush locks all stripes, in ascending order, so that no question is asked before the flush and answered after it.
 func (l *Ledger) flush(ctx context.Context, subject blacklist.Subject, dropped scope) error {
 	for i := range l.stripes {
 		l.stripes[i].mu.Lock()
@@ -39,11 +40,11 @@ func (l *Ledger) flush(ctx context.Context, subject blacklist.Subject, dropped s
 	for i := range l.stripes {
 		l.stripes[i].overtakeAll(dropped)
 	}
-	l.nobodies.until.Purge()
+	l.signedOut.until.Purge()
 	return nil
 }
 
-// overtakeAll makes void whatever is answered to the questions in flight in the scope.
+// overtakeAll makes the answers to the questions in flight in the scope void.
 func (s *stripe) overtakeAll(dropped scope) {
 	for key := range s.questions {
 		if dropped.everywhere || key.Realm == dropped.realm {

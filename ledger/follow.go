@@ -10,40 +10,41 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// ErrNotFollowed is returned by [Ledger.Follow] where an identity must not go over to another id. Nothing was written.
+// ErrNotFollowed is returned by [Ledger.Follow] if the session must not go on under the new id. Nothing was written.
 var ErrNotFollowed = errors.New("following session to its new id: the one has ended, or the other is known otherwise")
 
 // Step is one change of a session's id by the application, in its answer to a request that was decided by the session
 // under its old id.
 type Step struct {
+	// From is the session under its old id.
 	From sessions.Key
 	// To is the hash of the new id.
 	To sessions.Hash
-	// Lineage is whose the session is: what decided the request says so, be it the record or a token.
+	// Lineage is that of the session, by the record or the token that decided the request.
 	Lineage
 
-	// Token is when the usable token ends, bound to From, that decided the request: until then the session need not be in
-	// the store. It is zero where the record decided.
+	// Token is when the usable token expires that decided the request and is bound to From. Until then the session need not
+	// be in the store. It is zero if the record decided.
 	Token time.Time
-	// Replaced is for how long the old id counts beside the new one, unless it is used: requests that bring it are under
-	// way.
+	// Replaced is how long the old id is accepted beside the new one unless it is used: requests that bring it are under way.
 	Replaced time.Duration
 	// Idle is how long a record lasts without any use.
 	Idle time.Duration
 }
 
-// Follow settles that the session goes on under a new id, and returns it under that id. It is as confirmed as it was
-// before, and no more: AuthTime, Confirmed, Seen and its ends do not move. Where it is not in the store, as far as a token
-// proves it, what is returned is the zero session, and nothing is written.
+// Follow lets the session go on under a new id and returns it under that id. The session is as confirmed as it was before:
+// AuthTime, Confirmed, Seen, Ends and Expires do not change. If the session is not in the store and a token proves it,
+// Follow writes no record and returns the zero session.
 //
-// The old id counts on for a while, so that one session may have several ids, each of which may lead to more. They end
-// together: by [Ledger.End] and [Ledger.EndRolling] of any of them, by another user's name in one, by a revocation.
+// The old id is accepted for a while. So one session may have several ids, and each of them may lead to more. They end
+// together: by [Ledger.End] or [Ledger.EndRolling] of any of them, by another user's name in one of them, or by a
+// revocation.
 //
-// Returns [ErrNotFollowed] where the session is not the same any more or has ended or is revoked, or where the new id is
-// known as another session's, as nobody's, as ended or as revoked. Then the change is the end of the session. Any other
-// error means that it could not be told.
+// Follow returns [ErrNotFollowed] if the session has changed, has ended or is revoked, or if the new id is known as another
+// session's, as nobody's, as ended or as revoked. Then the change of the id is the end of the session. Any other error means
+// "could not tell". Follow finishes its work although ctx is cancelled.
 func (l *Ledger) Follow(ctx context.Context, step Step) (sessions.Session, error) {
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	session, unsaved, err := l.follow(ctx, step)
 	if err != nil && !errors.Is(err, ErrNotFollowed) {
@@ -61,9 +62,9 @@ func (l *Ledger) Follow(ctx context.Context, step Step) (sessions.Session, error
 
 func (l *Ledger) follow(ctx context.Context, step Step) (session sessions.Session, unsaved []blacklist.Subject, err error) {
 	to := sessions.Key{Realm: step.From.Realm, Hash: step.To}
-	s, unlock := l.settleBoth(step.From, to)
+	s, unlock := l.lockBoth(step.From, to)
 	defer unlock()
-	defer l.users.learning(step.User)()
+	defer l.users.lockShared(step.User)()
 	now := l.now()
 	found, err := l.find(ctx, step.From, now)
 	if err != nil {
@@ -84,19 +85,19 @@ func (l *Ledger) follow(ctx context.Context, step Step) (session sessions.Sessio
 		unsaved = l.admit(session, l.standingOf(to.Realm, step.User))
 	}
 	if before := step.AuthTime - 1; before >= now.Unix() {
-		// Nothing but an entry for an id says that what has it is ahead of the clock.
+		// Only an entry for the id tells that the session is ahead of the clock.
 		l.enforce(to, before, time.Time{})
 		unsaved = append(unsaved, endOf(to))
 	}
 	s.overtake(to)
 	raise(&l.longestIdle, int64(step.Idle))
-	l.trails.of.Add(step.From, trail{step.Lineage, found.Ends})
-	l.trails.of.Add(to, trail{step.Lineage, found.Ends})
+	l.givenIDs.of.Add(step.From, givenID{step.Lineage, found.Ends})
+	l.givenIDs.of.Add(to, givenID{step.Lineage, found.Ends})
 	return session, unsaved, nil
 }
 
-// mayFollow says whether the session goes on under the new id. Both records were looked up with the user locked, so that
-// no revocation is missed; what ends the session from now on ends it under the new id too.
+// mayFollow reports whether the session goes on under the new id. Both records were looked up with the user locked, so that
+// no revocation is missed. What ends the session from now on ends it under the new id too.
 func (l *Ledger) mayFollow(step Step, found, there finding, now time.Time) bool {
 	from, to := found.Key, there.Key
 	switch {
@@ -107,7 +108,7 @@ func (l *Ledger) mayFollow(step Step, found, there finding, now time.Time) bool 
 	case l.isUserRevoked(blacklist.RevokedUser(from.Realm, step.User), step.AuthTime),
 		l.blacklist.Contains(revokedSession(from)), l.blacklist.Contains(revokedSession(to)):
 		return false
-	case l.nobodies.has(to, now), l.refusals.has(to, now), l.refusals.has(from, now):
+	case l.signedOut.has(to, now), l.refusals.has(to, now), l.refusals.has(from, now):
 		return false
 	case found.present:
 		if !found.active || lineageOf(found.Session) != step.Lineage {

@@ -13,7 +13,7 @@ const (
 	sweepEvery = time.Minute
 )
 
-// keepHouse runs until ctx is done.
+// keepHouse retries and sweeps until ctx is done.
 func (l *Ledger) keepHouse(ctx context.Context) {
 	defer close(l.stopped)
 	retry, sweep := time.NewTicker(retryEvery), time.NewTicker(sweepEvery)
@@ -31,7 +31,7 @@ func (l *Ledger) keepHouse(ctx context.Context) {
 	}
 }
 
-// retry makes durable and deletes what could not be when it was due.
+// retry deletes the records and makes the entries durable for which this failed before.
 func (l *Ledger) retry(ctx context.Context) {
 	if err := l.retryDeletions(ctx); err != nil {
 		l.report(fmt.Errorf("deleting the record of an ended session: %w", err))
@@ -47,7 +47,7 @@ func (l *Ledger) sweep(ctx context.Context) {
 	if err := l.blacklist.Sweep(ctx); err != nil {
 		l.report(err)
 	}
-	l.moments.sweep(l.blacklist)
+	l.revokedAt.sweep(l.blacklist)
 }
 
 // retryDeletions returns the first error.
@@ -74,7 +74,7 @@ func (s *stripe) undeletedKeys() []sessions.Key {
 }
 
 func (l *Ledger) retryDeletion(ctx context.Context, key sessions.Key) error {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	second, undeleted := s.undeleted[key]
 	if !undeleted {
@@ -93,6 +93,6 @@ func (l *Ledger) retryDeletion(ctx context.Context, key sessions.Key) error {
 	return nil
 }
 
-// nextHours returns a time between one and two hours ahead. It changes once an hour, so that an end is written anew no
-// more often than that while it must be kept.
+// nextHours returns a time between one and two hours ahead. It changes once an hour, so that an end that must be kept is
+// written no more often than that.
 func nextHours(now time.Time) time.Time { return now.Truncate(time.Hour).Add(2 * time.Hour) }

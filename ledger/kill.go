@@ -9,15 +9,16 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// KillTokens revokes every token of the session that was minted so far, one with the given auth_time included. When it
-// returns nil this is durable and in force. The session itself goes on, with an AuthTime after its dead tokens', and is
-// no longer confirmed; questions in flight are overtaken. Where the application has changed its id, its tokens are dead
-// whichever id they are bound to, and the other ids are asked about anew.
+// KillTokens revokes every token of the session that was minted so far, including one with the given auth_time in seconds
+// since 1970. When it returns nil, this is durable and in force. The session itself goes on: its AuthTime is after that of
+// the dead tokens, and it is no longer confirmed. The answers to questions in flight are void. If the application has
+// changed the session's id, the tokens are dead whichever id they are bound to, and the application is asked about the other
+// ids anew.
 //
-// An error that says "revoking" means that nothing was done, and one that says "renewing" that the tokens are dead and
-// that the session is no longer active either.
+// After an error that says "revoking", nothing was done. After an error that says "renewing", the tokens are dead and the
+// session is no longer active either.
 func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int64) error {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, key, now)
@@ -25,8 +26,8 @@ func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int6
 		return fmt.Errorf("revoking tokens of a session: %w", err)
 	}
 	if found.present {
-		defer l.users.learning(found.User)()
-		found.judge(l) // once more: the user may have been revoked before he was locked
+		defer l.users.lockShared(found.User)()
+		found.check(l) // once more: the user may have been revoked before he was locked
 	}
 	second := max(now.Unix(), found.AuthTime, authTime)
 	entry := blacklist.Entry{Subject: endOf(key), Second: second, Expires: l.expiryOfEnd(second)}

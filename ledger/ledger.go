@@ -10,30 +10,30 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 const (
-	// margin is how much longer than the longest token life an end is kept, for clocks that differ and for a token that
-	// was being minted when its session ended.
+	// margin is how much longer than the longest token life an end is kept. It allows for clocks that differ and for a
+	// token that was being minted when its session ended.
 	margin = time.Minute
-	// settleTime bounds how long a step may take that is finished though its request is over.
-	settleTime = 5 * time.Second
+	// stepTime bounds a step that is finished although its request is over.
+	stepTime = 5 * time.Second
 )
 
-// Options is what a [Ledger] is opened with. The zero value is fine.
+// Options are the options of a [Ledger]. The zero value is valid.
 type Options struct {
-	// Now is the clock; nil means [time.Now].
+	// Now returns the time. If it is nil, [time.Now] is used.
 	Now func() time.Time
-	// Report is called with failures of work that no caller waits for, and by several goroutines; nil drops them. The
-	// errors hold no token, cookie, key or session id.
+	// Report is called with each error of work that no caller waits for. Several goroutines may call it at the same time.
+	// The errors hold no token, cookie, key or session id. If Report is nil, the errors are dropped.
 	Report func(error)
 }
 
-// Ledger is where sessions are learned, ended and revoked and where minting is permitted. Its methods are safe for
-// concurrent use. Errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable] where the storage failed, and name
-// no key, hash or user.
+// Ledger learns, ends and revokes sessions and permits minting. Its methods are safe for concurrent use. If the store fails,
+// their errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable]. No error names a key, a hash or a user.
 type Ledger struct {
-	storage   Storage
+	place     storage.Place
 	store     sessions.Store
 	blacklist *blacklist.List
 	now       func() time.Time
@@ -45,16 +45,16 @@ type Ledger struct {
 	maxRecords     int          // of a user in a realm
 	latest         atomic.Int64 // the latest second at which a session began, by the clock
 
-	stripes   [256]stripe
-	users     users
-	nobodies  *nobodies
-	refusals  refusals
-	sightings *sightings
-	places    *cookie.Places
-	moments   *moments
-	trails    *trails
-	claims    *claims
-	watches   *watches
+	stripes     [256]stripe
+	users       users
+	signedOut   *signedOut
+	refusals    refusals
+	recentlySet *recentlySet
+	places      *cookie.Places
+	revokedAt   *revocationMoments
+	givenIDs    *givenIDs
+	mintClaims  *mintClaims
+	watches     *watches
 
 	stop      context.CancelFunc
 	stopped   chan struct{}
@@ -62,24 +62,25 @@ type Ledger struct {
 	closeFail error
 }
 
-// Open returns the ledger over an open storage, with the whole blacklist loaded, and starts its housekeeping. The ledger
-// closes the storage when it is closed; after an error the storage is still open, and the caller's.
-func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error) {
+// Open returns a ledger over an open place. It loads the whole blacklist and starts the housekeeping. [Ledger.Close] closes
+// the place. After an error, the place is still open and the caller closes it.
+func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
 	if options.Report == nil {
 		options.Report = func(error) {}
 	}
-	list, err := blacklist.Open(ctx, storage.Journal(), options.Now)
+	list, err := blacklist.Open(ctx, place.Journal(), options.Now)
 	if err != nil {
 		return nil, fmt.Errorf("opening ledger: %w", err)
 	}
 	background, stop := context.WithCancel(context.Background())
 	ledger := &Ledger{
-		storage: storage, store: storage.Sessions(), blacklist: list,
+		place: place, store: place.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
-		nobodies: newNobodies(), sightings: newSightings(), places: cookie.NewPlaces(), moments: newMoments(), trails: newTrails(), claims: newClaims(),
+		signedOut: newSignedOut(), recentlySet: newRecentlySet(), places: cookie.NewPlaces(),
+		revokedAt: newRevocationMoments(), givenIDs: newGivenIDs(), mintClaims: newMintClaims(),
 		watches: newWatches(),
 		stop:    stop, stopped: make(chan struct{}), maxRecords: MaxRecords,
 	}
@@ -90,23 +91,23 @@ func Open(ctx context.Context, storage Storage, options Options) (*Ledger, error
 	return ledger, nil
 }
 
-// Close stops the housekeeping and waits for it, tries once more to make durable what is not, and closes the storage.
-// Closing again does nothing and returns what the first one did.
+// Close stops the housekeeping, tries once more to make pending entries durable, and closes the place. Further calls do
+// nothing and return what the first one returned.
 func (l *Ledger) Close() error {
 	l.closing.Do(func() {
 		l.stop()
 		<-l.stopped
-		ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+		ctx, cancel := context.WithTimeout(context.Background(), stepTime)
 		defer cancel()
 		l.retry(ctx)
-		l.closeFail = l.storage.Close()
+		l.closeFail = l.place.Close()
 	})
 	return l.closeFail
 }
 
-// Retain says how long the tokens of a configuration live at most, and how long a record of it may be unused. Ends are
-// kept as long as tokens live, revocations as long as either, each with a margin, and for the longest ever said: it is
-// raised and never lowered. Say it before the first token of such a life is minted.
+// Retain sets how long tokens live at most and how long a record may be unused. Both values are raised and never lowered.
+// Ends are kept as long as tokens live, and revocations as long as tokens and records do, each with a margin. Call Retain
+// before the first token of such a life is minted.
 func (l *Ledger) Retain(tokens, idle time.Duration) {
 	raise(&l.longest, int64(tokens))
 	raise(&l.longestIdle, int64(idle))
@@ -122,9 +123,9 @@ func raise(value *atomic.Int64, least int64) {
 	}
 }
 
-// settling returns a context for a step that must not be given up because the visitor has left.
-func settling(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+// detached returns a context for a step that is finished although the visitor has left.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), stepTime)
 }
 
 func endOf(key sessions.Key) blacklist.Subject { return blacklist.EndOf(key.Realm, key.Hash) }

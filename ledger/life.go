@@ -8,21 +8,21 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// DefaultRevocationLife is how long revocations are kept where nothing else was said.
+// DefaultRevocationLife is how long revocations are kept unless [Ledger.KeepRevocations] is called.
 const DefaultRevocationLife = 30 * 24 * time.Hour
 
-// KeepRevocations says for how long a revocation is kept, counted from when it was made or last refused somebody. The
-// last word counts, for revocations that are there already as well. However short it is, a revocation outlives
-// every token and, as far as the ledger has seen, every record that it is about.
+// KeepRevocations sets how long a revocation is kept, counted from when it was made or last refused somebody. The last call
+// counts, also for revocations that are there already. However short the life is, a revocation outlives every token and, as
+// far as the ledger has seen, every record that it is about.
 func (l *Ledger) KeepRevocations(life time.Duration) { l.revocationLife.Store(int64(life)) }
 
-// lifeOfRevocations covers, beside what was said, the tokens that are out, and the records: one that is refused is not
-// touched any more, so it expires after its idle time.
+// lifeOfRevocations returns how long revocations are kept. The life covers the tokens that are out, and the records: a
+// session that is refused is not touched any more, so its record expires after the idle time.
 func (l *Ledger) lifeOfRevocations() time.Duration {
 	return time.Duration(max(l.revocationLife.Load(), l.longest.Load()+int64(margin), l.longestIdle.Load()+int64(margin)))
 }
 
-// expiryOf is when an entry of this second that is made now is to expire, if not later.
+// expiryOf returns the earliest expiry of an entry for the second that is made now.
 func (l *Ledger) expiryOf(second int64, now time.Time) time.Time {
 	expires, ofTokens := now.Add(l.lifeOfRevocations()), l.expiryOfEnd(second)
 	if ofTokens.After(expires) {
@@ -31,12 +31,12 @@ func (l *Ledger) expiryOf(second int64, now time.Time) time.Time {
 	return expires
 }
 
-// prolongStep is how much later an entry would have to expire so that it is worth writing: it makes a revocation that
-// refuses somebody all the time be written once a day.
+// prolongStep returns by how much an entry must be prolonged so that it is worth a write. So a revocation that refuses
+// somebody all the time is written once a day.
 func prolongStep(life time.Duration) time.Duration { return min(24*time.Hour, life/4) }
 
-// prolong keeps entries that have refused somebody, or admitted him, for longer: at least until the given time. It says
-// whether that changed any. It becomes durable with the next retry.
+// prolong keeps the entries that have refused or admitted somebody for longer, and at least until the given time. It reports
+// whether any entry changed. The change becomes durable with the next retry.
 func (l *Ledger) prolong(atLeast time.Time, subjects ...blacklist.Subject) (prolonged bool) {
 	life := l.lifeOfRevocations()
 	until := l.now().Add(life)
@@ -53,7 +53,7 @@ func (l *Ledger) prolong(atLeast time.Time, subjects ...blacklist.Subject) (prol
 	return prolonged
 }
 
-// prolongSession keeps the revocation of a session that was refused, and with it that its user is watched.
+// prolongSession prolongs the revocation of a session that was refused, and with it the watch of its user.
 func (l *Ledger) prolongSession(key sessions.Key) {
 	if !l.prolong(time.Time{}, revokedSession(key)) {
 		return
@@ -64,8 +64,8 @@ func (l *Ledger) prolongSession(key sessions.Key) {
 	}
 }
 
-// prolongWatch keeps a user watched who was refused, and with it all that he is watched for, so that the one does not
-// last without the other.
+// prolongWatch prolongs the watch of a user who was refused, and with it the revocations that he is watched for. So neither
+// lasts without the other.
 func (l *Ledger) prolongWatch(watched blacklist.Subject) {
 	if !l.prolong(time.Time{}, watched) {
 		return
@@ -75,7 +75,7 @@ func (l *Ledger) prolongWatch(watched blacklist.Subject) {
 	}
 }
 
-// ownerOf says whose session a revoked one is.
+// ownerOf returns the owner subject of a revoked session, and false if its user is not known.
 func (l *Ledger) ownerOf(key sessions.Key) (blacklist.Subject, bool) {
 	for entry := range l.blacklist.Entries(blacklist.KindOwner) {
 		if owner := entry.Subject; owner.Realm() == key.Realm && owner.Digest() == key.Hash {

@@ -36,8 +36,8 @@ func TestRevocationsExpire(t *testing.T) {
 	f.learnAt(one, "ann")
 	f.learnAt(two, "ann")
 	f.learnAt(three, "bob")
-	if len(f.moments.at) != 0 || f.blacklist.Len() != 0 {
-		t.Errorf("%d moments and %d entries are left", len(f.moments.at), f.blacklist.Len())
+	if len(f.revokedAt.at) != 0 || f.blacklist.Len() != 0 {
+		t.Errorf("%d moments and %d entries are left", len(f.revokedAt.at), f.blacklist.Len())
 	}
 }
 
@@ -175,8 +175,8 @@ func TestMomentsAreSwept(t *testing.T) {
 	_, err := f.LiftUser(ctx, "shop", "ann")
 	f.ok(err)
 	f.sweep(ctx)
-	if len(f.moments.at) != 1 {
-		t.Errorf("%d moments, want 1", len(f.moments.at))
+	if len(f.revokedAt.at) != 1 {
+		t.Errorf("%d moments, want 1", len(f.revokedAt.at))
 	}
 }
 
@@ -195,19 +195,19 @@ func TestLiftedIsNotProlonged(t *testing.T) {
 	f.learnAt(two, "ann")
 }
 
-func TestSightingsNeedSomebodyFlagged(t *testing.T) {
+func TestRecentlySetNeedsSomebodyFlagged(t *testing.T) {
 	f := newFixture(t)
 	f.SawSet(two, f.Moment())
-	if f.sightings.at.Len() != 0 {
+	if f.recentlySet.at.Len() != 0 {
 		t.Error("remembered though nobody is revoked or watched")
 	}
 	f.ok(f.RevokeUserEverywhere(ctx, "ann"))
-	for i := range maxSightings + 1 {
+	for i := range maxRecentlySet + 1 {
 		key := two
 		key.Hash[0], key.Hash[1], key.Hash[2] = byte(i), byte(i>>8), byte(i>>16)
 		f.SawSet(key, f.Moment())
 	}
-	if f.sightings.at.Len() != maxSightings {
-		t.Errorf("%d are remembered, want %d", f.sightings.at.Len(), maxSightings)
+	if f.recentlySet.at.Len() != maxRecentlySet {
+		t.Errorf("%d are remembered, want %d", f.recentlySet.at.Len(), maxRecentlySet)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// LiftToken takes back [Ledger.RevokeToken], and says whether there was something to take back. When it returns nil this
-// is durable; after an error the revocation is in force as before. So it is with the other methods that lift.
+// LiftToken takes back [Ledger.RevokeToken] and reports whether there was a revocation. When the error is nil, this is
+// durable. After an error, the revocation is in force as before. The same is true of the other methods that lift.
 func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
 	lifted, err := l.blacklist.Lift(ctx, blacklist.TokenID(jti))
 	if err != nil {
@@ -19,14 +19,15 @@ func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
 	return lifted, nil
 }
 
-// LiftSession takes back [Ledger.RevokeSession]. The session is asked about anew; its old tokens remain dead. Its user is
-// no longer watched, unless there are more revoked sessions of his; then this one counts all the same.
+// LiftSession takes back [Ledger.RevokeSession]. The application is asked about the session anew, and the old tokens of the
+// session remain dead. The user is no longer watched, unless another session of his is revoked. In that case the lifted
+// session is accepted all the same.
 func (l *Ledger) LiftSession(ctx context.Context, key sessions.Key) (bool, error) {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	owner, known := l.ownerOf(key)
 	if known {
-		defer l.users.judging(owner.User())()
+		defer l.users.lockExclusively(owner.User())()
 	}
 	lifted, err := l.liftSession(ctx, key, owner, known)
 	if err != nil {
@@ -57,7 +58,7 @@ func (l *Ledger) liftSession(ctx context.Context, key sessions.Key, owner blackl
 	return lifted, err
 }
 
-// isLastOwned says whether the session is the only revoked one of its user.
+// isLastOwned reports whether the session is the only revoked one of its user.
 func (l *Ledger) isLastOwned(owner blacklist.Subject) bool {
 	for other := range l.ownedBy(owner.Realm(), owner.User()) {
 		if other != owner {
@@ -67,21 +68,21 @@ func (l *Ledger) isLastOwned(owner blacklist.Subject) bool {
 	return true
 }
 
-// LiftUser takes back [Ledger.RevokeUser]. His sessions and tokens from before it that have not expired or ended meanwhile
-// count again.
+// LiftUser takes back [Ledger.RevokeUser]. Sessions and tokens of the user from before the revocation are accepted again,
+// unless they have expired or ended meanwhile.
 func (l *Ledger) LiftUser(ctx context.Context, realm, user string) (bool, error) {
 	return l.liftUser(ctx, blacklist.RevokedUser(realm, user))
 }
 
-// LiftUserEverywhere takes back [Ledger.RevokeUserEverywhere], and is otherwise as [Ledger.LiftUser].
+// LiftUserEverywhere takes back [Ledger.RevokeUserEverywhere]. Otherwise it is like [Ledger.LiftUser].
 func (l *Ledger) LiftUserEverywhere(ctx context.Context, user string) (bool, error) {
 	return l.liftUser(ctx, blacklist.RevokedUserEverywhere(user))
 }
 
 func (l *Ledger) liftUser(ctx context.Context, subject blacklist.Subject) (bool, error) {
-	defer l.users.judging(subject.User())()
+	defer l.users.lockExclusively(subject.User())()
 	if second, inForce := l.blacklist.Second(subject); inForce && second >= l.now().Unix() {
-		// What began after it is ahead of the clock, which no entry would say any more.
+		// Sessions that began after it are ahead of the clock, and no other entry tells so.
 		entry := blacklist.Entry{Subject: blacklist.Lifted(), Second: second, Expires: l.expiryOfEnd(second)}
 		if err := l.blacklist.Revoke(ctx, entry); err != nil {
 			return false, fmt.Errorf("lifting the revocation of a user: %w", err)

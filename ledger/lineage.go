@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Lineage names a session whose id the application changes with every answer, by what its records and its tokens have in
-// common under all its ids. What ends it ends all of them. Two sessions of one user that began in the same second have the
-// same name, and end together.
+// Lineage names a session whose id the application changes with every answer. It is what the records and tokens of the
+// session have in common under all its ids; they end together. Two sessions of one user that began in the same second have
+// the same lineage and end together.
 type Lineage struct {
 	// User is the user id inside the realm.
 	User string
@@ -26,20 +26,20 @@ func (of Lineage) subject(realm string) blacklist.Subject {
 	return blacklist.LineageOf(realm, of.User, of.AuthTime)
 }
 
-// isLineageOver says whether the session has ended under all its ids. Where no session with changing ids has ended lately
-// it costs next to nothing.
+// isLineageOver reports whether the session has ended under all its ids. It costs next to nothing if no session with
+// changing ids has ended lately.
 func (l *Ledger) isLineageOver(realm string, of Lineage) bool {
 	return l.blacklist.Count(blacklist.KindLineage) > 0 && l.blacklist.Contains(of.subject(realm))
 }
 
-// lineagesOf returns of which sessions with changing ids the one that was found is known to be, those aside that have
-// ended: by its record, by what was seen of its id before, and by what the request proves.
+// lineagesOf returns the lineages that the session is known to have: by its record, by what was seen of its id before, and
+// by what the request proves. It leaves out lineages that have ended.
 func (l *Ledger) lineagesOf(found finding, proven ...Lineage) []Lineage {
 	if found.present && found.Rolling {
 		proven = append(proven, lineageOf(found.Session))
 	}
-	if trail, ok := l.trails.of.Peek(found.Key); ok {
-		proven = append(proven, trail.Lineage)
+	if given, ok := l.givenIDs.of.Peek(found.Key); ok {
+		proven = append(proven, given.Lineage)
 	}
 	var known []Lineage
 	for _, of := range proven {
@@ -50,7 +50,7 @@ func (l *Ledger) lineagesOf(found finding, proven ...Lineage) []Lineage {
 	return known
 }
 
-// enforceAll ends what was found, and its lineages, and returns what is pending with that.
+// enforceAll ends the session and its lineages and returns the subjects that are pending with that.
 func (l *Ledger) enforceAll(found finding, lineages []Lineage, at int64, now time.Time) []blacklist.Subject {
 	l.enforce(found.Key, at, time.Time{})
 	ended := []blacklist.Subject{endOf(found.Key)}
@@ -61,8 +61,8 @@ func (l *Ledger) enforceAll(found finding, lineages []Lineage, at int64, now tim
 	return ended
 }
 
-// lineageEntries are the ends of the lineages. They last as long as there may be tokens or records of them: no record
-// lasts beyond the end of its session, nor beyond its idle time, since what has ended is not touched any more.
+// lineageEntries returns the ends of the lineages. They last as long as there may be tokens or records of the lineages. No
+// record lasts beyond the end of its session, nor beyond its idle time, since an ended session is not touched any more.
 func (l *Ledger) lineageEntries(found finding, lineages []Lineage, now time.Time) []blacklist.Entry {
 	var entries []blacklist.Entry
 	for _, of := range lineages {
@@ -77,30 +77,30 @@ func (l *Ledger) lineageEntries(found finding, lineages []Lineage, now time.Time
 	return entries
 }
 
-// maxTrails is how many ids are remembered that the application gave to sessions with changing ids.
-const maxTrails = 65536
+// maxGivenIDs is the greatest number of ids in givenIDs.
+const maxGivenIDs = 65536
 
-// trails say of ids that the application replaced lately of which session they were, for when their records are gone. They
-// are bounded: of an id that was forgotten it is not known which others it led to.
-type trails struct {
-	of *lru.Cache[sessions.Key, trail]
+// givenIDs remembers to which session with changing ids the application gave an id lately, for when the record of that id
+// is gone. It is bounded: of an id that was forgotten it is not known which others it led to.
+type givenIDs struct {
+	of *lru.Cache[sessions.Key, givenID]
 }
 
-type trail struct {
+type givenID struct {
 	Lineage
-	ends time.Time // of the session, where that is known
+	ends time.Time // of the session; zero if it is not known
 }
 
-func newTrails() *trails {
-	of, _ := lru.New[sessions.Key, trail](maxTrails) // fails for a size below 1 only
-	return &trails{of: of}
+func newGivenIDs() *givenIDs {
+	of, _ := lru.New[sessions.Key, givenID](maxGivenIDs) // fails for a size below 1 only
+	return &givenIDs{of: of}
 }
 
-// rejoin returns a session that is learned as a part of the one whose id its own was seen to be, where that is the same
-// user's and still goes on: the application knows more of that session's ids than the gateway has records of, and what ends
-// one of them is to end this one too.
+// rejoin returns a session that is being learned. If the application gave the session's id to a session of the same user
+// that still goes on, the result is a part of that session: the application knows more ids of it than the gateway has
+// records, and what ends one of them must end this one too.
 func (l *Ledger) rejoin(session sessions.Session) sessions.Session {
-	seen, ok := l.trails.of.Peek(session.Key)
+	seen, ok := l.givenIDs.of.Peek(session.Key)
 	if !ok || seen.User != session.User || seen.ends.IsZero() || !session.Seen.Before(seen.ends) {
 		return session
 	}

@@ -8,28 +8,29 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 )
 
-// ErrCursor is returned by [Ledger.Revocations] for a cursor that is none.
+// ErrCursor is returned by [Ledger.Revocations] for a cursor that it did not return.
 var ErrCursor = errors.New("listing revocations: after: want the value of next of the page before")
 
-// Revocation is one no of the operator that is in force.
+// Revocation is one revocation or flush that is in force.
 type Revocation struct {
-	// Kind says what is revoked. It is one of [blacklist.Revocations].
+	// Kind is what is revoked. It is one of [blacklist.Revocations].
 	Kind blacklist.Kind
-	// Realm is empty for tokens and for what is of every realm.
+	// Realm is empty for tokens and for what is about every realm.
 	Realm string
-	// User is set for users.
+	// User is the user id. It is empty unless a user is revoked.
 	User string
-	// Digest is the SHA-256 of the session id or of the token's jti, and zero for the rest.
+	// Digest is the SHA-256 of the session id or of the token's jti. It is zero for all other kinds.
 	Digest [32]byte
-	// Second is the last auth_time that is hit, in seconds since 1970, and for a session when it was revoked. It is 0 for
-	// tokens.
+	// Second is the last auth_time that is hit, in seconds since 1970. For a session it is the time of the revocation, and
+	// for a token it is 0.
 	Second int64
-	// Expires is when the revocation is over, unless it is prolonged by refusing somebody.
+	// Expires is when the revocation is over, unless it refuses somebody and is prolonged.
 	Expires time.Time
 }
 
-// Revocations returns a page of the revocations and flushes that are in force, from memory, and the cursor for the next
-// page, which is empty after the last. The cursor of the first page is empty. The limit is 1 or more.
+// Revocations returns a page of the revocations and flushes that are in force, and the cursor of the next page. The cursor of
+// the first page is empty, and so is the one that is returned with the last page. The limit is 1 or more. Revocations answers
+// from memory.
 func (l *Ledger) Revocations(limit int, after string) (page []Revocation, next string, err error) {
 	var from blacklist.Subject
 	if after != "" {

@@ -10,59 +10,61 @@ import (
 )
 
 const (
-	maxClaims = 65536
-	// claimTime is when a claim that was not released counts as abandoned.
-	claimTime = 10 * time.Second
+	maxMintClaims = 65536
+	// mintClaimTime is the age from which on a claim that was not released counts as abandoned.
+	mintClaimTime = 10 * time.Second
 )
 
-// MayMint says whether a token with the given auth_time may be minted for the session now: it is not revoked, it has not
-// ended at or after that second, and no end of it would be lost by a crash. Ask it last of all, when the token is about to
-// be sent. It does not ask for the user: where he is revoked, the token is dead when it arrives.
+// MayMint reports whether a token with the given auth_time, in seconds since 1970, may be minted for the session now. It may
+// if the session is not revoked, has not ended at or after that second, and has no end that a crash would undo. Call MayMint
+// last of all, when the token is about to be sent. It does not check the user: if he is revoked, the token is dead when it
+// arrives.
 func (l *Ledger) MayMint(key sessions.Key, authTime int64) bool {
 	return authTime > 0 && !l.isOver(key, authTime) && !l.blacklist.Pending(endOf(key)) &&
 		!l.blacklist.Contains(revokedSession(key))
 }
 
-// MayMintFor is [Ledger.MayMint] for the session, and says no as well where it has ended under another of its ids.
+// MayMintFor is like [Ledger.MayMint], and it is false as well if the session has ended under another of its ids.
 func (l *Ledger) MayMintFor(session sessions.Session) bool {
 	return l.MayMint(session.Key, session.AuthTime) && !l.isLineageOver(session.Realm, lineageOf(session))
 }
 
-// ClaimMint claims the minting of a token for the session, and says whether it got it: there is at most one claim to a
-// session at a time. Release it when the token has been sent, or not; releasing twice does no harm. A claim that is ten
+// ClaimMint claims the minting of a token for the session and reports whether it succeeded. A session has at most one claim
+// at a time. Call release when the token has been sent or was given up; further calls do nothing. A claim that is ten
 // seconds old may be taken over.
 func (l *Ledger) ClaimMint(key sessions.Key) (release func(), ok bool) {
-	return l.claims.claim(key, l.now())
+	return l.mintClaims.claim(key, l.now())
 }
 
-// claims are bounded: with more of them at a time the oldest is forgotten, and a session may get two tokens at once.
-type claims struct {
+// mintClaims holds the sessions for which a token is being minted. It is bounded: with more of them at a time the oldest is
+// forgotten, and a session may get two tokens at once.
+type mintClaims struct {
 	mu   sync.Mutex
-	held *simplelru.LRU[sessions.Key, *claim]
+	held *simplelru.LRU[sessions.Key, *mintClaim]
 }
 
-type claim struct{ since time.Time }
+type mintClaim struct{ since time.Time }
 
-func newClaims() *claims {
-	held, _ := simplelru.NewLRU[sessions.Key, *claim](maxClaims, nil) // fails for a size below 1 only
-	return &claims{held: held}
+func newMintClaims() *mintClaims {
+	held, _ := simplelru.NewLRU[sessions.Key, *mintClaim](maxMintClaims, nil) // fails for a size below 1 only
+	return &mintClaims{held: held}
 }
 
-func (c *claims) claim(key sessions.Key, now time.Time) (release func(), ok bool) {
+func (c *mintClaims) claim(key sessions.Key, now time.Time) (release func(), ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if other, held := c.held.Peek(key); held {
 		// A claim from the future is from before the clock was set back, and as old as can be.
-		if age := now.Sub(other.since); 0 <= age && age < claimTime {
+		if age := now.Sub(other.since); 0 <= age && age < mintClaimTime {
 			return func() {}, false
 		}
 	}
-	own := &claim{since: now}
+	own := &mintClaim{since: now}
 	c.held.Add(key, own)
 	return func() { c.release(key, own) }, true
 }
 
-func (c *claims) release(key sessions.Key, own *claim) {
+func (c *mintClaims) release(key sessions.Key, own *mintClaim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if held, ok := c.held.Peek(key); ok && held == own {

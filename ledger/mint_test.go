@@ -45,15 +45,15 @@ func TestClaimMint(t *testing.T) {
 }
 
 func TestAbandonedClaimIsTakenOver(t *testing.T) {
-	for name, by := range map[string]time.Duration{"abandoned": claimTime, "clock set back": -time.Second} {
+	for name, by := range map[string]time.Duration{"abandoned": mintClaimTime, "clock set back": -time.Second} {
 		f := newFixture(t)
 		release, _ := f.ClaimMint(shop)
 		if name == "abandoned" {
-			f.advance(claimTime - 1)
+			f.advance(mintClaimTime - 1)
 			if _, ok := f.ClaimMint(shop); ok {
 				t.Error("taken over too soon")
 			}
-			f.advance(1 - claimTime)
+			f.advance(1 - mintClaimTime)
 		}
 		f.advance(by)
 		if _, ok := f.ClaimMint(shop); !ok {
@@ -68,10 +68,10 @@ func TestAbandonedClaimIsTakenOver(t *testing.T) {
 
 func TestClaimsAreBounded(t *testing.T) {
 	f := newFixture(t)
-	for i := range maxClaims + 1 {
+	for i := range maxMintClaims + 1 {
 		f.ClaimMint(sessions.Key{Realm: "shop", Hash: sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}})
 	}
-	if got := f.claims.held.Len(); got != maxClaims {
-		t.Errorf("%d claims are held, want %d", got, maxClaims)
+	if got := f.mintClaims.held.Len(); got != maxMintClaims {
+		t.Errorf("%d claims are held, want %d", got, maxMintClaims)
 	}
 }

@@ -11,36 +11,37 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// ErrOvertaken is returned where an answer of the application came too late: the session was ended, its tokens were
-// revoked or the operator opened it after the question was asked. Nothing was written. Look the session up again.
+// ErrOvertaken is returned for an answer that came too late: after the question was asked, the session was ended, its tokens
+// were revoked, or the operator opened it. Nothing was written. Look the session up again.
 var ErrOvertaken = errors.New("settling answer: the session changed after the application was asked")
 
-// UnkeptError is returned beside the session where the application named its user and the store did not take the record. So
-// the session counts for those who asked, and is asked about anew next time.
+// UnkeptError is returned beside a session that the application named and the store did not take. The session counts for
+// those who asked, and the application is asked about it anew the next time.
 type UnkeptError struct {
-	// Known says that the store holds the session, confirmed less recently. A token may be minted then; for one that the
-	// store does not hold none may.
+	// Known reports whether the store holds the session, confirmed less recently. A token may be minted if it does, and must
+	// not be minted otherwise.
 	Known bool
 	cause error
 }
 
 func (u *UnkeptError) Error() string { return "keeping session: " + u.cause.Error() }
 
-// Unwrap returns what the store said.
+// Unwrap returns the error of the store.
 func (u *UnkeptError) Unwrap() error { return u.cause }
 
-// Identity is who the application, or the operator, says that a session belongs to.
+// Identity is the user of a session, as named by the application or the operator.
 type Identity struct {
 	// User is the user id inside the realm.
-	User       string
+	User string
+	// Attributes holds what else is known of the user, by name.
 	Attributes sessions.Attributes
 }
 
-// Lifetimes is how long a record lasts.
+// Lifetimes are how long a record lasts. Both must be more than 0.
 type Lifetimes struct {
-	// Idle is how long without any use.
+	// Idle is how long the record lasts without any use.
 	Idle time.Duration
-	// MaxAge is how long at most.
+	// MaxAge is how long the record lasts at most.
 	MaxAge time.Duration
 }
 
@@ -54,8 +55,8 @@ func check(identity Identity, lifetimes Lifetimes) error {
 	return nil
 }
 
-// Question is a question to the application in flight. It counts once: by [Question.Identified], [Question.Nobody] or
-// [Question.Withdraw], whichever comes first. Its methods are safe for concurrent use.
+// Question is a question to the application that is in flight. The first call of [Question.Identified], [Question.Nobody] or
+// [Question.Withdraw] settles it. Its methods are safe for concurrent use.
 type Question struct {
 	ledger *Ledger
 	key    sessions.Key
@@ -63,22 +64,22 @@ type Question struct {
 	forgotten bool
 }
 
-// Ask registers a question that is about to be put to the application. An end from now on makes its answer void.
-// Withdraw it, deferred, for the case that no answer comes.
+// Ask registers a question that is about to be put to the application. If the session ends from now on, the answer is void.
+// Defer a call of [Question.Withdraw] for the case that no answer comes.
 func (l *Ledger) Ask(key sessions.Key) *Question {
 	q := &Question{ledger: l, key: key}
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	s.add(q)
 	return q
 }
 
-// AskSince registers what the application said unasked of a session that its answer may have begun: it said so in answer
-// to a request that began at the given time. What ended the session in that second or later makes it void, and so does what
-// ends it from now on.
+// AskSince registers what the application said of a session without being asked. It said so in its answer to a request that
+// began at the given time, and this answer may have begun the session. If the session ended in that second or later, or ends
+// from now on, what the application said is void.
 func (l *Ledger) AskSince(key sessions.Key, began time.Time) *Question {
 	q := &Question{ledger: l, key: key}
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	if !l.isOver(key, began.Unix()) {
 		s.add(q)
@@ -86,23 +87,23 @@ func (l *Ledger) AskSince(key sessions.Key, began time.Time) *Question {
 	return q
 }
 
-// Withdraw takes the question back: the application could not tell. After an answer it does nothing.
+// Withdraw takes the question back, because the application could not tell. After an answer it does nothing.
 func (q *Question) Withdraw() {
-	s := q.ledger.settle(q.key)
+	s := q.ledger.lock(q.key)
 	defer s.mu.Unlock()
 	s.remove(q)
 }
 
-// Identified settles that the application named a user, and returns the session, which is active.
+// Identified records that the application named a user, and returns the session, which is active.
 //
-// The user of an active session confirms it: it keeps its AuthTime and its end. Another user ends it first, as signing in
-// as another does, and so the old user's tokens are dead; where that end could not be made durable, it is reported to
-// [Options.Report] and pending. In every other case the session is new. Returns [ErrOvertaken] where the answer came too
-// late, and [UnkeptError], beside the session, where it could not be written.
+// If the session is active and belongs to this user, it is confirmed: it keeps its AuthTime and Ends. If it belongs to
+// another user, it ends first, so that the tokens of that user are dead. An error of making that end durable is passed to
+// [Options.Report], and the end is pending. In every other case the session is new.
 //
-// Where the session is revoked, or the user is and nothing shows that he signed in since, the answer does not count, and
-// [ErrRevoked] is returned; [Ledger.Revoked] says so for a minute, so that the application is not asked each time. The
-// same goes for a user one of whose sessions is revoked, where the session was not known before.
+// Identified returns [ErrOvertaken] if the answer came too late, and an [UnkeptError] beside the session if it could not be
+// written. It returns [ErrRevoked] if the session is revoked, or if the user is and nothing shows that he signed in since.
+// It does so too for a session that was not known before, of a user with a revoked session. [Ledger.Revoked] is then true
+// for a minute, so that the application is not asked each time.
 func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes Lifetimes) (sessions.Session, error) {
 	if err := check(identity, lifetimes); err != nil {
 		q.Withdraw()
@@ -129,19 +130,19 @@ func (q *Question) identify(
 	ctx context.Context, identity Identity, lifetimes Lifetimes,
 ) (session sessions.Session, isNew bool, unsaved []blacklist.Subject, err error) {
 	l := q.ledger
-	s := l.settle(q.key)
+	s := l.lock(q.key)
 	defer s.mu.Unlock()
 	if err := q.take(s); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
-	defer l.users.learning(identity.User)()
+	defer l.users.lockShared(identity.User)()
 	now := l.now()
 	found, err := l.find(ctx, q.key, now)
 	if err != nil {
 		return sessions.Session{}, false, nil, err
 	}
 	against := l.standingOf(q.key.Realm, identity.User)
-	if !l.counts(found, identity.User, against) {
+	if !l.accepts(found, identity.User, against) {
 		unsaved, err := l.refuse(ctx, s, found, identity.User, against, now)
 		return sessions.Session{}, false, unsaved, err
 	}
@@ -149,12 +150,12 @@ func (q *Question) identify(
 		confirmed := found.Touched(now, lifetimes.Idle)
 		confirmed.Confirmed = now
 		confirmed.Attributes = maps.Clone(identity.Attributes)
-		// Not written: it went between the two calls, so that what the application says is of a new one.
+		// If it was not written, the record went between the two calls: what the application says is about a new session.
 		switch written, err := l.store.Update(ctx, confirmed, now); {
 		case err != nil:
 			return confirmed, false, nil, &UnkeptError{Known: true, cause: err}
 		case written:
-			l.nobodies.drop(q.key)
+			l.signedOut.drop(q.key)
 			return confirmed, false, l.admit(confirmed, against), nil
 		}
 	}
@@ -165,24 +166,23 @@ func (q *Question) identify(
 	return session, true, unsaved, err
 }
 
-// take takes the question out of those in flight, so that its answer counts, or says why it does not.
+// take takes the question out of those in flight. It returns an error if the answer does not count.
 func (q *Question) take(s *stripe) error {
 	inFlight := s.remove(q)
 	switch {
 	case q.ledger.blacklist.Contains(revokedSession(q.key)):
-		return ErrRevoked // above all, so that it is not asked about once more
+		return ErrRevoked // first of all, so that the application is not asked once more
 	case !inFlight:
 		return ErrOvertaken
 	}
 	return nil
 }
 
-// Nobody settles that the application knows no user in the session. An active session has ended with that. Otherwise the
-// answer is remembered for the given time, unless [Ledger.Forget] was called since the question was asked. Returns
-// [ErrOvertaken] where the answer came too late, [ErrRevoked] where the session is revoked, and errors as [Ledger.End]
-// does.
+// Nobody records that the application knows no user in the session. An active session has ended with that. Otherwise the
+// answer is remembered for the given time, unless [Ledger.Forget] was called since the question was asked. Nobody returns
+// [ErrOvertaken] if the answer came too late, [ErrRevoked] if the session is revoked, and errors as [Ledger.End] does.
 func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
-	ctx, cancel := settling(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	ended, err := q.nobody(ctx, remember)
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
@@ -193,7 +193,7 @@ func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
 
 func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blacklist.Subject, error) {
 	l := q.ledger
-	s := l.settle(q.key)
+	s := l.lock(q.key)
 	defer s.mu.Unlock()
 	if err := q.take(s); err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blackl
 		return l.end(ctx, s, found, err, Lineage{}, now)
 	}
 	if remember > 0 && !q.forgotten {
-		l.nobodies.remember(q.key, now.Add(remember))
+		l.signedOut.remember(q.key, now.Add(remember))
 	}
 	return nil, nil
 }

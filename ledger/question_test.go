@@ -339,14 +339,14 @@ func TestForget(t *testing.T) {
 	}
 }
 
-func TestNobodiesAreBounded(t *testing.T) {
+func TestSignedOutIsBounded(t *testing.T) {
 	f := newFixture(t)
 	key := shop
-	for i := range maxNobodies + 1 {
+	for i := range maxSignedOut + 1 {
 		key.Hash = sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}
-		f.nobodies.remember(key, f.clock().Add(time.Minute))
+		f.signedOut.remember(key, f.clock().Add(time.Minute))
 	}
-	if got := f.nobodies.until.Len(); got != maxNobodies {
-		t.Errorf("%d are remembered, want %d", got, maxNobodies)
+	if got := f.signedOut.until.Len(); got != maxSignedOut {
+		t.Errorf("%d are remembered, want %d", got, maxSignedOut)
 	}
 }

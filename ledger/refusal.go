@@ -9,16 +9,14 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// ErrRevoked is returned where the operator has said no: to the session, or to its user. Nothing was written, and nobody
-// need be asked.
+// ErrRevoked is returned if the session or its user is revoked. Nothing was written, and nobody need be asked.
 var ErrRevoked = errors.New("settling session: it is revoked, or its user is")
 
-// refusalTime is how long it is remembered that what the application said of a session does not count.
+// refusalTime is how long a refusal is remembered.
 const refusalTime = time.Minute
 
-// Revoked says whether the operator has said no to the session, as far as that is known without its user: it is revoked,
-// or what the application said of it was refused lately. Ask it before anything else, with every request that brings
-// session cookies. It answers from memory.
+// Revoked reports whether the session is revoked, or whether the user that the application named in it was refused lately.
+// Call it before anything else, with every request that brings session cookies. It answers from memory.
 func (l *Ledger) Revoked(key sessions.Key) bool {
 	if subject := revokedSession(key); l.blacklist.Contains(subject) {
 		l.prolongSession(key)
@@ -27,14 +25,14 @@ func (l *Ledger) Revoked(key sessions.Key) bool {
 	return l.refusals.has(key, l.now())
 }
 
-// refusals are the sessions that the application named a user in who does not count there, and until when that is
-// remembered. Every request asks for them, so that they are in parts with a lock each.
+// refusals holds the sessions in which the application named a user who is not accepted there, each with the time until which
+// that is remembered. Every request asks for them, so they are in parts with a lock each.
 type refusals struct {
 	count atomic.Int64 // with none there is nothing to look up
 	parts [256]refusalPart
 }
 
-// maxRefusals is how many a part remembers. With more of them it forgets one, which is then refused anew.
+// maxRefusals is how many refusals a part remembers. With more of them it forgets one, which is then refused anew.
 const maxRefusals = 256
 
 type refusalPart struct {
@@ -79,7 +77,7 @@ func (r *refusals) drop(key sessions.Key) {
 	r.remove(part, key)
 }
 
-// sweep drops those that are over at the given time; the zero time drops all.
+// sweep drops the refusals that are over at the given time. The zero time drops all.
 func (r *refusals) sweep(now time.Time) {
 	for i := range r.parts {
 		part := &r.parts[i]

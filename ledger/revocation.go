@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// RevokeToken revokes one token by its jti until it expires. When it returns nil the revocation is durable and in force;
-// an error means that the token is not revoked. Revoking one that has expired does nothing.
+// RevokeToken revokes one token, by its jti (RFC 7519 section 4.1.7), until it expires. When it returns nil, the revocation
+// is durable and in force. After an error, the token is not revoked. RevokeToken does nothing for a token that has expired.
 func (l *Ledger) RevokeToken(ctx context.Context, jti string, expires time.Time) error {
 	if jti == "" {
 		return errors.New("revoking token: the token id is empty")
@@ -24,18 +24,18 @@ func (l *Ledger) RevokeToken(ctx context.Context, jti string, expires time.Time)
 	return nil
 }
 
-// RevokeSession revokes a session: it and its tokens are refused from when nil is returned, which is when this is durable,
-// until the revocation is lifted or has expired, see [Ledger.KeepRevocations]. Its record is deleted and questions in
-// flight are overtaken. After an error nothing is acknowledged.
+// RevokeSession revokes a session. When it returns nil, this is durable, and the session and its tokens are refused until
+// the revocation is lifted or expires (see [Ledger.KeepRevocations]). The record is deleted, and the answers to questions in
+// flight are void. After an error, nothing is acknowledged.
 //
-// A session whose id the application changes is revoked under all its ids: under the others its records and tokens are
-// over, and it does not count that the application still names the user there.
+// A session whose id the application changes is revoked under all its ids. Under the other ids, its records and tokens are
+// over, and a user that the application still names there is not accepted.
 //
-// Where the user is known, which takes a record of the session, he is watched from then on: the same session may come
-// under another spelling of its id. Further sessions that the application names for him count only if they are active
-// now, or were added later, or [Ledger.SawSet] saw their beginning.
+// If there is a record of the session, its user is known and is watched from then on: the same session may come under
+// another spelling of its id. Another session that the application names for him is accepted only if it is active now, is
+// added later, or if [Ledger.SawSet] saw its beginning.
 func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
 	now := l.now()
 	found, err := l.find(ctx, key, now)
@@ -43,15 +43,15 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	lineages := l.lineagesOf(found)
-	if trail, ok := l.trails.of.Peek(key); ok && !found.present { // it was replaced by other ids of the same session
-		found.present, found.User, found.AuthTime = true, trail.User, trail.AuthTime
+	if given, ok := l.givenIDs.of.Peek(key); ok && !found.present { // it was replaced by other ids of the same session
+		found.present, found.User, found.AuthTime = true, given.User, given.AuthTime
 	}
 	if found.present {
-		defer l.users.judging(found.User)()
+		defer l.users.lockExclusively(found.User)()
 	}
 	second := max(now.Unix(), found.AuthTime)
 	if before, ended := l.blacklist.Second(endOf(key)); ended {
-		second = max(second, before+1) // what began after that end may be ahead of the clock
+		second = max(second, before+1) // a session that began after that end may be ahead of the clock
 	}
 	expires := l.expiryOf(second, now)
 	entries := []blacklist.Entry{
@@ -60,7 +60,7 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 	}
 	for _, entry := range l.lineageEntries(found, lineages, now) {
 		if entry.Expires.Before(expires) {
-			entry.Expires = expires // what was admitted of it does not count again while its user is watched
+			entry.Expires = expires // so that none of its ids is accepted again while the user is watched
 		}
 		entries = append(entries, entry)
 	}
@@ -83,15 +83,15 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	s.overtake(key)
-	l.moments.markRealm(key.Realm)
+	l.revokedAt.markRealm(key.Realm)
 	if found.present {
-		l.moments.mark(watched)
+		l.revokedAt.mark(watched)
 		l.remove(ctx, s, found, second, now)
 	}
 	return nil
 }
 
-// remove deletes the record of a session that is over, or sees to it that this is done later.
+// remove deletes the record of a session that is over, or has it deleted later.
 func (l *Ledger) remove(ctx context.Context, s *stripe, found finding, second int64, now time.Time) {
 	if _, err := l.store.Delete(ctx, found.Key); err != nil {
 		l.outlive(s, found, second, now)
@@ -123,16 +123,17 @@ func (l *Ledger) eachOf(
 	}
 }
 
-// RevokeUser revokes a user of a realm: all his sessions and tokens so far, up to the later of now and his newest
-// auth_time, are refused from when nil is returned, which is when this is durable, until the revocation is lifted or has
-// expired, see [Ledger.KeepRevocations]. After an error nothing is acknowledged.
+// RevokeUser revokes a user of a realm. When it returns nil, this is durable, and all his sessions and tokens so far are
+// refused until the revocation is lifted or expires (see [Ledger.KeepRevocations]). So far means: up to the later of now and
+// his newest auth_time. After an error, nothing is acknowledged.
 //
-// What begins later counts where the user has proven himself anew: it was added, or [Ledger.SawSet] saw its beginning.
+// A session that begins later is accepted if the user has proven himself anew: if it was added, or if [Ledger.SawSet] saw its
+// beginning.
 func (l *Ledger) RevokeUser(ctx context.Context, realm, user string) error {
 	return l.revokeUser(ctx, blacklist.RevokedUser(realm, user), scope{realm: realm, user: user})
 }
 
-// RevokeUserEverywhere revokes the user of this id in every realm, and is otherwise as [Ledger.RevokeUser].
+// RevokeUserEverywhere is like [Ledger.RevokeUser], for the user of this id in every realm.
 func (l *Ledger) RevokeUserEverywhere(ctx context.Context, user string) error {
 	return l.revokeUser(ctx, blacklist.RevokedUserEverywhere(user), scope{everywhere: true, user: user})
 }
@@ -141,7 +142,7 @@ func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who 
 	if who.user == "" {
 		return errors.New("revoking user: the user id is empty")
 	}
-	defer l.users.judging(who.user)()
+	defer l.users.lockExclusively(who.user)()
 	now := l.now()
 	found, err := l.knownOf(ctx, who, now)
 	if err != nil {
@@ -160,6 +161,6 @@ func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who 
 	if err := l.blacklist.Revoke(ctx, entries...); err != nil {
 		return fmt.Errorf("revoking user: %w", err)
 	}
-	l.moments.mark(subject)
+	l.revokedAt.mark(subject)
 	return nil
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// scope is what a revocation or a flush is about.
+// scope is what a revocation of a user, or a flush, is about.
 //
-// It has to name a second that nothing known in the scope is after. What is known has the auth_time of the clock when it
-// began, unless an entry made it begin later: then it is one second after that entry, which is still in the list while
-// that second is to come. So the entries tell how far ahead of the clock an auth_time can be.
+// The revocation has to name a second that nothing known in the scope is after. A session has the auth_time of the clock
+// when it began, unless an entry made it begin later. Then its auth_time is one second after that entry, and the entry is in
+// the list until that second has come. So the entries tell how far ahead of the clock an auth_time can be.
 type scope struct {
 	everywhere bool
 	realm      string // unless everywhere
@@ -29,7 +29,8 @@ func (s scope) includes(subject blacklist.Subject) bool {
 	return inRealm && (s.user == "" || subject.User() == "" || subject.User() == s.user)
 }
 
-// latestOf returns a second that nothing in the scope is after, sessions aside that have ended just now or will have.
+// latestOf returns a second that nothing in the scope is after. It does not consider what began after the end of a session;
+// see endsFrom.
 func (l *Ledger) latestOf(scope scope, now time.Time) int64 {
 	second := max(now.Unix(), l.latest.Load())
 	for _, kind := range []blacklist.Kind{
@@ -45,7 +46,7 @@ func (l *Ledger) latestOf(scope scope, now time.Time) int64 {
 	return second
 }
 
-// endsFrom returns the ends in the scope at or after the second. What began after one of them is after the second.
+// endsFrom returns the ends in the scope at or after the second. A session that began after one of them is after the second.
 func (l *Ledger) endsFrom(scope scope, second int64) []blacklist.Entry {
 	var ends []blacklist.Entry
 	for end := range l.blacklist.Entries(blacklist.KindEnd) {
@@ -56,19 +57,19 @@ func (l *Ledger) endsFrom(scope scope, second int64) []blacklist.Entry {
 	return ends
 }
 
-// next returns the end of what began after the given end, for as long as there may be a record of it.
+// next returns the end of the session that began after the given end. It lasts as long as there may be a record of it.
 func (l *Ledger) next(end blacklist.Entry, now time.Time) blacklist.Entry {
 	end.Second++
 	end.Expires = l.expiryOf(end.Second, now)
 	return end
 }
 
-// known collects what is known of the user of a scope.
+// known holds what is known of the user of a scope.
 type known struct {
 	scope  scope
 	second int64 // the newest auth_time, or now if that is later
 	lasts  time.Time
-	// early are ends of sessions that have no record. What began after them may have been his.
+	// early holds the ends of sessions that have no record. What began after them may have been his.
 	early []blacklist.Entry
 }
 
@@ -104,7 +105,7 @@ func (l *Ledger) knownOf(ctx context.Context, scope scope, now time.Time) (known
 	return found, nil
 }
 
-// noteOne notes the session that the subject names, if it is the user's. It says whether there is a record, whosever.
+// noteOne notes the session that the subject names if it is the user's. It reports whether there is a record of any user.
 func (l *Ledger) noteOne(ctx context.Context, found *known, subject blacklist.Subject, now time.Time) (bool, error) {
 	key := sessions.Key{Realm: subject.Realm(), Hash: subject.Digest()}
 	record, err := l.find(ctx, key, now)

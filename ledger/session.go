@@ -11,20 +11,20 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// finding is what the store holds for a key, and what is in force against it. Its Key is always set.
+// finding is the record of a key with what is in force against it. Its Key is always set.
 type finding struct {
 	sessions.Session
-	// present: there is a record that has not expired.
+	// present reports whether there is a record that has not expired.
 	present bool
-	// ended: it is that of a session that has ended, or was dropped.
+	// ended reports whether the session of the record has ended or was flushed.
 	ended bool
-	// revoked: the operator said no to the session or its user.
+	// revoked reports whether the session of the record or its user is revoked.
 	revoked bool
-	// active: it is that of a session which counts.
+	// active reports whether the session is present and neither ended nor revoked.
 	active bool
 }
 
-// find looks the record up, and after that what is in force against it: in this order nothing is missed in between.
+// find looks up the record, and after that what is in force against it. In this order nothing is missed in between.
 func (l *Ledger) find(ctx context.Context, key sessions.Key, now time.Time) (finding, error) {
 	session, present, err := l.store.Get(ctx, key, now)
 	if err != nil {
@@ -34,30 +34,30 @@ func (l *Ledger) find(ctx context.Context, key sessions.Key, now time.Time) (fin
 		return finding{Session: sessions.Session{Key: key}}, nil
 	}
 	found := finding{Session: session, present: true}
-	found.judge(l)
+	found.check(l)
 	return found, nil
 }
 
-// judge finds out what is in force against the session by now.
-func (f *finding) judge(l *Ledger) {
+// check sets what is in force against the session by now.
+func (f *finding) check(l *Ledger) {
 	f.ended = l.isOver(f.Key, f.AuthTime) || l.isLineageOver(f.Realm, lineageOf(f.Session))
 	f.revoked = l.blacklist.Contains(revokedSession(f.Key)) ||
 		l.isUserRevoked(blacklist.RevokedUser(f.Realm, f.User), f.AuthTime)
 	f.active = f.present && !f.ended && !f.revoked
 }
 
-// isActive says whether the session that the record is of counts.
+// isActive reports whether the session of the record is active.
 func (l *Ledger) isActive(session sessions.Session) bool {
 	found := finding{Session: session, present: true}
-	found.judge(l)
+	found.check(l)
 	return found.active
 }
 
-// Active returns the session and true, or false where there is no active one: none is recorded, the record has expired,
-// or the session has ended and the record could not be deleted yet. [ErrRevoked] means that the operator said no to the
-// session or its user. Any other error means "could not tell".
+// Active returns the session and true, or false if no session is active: there is no record, the record has expired, or the
+// session has ended and its record could not be deleted yet. Active returns [ErrRevoked] if the session or its user is
+// revoked. Any other error means "could not tell".
 //
-// A session that was opened through the gateway is confirmed by being there: its Confirmed is the present.
+// The record of a session that was opened through the gateway confirms it: its Confirmed is now.
 func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session, bool, error) {
 	if l.Revoked(key) {
 		return sessions.Session{}, false, ErrRevoked
@@ -79,17 +79,17 @@ func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session
 	return found.Session, true, nil
 }
 
-// beganAnew says whether the application set the session's id once more after its user was revoked, as one does whose ids
-// stem from the user. Then it is to be asked.
+// beganAnew reports whether the application set the session's id once more after its user was revoked. Applications do that
+// whose ids stem from the user. Then the application is to be asked.
 func (l *Ledger) beganAnew(found finding) bool {
 	against := l.standingOf(found.Realm, found.User)
-	return l.sightings.since(found.Key, against.since) && !l.blacklist.Contains(revokedSession(found.Key))
+	return l.recentlySet.since(found.Key, against.since) && !l.blacklist.Contains(revokedSession(found.Key))
 }
 
-// Add settles that the operator opens the session, and returns it. It takes the place of one that is there; one of
-// another user has ended with that, and where this end could not be made durable, it is reported to [Options.Report] and
-// pending. Questions in flight are overtaken: their answers are about what was before. A session of a revoked user may be
-// added, and counts; where the session itself is revoked, [ErrRevoked] is returned.
+// Add opens the session in the name of the operator and returns it. It takes the place of a session that is there. If that
+// was another user's, it has ended; an error of making this end durable is passed to [Options.Report], and the end is
+// pending. The answers to questions in flight are void. A session of a revoked user may be added and is accepted. If the
+// session itself is revoked, Add returns [ErrRevoked].
 func (l *Ledger) Add(
 	ctx context.Context, key sessions.Key, identity Identity, lifetimes Lifetimes,
 ) (sessions.Session, error) {
@@ -108,9 +108,9 @@ func (l *Ledger) Add(
 func (l *Ledger) add(
 	ctx context.Context, key sessions.Key, identity Identity, lifetimes Lifetimes,
 ) (session sessions.Session, unsaved []blacklist.Subject, err error) {
-	s := l.settle(key)
+	s := l.lock(key)
 	defer s.mu.Unlock()
-	defer l.users.learning(identity.User)()
+	defer l.users.lockShared(identity.User)()
 	now := l.now()
 	if l.blacklist.Contains(revokedSession(key)) {
 		return sessions.Session{}, nil, ErrRevoked
@@ -136,9 +136,10 @@ func (l *Ledger) newSession(
 	return session.Touched(now, lifetimes.Idle)
 }
 
-// open writes a new session in the place of what was found, and lets it begin after all that is over. One of another user
-// is ended first, and so is one that is revoked or that has had other ids. unsaved is, also beside an error, what is
-// pending with that; an error means that the session was not written. It is called with the user of the new session locked.
+// open writes a new session in the place of what was found, and lets it begin after all that is over. A session of another
+// user is ended first, and so is one that is revoked or has had other ids. unsaved holds the subjects that are pending with
+// that, also beside an error. After an error, the session was not written. open is called with the user of the new session
+// locked.
 func (l *Ledger) open(
 	ctx context.Context, s *stripe, found finding, session sessions.Session,
 ) (opened sessions.Session, unsaved []blacklist.Subject, err error) {
@@ -148,7 +149,7 @@ func (l *Ledger) open(
 		s.overtake(session.Key)
 		unsaved = l.enforceAll(found, lineages, max(now.Unix(), found.AuthTime), now)
 	}
-	l.nobodies.drop(session.Key)
+	l.signedOut.drop(session.Key)
 	l.refusals.drop(session.Key)
 	against := l.standingOf(session.Realm, session.User)
 	session.AuthTime = l.after(session, against)
@@ -162,7 +163,7 @@ func (l *Ledger) open(
 	return session, append(unsaved, l.admit(session, against)...), nil
 }
 
-// after returns the session's auth_time, or the second after all that is over where that is later.
+// after returns the session's auth_time, or the second after all that is over if that is later.
 func (l *Ledger) after(session sessions.Session, against standing) int64 {
 	authTime := session.AuthTime
 	if against.revoked {
@@ -181,14 +182,14 @@ func (l *Ledger) after(session sessions.Session, against standing) int64 {
 	return authTime
 }
 
-// Touch starts the session's idle time anew where the record is out of date by more than a minute, or by a tenth of the
-// idle time if that is less. It changes nothing else, and nothing where the session has changed hands or ended since.
+// Touch starts the session's idle time anew if the record is out of date by a minute, or by a tenth of the idle time if that
+// is less. It changes nothing else. It does nothing if the session belongs to another user or has ended since.
 func (l *Ledger) Touch(ctx context.Context, session sessions.Session, idle time.Duration) error {
 	now := l.now()
 	if !outOfDate(session, idle, now) {
 		return nil
 	}
-	s := l.settle(session.Key)
+	s := l.lock(session.Key)
 	defer s.mu.Unlock()
 	found, err := l.find(ctx, session.Key, now)
 	if err != nil {
@@ -207,7 +208,7 @@ func outOfDate(session sessions.Session, idle time.Duration, now time.Time) bool
 	return idle > 0 && now.Sub(session.Seen) >= min(time.Minute, idle/10)
 }
 
-// List returns one page of the realm's active sessions, as [sessions.Store] does. A page may hold fewer sessions than its
+// List returns one page of the realm's active sessions, in the order of their hashes. A page may hold fewer sessions than its
 // limit although there are more.
 func (l *Ledger) List(ctx context.Context, query sessions.Query) (sessions.Page, error) {
 	for {

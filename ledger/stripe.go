@@ -7,30 +7,30 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// maxUndeleted bounds what a stripe remembers of deletions to be tried again. While the store can't be read, any cookie
-// may be that of a session, and a flood of them must not fill the memory. Beyond the bound an end that nothing
-// proves is kept no longer than the longest token life.
+// maxUndeleted is how many deletions a stripe remembers to try again. While the store can't be read, any cookie may be that
+// of a session, and a flood of them must not fill the memory. Beyond the bound, an end that nothing proves is kept no longer
+// than the longest token life.
 const maxUndeleted = 1024
 
-// stripe holds what is in motion for the sessions whose hash begins with its byte. Its lock is held over the steps of
-// settling one session, calls of the store included, and never while the application is asked.
+// stripe holds what is in flight for the sessions whose hash begins with its byte. Its lock is held while one session is
+// changed, during calls of the store too, and never while the application is asked.
 type stripe struct {
 	mu        sync.Mutex
 	questions map[sessions.Key][]*Question
-	// undeleted holds the sessions that have ended and whose record could not be deleted, with the second of the end.
+	// undeleted holds the ended sessions whose record could not be deleted, each with the second of the end.
 	undeleted map[sessions.Key]int64
 }
 
-// settle locks the session's stripe.
-func (l *Ledger) settle(key sessions.Key) *stripe {
+// lock locks the session's stripe and returns it.
+func (l *Ledger) lock(key sessions.Key) *stripe {
 	s := &l.stripes[key.Hash[0]]
 	s.mu.Lock()
 	return s
 }
 
-// settleBoth locks the stripes of two sessions, in the one order that there is, and returns the second one's and what
-// unlocks both.
-func (l *Ledger) settleBoth(from, to sessions.Key) (second *stripe, unlock func()) {
+// lockBoth locks the stripes of two sessions, the lower one first. It returns the second session's stripe and the function
+// that unlocks both.
+func (l *Ledger) lockBoth(from, to sessions.Key) (second *stripe, unlock func()) {
 	first, last := min(from.Hash[0], to.Hash[0]), max(from.Hash[0], to.Hash[0])
 	l.stripes[first].mu.Lock()
 	if first != last {
@@ -51,7 +51,7 @@ func (s *stripe) add(q *Question) {
 	s.questions[q.key] = append(s.questions[q.key], q)
 }
 
-// remove takes the question out, and says whether it was still in.
+// remove takes the question out and reports whether it was in.
 func (s *stripe) remove(q *Question) bool {
 	questions := s.questions[q.key]
 	i := slices.Index(questions, q)
@@ -66,7 +66,7 @@ func (s *stripe) remove(q *Question) bool {
 	return true
 }
 
-// overtake makes void whatever is answered to the questions in flight.
+// overtake makes the answers to the questions in flight void.
 func (s *stripe) overtake(key sessions.Key) { delete(s.questions, key) }
 
 // forget keeps the answer "nobody" to the questions in flight from being remembered.
@@ -76,7 +76,7 @@ func (s *stripe) forget(key sessions.Key) {
 	}
 }
 
-// deleteLater says whether it remembers to.
+// deleteLater remembers to delete the record of a session. It reports whether there was room.
 func (s *stripe) deleteLater(key sessions.Key, second int64) bool {
 	if s.undeleted == nil {
 		s.undeleted = make(map[sessions.Key]int64)

@@ -7,9 +7,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 )
 
-// users orders what is learned of users against what the operator says of them. Sessions of a user are learned, opened
-// and renewed under his lock, shared; he is revoked, watched and pardoned under it, exclusively. Whoever holds the lock of
-// a session takes that of a user after it, and nobody takes two of these.
+// users holds the locks of users. Sessions of a user are learned, opened and renewed under his shared lock. He is revoked and
+// watched, and this is lifted, under his exclusive lock. The lock of a user is taken after that of a session, and nobody
+// takes two of them.
 type users [256]sync.RWMutex
 
 func (u *users) of(user string) *sync.RWMutex {
@@ -17,15 +17,15 @@ func (u *users) of(user string) *sync.RWMutex {
 	return &u[digest[0]]
 }
 
-// learning locks the user for learning, and returns what unlocks him.
-func (u *users) learning(user string) (unlock func()) {
+// lockShared locks the user for learning a session, and returns the function that unlocks him.
+func (u *users) lockShared(user string) (unlock func()) {
 	lock := u.of(user)
 	lock.RLock()
 	return lock.RUnlock
 }
 
-// judging locks the user for a revocation or its end, and returns what unlocks him.
-func (u *users) judging(user string) (unlock func()) {
+// lockExclusively locks the user for a revocation or its end, and returns the function that unlocks him.
+func (u *users) lockExclusively(user string) (unlock func()) {
 	lock := u.of(user)
 	lock.Lock()
 	return lock.Unlock
@@ -36,9 +36,9 @@ type standing struct {
 	subject blacklist.Subject // of the user, revoked in the realm
 	watched bool
 	revoked bool
-	// second is, of a revoked user, the last auth_time that is refused.
+	// second is the last auth_time of a revoked user that is refused.
 	second int64
-	// since is the moment of the latest of what is in force.
+	// since is the moment at which the latest of these came into force.
 	since Moment
 }
 
@@ -48,15 +48,15 @@ func (l *Ledger) standingOf(realm, user string) standing {
 		if second, revoked := l.blacklist.Second(subject); revoked {
 			found.second = max(found.second, second)
 			found.revoked = true
-			found.since = max(found.since, l.moments.of(subject))
+			found.since = max(found.since, l.revokedAt.of(subject))
 		}
 	}
 	if watched := found.subject.Watched(); l.blacklist.Contains(watched) {
 		found.watched = true
-		found.since = max(found.since, l.moments.of(watched))
+		found.since = max(found.since, l.revokedAt.of(watched))
 	}
 	return found
 }
 
-// isFlagged says whether sessions of the user are looked at more closely.
+// isFlagged reports whether the user is revoked or watched.
 func (s standing) isFlagged() bool { return s.revoked || s.watched }

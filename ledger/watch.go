@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Watch is a wait for the end of what a token or a session stands for.
+// Watch waits for the end or the revocation of a token or a session. It is made by [Ledger.Watch].
 type Watch struct {
 	ledger   *Ledger
 	subjects Subjects
@@ -18,24 +18,24 @@ type Watch struct {
 	fired    sync.Once
 }
 
-// Watch has a function called, once and in a goroutine of its own, as soon as [Ledger.TokenDead] is true of the subjects:
-// right away if it is already, and else after the end or the revocation that makes it so. With that the watch is over. Stop
-// it when nothing is left to be told. The function may still be called, or be under way, when [Watch.Stop] has returned.
+// Watch calls a function once, in a goroutine of its own, as soon as [Ledger.TokenDead] is true of the subjects. It does so
+// right away if it is true already. After the call, the watch is over. Stop it when nobody needs to know any more. The
+// function may still be called, or be running, when [Watch.Stop] has returned.
 //
-// It is for exchanges that last. A watch costs an end of its own session little, and that of others nothing; what is about
-// users, realms or single tokens is held against every watch.
+// A watch is for an exchange that lasts. It makes the end of its own session a little dearer, and that of others not at all.
+// An entry about a user, a realm or a single token is checked against every watch.
 func (l *Ledger) Watch(subjects Subjects, authTime int64, over func()) *Watch {
 	watch := &Watch{ledger: l, subjects: subjects, authTime: authTime, over: over}
 	l.watches.add(watch)
-	// What came into force before it was added was not told, and is seen here; all else is told.
+	// An entry from before the watch was added was not told and is seen here. All later ones are told.
 	watch.check()
 	return watch
 }
 
-// Stop ends the watch. Stopping again does nothing.
+// Stop ends the watch. Further calls do nothing.
 func (w *Watch) Stop() { w.ledger.watches.remove(w) }
 
-// check calls the function if it is due, once.
+// check calls the function once if it is due.
 func (w *Watch) check() {
 	if dead, _ := w.ledger.TokenDead(w.subjects, w.authTime); dead {
 		w.fired.Do(func() {
@@ -47,7 +47,8 @@ func (w *Watch) check() {
 	}
 }
 
-// AuthTimeAfterEnd returns the first auth_time that the end of the session does not hit, or 0 where it has not ended.
+// AuthTimeAfterEnd returns the first auth_time that the end of the session does not hit, in seconds since 1970. It returns 0
+// if the session has not ended.
 func (l *Ledger) AuthTimeAfterEnd(key sessions.Key) int64 {
 	if second, ended := l.blacklist.Second(endOf(key)); ended {
 		return second + 1
@@ -55,10 +56,10 @@ func (l *Ledger) AuthTimeAfterEnd(key sessions.Key) int64 {
 	return 0
 }
 
-// maxTold bounds what is kept of changes until they are looked at. Beyond it every watch is checked.
+// maxTold is how many changes are kept until they are looked at. Beyond it, every watch is checked.
 const maxTold = 1024
 
-// watches are all open watches by the session. Whoever ends something only leaves word.
+// watches holds all open watches by session. Whoever ends something only leaves word.
 type watches struct {
 	open   atomic.Int64
 	shards [256]watchShard
@@ -127,7 +128,7 @@ func (w *watches) tell(subject blacklist.Subject) {
 	}
 }
 
-// take returns what changed, and whether that is all.
+// take returns the subjects that changed and reports whether these are all.
 func (w *watches) take() (told []blacklist.Subject, all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -135,7 +136,7 @@ func (w *watches) take() (told []blacklist.Subject, all bool) {
 	return told, len(told) <= maxTold
 }
 
-// keepWatch checks the watches that changes are about until ctx is done.
+// keepWatch checks the watches that changes are about. It runs until ctx is done.
 func (l *Ledger) keepWatch(ctx context.Context) {
 	for {
 		select {
@@ -183,5 +184,5 @@ func (w *watches) checkAll() {
 	}
 }
 
-// Watching returns how many watches are open.
+// Watching returns the number of open watches.
 func (l *Ledger) Watching() int { return int(l.watches.open.Load()) }

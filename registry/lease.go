@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Lease is the right to use what is open, until it is released.
+// Lease is the right to use an open thing until the lease is released.
 type Lease[T io.Closer] struct {
 	registry *Registry[T]
 	key      string
@@ -13,11 +13,11 @@ type Lease[T io.Closer] struct {
 	released atomic.Bool
 }
 
-// Value returns what is open. It must not be used once the lease is released.
+// Value returns the open thing. It must not be used after the lease is released.
 func (l *Lease[T]) Value() T { return l.entry.value }
 
-// Release gives the lease back. With the last one the thing is closed before Release returns, and the error is that of
-// closing. A second call does nothing. It is safe for concurrent use.
+// Release gives the lease back. If it was the last one, Release closes the thing and returns the error of closing it. Further
+// calls do nothing. Release is safe for concurrent use.
 func (l *Lease[T]) Release() error {
 	if l.released.Swap(true) {
 		return nil

@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// ErrOptions is returned, wrapped, by [Registry.Acquire] where the thing is open with other options.
+// ErrOptions is returned, wrapped, by [Registry.Acquire] if the thing is open with other options.
 var ErrOptions = errors.New("options can't be changed while it is open")
 
-// errPanicked is what those get who waited for an open that panicked. The panic itself is the opener's.
+// errPanicked is returned to those who waited for an open that panicked. The panic itself goes to the opener.
 var errPanicked = errors.New("opening it panicked in another goroutine")
 
-// Registry holds what is open, by key. The zero value is empty and ready. Its methods are safe for concurrent use. A
+// Registry holds open things by key. The zero value is empty and ready to use. Its methods are safe for concurrent use. A
 // Registry must not be copied after first use.
 type Registry[T io.Closer] struct {
 	mu      sync.Mutex
@@ -31,11 +31,12 @@ type entry[T io.Closer] struct {
 	err    error
 }
 
-// Acquire returns a lease on what is open under the key. Where nothing is, it calls open; whoever comes meanwhile waits
-// for that call and shares its outcome, the error too. While the last user's release closes, Acquire waits and opens anew.
+// Acquire returns a lease on the thing that is open under the key. If there is none, Acquire calls open. Calls that come
+// meanwhile wait and share the outcome, errors included. While the last lease is being released, Acquire waits and then opens
+// anew.
 //
-// The options are a text that says how the thing is opened. Where they differ from those of the open one, the error wraps
-// [ErrOptions] and names both; key and options should hold no secrets. If open panics, Acquire passes the panic on.
+// The options are a text that describes how the thing is opened. If they differ from those of the open thing, the error wraps
+// [ErrOptions] and names both. So the key and the options must hold no secrets. If open panics, Acquire passes the panic on.
 func (r *Registry[T]) Acquire(key, options string, open func() (T, error)) (*Lease[T], error) {
 	for {
 		r.mu.Lock()

@@ -11,8 +11,8 @@ import (
 // Attributes holds the attributes of a user by name.
 type Attributes map[string]Attribute
 
-// Attribute is one thing that the application said of a user: nothing, one text, or a list of texts.
-// The zero value is nothing. An Attribute never changes.
+// Attribute is one thing that the application says of a user: nothing, one text, or a list of texts. The zero value is
+// nothing. An Attribute never changes.
 type Attribute struct {
 	texts []string
 	kind  attributeKind
@@ -26,31 +26,32 @@ const (
 	list
 )
 
-// ErrAttribute is returned where a JSON value is no attribute: an object, or a list that holds other than texts,
+// ErrAttribute is returned for a JSON value that is no attribute: an object, or a list that holds anything but texts,
 // numbers and truth values.
 var ErrAttribute = errors.New("an attribute is null, a text, a number, true, false, or a list of these")
 
-// Text returns the attribute that is one text.
+// Text returns an attribute of one text.
 func Text(text string) Attribute { return Attribute{texts: []string{text}, kind: single} }
 
-// List returns the attribute that is a list of texts; the list is copied.
+// List returns an attribute that is a list of texts. It copies the list.
 func List(texts ...string) Attribute { return Attribute{texts: slices.Clone(texts), kind: list} }
 
-// Present says whether there is a value.
+// Present reports whether there is a value.
 func (a Attribute) Present() bool { return a.kind != absent }
 
-// IsList says whether the value is a list.
+// IsList reports whether the value is a list.
 func (a Attribute) IsList() bool { return a.kind == list }
 
-// Texts returns the value as a list: empty where there is none, of one element where it is one text.
+// Texts returns the value as a list. The list is empty if there is no value, and has one element if the value is one text.
+// It is a copy.
 func (a Attribute) Texts() []string { return slices.Clone(a.texts) }
 
-// Equal says whether both are the same value of the same kind.
+// Equal reports whether both are the same value of the same kind. One text is not equal to a list of one text.
 func (a Attribute) Equal(other Attribute) bool {
 	return a.kind == other.kind && slices.Equal(a.texts, other.texts)
 }
 
-// MarshalJSON writes null, a string or an array of strings.
+// MarshalJSON returns null, a string or an array of strings.
 func (a Attribute) MarshalJSON() ([]byte, error) {
 	switch a.kind {
 	case single:
@@ -65,7 +66,8 @@ func (a Attribute) MarshalJSON() ([]byte, error) {
 	}
 }
 
-// marshal leaves <, > and & as they are: a token is no HTML, and every byte of it is sent with each request.
+// marshal returns the value as JSON. It does not escape <, > and &: a token is no HTML, and every byte of it is sent with
+// each request.
 func marshal(value any) ([]byte, error) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
@@ -76,8 +78,8 @@ func marshal(value any) ([]byte, error) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes, and numbers and truth values as the text that they are written with.
-// Anything else is [ErrAttribute].
+// UnmarshalJSON reads what [Attribute.MarshalJSON] writes. It also reads numbers and truth values, as the text that they are
+// written with. It returns [ErrAttribute] for any other JSON value.
 func (a *Attribute) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()

@@ -1,9 +1,9 @@
-// Package sessions says what a session is and where sessions are kept.
+// Package sessions defines what a session is and how sessions are kept.
 //
 // A [Session] is what the gateway remembers of one session of the application: who it belongs to and when that was last
-// confirmed. It never holds the session id itself, only the id's SHA-256 ([Hash]): whoever reads the store can't sign in
-// with what is found there.
+// confirmed. It never holds the session id itself, only the SHA-256 of the id ([Hash]). So nobody can sign in with what the
+// store holds.
 //
 // A [Store] keeps sessions. Its doc comment is the specification that every engine follows and that the suite in
-// sessionstest checks. Engines live in packages below this one; so do the sources that sessions are learned from.
+// sessionstest checks. Engines live in packages below this one, and so do the sources that sessions are learned from.
 package sessions

@@ -1,30 +1,31 @@
 package validator
 
-// AccessState is what an access token of an identity provider is worth on this route. The zero value is worth nothing.
+// AccessState is what an access token of an identity provider is worth on a route. The zero value is worth nothing.
 type AccessState uint8
 
 const (
-	// AccessUnusable tokens authenticate nobody; the reason says why.
+	// AccessUnusable means that the token authenticates nobody. [Access.Reason] tells why.
 	AccessUnusable AccessState = iota
-	// AccessAbsent: none came.
+	// AccessAbsent means that no token came.
 	AccessAbsent
-	// AccessUsable tokens say who the user is.
+	// AccessUsable means that the token names the user.
 	AccessUsable
-	// AccessUndetermined: the provider did not say which keys it has. Neither yes nor no.
+	// AccessUndetermined means neither yes nor no: the provider did not tell which keys it has.
 	AccessUndetermined
 )
 
-// Access is what is known of the access tokens that came with a request, before sessions and our own tokens are thought
-// of. The zero value authenticates nobody.
+// Access is what is known of the access tokens of a request, without its session and our own token. The zero value
+// authenticates nobody.
 type Access struct {
+	// State is what the tokens are worth.
 	State AccessState
-	// Reason says why a token is not usable.
+	// Reason is why a token is not usable.
 	Reason Reason
-	// User is who a usable token is of.
+	// User is the user of a usable token.
 	User string
 }
 
-// ByIssuer: an access token says who the user is, and no session says otherwise.
+// ByIssuer is the verdict that an access token names the user, and that no session contradicts it.
 type ByIssuer struct {
 	// Token is what becomes of our own token, by the session that came beside it.
 	Token TokenCookie
@@ -32,8 +33,8 @@ type ByIssuer struct {
 
 func (ByIssuer) verdict() {}
 
-// Join joins the access tokens of one request: one usable token that all others agree with. Two users are a conflict,
-// and a token of no use beside a usable one is passed over, as one beside a session is.
+// Join returns what two access tokens of one request are worth together. Two usable tokens of different users are a
+// conflict. A token that is not usable is ignored beside a usable one, as it is beside a session.
 func (a Access) Join(other Access) Access {
 	switch {
 	case a.State == AccessUsable && other.State == AccessUsable && a.User != other.User:
@@ -47,7 +48,8 @@ func (a Access) Join(other Access) Access {
 	}
 }
 
-// rank orders what of two tokens counts: a conflict above all, then what says yes, could not tell, says no, and nothing.
+// rank returns which of two tokens counts: a conflict first, then a usable token, an undetermined one, an unusable one and
+// an absent one.
 func rank(access Access) int {
 	switch {
 	case access.Reason == Conflict:
@@ -63,12 +65,12 @@ func rank(access Access) int {
 	}
 }
 
-// DecideAccess puts access tokens beside what was decided without them. Users are those whom our own token, where it
-// verified, and the session, where it is active, name.
+// DecideAccess returns the verdict on a request with access tokens. verdict is the one without them. users are the users
+// whom our own token names, if it is verified, and the session, if it is active.
 //
-// An access token beside another user's session authenticates nobody: the application would see the one in the cookie
-// and the other in the header. What makes a session unusable without telling whose it is denies for the same reason. A
-// token of no use is as if absent, as ours are.
+// An access token beside another user's session authenticates nobody: the application would see one user in the cookie and
+// the other in the header. For the same reason, a session that is unusable without telling its user denies. An access token
+// that is not usable is treated as absent, like one of our own.
 func DecideAccess(access Access, verdict Verdict, users ...string) Verdict {
 	switch {
 	case access.State == AccessUsable:

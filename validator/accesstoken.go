@@ -7,30 +7,30 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// accessForm is that of the access tokens that are accepted. RFC 9068 gives them the typ at+jwt; many providers write JWT
-// or nothing. What else may stand in the header names the key once more and is passed over.
+// accessForm is the form of the access tokens that are accepted. RFC 9068 section 2.1 gives them the typ at+jwt; many
+// providers write JWT or nothing. The ignored members name the key once more.
 var accessForm = form{
 	size: maxForeignToken, kinds: []string{"at+jwt", "application/at+jwt", "JWT", ""}, algorithms: theirs,
 	ignored: []string{"x5t", "x5t#S256"},
 }
 
-// AccessRules is what one place wants of an access token. The zero value accepts none.
+// AccessRules are the rules for an access token. The zero value accepts none.
 type AccessRules struct {
-	// Issuer must be the claim iss.
+	// Issuer is what the claim iss must be.
 	Issuer string
-	// Audiences: the claim aud must name one of them.
+	// Audiences holds the audiences of which the claim aud must name at least one.
 	Audiences []string
-	// UserClaim names the claim that is the user id. The claim email counts only where email_verified says that the provider
-	// has seen that the address is the user's.
+	// UserClaim is the name of the claim that is the user id. The claim email is accepted only beside an email_verified
+	// that is true (OpenID Connect Core 1.0 section 5.1).
 	UserClaim string
-	// Attributes names the claims that become attributes, by the name of the attribute. A text in scope or scp becomes a list
-	// of scopes.
+	// Attributes holds the names of the claims that become attributes, by the name of the attribute. A text in scope or scp
+	// becomes a list of scopes.
 	Attributes map[string]string
 	// Leeway is how far the provider's clock may differ.
 	Leeway time.Duration
 }
 
-// AccessToken is what a verified access token says. A value comes from verification alone and never changes.
+// AccessToken holds the claims of a verified access token. It is made by verification alone and never changes.
 type AccessToken struct {
 	user       string
 	tokenID    string
@@ -42,22 +42,22 @@ type AccessToken struct {
 // User returns the user id.
 func (t *AccessToken) User() string { return t.user }
 
-// TokenID returns the claim jti. It may be empty.
+// TokenID returns the id of the token (jti). It may be empty.
 func (t *AccessToken) TokenID() string { return t.tokenID }
 
-// Since returns when the user signed in, or, where the token doesn't say that, when it was issued, in seconds since 1970;
-// 0 where it says neither.
+// Since returns when the user signed in (auth_time), in seconds since 1970. Without that claim, it returns when the token was
+// issued (iat), and without that one 0.
 func (t *AccessToken) Since() int64 { return t.since }
 
-// Expires returns the first second at which the token is not good any more (exp), in seconds since 1970.
+// Expires returns the first second at which the token has expired (exp), in seconds since 1970.
 func (t *AccessToken) Expires() int64 { return t.expires }
 
 // Attributes returns the attributes. They must not be changed.
 func (t *AccessToken) Attributes() sessions.Attributes { return t.attributes }
 
-// VerifyAccess verifies an access token (RFC 9068 section 4) with the keys of its provider. The token is nil unless the
-// reason is empty; with [TokenUnknownKey] the provider may have a newer key. Whether the token or its user was revoked is
-// not asked.
+// VerifyAccess verifies an access token with the keys of its provider (RFC 9068 section 4). The token is nil unless the
+// reason is empty. If the reason is [TokenUnknownKey], the provider may have a newer key. VerifyAccess does not check
+// whether the token or its user is revoked.
 func (k *ProviderKeys) VerifyAccess(credential TokenCredential, rules AccessRules, now time.Time) (*AccessToken, Reason) {
 	switch {
 	case credential.Presence != Present:
@@ -76,8 +76,8 @@ func (k *ProviderKeys) VerifyAccess(credential TokenCredential, rules AccessRule
 	return rules.read(claims, now)
 }
 
-// Subject returns the claim sub of an access token whose signature holds, whoever the token is for and whether it counts any
-// more, and false where it can't be told. It says who the token is of, and permits nothing.
+// Subject returns the claim sub of an access token whose signature holds, and false if there is none. The token may be for
+// anybody and may have expired. Subject tells whose token it is and permits nothing.
 func (k *ProviderKeys) Subject(credential TokenCredential) (string, bool) {
 	if k == nil || credential.Presence != Present {
 		return "", false
@@ -126,9 +126,9 @@ func (r AccessRules) read(claims foreignClaims, now time.Time) (*AccessToken, Re
 	return token, ""
 }
 
-// isIDToken says whether the claims are those of an ID token, which speaks to the client that a user signed in at, and is
-// no permission to anybody else (OpenID Connect Core 1.0 section 2): by what only ID tokens carry, or by the word that
-// some providers add.
+// isIDToken reports whether the claims are those of an ID token: it has a claim that only ID tokens have, or the word that
+// some providers add. An ID token is for the client that a user signed in to, and is no permission for anybody else (OpenID
+// Connect Core 1.0 section 2).
 func (c foreignClaims) isIDToken() bool {
 	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash"} {
 		if _, ok := c[name]; ok {

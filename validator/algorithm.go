@@ -11,11 +11,11 @@ type Algorithm string
 
 // The algorithms that the gateway mints with.
 const (
-	// HS256 is HMAC with SHA-256: whoever can verify can also mint.
+	// HS256 is HMAC with SHA-256. Whoever can verify can also mint.
 	HS256 Algorithm = "HS256"
 	// ES256 is ECDSA on the curve P-256 with SHA-256.
 	ES256 Algorithm = "ES256"
-	// EdDSA is Ed25519; no other curve is meant here.
+	// EdDSA is Ed25519. No other curve is accepted.
 	EdDSA Algorithm = "EdDSA"
 	// RS256 is RSASSA-PKCS1-v1_5 with SHA-256.
 	RS256 Algorithm = "RS256"
@@ -37,7 +37,8 @@ const (
 // ours are the algorithms that the gateway mints with.
 var ours = []Algorithm{HS256, ES256, EdDSA, RS256}
 
-// ParseAlgorithm returns the algorithm of that name, if the gateway mints with it. Names are exact: hs256 is none.
+// ParseAlgorithm returns the algorithm of that name. It returns an error unless the gateway mints with it. Names are exact:
+// hs256 is none.
 func ParseAlgorithm(name string) (Algorithm, error) {
 	if algorithm := Algorithm(name); slices.Contains(ours, algorithm) {
 		return algorithm, nil
@@ -45,7 +46,7 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	return "", fmt.Errorf("the algorithm %q is not known here; want %s", name, listOf(ours))
 }
 
-// listOf returns the names as a sentence has them.
+// listOf returns the names as a list in a sentence: "A, B or C".
 func listOf(algorithms []Algorithm) string {
 	var names strings.Builder
 	for i, algorithm := range algorithms {
@@ -69,8 +70,7 @@ const (
 	typeRSA    = "RSA"
 )
 
-// keyType returns the type (kty) and the curve (crv) of the keys that the algorithm takes; the type is empty for an
-// algorithm that is not known here.
+// keyType returns the type (kty) and the curve (crv) of the keys of the algorithm. The type is empty for an unknown algorithm.
 func (a Algorithm) keyType() (kty, crv string) {
 	switch a {
 	case HS256, hs384, hs512:
@@ -90,7 +90,7 @@ func (a Algorithm) keyType() (kty, crv string) {
 	}
 }
 
-// minSecretBytes returns the least length of a secret for the algorithm: that of the hash (RFC 7518 section 3.2).
+// minSecretBytes returns the least length of a secret for the algorithm in bytes: that of the hash (RFC 7518 section 3.2).
 func (a Algorithm) minSecretBytes() int {
 	switch a {
 	case hs512:

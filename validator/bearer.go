@@ -7,11 +7,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxHeaderText is the length of the longest JOSE header that is looked at for the id of one of our keys.
+// maxHeaderText is the length of the longest JOSE header, in base64url, in which the id of one of our keys is looked for.
 const maxHeaderText = 1 << 10
 
-// CutBearer returns the credential of an Authorization line of the scheme Bearer (RFC 6750 section 2.1), and false for a
-// line that has none.
+// CutBearer returns the credential of an Authorization line of the scheme Bearer (RFC 6750 section 2.1), and false if the
+// line has none.
 func CutBearer(line string) (string, bool) {
 	line = strings.Trim(line, " \t")
 	end := strings.IndexAny(line, " \t")
@@ -22,10 +22,10 @@ func CutBearer(line string) (string, bool) {
 	return credential, credential != ""
 }
 
-// ReadBearer reads our token from a request's Authorization lines, and returns the lines without it. A Bearer credential
-// that names none of our keys is the application's and stays. Several lines that are not all the same are unusable where
-// one of them is ours, since a request has one Authorization (RFC 9110 section 11.6.2) and another reader may choose
-// another one.
+// ReadBearer reads our token from the Authorization lines of a request and returns the lines without it. A Bearer credential
+// that names none of our keys is the application's and stays. If one of the lines is ours and the lines differ, the
+// credential is unusable: a request has one Authorization (RFC 9110 section 11.6.2), and another reader may choose another
+// line.
 func (v *Verifier) ReadBearer(lines []string) (TokenCredential, []string) {
 	keys := v.ring.Current()
 	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return v.isOurs(line, keys) })
@@ -41,7 +41,7 @@ func (v *Verifier) ReadBearer(lines []string) (TokenCredential, []string) {
 	return TokenCredential{Presence: Present, text: &text}, kept
 }
 
-// isOurs says whether an Authorization line holds a token under the name of one of our keys, of whatever worth.
+// isOurs reports whether an Authorization line holds a token that names one of our keys, usable or not.
 func (v *Verifier) isOurs(line string, keys *KeySet) bool {
 	text, isBearer := CutBearer(line)
 	if !isBearer {
@@ -54,8 +54,8 @@ func (v *Verifier) isOurs(line string, keys *KeySet) bool {
 	return ok && keys.names(keyID)
 }
 
-// NamesKey says whether an Authorization line holds a token under the name of any key: whether it could become one of ours
-// with keys that are not known yet.
+// NamesKey reports whether an Authorization line holds a token that names any key. With keys that are not known yet, it may
+// be one of ours.
 func NamesKey(line string) bool {
 	text, isBearer := CutBearer(line)
 	if !isBearer {
@@ -65,12 +65,12 @@ func NamesKey(line string) bool {
 	return ok
 }
 
-// names says whether one of the keys has the id.
+// names reports whether one of the keys has the id.
 func (s *KeySet) names(id string) bool {
 	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.id == id })
 }
 
-// readKeyID returns the kid of a token's header, whatever else that has.
+// readKeyID returns the kid of a token's header, whatever else the header has.
 func readKeyID(token string) (string, bool) {
 	encoded, _, found := strings.Cut(token, ".")
 	if !found || len(encoded) > maxHeaderText || !onlyBase64(encoded) {
@@ -91,7 +91,7 @@ func readKeyID(token string) (string, bool) {
 	return keyID, err == nil && keyID != ""
 }
 
-// Same says whether both are one and the same token.
+// Same reports whether both are present and are the same token.
 func (c TokenCredential) Same(other TokenCredential) bool {
 	return c.Presence == Present && other.Presence == Present && c.raw() == other.raw()
 }

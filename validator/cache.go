@@ -8,16 +8,17 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// cacheShards is how many parts a cache has, each with a lock of its own: requests with different tokens seldom meet.
+// cacheShards is how many parts a cache has, each with a lock of its own. So requests with different tokens seldom meet.
 const cacheShards = 64
 
 // CachedTokenBytes is the memory, in bytes, that a [Cache] may take for each of its tokens on average. A token of ours
-// without attributes takes a little more than half of that, one with five a half more than that.
+// without attributes takes a little more than half of that, and one with five attributes takes half as much again.
 const CachedTokenBytes = 2 << 10
 
-// Cache remembers tokens whose signature held, by their full text: the ones seen longest ago give way. It is bounded by
-// the number of tokens and by their size, so that a few large ones don't take the memory of many. It is sound only behind
-// the gate, which admits one spelling of a token. A nil Cache remembers nothing. Safe for concurrent use.
+// Cache remembers tokens whose signature held, by their full text. The least recently used tokens are dropped. The cache is
+// bounded by the number of tokens and by their size, so that a few large ones don't take the memory of many. It is sound
+// only behind a check that accepts one spelling of a token, as [Verifier.Verify] does. A nil Cache remembers nothing. A
+// Cache is safe for concurrent use.
 type Cache struct {
 	seed   maphash.Seed
 	shards [cacheShards]cacheShard
@@ -30,8 +31,8 @@ type cacheShard struct {
 	limit   int // of bytes
 }
 
-// NewCache makes a cache for about the given number of tokens of usual size: it takes up to [CachedTokenBytes] for each.
-// It is nil, so remembers nothing, where the number is below one.
+// NewCache returns a cache for about the given number of tokens of usual size. It takes up to [CachedTokenBytes] for each.
+// If the number is below one, NewCache returns nil, which remembers nothing.
 func NewCache(entries int) *Cache {
 	if entries < 1 {
 		return nil
@@ -63,7 +64,7 @@ func (c *Cache) get(text string) (verified, bool) {
 	return shard.entries.Get(text)
 }
 
-// put remembers a token, unless it alone is larger than its shard may be.
+// put remembers a token, unless the token alone is larger than its shard may be.
 func (c *Cache) put(text string, token verified) {
 	if c == nil {
 		return
@@ -83,7 +84,7 @@ func (c *Cache) put(text string, token verified) {
 	}
 }
 
-// drop forgets a token that is of no use any more.
+// drop forgets a token.
 func (c *Cache) drop(text string) {
 	if c == nil {
 		return
@@ -94,7 +95,7 @@ func (c *Cache) drop(text string) {
 	shard.entries.Remove(text)
 }
 
-// What a remembered token takes besides its texts, in bytes, about: its place in a shard, the claims, and what
+// These are about what a remembered token takes besides its texts, in bytes: its place in a shard, the claims, and what
 // [Claims.Derived] keeps with them; for each seven attributes, room in two maps; for each attribute its placeholder; and
 // for each of its texts a place in a list. The test of the memory shows how near that is.
 const (
@@ -104,7 +105,7 @@ const (
 	textMemory      = 24
 )
 
-// memory is how many bytes a remembered token takes, about.
+// memory returns about how many bytes a remembered token takes.
 func (t verified) memory(text string) int {
 	claims := t.claims
 	size := tokenMemory + len(text) + len(claims.subject) + len(claims.realm) + len(claims.issuer) + len(claims.tokenID)

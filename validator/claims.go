@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Claims is what a verified token says. A Claims value comes from verification alone and never changes; it is shared by
-// all requests that bring the same token.
+// Claims holds the claims of a verified token (RFC 7519 section 4). It is made by verification alone and never changes. All
+// requests that bring the same token share it.
 type Claims struct {
 	subject    string
 	realm      string
@@ -40,16 +40,17 @@ func (c *Claims) TokenID() string { return c.tokenID }
 // IssuedAt returns when the token was minted (iat), in seconds since 1970.
 func (c *Claims) IssuedAt() int64 { return c.issuedAt }
 
-// Expires returns the first second at which the token is not good any more (exp), in seconds since 1970.
+// Expires returns the first second at which the token has expired (exp), in seconds since 1970.
 func (c *Claims) Expires() int64 { return c.expires }
 
-// AuthTime returns when the gateway first knew this user in this session (auth_time), in seconds since 1970.
+// AuthTime returns when the gateway first knew this user in this session (auth_time, OpenID Connect Core 1.0 section 2), in
+// seconds since 1970.
 func (c *Claims) AuthTime() int64 { return c.authTime }
 
-// SessionKey names the session that the token is bound to.
+// SessionKey returns the key of the session that the token is bound to.
 func (c *Claims) SessionKey() sessions.Key { return sessions.Key{Realm: c.realm, Hash: c.session} }
 
-// Attribute returns one attribute of the user and whether the token carries it, be it as null.
+// Attribute returns one attribute of the user and reports whether the token carries it. It may carry it as null.
 func (c *Claims) Attribute(name string) (sessions.Attribute, bool) {
 	attribute, ok := c.attributes[name]
 	return attribute, ok
@@ -63,9 +64,9 @@ func (c *Claims) Attributes() sessions.Attributes {
 	return maps.Clone(c.attributes)
 }
 
-// Derived returns what derive makes of the claims. It is made once and kept with them, for all requests that bring the
-// token; of two that make it at once, either is kept. There is one such thing: derive must always be the same function.
-// It must be safe for concurrent use, as what it returns must.
+// Derived returns the value that derive makes of the claims. The value is kept with the claims for all requests that bring
+// the token. If two calls make it at once, one of the values is kept. There is one value, so derive must always be the same
+// function. The function and its value must be safe for concurrent use.
 func (c *Claims) Derived(derive func(*Claims) any) any {
 	if kept := c.derived.Load(); kept != nil {
 		return *kept
@@ -77,8 +78,8 @@ func (c *Claims) Derived(derive func(*Claims) any) any {
 	return made
 }
 
-// IsReservedClaim says whether a claim name has a meaning of its own in tokens, so that no attribute can bear it: the
-// registered ones (RFC 7519 section 4.1) and those that the gateway or OpenID Connect give a meaning to.
+// IsReservedClaim reports whether a claim name has a meaning of its own in tokens, so that no attribute can have it. Such
+// names are the registered ones (RFC 7519 section 4.1) and those of OpenID Connect and the gateway.
 func IsReservedClaim(name string) bool {
 	switch name {
 	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "auth_time", "cnf", "act", "may_act", "azp", "nonce",
@@ -88,17 +89,17 @@ func IsReservedClaim(name string) bool {
 	return false
 }
 
-// IsUserID says whether the text can be a user id: 1 to 256 visible ASCII characters, safe in a header.
+// IsUserID reports whether the text can be a user id: 1 to 256 visible ASCII characters, which are safe in a header.
 func IsUserID(text string) bool { return isVisibleASCII(text, maxClaimText) }
 
-// IsTokenID says whether the text can be the id of a token (jti).
+// IsTokenID reports whether the text can be the id of a token (jti): 1 to 256 visible ASCII characters.
 func IsTokenID(text string) bool { return isVisibleASCII(text, maxClaimText) }
 
-// maxClaimText is the length of the longest text in a claim of ours, the sealed session id aside.
+// maxClaimText is the length of the longest text in a claim of ours, except the sealed session id.
 const maxClaimText = 256
 
-// claimsReader collects the members of a payload. What is missing is still zero at the end. It is where the claims stay
-// that it reads, so that they are one piece of memory.
+// claimsReader collects the members of a payload. A member that is missing is zero at the end. The claims stay in the reader,
+// so that they are one piece of memory.
 type claimsReader struct {
 	claims    Claims
 	bound     boundID
@@ -106,8 +107,8 @@ type claimsReader struct {
 	notBefore int64
 }
 
-// readClaims reads a payload whose signature was verified. Claims that are not of the form that we mint are refused,
-// whoever signed them.
+// readClaims reads a payload whose signature was verified. It refuses claims that are not of the form that we mint, whoever
+// signed them.
 func readClaims(key Key, payload []byte) (*Claims, int64, bool) {
 	reader := new(claimsReader)
 	if err := readObject(payload, reader.member); err != nil || !reader.complete() {

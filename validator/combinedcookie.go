@@ -8,8 +8,8 @@ const (
 	combinedMark   = "&jwt="
 )
 
-// SplitCombined takes the value of a combined cookie apart, at the last mark. A value of another form is the session id
-// itself, and no token came with it.
+// SplitCombined splits the value of a combined cookie, at the last mark. A value of another form is the session id itself,
+// without a token.
 func SplitCombined(value string) (id, token string) {
 	rest, hasPrefix := strings.CutPrefix(value, combinedPrefix)
 	mark := strings.LastIndex(rest, combinedMark)
@@ -19,8 +19,8 @@ func SplitCombined(value string) (id, token string) {
 	return rest[:mark], rest[mark+len(combinedMark):]
 }
 
-// JoinCombined returns the value that [SplitCombined] takes apart into this session id and this token, which must not
-// hold the mark. Without a token it is the session id as it stands, unless that would be taken for a combined value.
+// JoinCombined returns the value that [SplitCombined] splits into this session id and this token. The token must not hold
+// the mark. Without a token, the value is the session id itself, unless that would be taken for a combined value.
 func JoinCombined(id, token string) string {
 	if token == "" {
 		if same, _ := SplitCombined(id); same == id {
@@ -30,9 +30,9 @@ func JoinCombined(id, token string) string {
 	return combinedPrefix + id + combinedMark + token
 }
 
-// SplitCookies returns the Cookie lines as the application is to see them, with the session id alone in the combined
-// cookies, and the tokens that these carried, by the name of the cookie. All else stays byte for byte. The given lines
-// are not changed, and are returned themselves where no token came, or where [ScanCookies] would refuse them.
+// SplitCookies returns the Cookie lines as the application sees them, with the session id alone in the combined cookies. It
+// also returns the tokens that these carried, by the name of the cookie. All else stays byte for byte. SplitCookies does not
+// change the given lines. It returns them as they are if no cookie is split or if [ScanCookies] would refuse them.
 func SplitCookies(lines []string, isCombined func(name string) bool) (plain []string, tokens Cookies) {
 	if pairs, size := measureCookies(lines); size > MaxCookieBytes || pairs > MaxCookiePairs {
 		return lines, nil
@@ -54,7 +54,7 @@ func SplitCookies(lines []string, isCombined func(name string) bool) (plain []st
 	return plain, tokens
 }
 
-// splitLine does so with one line.
+// splitLine splits the combined cookies of one line.
 func splitLine(line string, isCombined func(name string) bool) (plain string, tokens Cookies) {
 	if !strings.Contains(line, combinedMark) {
 		return line, nil

@@ -5,19 +5,21 @@ import (
 	"strings"
 )
 
-// The most that a request's Cookie lines may hold together. A browser keeps about 180 cookies for one site (RFC 6265
+// The limits of the Cookie lines of a request, all lines together. A browser keeps about 180 cookies for one site (RFC 6265
 // section 6.1 asks for at least 50), and Caddy's own limit for all headers is 16 KiB by default.
 const (
+	// MaxCookieBytes is the limit in bytes.
 	MaxCookieBytes = 16 << 10
+	// MaxCookiePairs is the limit in pairs.
 	MaxCookiePairs = 180
 )
 
-// ErrTooManyCookies is returned by [ScanCookies] where the limits are passed. Reading a part would be to choose what to
-// overlook.
+// ErrTooManyCookies is returned by [ScanCookies] for lines beyond the limits. To read a part of them would be to choose what
+// to overlook.
 var ErrTooManyCookies = errors.New("reading cookies: more than 16 KiB or 180 pairs")
 
-// Cookie is one pair of a Cookie header. The value is as it stands in the line: quotes are a part of it, white space
-// around it is not, and nothing is decoded.
+// Cookie is one pair of a Cookie header. The value is as in the line: quotes are a part of it, white space around it is not,
+// and nothing is decoded.
 type Cookie struct {
 	Name  string
 	Value string
@@ -26,9 +28,9 @@ type Cookie struct {
 // Cookies are the pairs of a request in the order in which they came.
 type Cookies []Cookie
 
-// ScanCookies reads all Cookie lines of a request. Unlike net/http it leaves out no pair for the bytes in its value,
-// since the application behind may read what we did not (RFC 6265 section 5.2 is as lenient). A segment without an
-// equals sign has no name and is passed over.
+// ScanCookies reads all Cookie lines of a request. Unlike net/http, it never skips a pair for the bytes in its value, since
+// the application may read it (RFC 6265 section 5.2 is as lenient). It skips a segment without an equals sign, which has no
+// name. It returns [ErrTooManyCookies] for lines beyond [MaxCookieBytes] or [MaxCookiePairs].
 func ScanCookies(lines []string) (Cookies, error) {
 	pairs, size := measureCookies(lines)
 	if size > MaxCookieBytes || pairs > MaxCookiePairs {
@@ -45,7 +47,7 @@ func ScanCookies(lines []string) (Cookies, error) {
 	return cookies, nil
 }
 
-// measureCookies returns how many pairs the lines can hold, and how many bytes they have.
+// measureCookies returns how many pairs the lines hold at most, and how many bytes they have.
 func measureCookies(lines []string) (pairs, size int) {
 	for _, line := range lines {
 		pairs += 1 + strings.Count(line, ";")
@@ -54,14 +56,14 @@ func measureCookies(lines []string) (pairs, size int) {
 	return pairs, size
 }
 
-// DropCookies returns the Cookie lines without the pairs whose name drop says yes to. All others stay byte for byte and
-// in their order, and so do the lines; a line that holds nothing any more is left out. The given lines are not changed,
-// and are returned themselves where there is nothing to drop.
+// DropCookies returns the Cookie lines without the pairs for whose name drop returns true. All other pairs and the lines
+// stay byte for byte and in their order. A line that holds nothing any more is left out. DropCookies does not change the
+// given lines. It returns them as they are if there is nothing to drop.
 func DropCookies(lines []string, drop func(name string) bool) []string {
 	return DropPairs(lines, func(name, _ string) bool { return drop(name) })
 }
 
-// DropPairs does the same for the pairs whose name and value drop says yes to.
+// DropPairs is like [DropCookies], for the pairs for whose name and value drop returns true.
 func DropPairs(lines []string, drop func(name, value string) bool) []string {
 	result, copied := lines, false
 	for i, line := range lines {
@@ -76,7 +78,7 @@ func DropPairs(lines []string, drop func(name, value string) bool) []string {
 	return result
 }
 
-// dropFromLine makes a new text only where what is kept is not one piece of the line.
+// dropFromLine drops pairs from one line. It makes a new text only if the kept pairs are not one piece of the line.
 func dropFromLine(line string, drop func(name, value string) bool) string {
 	start, end := findPair(line, 0, drop)
 	if start == end {
@@ -109,8 +111,8 @@ func dropFromLine(line string, drop func(name, value string) bool) string {
 	return kept
 }
 
-// findPair returns where the first pair at or behind a position begins, with the semicolon in front of it, and where it
-// ends, if match says yes to it. Where there is none, both are the end of the line.
+// findPair returns where the first pair at or after a position begins and ends for which match returns true. The pair begins
+// with the semicolon in front of it. If there is no such pair, both are the end of the line.
 func findPair(line string, position int, match func(name, value string) bool) (start, end int) {
 	for position <= len(line) {
 		length := strings.IndexByte(line[position:], ';')
@@ -130,7 +132,7 @@ func cutPair(segment string) (name, value string, found bool) {
 	return strings.Trim(name, " \t"), strings.Trim(value, " \t"), found
 }
 
-// Only returns the value of the cookie of that name, and false where there is none, or two with different values.
+// Only returns the value of the cookie of that name, and false if there is none or if there are two with different values.
 func (c Cookies) Only(name string) (string, bool) {
 	cookie, presence := only(c, func(candidate string) bool { return candidate == name })
 	if presence != Present {

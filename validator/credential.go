@@ -9,15 +9,15 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Presence says whether a credential came with a request. The zero value is one that came but can't be used.
+// Presence tells whether a credential came with a request. The zero value is [Unusable].
 type Presence uint8
 
 const (
-	// Unusable: something came, but not one clear credential.
+	// Unusable means that something came, but not one clear credential.
 	Unusable Presence = iota
-	// Absent: nothing came.
+	// Absent means that nothing came.
 	Absent
-	// Present: exactly one credential came.
+	// Present means that exactly one credential came.
 	Present
 )
 
@@ -33,8 +33,9 @@ func (p Presence) word() string {
 	}
 }
 
-// TokenCredential is the token that came with a request, not verified yet. No text form of it shows the token.
+// TokenCredential is the token that came with a request, before it is verified. No text form of it shows the token.
 type TokenCredential struct {
+	// Presence tells whether a token came.
 	Presence Presence
 
 	// A pointer, which fmt does not follow where it meets the credential inside of another type.
@@ -58,8 +59,8 @@ func (c TokenCredential) Format(state fmt.State, _ rune) { _, _ = state.Write([]
 // LogValue returns the presence alone.
 func (c TokenCredential) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// ReadToken reads the token from the cookie of the given name. Two cookies with different values are unusable, the same
-// value twice is one token, and an empty value is none.
+// ReadToken reads the token from the cookie of the given name. Two cookies with different values are unusable. The same
+// value twice is one token. An empty value is no token.
 func ReadToken(cookies Cookies, name string) TokenCredential {
 	cookie, presence := only(cookies, func(candidate string) bool { return candidate == name })
 	if presence != Present {
@@ -68,7 +69,7 @@ func ReadToken(cookies Cookies, name string) TokenCredential {
 	return TokenCredential{Presence: Present, text: &cookie.Value}
 }
 
-// TokenOf returns the credential that is this one token. An empty text is none.
+// TokenOf returns the credential of one token. An empty text is no token.
 func TokenOf(text string) TokenCredential {
 	if text == "" {
 		return TokenCredential{Presence: Absent}
@@ -77,7 +78,7 @@ func TokenOf(text string) TokenCredential {
 }
 
 // TokenOfHeader returns the token that is the whole value of a header with these lines. Lines that differ are unusable,
-// since another reader may choose another one.
+// since another reader may choose another line.
 func TokenOfHeader(lines []string) TokenCredential {
 	for i, line := range lines {
 		if i > 0 && line != lines[0] {
@@ -90,8 +91,8 @@ func TokenOfHeader(lines []string) TokenCredential {
 	return TokenOf(strings.Trim(lines[0], " \t"))
 }
 
-// TokenOfBearer returns the token that a request's Authorization lines bring by the scheme Bearer (RFC 6750 section 2.1).
-// Another scheme alone brings none; beside a token it makes that unusable, as lines that differ do.
+// TokenOfBearer returns the token in the Authorization lines of a request, by the scheme Bearer (RFC 6750 section 2.1). A
+// line of another scheme holds no token. Lines that differ, also by their scheme, are unusable if one of them is a Bearer.
 func TokenOfBearer(lines []string) TokenCredential {
 	if !slices.ContainsFunc(lines, func(line string) bool { _, isBearer := CutBearer(line); return isBearer }) {
 		return TokenCredential{Presence: Absent}
@@ -106,11 +107,12 @@ func TokenOfBearer(lines []string) TokenCredential {
 
 // SessionCredential is the session id that came with a request. No text form of it shows the id.
 type SessionCredential struct {
+	// Presence tells whether a session id came.
 	Presence Presence
-	// Reason says why the credential is unusable: [SessionIncomplete], [SessionAmbiguous], [SessionTooShort] or
+	// Reason is why the credential is unusable: [SessionIncomplete], [SessionAmbiguous], [SessionTooShort] or
 	// [SessionMalformed].
 	Reason Reason
-	// Hash is the SHA-256 of the session id, where one is present.
+	// Hash is the SHA-256 of the session id if one is present.
 	Hash sessions.Hash
 
 	// A pointer, which fmt does not follow where it meets the credential inside of another type.
@@ -125,7 +127,7 @@ func (c SessionCredential) raw() string {
 	return *c.id
 }
 
-// String returns the presence, and the reason where there is one.
+// String returns the presence and the reason, if there is one.
 func (c SessionCredential) String() string {
 	if c.Reason != "" {
 		return "session " + c.Presence.word() + ": " + string(c.Reason)
@@ -133,20 +135,22 @@ func (c SessionCredential) String() string {
 	return "session " + c.Presence.word()
 }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the text that String returns, whatever the verb.
 func (c SessionCredential) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(c.String())) }
 
-// LogValue returns what String returns.
+// LogValue returns the text that String returns.
 func (c SessionCredential) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// SessionCookies are the names of the cookies that carry a session together. The zero value matches nothing.
+// SessionCookies holds the names of the cookies that carry a session together. The zero value matches nothing.
 type SessionCookies struct {
 	names []string
 	rules SessionRules
 }
 
-// NewSessionCookies checks the names. One that ends in * stands for exactly one cookie whose name begins so, one that ends
-// in ** for all of them, at least one. The values must be as the zero [SessionRules] want them.
+// NewSessionCookies returns the session cookies of these names. A name that ends in * stands for exactly one cookie whose
+// name begins so. A name that ends in ** stands for all such cookies, at least one. NewSessionCookies returns an error for a
+// name that is no cookie name, and for two names that can be the same cookie. The rules for the values are the zero
+// [SessionRules].
 func NewSessionCookies(names ...string) (SessionCookies, error) {
 	if len(names) == 0 {
 		return SessionCookies{}, fmt.Errorf("reading session cookies: no name given")
@@ -166,19 +170,19 @@ func NewSessionCookies(names ...string) (SessionCookies, error) {
 	return SessionCookies{names: slices.Clone(names)}, nil
 }
 
-// WithRules returns the same cookies, whose values must be as the rules want them.
+// WithRules returns the same cookies with the given rules for their values.
 func (c SessionCookies) WithRules(rules SessionRules) SessionCookies {
 	c.rules = rules
 	return c
 }
 
-// Check returns why the values are no session id, and nothing where they are one.
+// Check returns why the values are no session id. It returns an empty reason if they are one.
 func (c SessionCookies) Check(values ...string) Reason { return c.rules.Check(values...) }
 
-// Names returns the configured names, patterns as they were given.
+// Names returns the configured names, with patterns as they were given.
 func (c SessionCookies) Names() []string { return slices.Clone(c.names) }
 
-// Single returns the name of the one cookie that carries a session, and false where there are several, or a pattern.
+// Single returns the name of the one cookie that carries a session, and false if there are several names or a pattern.
 func (c SessionCookies) Single() (string, bool) {
 	if len(c.names) != 1 || strings.HasSuffix(c.names[0], "*") {
 		return "", false
@@ -186,15 +190,15 @@ func (c SessionCookies) Single() (string, bool) {
 	return c.names[0], true
 }
 
-// Match says whether a cookie of this name belongs to the set.
+// Match reports whether a cookie of this name belongs to the set.
 func (c SessionCookies) Match(name string) bool {
 	return slices.ContainsFunc(c.names, func(pattern string) bool { return nameMatches(pattern, name) })
 }
 
-// Read reads the session id from a request's cookies: the value where the set has one cookie, else the cookies as
-// name=value lines in the configured order. A set with a ** name is always written as lines, also where one cookie came,
-// since the names are not known otherwise; the cookies of such a name are in the order of their names. Values are taken as
-// they stand. An empty value counts as no cookie. Values that the rules refuse are no session id.
+// Read reads the session id from the cookies of a request. If the set has one cookie, the id is its value. Otherwise the id
+// is the cookies as name=value lines, in the configured order. A set with a ** name is always written as lines, even if one
+// cookie came, since the names are not known otherwise. The cookies of such a name are in the order of their names. Values
+// are not decoded. An empty value counts as no cookie. Values that the rules refuse are no session id.
 func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 	found, missing := make([]*Cookie, 0, 4), false
 	for _, pattern := range c.names {
@@ -230,11 +234,11 @@ func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 	return SessionCredential{Presence: Present, Hash: sessions.HashOf(*id), id: id}
 }
 
-// maxCandidates is how many sessions one request's cookies are taken apart into.
+// maxCandidates is how many candidates one request has at most.
 const maxCandidates = 32
 
-// Candidates returns the hashes of the sessions that the cookies could stand for where [SessionCookies.Read] does not choose
-// among them: the application may choose any. They are no more than a few dozen, however many cookies came.
+// Candidates returns the hashes of the sessions that ambiguous cookies can stand for. [SessionCookies.Read] does not choose
+// among them, but the application may choose any. There are at most a few dozen of them, however many cookies came.
 func (c SessionCookies) Candidates(cookies Cookies) []sessions.Hash {
 	chosen := [][]*Cookie{nil}
 	for _, alternatives := range c.alternatives(cookies) {
@@ -255,7 +259,7 @@ func (c SessionCookies) Candidates(cookies Cookies) []sessions.Hash {
 	return hashes
 }
 
-// alternatives returns for each cookie that a session has those that it could be.
+// alternatives returns, for each cookie of a session, the cookies that it can be.
 func (c SessionCookies) alternatives(cookies Cookies) [][]*Cookie {
 	var all [][]*Cookie
 	for _, pattern := range c.names {
@@ -281,8 +285,9 @@ func (c SessionCookies) alternatives(cookies Cookies) [][]*Cookie {
 	return all
 }
 
-// HashOf returns the hash of the session that has these cookie values, by name: what [SessionCookies.Read] finds when a
-// request brings them.
+// HashOf returns the hash of the session that has these cookie values, by name. It is the hash that [SessionCookies.Read]
+// returns for a request with these cookies. HashOf returns an error if that is not exactly one session. No error repeats a
+// value.
 func (c SessionCookies) HashOf(values map[string]string) (sessions.Hash, error) {
 	cookies := make(Cookies, 0, len(values))
 	for name, value := range values {
@@ -306,7 +311,7 @@ func (c SessionCookies) HashOf(values map[string]string) (sessions.Hash, error) 
 	return session.Hash, nil
 }
 
-// isScanned says whether [ScanCookies] can have returned the text as a name or a value.
+// isScanned reports whether [ScanCookies] can return the text as a name or a value.
 func isScanned(text string) bool {
 	return text == strings.Trim(text, " \t") && !strings.ContainsAny(text, ";\r\n")
 }
@@ -328,8 +333,8 @@ func (c SessionCookies) join(cookies []*Cookie) *string {
 	return &id
 }
 
-// only returns the one cookie whose name matches, and nil where it is not present. Two with the same name and value are
-// one; two that differ in either are unusable, since the application may choose another than we would.
+// only returns the one cookie whose name matches, and nil if it is not present. Two cookies with the same name and value are
+// one. Two cookies that differ in either are unusable, since the application may choose another one than we would.
 func only(cookies Cookies, match func(name string) bool) (*Cookie, Presence) {
 	var result *Cookie
 	for i := range cookies {
@@ -364,7 +369,7 @@ func literalOf(pattern string) string {
 	return strings.TrimSuffix(pattern, "*")
 }
 
-// isCookieName says whether the text is a token as RFC 9110 section 5.6.2 has it, which is what names a cookie.
+// isCookieName reports whether the text can name a cookie: whether it is a token as defined in RFC 9110 section 5.6.2.
 func isCookieName(text string) bool {
 	for i := range len(text) {
 		char := text[i]

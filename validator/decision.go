@@ -1,33 +1,33 @@
 package validator
 
-// Mode says which credentials of a route speak. The zero value lets none speak.
+// Mode is which credentials count on a route. With the zero value, none does.
 type Mode uint8
 
 const (
-	// Mixed: a usable token is enough; without one the session is looked up.
+	// Mixed means that a usable token is enough. Without one, the session is looked up.
 	Mixed Mode = iota + 1
-	// Stateful: the session is looked up with every request; tokens are not looked at.
+	// Stateful means that the session is looked up with every request. Tokens are ignored.
 	Stateful
-	// Stateless: the token counts alone; session cookies are not looked at.
+	// Stateless means that the token alone counts. Session cookies are ignored.
 	Stateless
-	// Shadow: the session decides as in Stateful; tokens are minted and checked beside it, and say nothing.
+	// Shadow means that the session decides as in [Stateful]. Tokens are minted and checked beside it and decide nothing.
 	Shadow
 )
 
-// Binding compares the session that a usable token is bound to with the one that came with the request. The zero value
-// is another session.
+// Binding tells whether a usable token is bound to the session that came with the request. The zero value is
+// [OtherSession].
 type Binding uint8
 
 const (
-	// OtherSession: the token is bound to another session.
+	// OtherSession means that the token is bound to another session.
 	OtherSession Binding = iota
-	// NoSession: no session cookie came at all.
+	// NoSession means that no session cookie came.
 	NoSession
-	// SameSession: the token is bound to the session that came.
+	// SameSession means that the token is bound to the session that came.
 	SameSession
 )
 
-// Bind compares in constant time.
+// Bind compares the session that a token is bound to with the one that came. It compares in constant time.
 func Bind(token Token, session SessionCredential) Binding {
 	switch {
 	case token.Claims == nil:
@@ -41,80 +41,94 @@ func Bind(token Token, session SessionCredential) Binding {
 	}
 }
 
-// SessionState is what the store, and the application where it was asked, say of a session. The zero value is unknown.
+// SessionState is what is known of a session from the store and, if it was asked, from the application. The zero value is
+// [Unknown].
 type SessionState uint8
 
 const (
-	// Unknown: there is no record of the session, and the application was not asked.
+	// Unknown means that there is no record of the session and that the application was not asked.
 	Unknown SessionState = iota
-	// NotAsked: nobody was asked yet.
+	// NotAsked means that nobody was asked yet.
 	NotAsked
-	// Active: the session is active.
+	// Active means that the session is active.
 	Active
-	// Undetermined: the store or the application did not answer. Neither yes nor no.
+	// Undetermined means neither yes nor no: the store or the application did not answer.
 	Undetermined
-	// Revoked: the operator said no, to the session or to its user. Nobody else is asked.
+	// Revoked means that the session or its user is revoked. Nobody else is asked.
 	Revoked
-	// Nobody: the application answered that nobody is signed in with the session.
+	// Nobody means that the application answered that nobody is signed in with the session.
 	Nobody
 )
 
-// Evidence is all that a decision rests on.
+// Evidence is all that [Decide] decides by.
 type Evidence struct {
-	Mode    Mode
-	Token   TokenState
-	Binding Binding           // of a usable token
-	Cookies SessionCredential // only its presence and reason count
+	// Mode is that of the route.
+	Mode Mode
+	// Token is what the token is worth.
+	Token TokenState
+	// Binding is that of a usable token.
+	Binding Binding
+	// Cookies is the session credential. Only its presence and reason count.
+	Cookies SessionCredential
+	// Session is the state of the session that came.
 	Session SessionState
-	// TokenReason says why the token is not usable, for the verdict to repeat.
+	// TokenReason is why the token is not usable. The verdict repeats it.
 	TokenReason Reason
-	// MayRestore says that a usable token may stand for session cookies that did not come.
+	// MayRestore reports whether a usable token may stand for session cookies that did not come.
 	MayRestore bool
-	// OutsideShare says that the session is not in the share of sessions that tokens are for.
+	// OutsideShare reports whether the session is outside of the share of sessions that get tokens.
 	OutsideShare bool
 }
 
-// Verdict is the outcome of [Decide]: [ByToken], [BySession], [AskSession], [Unauthenticated] or [CouldNotTell], and
-// nothing else. A nil Verdict is no permission.
+// Verdict is the outcome of [Decide] and [DecideAccess]: [ByToken], [BySession], [ByIssuer], [AskSession], [Unauthenticated]
+// or [CouldNotTell], and nothing else. Only DecideAccess returns [ByIssuer]. A nil Verdict is no permission.
+//
+//sumtype:decl
 type Verdict interface{ verdict() }
 
-// TokenCookie says what becomes of the token cookie in the response. The zero value leaves it alone.
+// TokenCookie is what becomes of the token cookie in the response. The zero value leaves it alone.
 type TokenCookie uint8
 
 const (
-	// LeaveToken: the cookie stays as it is.
+	// LeaveToken means that the cookie stays as it is.
 	LeaveToken TokenCookie = iota
-	// ReplaceToken: a new token is due; where none can be minted, a token that came is cleared if it is not usable.
+	// ReplaceToken means that a new token is due. If none can be minted, a token that came and is not usable is cleared.
 	ReplaceToken
-	// ClearToken: the token that came is of no use any more.
+	// ClearToken means that the token that came is cleared.
 	ClearToken
 )
 
-// ByToken: the token says who the user is. Nobody is asked.
+// ByToken is the verdict that the token names the user. Nobody is asked.
 type ByToken struct {
-	// Restore says that the session cookies that the token is bound to are to be added upstream. Such a token is not
-	// renewed outside of Stateless: nothing shows that the browser still has its session.
+	// Restore reports whether the session cookies that the token is bound to are to be added upstream. Such a token is
+	// renewed in mode [Stateless] only: nothing shows that the browser still has its session.
 	Restore bool
 }
 
-// BySession: the session is active and says who the user is.
+// BySession is the verdict that the session is active and names the user.
 type BySession struct {
+	// Token is what becomes of the token cookie.
 	Token TokenCookie
-	// Reason says why a token that came was passed over, if one was.
+	// Reason is why a token that came was not used. It is empty if none came.
 	Reason Reason
 }
 
-// AskSession: the token does not decide. Look the session up, and decide again.
+// AskSession is the verdict that the token does not decide. Look up the session and decide again.
 type AskSession struct{}
 
-// Unauthenticated: nobody is signed in with this request.
+// Unauthenticated is the verdict that nobody is signed in with the request.
 type Unauthenticated struct {
+	// Reason is why nobody is signed in.
 	Reason Reason
-	Token  TokenCookie
+	// Token is what becomes of the token cookie.
+	Token TokenCookie
 }
 
-// CouldNotTell: whether somebody is signed in could not be found out.
-type CouldNotTell struct{ Token TokenCookie }
+// CouldNotTell is the verdict that it is not known whether somebody is signed in.
+type CouldNotTell struct {
+	// Token is what becomes of the token cookie.
+	Token TokenCookie
+}
 
 func (ByToken) verdict()         {}
 func (BySession) verdict()       {}
@@ -122,14 +136,16 @@ func (AskSession) verdict()      {}
 func (Unauthenticated) verdict() {}
 func (CouldNotTell) verdict()    {}
 
-// Decide is the whole decision. Two cells of its table surprise at first. A token that is not usable, even a forged or
-// a revoked one, is as if absent, and the session cookie decides alone: that is safe because the session id inside a
-// token is sealed, so that who got hold of a token holds no session. And a usable token without any session cookie
-// authenticates nobody, yet is left in place: the session cookie may have a narrower path than the token's.
+// Decide returns the verdict on a request without access tokens. Two cells of its table surprise at first:
+//
+//   - A token that is not usable, even a forged or a revoked one, is treated as absent, and the session cookie decides
+//     alone. This is safe because the session id inside a token is sealed: whoever has got a token has got no session.
+//   - A usable token without any session cookie authenticates nobody and is left in place. The session cookie may have a
+//     narrower path than the token's.
 func Decide(e Evidence) Verdict {
 	switch e.Mode {
 	case Stateful:
-		// Tokens of this route's realm are not looked at, and so neither replaced nor cleared.
+		// Tokens of this route's realm are ignored, so they are neither replaced nor cleared.
 		return decideSession(e, LeaveToken, LeaveToken)
 	case Mixed:
 		return decideMixed(e)
@@ -170,7 +186,7 @@ func decideMixed(e Evidence) Verdict {
 	}
 }
 
-// decideShadow lets the session alone decide, and treats the token's cookie as Mixed would.
+// decideShadow decides by the session alone and treats the token's cookie as Mixed would.
 func decideShadow(e Evidence) Verdict {
 	active, otherwise := cookieActions(e)
 	if e.Token == TokenUsable {
@@ -186,8 +202,8 @@ func decideShadow(e Evidence) Verdict {
 	return decideSession(e, active, otherwise)
 }
 
-// decideStateless lets the token alone decide. Cookies are restored for the application behind where that is wanted and
-// none came.
+// decideStateless decides by the token alone. If no session cookies came and it is wanted, they are restored for the
+// application.
 func decideStateless(e Evidence) Verdict {
 	switch e.Token {
 	case TokenUsable:
@@ -199,7 +215,7 @@ func decideStateless(e Evidence) Verdict {
 	}
 }
 
-// cookieActions says what becomes of a token cookie that does not decide: with an active session, and with all else.
+// cookieActions returns what becomes of a token cookie that does not decide: with an active session, and otherwise.
 func cookieActions(e Evidence) (active, otherwise TokenCookie) {
 	switch e.Token {
 	case TokenAbsent:
@@ -212,7 +228,7 @@ func cookieActions(e Evidence) (active, otherwise TokenCookie) {
 	}
 }
 
-// decideSession decides by the session alone. The cookie actions are for an active session and for all else.
+// decideSession decides by the session alone. The first cookie action is for an active session, the second for all else.
 func decideSession(e Evidence, active, otherwise TokenCookie) Verdict {
 	switch e.Cookies.Presence {
 	case Absent:

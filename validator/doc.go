@@ -1,7 +1,7 @@
-// Package validator is the trusted core of the gateway: it reads credentials, verifies tokens, decides and mints.
+// Package validator is the trusted core of the gateway. It reads credentials, verifies tokens, decides and mints.
 //
-// Everything here is a function of its arguments, the time included; nothing reads a clock, a file or the network. The
-// way of a request through the package is:
+// Everything here is a function of its arguments, the time included. Nothing reads a clock, a file or the network. A request
+// goes through the package like this:
 //
 //	Cookie lines ── ScanCookies ──────────────> Cookies, or an error
 //	Cookies ─────── SessionCookies.Read ──────> SessionCredential: absent, present, or unusable
@@ -10,12 +10,15 @@
 //	all of these ── Decide ───────────────────> Verdict
 //	Session ─────── Minter.Mint ──────────────> a new token
 //
-// Keys come from [GenerateKey], [NewKey] and [ReadKeys]; a [KeyRing] holds those that count at the moment, and may be
-// given others while requests are verified.
+// Keys come from [GenerateKey], [NewKey] and [ReadKeys]. A [KeyRing] holds the current keys. It may be given others while
+// requests are verified.
 //
-// Three rules hold throughout. The zero value of every type denies. Before the signature of a token is verified, only
-// its size, its three parts and the header members alg, kid and typ are looked at, to select one key that was allowed
-// beforehand (and before them, where it is encrypted, the five parts and the four header members of the one form that a
-// JWE may have); everything used afterwards comes from the one [Claims] value that verification returned. And no error,
-// reason or text form of a type in this package holds a token, a cookie, a key or a session id.
+// These hold throughout:
+//
+//   - The zero value of every type denies.
+//   - Before the signature of a token is verified, only its size, its three parts and the header members alg, kid and typ
+//     are read, to select one key that was allowed beforehand. If the token is encrypted, the five parts and the four header
+//     members of the one form that a JWE may have are read before them. Everything that is used afterwards comes from the
+//     one [Claims] value that verification returned.
+//   - No error, reason or text form of a type in this package holds a token, a cookie, a key or a session id.
 package validator

@@ -11,17 +11,17 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// maxForeignToken is the length of the longest token of a provider that is looked at.
+// maxForeignToken is the length of the longest token of a provider that is read, in bytes.
 const maxForeignToken = 16 << 10
 
 // maxNesting is how deep the claims of a provider may nest.
 const maxNesting = 8
 
-// foreignClaims are the claims of a provider's token by name, as they were written. They are read from a payload whose
+// foreignClaims holds the claims of a provider's token by name, as they were written. They come from a payload whose
 // signature was verified.
 type foreignClaims map[string]jsontext.Value
 
-// readForeignClaims reads a payload. Duplicate names and deep nesting are refused at any place of it.
+// readForeignClaims reads a payload. It refuses duplicate names and deep nesting anywhere in it.
 func readForeignClaims(payload []byte) (foreignClaims, bool) {
 	claims := make(foreignClaims)
 	err := readObject(payload, func(name string, decoder *jsontext.Decoder) error {
@@ -35,7 +35,7 @@ func readForeignClaims(payload []byte) (foreignClaims, bool) {
 	return claims, err == nil
 }
 
-// nesting returns how deep a JSON value nests: 0 for one that is no object or array.
+// nesting returns how deep a JSON value nests. It is 0 for a value that is no object or array.
 func nesting(value jsontext.Value) int {
 	depth, deepest, inText := 0, 0, false
 	for i := 0; i < len(value); i++ {
@@ -55,7 +55,7 @@ func nesting(value jsontext.Value) int {
 	return deepest
 }
 
-// text returns a claim that is a string. One that is missing is empty.
+// text returns a claim that is a string, and false for any other value. A missing claim is empty.
 func (c foreignClaims) text(name string) (string, bool) {
 	value, ok := c[name]
 	if !ok {
@@ -68,7 +68,8 @@ func (c foreignClaims) text(name string) (string, bool) {
 	return string(text), err == nil
 }
 
-// texts returns a claim that is a string or an array of strings, as aud is (RFC 7519 section 4.1.3).
+// texts returns a claim that is a string or an array of strings, as aud is (RFC 7519 section 4.1.3), and false for any other
+// value. A missing claim is empty.
 func (c foreignClaims) texts(name string) ([]string, bool) {
 	value, ok := c[name]
 	if !ok {
@@ -81,7 +82,8 @@ func (c foreignClaims) texts(name string) ([]string, bool) {
 	return attribute.Texts(), true
 }
 
-// seconds returns a NumericDate that is a whole number. One that is missing is 0.
+// seconds returns a NumericDate (RFC 7519 section 2) that is a whole number, and false for any other value. A missing claim
+// is 0.
 func (c foreignClaims) seconds(name string) (int64, bool) {
 	value, ok := c[name]
 	if !ok {
@@ -91,7 +93,7 @@ func (c foreignClaims) seconds(name string) (int64, bool) {
 	return seconds, err == nil && seconds > 0 && seconds <= MaxSeconds
 }
 
-// attribute returns a claim as an attribute. What can be none, such as an object, is nothing.
+// attribute returns a claim as an attribute. A value that can be none, such as an object, is not present.
 func (c foreignClaims) attribute(name string) sessions.Attribute {
 	var attribute sessions.Attribute
 	if value, ok := c[name]; !ok || attribute.UnmarshalJSON(value) != nil {
@@ -103,8 +105,8 @@ func (c foreignClaims) attribute(name string) sessions.Attribute {
 	return attribute
 }
 
-// isScope reports whether a text in the claim is a list of OAuth scopes (RFC 8693 section 4.2; scp is what some providers
-// call it). No other text is ever split.
+// isScope reports whether a text in the claim is a list of OAuth scopes (RFC 8693 section 4.2). Some providers call it scp.
+// No other text is ever split.
 func isScope(claim string) bool { return claim == "scope" || claim == "scp" }
 
 // scopes returns the scopes in a text, which are separated by single spaces (RFC 6749 section 3.3).
@@ -123,8 +125,8 @@ func (c foreignClaims) user(name string) (string, bool) {
 	return user, ok && IsUserID(user)
 }
 
-// isVerified reports whether a claim is the boolean true, which OpenID Connect Core 1.0 section 5.1 wants, or the text
-// "true", which Apple documents beside it. Whatever else it is, nothing was verified.
+// isVerified reports whether a claim is the boolean true, as in OpenID Connect Core 1.0 section 5.1, or the text "true",
+// which Apple documents beside it.
 func (c foreignClaims) isVerified(name string) bool {
 	value := c[name]
 	if value.Kind() == 't' {
@@ -134,10 +136,10 @@ func (c foreignClaims) isVerified(name string) bool {
 	return ok && text == "true"
 }
 
-// times are when a token counts.
+// times holds when a token is valid, in seconds since 1970.
 type times struct{ issuedAt, notBefore, expires, authTime int64 }
 
-// times returns the times of the token, and false where one of them is of no use; exp must be there.
+// times returns the times of the token, and false if one of them is malformed or exp is missing.
 func (c foreignClaims) times() (times, bool) {
 	var read times
 	for name, into := range map[string]*int64{
@@ -151,7 +153,7 @@ func (c foreignClaims) times() (times, bool) {
 	return read, read.expires > read.issuedAt
 }
 
-// check says whether a token counts now, by clocks that may differ by the leeway.
+// check returns why the token is not valid now, by clocks that may differ by the leeway. It returns an empty reason if it is.
 func (t times) check(now time.Time, leeway time.Duration) Reason {
 	earliest, latest := now.Add(-leeway).Unix(), now.Add(leeway).Unix()
 	switch {
@@ -164,8 +166,8 @@ func (t times) check(now time.Time, leeway time.Duration) Reason {
 	}
 }
 
-// since returns the second from which a user's revocation does not reach the token: when the user signed in, or, where
-// the token doesn't say that, when it was issued. It is 0, so before everything, where it says neither.
+// since returns when the user signed in, or when the token was issued if it does not tell that. A revocation from before
+// that second does not hit the token. It is 0, which is before every revocation, if the token tells neither.
 func (t times) since() int64 {
 	if t.authTime > 0 {
 		return t.authTime

@@ -8,24 +8,26 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Forwarded is what a token for a service says, one that verifies tokens by itself.
+// Forwarded holds the claims of a token for a service that verifies tokens by itself.
 type Forwarded struct {
+	// User is the user id (sub), and Realm is its realm (client_id).
 	User, Realm string
-	// Audience names the service (aud).
+	// Audience is the name of the service (aud).
 	Audience string
 	// Attributes are those of the user.
 	Attributes sessions.Attributes
-	// Expires is the first second at which the token is not good any more: that of the token or the confirmation that
-	// it is made from.
+	// Expires is the first second at which the token has expired (exp), in seconds since 1970. It is that of the token or
+	// of the confirmation that this token is made from.
 	Expires int64
 }
 
-// forwardKind is the typ of tokens for services (RFC 9068 section 2.1). Our own gate admits none of it, so that a service
-// can't come back with a token that it was given.
+// forwardKind is the typ of tokens for services (RFC 9068 section 2.1). Our own gate refuses it, so that a service can't use
+// the token against the gateway.
 const forwardKind = "at+jwt"
 
-// Forward returns a token for a service. It is bound to no session. The realm, which gives the user id its meaning, is in
-// it as the client that the user signed in to (client_id, RFC 9068 section 2.2). The minter must have an issuer.
+// Forward returns a token for a service in compact form. It is bound to no session. The realm gives the user id its meaning;
+// it is the client that the user signed in to (client_id, RFC 9068 section 2.2). The minter must have an issuer. Forward
+// returns [ErrNothingToMint] for a token that has expired already.
 func (m Minter) Forward(token Forwarded, now time.Time) (string, error) {
 	key, ok := m.Keys.signing()
 	if !ok {
@@ -55,7 +57,7 @@ func (m Minter) Forward(token Forwarded, now time.Time) (string, error) {
 	return signCompact(newHeader(key.algorithm, key.id, forwardKind), payload.end(), key.hidden().signature.sign)
 }
 
-// SigningKeyID returns the id of the key that signs, and nothing where there is none.
+// SigningKeyID returns the id of the key that signs. It is empty if there is no key.
 func (s *KeySet) SigningKeyID() string {
 	key, _ := s.signing()
 	return key.id

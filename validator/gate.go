@@ -8,20 +8,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxTokenBytes is the length of the longest token that is looked at.
+// MaxTokenBytes is the length of the longest token of ours that is read, in bytes.
 const MaxTokenBytes = 8 << 10
 
 // maxHeaderMember is the length of the longest header member.
 const maxHeaderMember = 128
 
-// joseHeader is what is read of a token before its signature is verified: enough to select a key.
+// joseHeader is the part of a token's header that is read before the signature is verified. It is enough to select a key.
 type joseHeader struct {
 	algorithm string
 	keyID     string
 }
 
-// compactToken is a token that passed the gate: the one spelling of a compact JWS (RFC 7515 section 7.1) that is
-// accepted here. Its header and payload are not to be believed before the signature is.
+// compactToken is a token that has passed the gate: the one spelling of a compact JWS (RFC 7515 section 7.1) that is
+// accepted. Its header and payload must not be trusted before the signature is verified.
 type compactToken struct {
 	header    joseHeader
 	signed    string // the text that the signature is over
@@ -29,27 +29,27 @@ type compactToken struct {
 	signature []byte
 }
 
-// strictBase64 refuses padding and low bits that are not zero: two texts of one token would else be two tokens. Its
-// decoder still skips line breaks, which onlyBase64 refuses.
+// strictBase64 refuses padding and low bits that are not zero: otherwise one token could be written in two ways. Its decoder
+// still skips line breaks, which onlyBase64 refuses.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// form says which tokens one place accepts. The zero value lets none in.
+// form is which tokens one place accepts. The zero value accepts none.
 type form struct {
-	// size is the length of the longest token that is looked at.
+	// size is the length of the longest token that is read, in bytes.
 	size int
-	// kinds are the values of typ that are accepted, exactly so; an empty one stands for a header without typ.
+	// kinds are the values of typ that are accepted, exactly as written. An empty one stands for a header without typ.
 	kinds []string
-	// algorithms are those that are accepted.
+	// algorithms are the algorithms that are accepted.
 	algorithms []Algorithm
-	// ignored are the header members that are passed over, whatever they hold.
+	// ignored are the header members that are ignored, whatever they hold.
 	ignored []string
 }
 
-// ourForm is that of the tokens that the gateway mints.
+// ourForm is the form of the tokens that the gateway mints.
 var ourForm = form{size: MaxTokenBytes, kinds: []string{"JWT"}, algorithms: ours}
 
-// read is the gate before the JOSE library, which is lenient by design. It reads the raw text and decides by it alone. A
-// payload may be empty here, as RFC 7515 allows; it is no payload of a JWT.
+// read is the gate in front of the JOSE library, which is lenient by design. It reads the raw text and decides by it alone.
+// It accepts an empty payload, as RFC 7515 does; later steps refuse it, because it is no payload of a JWT.
 func (f form) read(text string) (compactToken, Reason) {
 	if len(text) > f.size {
 		return compactToken{}, TokenTooLarge
@@ -77,8 +77,8 @@ func (f form) read(text string) (compactToken, Reason) {
 	return result, ""
 }
 
-// readHeader reads a JOSE header that has exactly the members alg, kid and typ, each a short string, typ as the form has
-// it. That leaves no place for jku, jwk, x5u, crit, b64, zip and their like (RFC 7515 section 4.1, RFC 8725 section 3).
+// readHeader reads a JOSE header that has exactly the members alg, kid and typ, each a short string, with a typ of the form.
+// So it refuses jku, jwk, x5u, crit, b64, zip and their like (RFC 7515 section 4.1, RFC 8725 section 3).
 func (f form) readHeader(encoded string) (joseHeader, bool) {
 	text, err := strictBase64.DecodeString(encoded)
 	if err != nil {
@@ -111,7 +111,7 @@ func (f form) readHeader(encoded string) (joseHeader, bool) {
 	return joseHeader{algorithm: algorithm, keyID: keyID}, true
 }
 
-// onlyBase64 says whether the text is of the base64url alphabet alone (RFC 4648 section 5), and not empty.
+// onlyBase64 reports whether the text consists of base64url characters (RFC 4648 section 5) and is not empty.
 func onlyBase64(text string) bool {
 	for i := range len(text) {
 		char := text[i]

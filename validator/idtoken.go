@@ -11,28 +11,28 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// idForm is that of the ID tokens that are accepted.
+// idForm is the form of the ID tokens that are accepted.
 var idForm = form{
 	size: maxForeignToken, kinds: []string{"JWT", ""}, algorithms: theirs, ignored: []string{"x5t", "x5t#S256"},
 }
 
-// IDRules is what a sign-in wants of the ID token that it ends with. The zero value accepts none.
+// IDRules are the rules for the ID token that a sign-in ends with. The zero value accepts none.
 type IDRules struct {
-	// Issuer must be the claim iss.
+	// Issuer is what the claim iss must be.
 	Issuer string
-	// ClientID must be the claim aud, alone or with azp naming it.
+	// ClientID is what the claim aud must name: alone, or with an azp of the same value.
 	ClientID string
-	// Nonce is what this sign-in sent along, and the claim nonce.
+	// Nonce is what this sign-in sent along and what the claim nonce must be.
 	Nonce string
-	// UserClaim names the claim that is the user id.
+	// UserClaim is the name of the claim that is the user id.
 	UserClaim string
 	// Leeway is how far the provider's clock may differ.
 	Leeway time.Duration
-	// AccessToken is the one that came with the ID token. Where it is not empty, at_hash must be that of it.
+	// AccessToken is the access token that came with the ID token. Unless it is empty, the claim at_hash must be its hash.
 	AccessToken string
 }
 
-// IDToken is what a verified ID token says. A value comes from verification alone and never changes.
+// IDToken holds the claims of a verified ID token. It is made by verification alone and never changes.
 type IDToken struct {
 	subject string
 	user    string
@@ -43,17 +43,18 @@ type IDToken struct {
 // Subject returns the claim sub.
 func (t *IDToken) Subject() string { return t.subject }
 
-// User returns the user id, which is the claim that the rules name.
+// User returns the user id: the claim that [IDRules.UserClaim] names.
 func (t *IDToken) User() string { return t.user }
 
-// Expires returns the first second at which the token is not good any more (exp), in seconds since 1970.
+// Expires returns the first second at which the token has expired (exp), in seconds since 1970.
 func (t *IDToken) Expires() int64 { return t.expires }
 
-// Attribute returns a claim as an attribute of the user; nothing where the token has none that can be one.
+// Attribute returns a claim as an attribute of the user. It is not present if the token has no such claim, or one that can't
+// be an attribute.
 func (t *IDToken) Attribute(claim string) sessions.Attribute { return t.claims.attribute(claim) }
 
-// VerifyID verifies the ID token of one sign-in (OpenID Connect Core 1.0 sections 3.1.3.7 and 3.2.2.11) with the keys of
-// its provider. The token is nil unless the reason is empty.
+// VerifyID verifies the ID token of one sign-in with the keys of its provider (OpenID Connect Core 1.0 sections 3.1.3.7 and
+// 3.2.2.11). The token is nil unless the reason is empty.
 func (k *ProviderKeys) VerifyID(text string, rules IDRules, now time.Time) (*IDToken, Reason) {
 	if k == nil || rules.Issuer == "" || rules.ClientID == "" || rules.Nonce == "" {
 		return nil, TokenUnknownKey
@@ -103,8 +104,8 @@ func (r IDRules) read(claims foreignClaims, algorithm Algorithm, now time.Time) 
 	return &IDToken{subject: subject, user: user, expires: times.expires, claims: claims}, ""
 }
 
-// isHashOf says whether at_hash is that of the access token: the left half of its hash, by the hash of the ID token's own
-// algorithm (OpenID Connect Core 1.0 section 3.1.3.6). Ed25519 hashes with SHA-512.
+// isHashOf reports whether at_hash is that of the access token: the left half of its hash, with the hash function of the ID
+// token's algorithm (OpenID Connect Core 1.0 section 3.1.3.6). Ed25519 hashes with SHA-512.
 func isHashOf(value, token string, algorithm Algorithm) bool {
 	var hash []byte
 	switch algorithm {

@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// An encrypted token is a nested JWT (RFC 7519 section 5.2): the JWS inside of a JWE (RFC 7516) whose content is encrypted
-// with a key that both ends have (dir). Of the many forms of a JWE exactly one is read, by the standard library alone.
+// An encrypted token is a nested JWT (RFC 7519 section 5.2): a JWS inside of a JWE (RFC 7516) whose content is encrypted
+// with a key that both ends have (dir). Exactly one of the many forms of a JWE is read, with the standard library alone.
 
 // The parts of a JWE (RFC 7516 section 7.1) in base64url.
 const (
@@ -22,7 +22,7 @@ const (
 // jweMembers are the members that the header of a JWE has besides kid.
 var jweMembers = map[string]string{"alg": "dir", "enc": "A256GCM", "cty": "JWT"}
 
-// isEncrypted says whether a text has the parts of a JWE. Nothing is decoded.
+// isEncrypted reports whether a text has as many parts as a JWE. It decodes nothing.
 func isEncrypted(text string) bool { return strings.Count(text, ".") == jweDots }
 
 // encrypt puts a token into a JWE, with the key that signed it.
@@ -31,8 +31,8 @@ func encrypt(key Key, token string) (string, error) {
 		return "", errors.New("encrypting token: there is no key")
 	}
 	material, encoding := key.hidden(), base64.RawURLEncoding
-	// The AEAD puts a random nonce of 96 bits in front, and the tag of 128 bits at the end. What is authenticated with the
-	// content is the header as it is encoded (RFC 7516 section 5.1).
+	// The AEAD puts a random nonce of 96 bits in front and the tag of 128 bits at the end. The encoded header is
+	// authenticated with the content (RFC 7516 section 5.1).
 	sealed := material.encryption.Seal(nil, nil, []byte(token), []byte(material.jweHeader))
 	text := make([]byte, 0, len(material.jweHeader)+encoding.EncodedLen(len(sealed))+8)
 	text = append(append(text, material.jweHeader...), '.')
@@ -51,8 +51,7 @@ func newJWEHeader(id string) string {
 	return base64.RawURLEncoding.EncodeToString(header.text("kid", id).end())
 }
 
-// decrypt returns the token inside of a JWE and the id of the key that opened it, which is all that the JWE says of
-// itself.
+// decrypt returns the token inside of a JWE and the id of the key that opened it.
 func (s *KeySet) decrypt(text string) (token, keyID string, reason Reason) {
 	if len(text) > MaxTokenBytes {
 		return "", "", TokenTooLarge
@@ -87,8 +86,8 @@ func (s *KeySet) decrypt(text string) (token, keyID string, reason Reason) {
 	return string(opened), keyID, ""
 }
 
-// readJWEHeader returns the kid of a header that has exactly the members alg, enc, cty and kid, the first three with the
-// values that are ours. That leaves no place for zip, epk, p2c, crit and their like.
+// readJWEHeader returns the kid of a header that has exactly the members alg, enc, cty and kid, the first three with our
+// values. So it refuses zip, epk, p2c, crit and their like (RFC 7516 section 4.1).
 func readJWEHeader(encoded string) (keyID string, ok bool) {
 	if !onlyBase64(encoded) {
 		return "", false
@@ -113,7 +112,7 @@ func readJWEHeader(encoded string) (keyID string, ok bool) {
 		}
 		return nil
 	})
-	// Names don't repeat, so that as many members as there are names are all of them.
+	// Names don't repeat, so this many members are all of them.
 	if err != nil || count != len(jweMembers)+1 || keyID == "" || len(keyID) > maxHeaderMember {
 		return "", false
 	}

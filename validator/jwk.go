@@ -14,15 +14,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jwk is a JSON Web Key (RFC 7517 section 4) as it was read: the members that are texts by name, and the operations that
-// it is for. Members that are not known here are passed over, as section 4 says.
+// jwk is a JSON Web Key (RFC 7517 section 4) as it was read. Members that are not known here are ignored, as section 4
+// demands.
 type jwk struct {
-	texts      map[string]string
-	operations []string // nil where the member is missing
-	primes     bool     // whether there is oth: an RSA key of more than two primes
+	texts      map[string]string // the members that are texts, by name
+	operations []string          // key_ops; nil if the member is missing
+	primes     bool              // whether there is oth: an RSA key of more than two primes
 }
 
-// jwkTexts are the members that are read, and must be texts.
+// jwkTexts are the members that are read and must be texts.
 var jwkTexts = []string{
 	"kty", "use", "alg", "kid", "crv", "x", "y", "d", "n", "e", "p", "q", "dp", "dq", "qi", "k",
 }
@@ -33,7 +33,7 @@ var (
 	errNoJWKNumber = errors.New("not base64url as RFC 7518 section 6 has it")
 )
 
-// readJWK reads the one JSON object that a key is. It checks nothing but its form.
+// readJWK reads a key, which must be exactly one JSON object. It checks nothing but the form.
 func readJWK(text []byte) (jwk, error) {
 	key := jwk{texts: make(map[string]string)}
 	err := readObject(text, func(name string, decoder *jsontext.Decoder) error {
@@ -55,7 +55,7 @@ func readJWK(text []byte) (jwk, error) {
 	return key, nil
 }
 
-// readTexts reads a JSON array of strings. It is not nil, however empty.
+// readTexts reads a JSON array of strings. The result is not nil, even if it is empty.
 func readTexts(decoder *jsontext.Decoder) ([]string, error) {
 	list := []string{}
 	err := readArray(decoder, func() error {
@@ -66,7 +66,7 @@ func readTexts(decoder *jsontext.Decoder) ([]string, error) {
 	return list, err
 }
 
-// readArray reads a JSON array and calls element for each of its elements, which must consume exactly one value.
+// readArray reads a JSON array and calls element for each of its elements. The function must consume exactly one value.
 func readArray(decoder *jsontext.Decoder, element func() error) error {
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '[' {
 		return errStrictJSON
@@ -82,7 +82,7 @@ func readArray(decoder *jsontext.Decoder, element func() error) error {
 	return nil
 }
 
-// id returns the kid, and false where the key has none.
+// id returns the kid, and false if the key has none.
 func (j jwk) id() (string, bool, error) {
 	id, ok := j.texts["kid"]
 	if ok && !isVisibleASCII(id, maxHeaderMember) {
@@ -91,8 +91,8 @@ func (j jwk) id() (string, bool, error) {
 	return id, ok, nil
 }
 
-// checkPurpose refuses keys that are not meant for signatures, or not for this side of them: sign or verify (RFC 7517
-// sections 4.2 and 4.3).
+// checkPurpose returns an error for a key that is not meant for signatures, or not for this operation: sign or verify
+// (RFC 7517 sections 4.2 and 4.3).
 func (j jwk) checkPurpose(operation string) error {
 	if use, ok := j.texts["use"]; ok && use != "sig" {
 		return errors.New("its use is not sig")
@@ -103,7 +103,7 @@ func (j jwk) checkPurpose(operation string) error {
 	return nil
 }
 
-// algorithm returns the algorithm that the key is for, which must be one of those allowed, and fit its type and curve.
+// algorithm returns the algorithm of the key. It must be one of those allowed and fit the key's type and curve.
 func (j jwk) algorithm(allowed []Algorithm) (Algorithm, error) {
 	name, ok := j.texts["alg"]
 	if !ok {
@@ -120,8 +120,8 @@ func (j jwk) algorithm(allowed []Algorithm) (Algorithm, error) {
 	return algorithm, nil
 }
 
-// verificationKey returns what verifies signatures of a foreign key; the id must be given. A private key is none, but a
-// secret is.
+// verificationKey returns the key that verifies signatures of a foreign key, which must have a kid. It accepts a secret and
+// refuses a private key.
 func (j jwk) verificationKey(allowed []Algorithm) (verificationKey, error) {
 	id, ok, err := j.id()
 	if err != nil {
@@ -148,9 +148,9 @@ func (j jwk) verificationKey(allowed []Algorithm) (verificationKey, error) {
 	return verificationKey{id: id, algorithm: algorithm, verifies: signature.verify}, nil
 }
 
-// readVerificationKeys reads a JWK or a JWK set of foreign keys for the allowed algorithms. Each must be usable, and have
-// an id of its own; secrets do not go together with public keys, since a reader that were to mix them up would take a
-// public key for a secret (RFC 8725 section 2.1).
+// readVerificationKeys reads a JWK or a JWK set of foreign keys for the allowed algorithms. Each key must be usable and have
+// an id of its own. A set must not hold secrets beside public keys: a reader that mixes them up takes a public key for a
+// secret (RFC 8725 section 2.1).
 func readVerificationKeys(text []byte, allowed []Algorithm) (verificationKeys, error) {
 	elements, isSet, err := readJWKSet(text)
 	if err != nil {
@@ -182,7 +182,7 @@ func readVerificationKeys(text []byte, allowed []Algorithm) (verificationKeys, e
 	return keys, nil
 }
 
-// verifying returns the secret or the public key, checked. That its type is that of the algorithm was checked before.
+// verifying returns the secret or the public key, checked. Its type must have been compared with that of the algorithm.
 func (j jwk) verifying(algorithm Algorithm) (any, error) {
 	if kty, _ := algorithm.keyType(); kty == typeSecret {
 		secret, err := j.bytes("k")
@@ -197,7 +197,7 @@ func (j jwk) verifying(algorithm Algorithm) (any, error) {
 	return j.public()
 }
 
-// bytes returns what a member holds in base64url.
+// bytes returns the bytes that a member holds in base64url.
 func (j jwk) bytes(name string) ([]byte, error) {
 	text, ok := j.texts[name]
 	if !ok {
@@ -213,7 +213,7 @@ func (j jwk) bytes(name string) ([]byte, error) {
 	return value, nil
 }
 
-// sized returns what a member holds in base64url, which must have that many bytes (RFC 7518 section 6.2.1.2).
+// sized returns the bytes that a member holds in base64url. Their number must be size (RFC 7518 section 6.2.1.2).
 func (j jwk) sized(name string, size int) ([]byte, error) {
 	value, err := j.bytes(name)
 	if err != nil {
@@ -261,7 +261,7 @@ func (j jwk) publicRSA() (*rsa.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Here already, since the exponent may not fit in the type.
+	// This is checked here already because the exponent may not fit in the type.
 	if err := checkRSA(modulus, exponent); err != nil {
 		return nil, err
 	}

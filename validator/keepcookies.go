@@ -2,9 +2,9 @@ package validator
 
 import "strings"
 
-// KeepCookies returns the Cookie lines that hold those pairs alone whose name keep says yes to: one line, or none where
-// no pair is left. Each pair stays byte for byte, and so does their order. Unlike [DropCookies] it leaves out a segment
-// without an equals sign: some servers take that for a cookie.
+// KeepCookies returns the pairs of the Cookie lines for whose name keep returns true, as one line, or as none if no pair is
+// left. Each pair stays byte for byte, and so does their order. Unlike [DropCookies], KeepCookies leaves out a segment
+// without an equals sign, because some servers take it for a cookie.
 func KeepCookies(lines []string, keep func(name string) bool) []string {
 	var kept strings.Builder
 	for _, line := range lines {

@@ -14,8 +14,9 @@ import (
 	"slices"
 )
 
-// Key signs and verifies tokens with one algorithm and seals the session ids in them. The key fixes the algorithm: what
-// a token's header says is only compared with it. No text form of a Key shows more than its id.
+// Key signs and verifies tokens with one algorithm and seals the session ids in them. The key fixes the algorithm: that of
+// a token's header is only compared with it (RFC 8725 section 3.1). No text form of a Key shows more than its id. The zero
+// value is no key.
 type Key struct {
 	id        string
 	algorithm Algorithm
@@ -24,7 +25,7 @@ type Key struct {
 	hidden func() *keyMaterial
 }
 
-// keyMaterial is what of a key must never be shown, and what it makes tokens with.
+// keyMaterial holds the parts of a key that must never be shown, and what it makes tokens with.
 type keyMaterial struct {
 	id          string
 	header      string // of every token that the key signs, in base64url
@@ -37,13 +38,13 @@ type keyMaterial struct {
 	fingerprint [sha256.Size]byte
 }
 
-// isSame says whether both are the same key: material, id and algorithm.
+// isSame reports whether both are the same key, by material, id and algorithm.
 func (m *keyMaterial) isSame(other *keyMaterial) bool {
 	return m == other || m != nil && other != nil && m.fingerprint == other.fingerprint
 }
 
-// newKey puts a key together whose parts were checked, and keeps them. Signing and public are what the signature works
-// with.
+// newKey returns a key of parts that were checked, and keeps the parts. signing and public are what the signature is made and
+// checked with.
 func newKey(algorithm Algorithm, id string, private []byte, signing any, public crypto.PublicKey) (Key, error) {
 	if !isVisibleASCII(id, maxHeaderMember) {
 		return Key{}, fmt.Errorf("loading key: the key id must be 1 to %d visible ASCII characters", maxHeaderMember)
@@ -70,7 +71,8 @@ func newKey(algorithm Algorithm, id string, private []byte, signing any, public 
 	return key, nil
 }
 
-// NewSecretKey makes an HS256 key. The id (kid) must be 1 to 128 visible ASCII characters.
+// NewSecretKey returns an HS256 key. The id (kid) must be 1 to 128 visible ASCII characters. NewSecretKey returns
+// [ErrWeakKey], wrapped, for a secret that is shorter than [MinSecretBytes] or repeats a few bytes.
 func NewSecretKey(id string, secret []byte) (Key, error) {
 	if err := checkSecret(secret); err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
@@ -79,16 +81,16 @@ func NewSecretKey(id string, secret []byte) (Key, error) {
 	return newKey(HS256, id, secret, secret, nil)
 }
 
-// newHeader returns the JOSE header of tokens of one kind that a key signs, in base64url.
+// newHeader returns the JOSE header of the tokens of one kind that a key signs, in base64url.
 func newHeader(algorithm Algorithm, id, kind string) string {
 	var header jsonObject
 	header = header.text("alg", string(algorithm)).text("kid", id).text("typ", kind)
 	return base64.RawURLEncoding.EncodeToString(header.end())
 }
 
-// SecretKeyID returns the id for a secret that is given by configuration: the same on every gateway and after every
-// restart, and of no help in finding the secret. (An RFC 7638 thumbprint would be the plain hash of it, which section 7
-// of that RFC warns of.)
+// SecretKeyID returns the id of a secret that is given by configuration. It is the same on every gateway and after every
+// restart, and it does not help to find the secret. A thumbprint would be the plain hash of the secret, which RFC 7638
+// section 7 warns of.
 func SecretKeyID(secret []byte) (string, error) {
 	id, err := hkdf.Key(sha256.New, secret, nil, "jwt_session kid", 8)
 	if err != nil {
@@ -97,9 +99,9 @@ func SecretKeyID(secret []byte) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(id), nil
 }
 
-// Derive returns the key of 256 bits that HKDF with SHA-256 (RFC 5869), without salt, makes of the key's secret bytes
-// for the purpose that the info names: the secret itself, or PKCS#8 DER as Go writes it. One key serves several purposes
-// so, none of which can be computed from another.
+// Derive returns a key of 256 bits for the purpose that the info names. It is made by HKDF with SHA-256 (RFC 5869), without
+// salt, of the secret or of the private key in PKCS#8 DER as Go writes it. So one key serves several purposes, and the key
+// of one can't be computed from that of another.
 func (k Key) Derive(info string) ([]byte, error) {
 	if k.hidden == nil {
 		return nil, errors.New("deriving key: there is none to derive from")
@@ -111,8 +113,8 @@ func (k Key) Derive(info string) ([]byte, error) {
 	return derived, nil
 }
 
-// sealingFor derives the AES-256-GCM key for one purpose: sid for session ids, jwe for encrypted tokens, and what [KeySet.Seal]
-// is asked for.
+// sealingFor derives the AES-256-GCM key for one purpose: sid for session ids, jwe for encrypted tokens, or that of a call of
+// [KeySet.Seal].
 func (k Key) sealingFor(purpose string) (cipher.AEAD, error) {
 	derived, err := k.Derive("jwt_session " + purpose)
 	if err != nil {
@@ -152,7 +154,7 @@ func (k Key) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(k.Strin
 // LogValue returns the key id alone.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// isVisibleASCII says whether the text has 1 to limit characters from ! to ~.
+// isVisibleASCII reports whether the text has 1 to limit characters from ! to ~.
 func isVisibleASCII(text string, limit int) bool {
 	for i := range len(text) {
 		if text[i] < '!' || text[i] > '~' {

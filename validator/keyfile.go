@@ -12,11 +12,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ReadKeys reads the text of a key file: private keys in PEM (RFC 7468: PKCS#8, PKCS#1 or SEC 1; several blocks are
-// several keys), one JWK (RFC 7517), or a JWK set. All must be private or secret keys of our algorithms. A key has the
-// id (kid) that its JWK gives; without one, its thumbprint (RFC 7638), or [SecretKeyID]. In a set every key must have
-// an id of its own, and secrets do not go together with others. Weak keys are refused with [ErrWeakKey]. No error holds
-// anything of the text but a key's id.
+// ReadKeys reads the text of a key file. The text is one JWK (RFC 7517), one JWK set, or private keys in PEM (RFC 7468), each
+// in a block of PKCS#8, PKCS#1 or SEC 1. All keys must be private or secret keys of the algorithms that the gateway mints
+// with. The id of a key is the kid of its JWK or, without one, its thumbprint (RFC 7638) or [SecretKeyID]. In a set, every
+// key must have a kid of its own, and secrets must not stand beside others. ReadKeys returns [ErrWeakKey], wrapped, for a
+// weak key. No error holds anything of the text but the id of a key.
 func ReadKeys(text []byte) ([]Key, error) {
 	text = bytes.TrimSpace(text)
 	switch {
@@ -33,8 +33,8 @@ func ReadKeys(text []byte) ([]Key, error) {
 
 var pemBegin = []byte("-----BEGIN ")
 
-// readPEMKeys reads one key a block. The blocks of parameters that openssl writes before an elliptic key say nothing that
-// the key does not.
+// readPEMKeys reads one key from each block. It ignores the blocks of parameters that openssl writes before an elliptic key:
+// the key itself tells the same.
 func readPEMKeys(text []byte) ([]Key, error) {
 	var keys []Key
 	blocks := 0
@@ -53,7 +53,7 @@ func readPEMKeys(text []byte) ([]Key, error) {
 		}
 		keys = append(keys, key)
 	}
-	// What is not a block is passed over by the reader, also what was meant to be one.
+	// The reader skips what is no block, including damaged blocks.
 	if blocks != bytes.Count(text, pemBegin) {
 		return nil, errors.New("reading keys: one of the PEM blocks is damaged")
 	}
@@ -81,7 +81,7 @@ func readPEMKey(block *pem.Block) (Key, error) {
 	return newNamelessKey(private)
 }
 
-// newNamelessKey makes a key of a private one that comes without id and algorithm.
+// newNamelessKey returns a key of a private key that comes without id and algorithm.
 func newNamelessKey(private crypto.Signer) (Key, error) {
 	algorithm, err := algorithmOf(private.Public())
 	if err != nil {
@@ -131,7 +131,7 @@ func readJSONKey(text []byte) (Key, error) {
 	return key, err
 }
 
-// readSetKey reads a key of a set. There it must have a kid: what selects it is written down nowhere else.
+// readSetKey reads a key of a set. It must have a kid: nothing else selects it.
 func readSetKey(text []byte) (Key, error) {
 	read, err := readJWK(text)
 	if err != nil {
@@ -143,8 +143,8 @@ func readSetKey(text []byte) (Key, error) {
 	return readJSONKey(text)
 }
 
-// readJWKSet returns the keys of a JWK set as they stand, and false for an object that is none (RFC 7517 section 5).
-// Members of a set that are not known here are passed over, but not those of a key beside its keys.
+// readJWKSet returns the keys of a JWK set as they were written, and false for an object that is none (RFC 7517 section 5).
+// It ignores unknown members of a set, and refuses a set that has a kty as well.
 func readJWKSet(text []byte) (elements []jsontext.Value, isSet bool, err error) {
 	isKey := false
 	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
@@ -170,7 +170,7 @@ func readJWKSet(text []byte) (elements []jsontext.Value, isSet bool, err error) 
 	return elements, isSet, nil
 }
 
-// checkIDs returns the keys, of which there must be one, if no two share an id.
+// checkIDs returns the keys. It returns an error if there is none, or if two share an id.
 func checkIDs(keys []Key) ([]Key, error) {
 	if _, err := NewKeySet(keys...); err != nil {
 		return nil, err

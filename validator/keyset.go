@@ -7,15 +7,16 @@ import (
 	"sync/atomic"
 )
 
-// KeySet holds the keys of a gateway. The first signs, all verify. A KeySet never changes; the zero value holds no key.
+// KeySet holds the keys of a gateway. The first key signs, and all keys verify. A KeySet never changes. The zero value and
+// nil hold no key.
 type KeySet struct {
 	keys []Key
-	// What verifies of each, in the same order.
+	// verifying holds what verifies of each key, in the same order.
 	verifying verificationKeys
 	states    stateKeys
 }
 
-// NewKeySet makes a set of at least one key; no two may share an id.
+// NewKeySet returns a set of keys. It returns an error if there is no key, or if two keys share an id.
 func NewKeySet(keys ...Key) (*KeySet, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("loading keys: none given")
@@ -47,29 +48,29 @@ func (s *KeySet) signing() (Key, bool) {
 	return s.keys[0], true
 }
 
-// holds says whether the key, its material and not just its id, is in the set.
+// holds reports whether the key is in the set, by its material and not just by its id.
 func (s *KeySet) holds(material *keyMaterial) bool {
 	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.hidden().isSame(material) })
 }
 
-// KeyRing holds the keys that a gateway has at the moment. Safe for concurrent use: who asks for the current set goes on
-// with that one, whatever is set meanwhile. The zero value and nil hold none.
+// KeyRing holds the current [KeySet] of a gateway. It is safe for concurrent use. A caller goes on with the set that
+// [KeyRing.Current] returned, whatever is set meanwhile. The zero value and nil hold no set.
 type KeyRing struct {
 	current atomic.Pointer[KeySet]
 }
 
-// NewKeyRing makes a ring that holds the set.
+// NewKeyRing returns a ring that holds the set.
 func NewKeyRing(set *KeySet) *KeyRing {
 	ring := new(KeyRing)
 	ring.Set(set)
 	return ring
 }
 
-// Set puts the set in the place of the one before. From then on only tokens of keys in the new set are verified, those
-// that were seen before included.
+// Set replaces the current set. From then on, only tokens of keys in the new set are accepted, even if they were verified
+// before.
 func (r *KeyRing) Set(set *KeySet) { r.current.Store(set) }
 
-// Current returns the set that was set last. It is nil where none was.
+// Current returns the current set. It is nil if there is none.
 func (r *KeyRing) Current() *KeySet {
 	if r == nil {
 		return nil

@@ -11,27 +11,28 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// ErrNothingToMint is returned by [Minter.Mint] where a token would be over before it began: the last confirmation of
-// the session is older than the lifetime of a token, or the session itself is over.
+// ErrNothingToMint is returned for a token that would have expired when it is minted: the last confirmation of the session is
+// older than the lifetime of a token, or the session itself is over.
 var ErrNothingToMint = errors.New(
 	"minting token: the session is over, or was last confirmed longer ago than a token lives")
 
-// Minter mints tokens. It is safe for concurrent use; the zero value mints nothing.
+// Minter mints tokens. It is safe for concurrent use. The zero value mints nothing.
 type Minter struct {
 	// Keys holds the key that signs.
 	Keys *KeySet
-	// Issuer becomes iss, where not empty.
+	// Issuer is the claim iss. If it is empty, tokens have no iss.
 	Issuer string
-	// Lifetime is how long after the last confirmation of its session a token is good.
+	// Lifetime is how long a token is valid after the last confirmation of its session.
 	Lifetime time.Duration
-	// Attributes are those that every token carries, be it as null.
+	// Attributes holds the names of the attributes that every token carries. One that is not known is null.
 	Attributes []string
-	// Encrypt makes nested JWTs, which nobody but a gateway with the same key can read.
+	// Encrypt reports whether tokens are nested JWTs, which only a gateway with the same key can read.
 	Encrypt bool
 }
 
-// Mint returns a token for the session in compact form. The credential must be the one that the session was looked up
-// by. The token ends a lifetime after the session was last confirmed, or with the session if that is sooner.
+// Mint returns a token for the session in compact form. The credential must be the one that the session was looked up by.
+// The token expires a lifetime after the session was last confirmed, or with the session if that is sooner. Mint returns
+// [ErrNothingToMint] if that time has come already.
 func (m Minter) Mint(session sessions.Session, credential SessionCredential, now time.Time) (string, error) {
 	key, ok := m.Keys.signing()
 	if !ok {
@@ -52,8 +53,9 @@ func (m Minter) Mint(session sessions.Session, credential SessionCredential, now
 	}, now)
 }
 
-// Renew returns a token in the place of a usable one, without a look at its session: for routes where tokens count alone.
-// It ends a lifetime after now, or maxAge after the user was first known in the session if that is sooner.
+// Renew returns a token in the place of a usable one, without looking up its session. It is for routes where the token alone
+// counts. The new token expires a lifetime after now, or maxAge after the user was first known in the session if that is
+// sooner. Renew returns [ErrNothingToMint] if that time has come already.
 func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (string, error) {
 	key, ok := m.Keys.signing()
 	if !ok {
@@ -70,12 +72,12 @@ func (m Minter) Renew(claims *Claims, maxAge time.Duration, now time.Time) (stri
 	}, now)
 }
 
-// ExpiresRenewed returns the first second at which a token that [Minter.Renew] makes now is not good any more.
+// ExpiresRenewed returns the first second at which a token that [Minter.Renew] makes now has expired, in seconds since 1970.
 func (m Minter) ExpiresRenewed(claims *Claims, maxAge time.Duration, now time.Time) int64 {
 	return min(now.Unix()+wholeSeconds(m.Lifetime), claims.authTime+wholeSeconds(maxAge))
 }
 
-// minted is what goes into a token.
+// minted holds what goes into a token.
 type minted struct {
 	user, realm string
 	bound       binding
@@ -115,10 +117,9 @@ func (m Minter) mint(key Key, token minted, now time.Time) (string, error) {
 	return encrypt(key, text)
 }
 
-// Expires returns the first second at which a token for the session that is minted now is not good any more. Whatever the
-// session says, it is no more than a lifetime after now: a confirmation may bear the time of a gateway whose clock is
-// ahead, or be of after the moment that this request counts as now, and a token that seems to live too long would be
-// refused everywhere.
+// Expires returns the first second at which a token that is minted for the session now has expired, in seconds since 1970. It
+// is at most a lifetime after now, whatever the session says. A confirmation may have the time of a gateway whose clock is
+// ahead, or may be later than the now of this request, and a token that seems to live too long is refused everywhere.
 func (m Minter) Expires(session sessions.Session, now time.Time) int64 {
 	return min(
 		session.Confirmed.Add(m.Lifetime).Unix(),
@@ -128,8 +129,8 @@ func (m Minter) Expires(session sessions.Session, now time.Time) int64 {
 	)
 }
 
-// attributeNames returns the names of both, each once, in the order of the alphabet. Reserved names are left out: a
-// member that occurs twice makes a token malformed.
+// attributeNames returns the names of both, each once, in alphabetical order. It leaves out reserved names: a member that
+// occurs twice makes a token malformed.
 func attributeNames(attributes sessions.Attributes, needed []string) []string {
 	names := slices.Clone(needed)
 	for name := range attributes {
@@ -140,7 +141,7 @@ func attributeNames(attributes sessions.Attributes, needed []string) []string {
 	return slices.Compact(names)
 }
 
-// newTokenID returns 128 random bits as base64url.
+// newTokenID returns 128 random bits in base64url.
 func newTokenID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails: it ends the process instead
@@ -149,7 +150,7 @@ func newTokenID() string {
 	return string(text[:])
 }
 
-// compact returns the token with the payload.
+// compact returns a token with the payload.
 func compact(key Key, payload []byte) (string, error) {
 	material := key.hidden()
 	return signCompact(material.header, payload, material.signature.sign)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Move returns a token in place of a usable one whose session the application has given another id, which the credential
-// is. It says the same, is as old, ends at the same second and is bound to the new id: the session is no more confirmed
-// than it was, by the measure of any route.
+// Move returns a token in the place of a usable one whose session the application has given another id. The credential is
+// the new id, and the new token is bound to it. Otherwise the token says the same, is as old and expires at the same second:
+// the session is no more confirmed than it was. Move returns [ErrNothingToMint] for a token that has expired.
 func (m Minter) Move(claims *Claims, credential SessionCredential, now time.Time) (string, error) {
 	if claims == nil {
 		return "", errors.New("minting token: there is none to move")
@@ -15,7 +15,7 @@ func (m Minter) Move(claims *Claims, credential SessionCredential, now time.Time
 	return m.replace(claims, credential, claims.issuedAt, claims.expires, now)
 }
 
-// MoveRenewed does the same and lets the token begin and end as [Minter.Renew] would.
+// MoveRenewed is like [Minter.Move], but the token begins now and expires as that of [Minter.Renew] does.
 func (m Minter) MoveRenewed(
 	claims *Claims, credential SessionCredential, maxAge time.Duration, now time.Time,
 ) (string, error) {

@@ -10,7 +10,7 @@ import (
 	"math/big"
 )
 
-// key returns a key of ours: a secret, or a private key.
+// key returns a key that the gateway mints with: a secret or a private key.
 func (j jwk) key() (Key, error) {
 	id, hasID, err := j.id()
 	if err != nil {
@@ -51,7 +51,7 @@ func (j jwk) secretKey(id string, hasID bool) (Key, error) {
 	return NewSecretKey(id, secret)
 }
 
-// private returns the private key, which must be that of the public one beside it.
+// private returns the private key. It must be that of the public key beside it.
 func (j jwk) private() (crypto.Signer, error) {
 	if _, ok := j.texts["d"]; !ok {
 		return nil, errors.New("it is a public key, want a private one")
@@ -78,7 +78,7 @@ func (j jwk) private() (crypto.Signer, error) {
 	return private, nil
 }
 
-// privateRSA reads what RFC 7518 section 6.3.2 allows, except that the primes must be there, and only two.
+// privateRSA reads the members of RFC 7518 section 6.3.2. The primes must be there, and only two.
 func (j jwk) privateRSA(public *rsa.PublicKey) (*rsa.PrivateKey, error) {
 	if j.primes {
 		return nil, errors.New("it is an RSA key of more than two primes (oth)")

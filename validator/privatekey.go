@@ -18,8 +18,8 @@ import (
 // generatedRSABits is the length of the RSA keys that are generated.
 const generatedRSABits = 2048
 
-// GenerateKey makes a new key, and returns with it the bytes that [NewKey] loads it from: the secret of HS256, and
-// PKCS#8 DER (RFC 5958) for all others. The id is random for secrets, and the thumbprint (RFC 7638) for all others.
+// GenerateKey returns a new key and the bytes that [NewKey] loads it from: the secret for HS256, and PKCS#8 DER (RFC 5958)
+// for all others. The id is random for secrets, and the thumbprint (RFC 7638) for all others.
 func GenerateKey(algorithm Algorithm) (Key, []byte, error) {
 	switch algorithm {
 	case HS256:
@@ -65,9 +65,9 @@ func generated(algorithm Algorithm, private crypto.Signer, err error) (Key, []by
 	return key, append([]byte(nil), key.hidden().private...), nil
 }
 
-// NewKey loads a key from the bytes that [GenerateKey] returned with it, or others of that form: the secret of HS256, and
-// PKCS#8 DER for all others. The id (kid) must be 1 to 128 visible ASCII characters. Weak keys are refused with
-// [ErrWeakKey].
+// NewKey returns the key of the bytes that [GenerateKey] returned, or of others of that form: a secret for HS256, and PKCS#8
+// DER (RFC 5958) for all others. The id (kid) must be 1 to 128 visible ASCII characters. NewKey returns [ErrWeakKey],
+// wrapped, for a weak key.
 func NewKey(algorithm Algorithm, id string, private []byte) (Key, error) {
 	if _, err := ParseAlgorithm(string(algorithm)); err != nil {
 		return Key{}, fmt.Errorf("loading key: %w", err)
@@ -84,11 +84,11 @@ func NewKey(algorithm Algorithm, id string, private []byte) (Key, error) {
 
 var errNoPrivateKey = errors.New("not a private key in DER (PKCS#8, PKCS#1 or SEC 1)")
 
-// parsePrivate calls one of the parsers for DER. Of their errors only those of crypto/rsa are repeated, which speak of
-// lengths and exponents: others may quote what they read.
+// parsePrivate calls one of the parsers for DER. It repeats errors of crypto/rsa only, which speak of lengths and exponents:
+// others may quote what they read.
 func parsePrivate(der []byte, parse func([]byte) (any, error)) (crypto.Signer, error) {
 	if rest, err := asn1.Unmarshal(der, new(asn1.RawValue)); err != nil || len(rest) > 0 {
-		return nil, errNoPrivateKey // the parser for PKCS#8 would pass over what follows
+		return nil, errNoPrivateKey // the parser for PKCS#8 would ignore what follows
 	}
 	parsed, err := parse(der)
 	if err != nil {
@@ -107,7 +107,7 @@ func parsePrivate(der []byte, parse func([]byte) (any, error)) (crypto.Signer, e
 	return private, nil
 }
 
-// newPrivateKey makes a key that signs with a private key.
+// newPrivateKey returns a key that signs with a private key.
 func newPrivateKey(algorithm Algorithm, id string, private crypto.Signer) (Key, error) {
 	public := private.Public()
 	if err := checkPublicKey(algorithm, public); err != nil {
@@ -123,7 +123,7 @@ func newPrivateKey(algorithm Algorithm, id string, private crypto.Signer) (Key, 
 	return newKey(algorithm, id, encoded, private, public)
 }
 
-// algorithmOf returns the algorithm of ours that a public key is for.
+// algorithmOf returns the algorithm that the gateway mints with a key of this public key.
 func algorithmOf(public crypto.PublicKey) (Algorithm, error) {
 	kty, crv := typeOf(public)
 	for _, algorithm := range ours {

@@ -5,26 +5,26 @@ import (
 	"fmt"
 )
 
-// theirs are the algorithms that tokens of identity providers may be signed with: asymmetric ones, so that a provider's
+// theirs are the algorithms that tokens of identity providers may be signed with. They are asymmetric, so that a provider's
 // key set holds nothing that could mint.
 var theirs = []Algorithm{RS256, rs384, rs512, ps256, ps384, ps512, ES256, es384, es512, EdDSA}
 
-// MaxProviderKeys is how many keys the set of a provider may have.
+// MaxProviderKeys is the greatest number of keys in the set of a provider.
 const MaxProviderKeys = 100
 
-// ProviderKeys holds the public keys of one identity provider. It never changes and is safe for concurrent use; the zero
-// value and nil hold none. The keys of several providers are never put together.
+// ProviderKeys holds the public keys of one identity provider. It never changes and is safe for concurrent use. The zero
+// value and nil hold no key. The keys of several providers are never put together.
 type ProviderKeys struct {
 	keys verificationKeys
 }
 
-// ReadProviderKeys reads a JWK set (RFC 7517 section 5). Keys that can't verify tokens here are passed over, as that
-// section says: those for another use or of a type that is not known, secrets, weak ones, those without kid; and those
-// that share a kid, since a token could not say which one it means. Passed tells how many. A set without one key that
-// can verify is an error, and so is one with more than [MaxProviderKeys].
+// ReadProviderKeys reads a JWK set. It ignores keys that can't verify tokens here, as RFC 7517 section 5 demands, and returns
+// their number. These are keys for another use or of an unknown type, secrets, weak keys, keys without a kid, and keys that
+// share a kid, since a token could not tell which one it means. ReadProviderKeys returns an error for a set without any key
+// that can verify, and for one with more than [MaxProviderKeys].
 //
-// A key without alg is taken for the one algorithm that is usual for its type: RS256 for RSA, ES256, ES384 or ES512 by its
-// curve, EdDSA for Ed25519. RSA keys for PSS must say so.
+// A key without alg gets the algorithm that is usual for its type: RS256 for RSA, ES256, ES384 or ES512 by its curve, EdDSA
+// for Ed25519. An RSA key for PSS must have an alg.
 func ReadProviderKeys(text []byte) (keys *ProviderKeys, passed int, err error) {
 	elements, isSet, err := readJWKSet(text)
 	switch {
@@ -39,7 +39,7 @@ func ReadProviderKeys(text []byte) (keys *ProviderKeys, passed int, err error) {
 	shared := make(map[string]int)
 	for i, element := range elements {
 		if listed[i], err = readJWK(element); err != nil {
-			listed[i] = jwk{} // has no key, and is passed over below
+			listed[i] = jwk{} // has no key, and is ignored below
 		}
 		shared[listed[i].texts["kid"]]++
 	}
@@ -58,7 +58,7 @@ func ReadProviderKeys(text []byte) (keys *ProviderKeys, passed int, err error) {
 	return keys, passed, nil
 }
 
-// withUsualAlgorithm returns the key with the alg that is usual for its type, where it has none.
+// withUsualAlgorithm returns the key with an alg: its own, or the usual one of its type if it has none.
 func (j jwk) withUsualAlgorithm() jwk {
 	if _, ok := j.texts["alg"]; ok || j.texts == nil {
 		return j

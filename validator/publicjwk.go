@@ -12,8 +12,8 @@ import (
 	"math/big"
 )
 
-// publicMembers writes the members of a JWK that make up a public key, in the order of the alphabet, which is the text
-// that a thumbprint is of (RFC 7638 section 3).
+// publicMembers returns the members of a JWK that make up a public key, in alphabetical order. A thumbprint is that of this
+// text (RFC 7638 section 3).
 func publicMembers(public crypto.PublicKey) (jsonObject, error) {
 	var members jsonObject
 	encode := base64.RawURLEncoding.EncodeToString
@@ -46,7 +46,7 @@ func thumbprint(public crypto.PublicKey) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(hash[:]), nil
 }
 
-// HasPublic says whether the set has any public key, which others could verify tokens with.
+// HasPublic reports whether the set has a public key, with which others can verify tokens.
 func (s *KeySet) HasPublic() bool {
 	if s == nil {
 		return false
@@ -59,8 +59,8 @@ func (s *KeySet) HasPublic() bool {
 	return false
 }
 
-// PublicJWKS returns the public keys as a JWK set (RFC 7517 section 5), in the order of the set. Secrets are left out, so
-// that the set is empty where there are no others.
+// PublicJWKS returns the public keys as a JWK set (RFC 7517 section 5), in the order of the set. It leaves out secrets, so
+// the JWK set may be empty.
 func (s *KeySet) PublicJWKS() ([]byte, error) {
 	list := []byte{'['}
 	if s != nil {

@@ -1,75 +1,75 @@
 package validator
 
-// Reason says in one word why a request is not authenticated, or why a token was passed over. Reasons are for logs,
-// metrics and placeholders: a closed set, none of which holds anything that the client sent.
+// Reason is why a request is not authenticated, or why a token was not used, in one word. Reasons are for logs, metrics and
+// placeholders. They are a closed set, and none of them holds anything that the client sent.
 type Reason string
 
-// The reasons that tokens are passed over for.
+// The reasons why a token was not used.
 const (
-	// TokenAmbiguous: two different tokens came with the request.
+	// TokenAmbiguous means that two different tokens came with the request.
 	TokenAmbiguous Reason = "token_ambiguous"
-	// TokenTooLarge: longer than [MaxTokenBytes].
+	// TokenTooLarge means that the token is longer than [MaxTokenBytes].
 	TokenTooLarge Reason = "token_too_large"
-	// TokenMalformed: not the one form of a JWT that is accepted here.
+	// TokenMalformed means that the token is not of the one form of a JWT that is accepted.
 	TokenMalformed Reason = "token_malformed"
-	// TokenUnknownKey: its kid names no key of ours, or one of another algorithm.
+	// TokenUnknownKey means that the kid names no known key, or one of another algorithm.
 	TokenUnknownKey Reason = "token_unknown_key"
-	// TokenBadSignature: the signature does not hold.
+	// TokenBadSignature means that the signature does not hold.
 	TokenBadSignature Reason = "token_bad_signature"
-	// TokenExpired: its time is over.
+	// TokenExpired means that the token has expired (exp).
 	TokenExpired Reason = "token_expired"
-	// TokenNotYetValid: its time has not come; a clock is wrong.
+	// TokenNotYetValid means that the token is from the future, so that a clock is wrong.
 	TokenNotYetValid Reason = "token_not_yet_valid"
-	// TokenTooOld: it was issued longer ago than this route accepts.
+	// TokenTooOld means that the token was issued longer ago than the route accepts.
 	TokenTooOld Reason = "token_too_old"
-	// TokenIncomplete: it lacks an attribute that this route needs.
+	// TokenIncomplete means that the token lacks an attribute that the route needs.
 	TokenIncomplete Reason = "token_incomplete"
-	// TokenWrongIssuer: its issuer is not the one that this route mints with.
+	// TokenWrongIssuer means that the issuer (iss) is not the one that the route wants.
 	TokenWrongIssuer Reason = "token_wrong_issuer"
-	// TokenOtherRealm: it belongs to another realm.
+	// TokenOtherRealm means that the token belongs to another realm (aud).
 	TokenOtherRealm Reason = "token_other_realm"
-	// TokenEnded: its session has ended since.
+	// TokenEnded means that the session of the token has ended.
 	TokenEnded Reason = "token_ended"
-	// TokenRevoked: the operator revoked it.
+	// TokenRevoked means that the token, its session or its user was revoked.
 	TokenRevoked Reason = "token_revoked"
-	// TokenOutsideShare: its session is not in the share of sessions that tokens are for.
+	// TokenOutsideShare means that the session is outside of the share of sessions that get tokens.
 	TokenOutsideShare Reason = "token_outside_share"
-	// TokenOtherSession: it is bound to another session than the one that came with it.
+	// TokenOtherSession means that the token is bound to another session than the one that came with it.
 	TokenOtherSession Reason = "token_other_session"
 )
 
-// The reasons that tokens of an identity provider are passed over for, besides those above.
+// More reasons why a token of an identity provider was not used.
 const (
-	// TokenWrongAudience: it is for somebody else.
+	// TokenWrongAudience means that the token is for somebody else (aud).
 	TokenWrongAudience Reason = "token_wrong_audience"
-	// TokenNoAccess: an ID token where an access token belongs.
+	// TokenNoAccess means that an ID token came in the place of an access token.
 	TokenNoAccess Reason = "token_no_access"
-	// TokenUnverifiedEmail: the provider does not say that the e-mail address, which is to be the user id, is the user's.
+	// TokenUnverifiedEmail means that the user id is an e-mail address that the provider has not verified.
 	TokenUnverifiedEmail Reason = "token_unverified_email"
-	// TokenWrongNonce: the ID token of another sign-in.
+	// TokenWrongNonce means that the ID token belongs to another sign-in.
 	TokenWrongNonce Reason = "token_wrong_nonce"
-	// TokenWrongHash: the ID token of another access token.
+	// TokenWrongHash means that the ID token belongs to another access token (at_hash).
 	TokenWrongHash Reason = "token_wrong_hash"
 )
 
-// The reasons that a request is unauthenticated for.
+// The reasons why a request is not authenticated.
 const (
-	// NoCredentials: neither token nor session cookies.
+	// NoCredentials means that neither a token nor session cookies came.
 	NoCredentials Reason = "no_credentials"
-	// SessionMissing: a usable token without the session cookies that it is bound to.
+	// SessionMissing means that a usable token came without the session cookies that it is bound to.
 	SessionMissing Reason = "session_missing"
-	// SessionIncomplete: a part of the set of session cookies.
+	// SessionIncomplete means that only some of the session cookies came.
 	SessionIncomplete Reason = "session_incomplete"
-	// SessionAmbiguous: a session cookie with two values, or two cookies for one pattern.
+	// SessionAmbiguous means that a session cookie came with two values, or two cookies for one pattern.
 	SessionAmbiguous Reason = "session_ambiguous"
-	// SessionTooShort: the values of the session cookies are too short to be a session id that nobody can guess.
+	// SessionTooShort means that the values of the session cookies are too short for a session id that nobody can guess.
 	SessionTooShort Reason = "session_too_short"
-	// SessionMalformed: the value of a session cookie is not of the form that session ids have.
+	// SessionMalformed means that the value of a session cookie does not have the form of a session id.
 	SessionMalformed Reason = "session_malformed"
-	// SessionRevoked: the operator said no to the session, or to its user.
+	// SessionRevoked means that the session or its user is revoked.
 	SessionRevoked Reason = "session_revoked"
-	// SessionUnknown: neither the store nor the application knows the session.
+	// SessionUnknown means that neither the store nor the application knows the session.
 	SessionUnknown Reason = "session_unknown"
-	// Conflict: an access token of one user and a session or token of another.
+	// Conflict means that an access token names one user, and the session or another token names another.
 	Conflict Reason = "conflict"
 )

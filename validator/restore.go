@@ -2,8 +2,8 @@ package validator
 
 import "strings"
 
-// Restore returns the session cookies that a verified token is bound to, in the configured order, and false where it
-// can't tell them: the id was too long to be carried, or the one cookie's name is a pattern.
+// Restore returns the session cookies that a verified token is bound to, in the configured order. It returns false if the
+// token does not tell them: the id was too long to be carried, or the name of the one cookie is a pattern.
 func (c SessionCookies) Restore(claims *Claims) (Cookies, bool) {
 	if claims == nil || claims.bound == nil {
 		return nil, false
@@ -18,12 +18,12 @@ func (c SessionCookies) Restore(claims *Claims) (Cookies, bool) {
 			return nil, false
 		}
 	}
-	// What was put together must be what the token is bound to, whoever signed it.
+	// The cookies must be those that the token is bound to, whoever signed it.
 	read := c.Read(cookies)
 	return cookies, read.Presence == Present && read.Hash.Equal(claims.session)
 }
 
-// split takes a session id apart as join put it together.
+// split is the reverse of join: it returns the cookies of a session id.
 func (c SessionCookies) split(id string) Cookies {
 	if name, isOne := c.Single(); isOne {
 		return Cookies{{Name: name, Value: id}}
@@ -39,7 +39,7 @@ func (c SessionCookies) split(id string) Cookies {
 	return cookies
 }
 
-// AddCookies returns the Cookie lines with the cookies at the end of the last one. The given lines are not changed.
+// AddCookies returns the Cookie lines with the cookies at the end of the last line. It does not change the given lines.
 func AddCookies(lines []string, cookies Cookies) []string {
 	pairs := make([]string, 0, len(cookies)+1)
 	result := append([]string(nil), lines...)

@@ -18,13 +18,13 @@ const maxSealedID = 256
 // maxSealedText is the length of the longest sealed session id in base64url: nonce, first byte, id and tag.
 const maxSealedText = 380
 
-// binding is what a token is to carry of the session id: the id, or its hash.
+// binding is what a token carries of the session id: the id or its hash.
 type binding struct {
 	form    byte
 	content string
 }
 
-// bindingOf returns what a token carries of the session id.
+// bindingOf returns the binding of the session id.
 func bindingOf(sessionID string) binding {
 	if len(sessionID) > maxSealedID {
 		hash := sessions.HashOf(sessionID)
@@ -33,10 +33,10 @@ func bindingOf(sessionID string) binding {
 	return binding{form: sealedWhole, content: sessionID}
 }
 
-// boundID is what a token carried of the session id: the form, then the id or its hash.
+// boundID is the binding that a token carried: one byte for the form, then the id or its hash.
 type boundID string
 
-// binding returns what a token carries that takes the place of the one that carried this.
+// binding returns the same binding for a token that takes the place of this one.
 func (b boundID) binding() binding {
 	if b == "" {
 		return binding{}
@@ -44,7 +44,7 @@ func (b boundID) binding() binding {
 	return binding{form: b[0], content: string(b[1:])}
 }
 
-// hash returns the hash of the session id, and false where the form is none of ours.
+// hash returns the hash of the session id, and false if the form is unknown.
 func (b boundID) hash() (sessions.Hash, bool) {
 	if len(b) < 2 {
 		return sessions.Hash{}, false
@@ -60,7 +60,7 @@ func (b boundID) hash() (sessions.Hash, bool) {
 	}
 }
 
-// whole returns the session id, and false where only its hash is carried.
+// whole returns the session id, and false if only its hash is carried.
 func (b boundID) whole() (string, bool) {
 	if len(b) < 2 || b[0] != sealedWhole {
 		return "", false
@@ -68,9 +68,9 @@ func (b boundID) whole() (string, bool) {
 	return string(b[1:]), true
 }
 
-// seal seals a binding for the token with the given id (jti). A token's payload is readable by all who see the token;
-// sealed, a token that leaked does not leak the session. The token's id as additional data keeps a sealed id from being
-// moved into another token. The claim sid is what is returned, in base64url.
+// seal seals a binding for the token with the given id (jti). It returns the bytes of the claim sid. Everybody who sees a
+// token can read its payload. Because the session id is sealed, a token that leaks does not leak the session. The token's id
+// is additional data, so that a sealed session id can't be moved into another token.
 func (b binding) seal(key Key, tokenID string) []byte {
 	sealing := key.hidden().sealing
 	// One piece of memory for all that goes in and comes out.
@@ -82,7 +82,7 @@ func (b binding) seal(key Key, tokenID string) []byte {
 	return sealing.Seal(sealed, nil, plain, id)
 }
 
-// openBinding returns what is sealed in a token.
+// openBinding returns the binding that is sealed in a token.
 func openBinding(key Key, tokenID, sealed string) (boundID, bool) {
 	if len(sealed) > maxSealedText || !onlyBase64(sealed) {
 		return "", false

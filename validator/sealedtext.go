@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// errSealed is all that is said of a sealed text that does not open.
+// errSealed is returned for every sealed text that does not open. It tells nothing else of it.
 var errSealed = errors.New("not sealed by a key of ours, or not for this purpose")
 
-// maxSealed is the length of the longest sealed text that is looked at.
+// maxSealed is the length of the longest sealed text that is read, in bytes.
 const maxSealed = 4096
 
-// Seal encrypts a text that the gateway gives away and wants back unread and unchanged: with AES-256-GCM, under a key of
-// its own for the purpose, derived from the key that signs. The result is the key id and the sealed text, both safe in a
-// cookie.
+// Seal encrypts a text that the gateway gives away and wants back unread and unchanged. It uses AES-256-GCM with a key for
+// the purpose, which is derived from the key that signs. The result holds the key id and the sealed text in base64url, which
+// is safe in a cookie.
 func (s *KeySet) Seal(purpose string, text []byte) (string, error) {
 	key, ok := s.signing()
 	if !ok {
@@ -28,7 +28,8 @@ func (s *KeySet) Seal(purpose string, text []byte) (string, error) {
 	return encode([]byte(key.id)) + "." + encode(sealing.Seal(nil, nil, text, nil)), nil
 }
 
-// Open returns what was sealed for the purpose by a key that is in the set. The text is nil beside an error.
+// Open returns the text that [KeySet.Seal] sealed for the purpose with a key of the set. The error does not tell what is wrong
+// with the sealed text.
 func (s *KeySet) Open(purpose, sealed string) ([]byte, error) {
 	first, second, ok := strings.Cut(sealed, ".")
 	if !ok || len(sealed) > maxSealed || s == nil || !onlyBase64(first) || !onlyBase64(second) {

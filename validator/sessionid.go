@@ -8,22 +8,23 @@ import (
 	"unicode/utf8"
 )
 
-// DefaultMinLength is how many characters the values of a session's cookies have at least, where nothing else is said.
+// DefaultMinLength is the least number of characters in the values of a session's cookies, unless another is configured.
 // Identifiers that nobody can guess are longer: 16 hexadecimal digits are 64 random bits.
 const DefaultMinLength = 16
 
-// maxSessionValue is how many bytes one value of a session cookie has at most, where no pattern is given.
+// maxSessionValue is the greatest number of bytes in one value of a session cookie if no pattern is given.
 const maxSessionValue = 4096
 
-// SessionRules say which values of the session cookies are a session id. What is short or the same for everybody, such as
-// a counter or the word "anonymous", is none. The zero value holds the defaults.
+// SessionRules are the rules for the values of the session cookies. A value that is short or the same for everybody, such as
+// a counter or the word "anonymous", is no session id. The zero value holds the defaults.
 type SessionRules struct {
 	minLength int
 	pattern   *regexp.Regexp
 }
 
-// NewSessionRules checks the rules. A length of 0 is [DefaultMinLength]. The pattern, in Go's syntax, must match the whole of
-// each value; an empty one stands for 1 to 4096 bytes of which none is a control byte.
+// NewSessionRules returns the rules of a least length in characters and a pattern. A length of 0 is [DefaultMinLength]. The
+// pattern is a regular expression in Go's syntax and must match the whole of each value. An empty pattern stands for 1 to
+// 4096 bytes of which none is a control byte.
 func NewSessionRules(minLength int, pattern string) (SessionRules, error) {
 	if minLength < 0 || minLength > MaxCookieBytes {
 		return SessionRules{}, fmt.Errorf("min_length %d: want a number of characters from 1 to %d", minLength, MaxCookieBytes)
@@ -43,8 +44,8 @@ func NewSessionRules(minLength int, pattern string) (SessionRules, error) {
 	return rules, nil
 }
 
-// Check returns why the values are no session id: [SessionTooShort] or [SessionMalformed]. It returns nothing where they are
-// one.
+// Check returns why the values are no session id: [SessionTooShort] or [SessionMalformed]. It returns an empty reason if they
+// are one.
 func (r SessionRules) Check(values ...string) Reason {
 	length := 0
 	for _, value := range values {
@@ -59,7 +60,7 @@ func (r SessionRules) Check(values ...string) Reason {
 	return ""
 }
 
-// check does the same with cookies, without a list of their values.
+// check is like Check, for cookies. It needs no list of their values.
 func (r SessionRules) check(cookies []*Cookie) Reason {
 	length := 0
 	for _, cookie := range cookies {
@@ -74,7 +75,7 @@ func (r SessionRules) check(cookies []*Cookie) Reason {
 	return ""
 }
 
-// explain says what the rule is that values do not keep.
+// explain returns the rule that the values break, in words.
 func (r SessionRules) explain(reason Reason) string {
 	switch {
 	case reason == SessionTooShort:
@@ -108,16 +109,16 @@ func (r SessionRules) matches(value string) bool {
 	return true
 }
 
-// chunkMark ends a name that stands for all cookies whose names begin so: an application that splits a large cookie numbers
-// the parts.
+// chunkMark ends a name that stands for all cookies whose names begin so. An application that splits a large cookie numbers
+// its parts.
 const chunkMark = "**"
 
 // isChunked reports whether a configured name stands for any number of cookies.
 func isChunked(pattern string) bool { return strings.HasSuffix(pattern, chunkMark) }
 
-// appendChunks appends the cookies that a name with the chunk mark stands for, in the order of their names, byte by byte:
-// whichever order the client sends them in, they are one session id. A cookie without a value is none. It reports whether
-// they are clear: one name with two values is not.
+// appendChunks appends the cookies that a name with the chunk mark stands for, in the order of their names, byte by byte. So
+// they are one session id in whichever order the client sends them. A cookie without a value is none. appendChunks reports
+// whether the cookies are clear: one name with two values is not.
 func appendChunks(found []*Cookie, cookies Cookies, pattern string) (all []*Cookie, clear bool) {
 	first := len(found)
 	for i := range cookies {

@@ -7,12 +7,12 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// InShare says whether a session is among the given percentage of all sessions. The answer depends on the realm and the
-// session id alone, so that it is the same on every gateway and after every restart.
+// InShare reports whether a session is among the given percentage of all sessions. The answer depends on the realm and the
+// session id alone, so it is the same on every gateway and after every restart.
 func InShare(key sessions.Key, percent float64) bool { return inShare(key.Realm, key.Hash[:], percent) }
 
-// UserInShare says the same of a user and all his sessions: where the session id changes with every answer it would be
-// another share each time.
+// UserInShare reports whether a user, with all his sessions, is among the given percentage of all users. It is for sessions
+// whose id changes with every answer: [InShare] would give another answer each time.
 func UserInShare(realm, user string, percent float64) bool {
 	return inShare(realm, []byte(user), percent)
 }

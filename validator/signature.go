@@ -10,10 +10,10 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// This file alone speaks to the JOSE library, and only to its plain signers and verifiers: the algorithm is the key's,
-// and what is verified is the raw text that passed the gate, not a re-encoded one.
+// This file alone uses the JOSE library, and only its plain signers and verifiers. The algorithm is that of the key, and the
+// text that is verified is the raw one that passed the gate, not a re-encoded one.
 
-// signature makes and checks the signatures of one key. The zero value does neither. Safe for concurrent use.
+// signature makes and checks the signatures of one key. The zero value does neither. It is safe for concurrent use.
 type signature struct {
 	signer    jws.Signer
 	verifier  jws.Verifier
@@ -21,8 +21,8 @@ type signature struct {
 	verifying any
 }
 
-// newSignature binds key material to the one algorithm it is for: a secret as []byte, else a private and a public key.
-// What signs may be nil. The material must have been checked to fit the algorithm.
+// newSignature binds key material to its one algorithm: a secret as []byte, or a private and a public key. signing may be
+// nil. The material must have been checked to fit the algorithm.
 func newSignature(algorithm Algorithm, signing, verifying any) (signature, error) {
 	var name jwa.SignatureAlgorithm
 	if kty, _ := algorithm.keyType(); kty == "" || name.Accept(string(algorithm)) != nil {
@@ -42,8 +42,8 @@ func newSignature(algorithm Algorithm, signing, verifying any) (signature, error
 	return result, nil
 }
 
-// newVerifier returns the library's verifier, except for RSASSA-PSS: the library takes a salt of any length, and the
-// standard asks for the length of the hash (RFC 7518 section 3.5).
+// newVerifier returns the library's verifier, except for RSASSA-PSS: the library accepts a salt of any length, and RFC 7518
+// section 3.5 demands the length of the hash.
 func newVerifier(algorithm Algorithm, name jwa.SignatureAlgorithm) (jws.Verifier, error) {
 	switch algorithm {
 	case ps256:
@@ -57,7 +57,7 @@ func newVerifier(algorithm Algorithm, name jwa.SignatureAlgorithm) (jws.Verifier
 	}
 }
 
-// verify says whether the signature over the text holds.
+// verify reports whether the signature over the text holds.
 func (s signature) verify(signed string, value []byte) bool {
 	return s.verifier != nil && s.verifier.Verify([]byte(signed), value, s.verifying) == nil
 }

@@ -11,31 +11,32 @@ import (
 )
 
 // A state token carries JSON that an application keeps in the browser, signed so that nobody else writes it. It is no
-// credential: it is signed with keys of its own, and of a type of its own, so that it is never taken for a token that says
-// who the user is, nor such a token for it.
+// credential. It has keys and a type of its own, so that it is never taken for a token that names the user, and no such
+// token is taken for a state.
 
 // stateKind is the typ of state tokens.
 const stateKind = "state+jwt"
 
-// stateForm is that of the state tokens that are read. A cookie holds no more than 4096 bytes.
+// stateForm is the form of the state tokens that are read. A cookie holds no more than 4096 bytes.
 var stateForm = form{size: 4 << 10, kinds: []string{stateKind}, algorithms: []Algorithm{HS256}}
 
-// stateCookieClaim names the cookie that a state token is for.
+// stateCookieClaim is the name of the claim that holds the name of the cookie.
 const stateCookieClaim = "cookie"
 
-// StateBinding says what a state token is bound to.
+// StateBinding is what a state token is bound to.
 type StateBinding struct {
+	// Realm is the realm of the user.
 	Realm string
 	// Cookie is the name of the cookie.
 	Cookie string
-	// User is the user id, and empty where nobody is signed in. A state that nobody owned is accepted whoever signs in then,
-	// and one that a user owned from no one else.
+	// User is the user id. It is empty if nobody is signed in. A state without a user is accepted from everybody, and a
+	// state of a user from that user alone.
 	User string
 }
 
-// Reasons that a state is passed over for, besides those of tokens in general.
+// More reasons why a state was not used.
 const (
-	// StateOther: the state is another realm's, cookie's or user's.
+	// StateOther means that the state belongs to another realm, cookie or user.
 	StateOther Reason = "state_other"
 )
 
@@ -46,12 +47,12 @@ var ErrNoState = errors.New("no state")
 // stateKeys sign and verify the states of a set of keys.
 type stateKeys struct {
 	verifying verificationKeys
-	// sign returns a state in compact form. It is nil where there is no key, and a function so that fmt doesn't show the
+	// sign returns a state in compact form. It is nil if there is no key. It is a function so that fmt does not show the
 	// secret behind it.
 	sign func(payload []byte) (string, error)
 }
 
-// newStateKeys derives a secret of each key for states alone.
+// newStateKeys derives a secret from each key that is for states alone.
 func newStateKeys(keys []Key) (stateKeys, error) {
 	var states stateKeys
 	for _, key := range keys {
@@ -72,9 +73,10 @@ func newStateKeys(keys []Key) (stateKeys, error) {
 	return states, nil
 }
 
-// SignState returns a state token in compact form that holds the members of a JSON object, and ends a lifetime after now.
-// Its payload is ASCII, so that a page can read it with atob and JSON.parse alone. Names of claims that have a meaning of
-// their own are refused, and so is what is no single JSON object, or has a name twice.
+// SignState returns a state token in compact form. It holds the members of a JSON object and expires a lifetime after now.
+// Its payload is ASCII, so that a page can read it with atob and JSON.parse alone. SignState returns [ErrNoState], wrapped,
+// for a text that is not exactly one JSON object, that has a name twice, or that has a member with the name of a claim that
+// has a meaning of its own.
 func (s *KeySet) SignState(binding StateBinding, object string, lifetime time.Duration, now time.Time) (string, error) {
 	if s == nil || s.states.sign == nil {
 		return "", errors.New("signing state: there is no key")
@@ -104,8 +106,8 @@ func (s *KeySet) SignState(binding StateBinding, object string, lifetime time.Du
 	return s.states.sign(asciiJSON(payload.end()))
 }
 
-// ReadState returns the JSON object that was signed, in ASCII, if the token is a state with that binding, signed less than
-// a lifetime ago. The object is empty unless the reason is.
+// ReadState returns the JSON object of a state token, in ASCII. The token must have the binding and must have been signed
+// less than a lifetime ago. The object is empty unless the reason is empty.
 func (s *KeySet) ReadState(
 	binding StateBinding, credential TokenCredential, lifetime time.Duration, now time.Time,
 ) (object string, reason Reason) {
@@ -131,7 +133,7 @@ func (s *KeySet) ReadState(
 	return string(asciiJSON(state.object.end())), ""
 }
 
-// stateReader collects the members of a state's payload. What is missing is still zero at the end.
+// stateReader collects the members of a state's payload. A member that is missing is zero at the end.
 type stateReader struct {
 	binding         StateBinding
 	issued, expires int64
@@ -162,7 +164,7 @@ func (r *stateReader) member(name string, decoder *jsontext.Decoder) error {
 	return err
 }
 
-// check is every rule but the signature. An empty reason means that the state counts.
+// check checks every rule but the signature. It returns an empty reason if the state is accepted.
 func (r *stateReader) check(wanted StateBinding, lifetime time.Duration, now time.Time) Reason {
 	seconds := now.Unix()
 	switch {
@@ -181,10 +183,10 @@ func (r *stateReader) check(wanted StateBinding, lifetime time.Duration, now tim
 	return ""
 }
 
-// isStateClaim says whether a member of that name is none of the application's.
+// isStateClaim reports whether the application can't have a member of that name.
 func isStateClaim(name string) bool { return name == stateCookieClaim || IsReservedClaim(name) }
 
-// readCompactValue reads any JSON value and returns it without white space, and its numbers and texts as they are written.
+// readCompactValue reads any JSON value. It returns the value without white space, and with numbers and texts as written.
 func readCompactValue(decoder *jsontext.Decoder) ([]byte, error) {
 	read, err := decoder.ReadValue()
 	if err != nil {
@@ -197,8 +199,8 @@ func readCompactValue(decoder *jsontext.Decoder) ([]byte, error) {
 	return value, nil
 }
 
-// asciiJSON returns a JSON text in which every character that is not visible ASCII is written as an escape. In JSON without
-// white space such characters stand in strings alone.
+// asciiJSON returns a JSON text without white space in which every character beyond visible ASCII is written as an escape.
+// Such characters occur in strings alone.
 func asciiJSON(text []byte) []byte {
 	if !slices.ContainsFunc(text, func(char byte) bool { return char >= 0x7f }) {
 		return text

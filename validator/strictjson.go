@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// errStrictJSON is all that is said of a text that is not the one object that is accepted.
+// errStrictJSON is returned for every text that is not the one object that is accepted. It tells nothing else of it.
 var errStrictJSON = errors.New("not one strict JSON object")
 
-// readObject reads a text that is exactly one JSON object and calls member for each of its members, in order. Member
-// must consume exactly one value. Refused are duplicate names, invalid UTF-8, and anything but white space behind the
+// readObject reads a text that is exactly one JSON object and calls member for each of its members, in order. The function
+// must consume exactly one value. readObject refuses duplicate names, invalid UTF-8, and anything but white space after the
 // object: two readers of one token must never see different claims (RFC 8259 section 4, RFC 7519 section 4).
 func readObject(text []byte, member func(name string, decoder *jsontext.Decoder) error) error {
 	reader := objectReaders.Get().(*objectReader)
@@ -45,8 +45,8 @@ func readObject(text []byte, member func(name string, decoder *jsontext.Decoder)
 	return nil
 }
 
-// objectReader is a decoder with what it reads. A decoder keeps lists of the names that it has met; to allocate them
-// anew for header and payload of every token is a good part of the cost of reading one.
+// objectReader is a decoder with its source. A decoder keeps lists of the names that it has met. To allocate them anew for
+// the header and the payload of every token is a good part of the cost of reading one.
 type objectReader struct {
 	source  bytes.Buffer
 	decoder jsontext.Decoder
@@ -54,14 +54,14 @@ type objectReader struct {
 
 var objectReaders = sync.Pool{New: func() any { return new(objectReader) }}
 
-// release gives the reader back without what it has read.
+// release empties the reader and gives it back.
 func (r *objectReader) release() {
 	r.source = bytes.Buffer{}
 	r.decoder.Reset(&r.source)
 	objectReaders.Put(r)
 }
 
-// readString reads a JSON string, or the name of a member.
+// readString reads a JSON string or the name of a member.
 func readString(decoder *jsontext.Decoder) (string, error) {
 	value, err := decoder.ReadValue()
 	if err != nil || value.Kind() != '"' {
@@ -76,7 +76,7 @@ func readString(decoder *jsontext.Decoder) (string, error) {
 	return common(text), nil
 }
 
-// common returns the text as a string. What stands in every token of ours is a constant, which takes no memory.
+// common returns the text as a string. For texts of every token of ours it returns a constant, which takes no memory.
 func common(text []byte) string {
 	switch string(text) {
 	case "alg":
@@ -116,10 +116,10 @@ func common(text []byte) string {
 	}
 }
 
-// MaxSeconds is the last second of the year 9999, beyond which dates have no common text form.
+// MaxSeconds is the last second of the year 9999 in seconds since 1970. Later dates have no common text form.
 const MaxSeconds = 253402300799
 
-// readSeconds reads a NumericDate (RFC 7519 section 2) that is a whole number written without fraction or exponent.
+// readSeconds reads a NumericDate (RFC 7519 section 2) that is a positive whole number without fraction or exponent.
 func readSeconds(decoder *jsontext.Decoder) (int64, error) {
 	value, err := decoder.ReadValue()
 	if err != nil || value.Kind() != '0' {
@@ -132,9 +132,9 @@ func readSeconds(decoder *jsontext.Decoder) (int64, error) {
 	return seconds, nil
 }
 
-// readAttribute reads what [sessions.Attribute] can hold: nothing that nests deeper than a list.
+// readAttribute reads a value that a [sessions.Attribute] can hold.
 func readAttribute(decoder *jsontext.Decoder) (sessions.Attribute, error) {
-	if decoder.PeekKind() == '"' { // as nearly all of them are; the way below comes to the same, slowly
+	if decoder.PeekKind() == '"' { // nearly all are texts; the code below does the same, slowly
 		text, err := readString(decoder)
 		return sessions.Text(text), err
 	}

@@ -4,62 +4,65 @@ import (
 	"time"
 )
 
-// clockLeeway is how far ahead of ours the clock of another gateway may be when it mints. An end of life is exact.
+// clockLeeway is how far ahead of ours the clock of another gateway may be when it mints. There is no leeway for the expiry.
 const clockLeeway = 5 * time.Second
 
-// TokenState says what a token is worth on this route. The zero value is worth nothing.
+// TokenState is what a token is worth on a route. The zero value is worth nothing.
 type TokenState uint8
 
 const (
-	// TokenUnusable tokens authenticate nobody; the reason says why.
+	// TokenUnusable means that the token authenticates nobody. [Token.Reason] tells why.
 	TokenUnusable TokenState = iota
-	// TokenAbsent: none came.
+	// TokenAbsent means that no token came.
 	TokenAbsent
-	// TokenForeign tokens verify, but belong to another realm: they are not ours to judge, replace or clear here.
+	// TokenForeign means that the token is verified and belongs to another realm. The route neither uses, replaces nor
+	// clears it.
 	TokenForeign
-	// TokenUsable tokens say who the user is, if they are bound to the session that came with them.
+	// TokenUsable means that the token names the user, if it is bound to the session that came with it.
 	TokenUsable
 )
 
 // Token is the outcome of [Verifier.Verify]. The zero value is an unusable token.
 type Token struct {
+	// State is what the token is worth.
 	State TokenState
-	// Reason says why a token is not usable. Empty for absent and usable ones.
+	// Reason is why a token is not usable. It is empty for absent and usable tokens.
 	Reason Reason
-	// Claims is what the token says: set for usable and foreign tokens, and for nothing else.
+	// Claims holds the claims of a usable or foreign token. It is nil for all others.
 	Claims *Claims
 }
 
-// Route is what one route wants of a token, besides its signature.
+// Route holds the rules of one route for tokens, besides the signature.
 type Route struct {
-	// Realm must be the token's audience.
+	// Realm is what the audience of a token (aud) must be.
 	Realm string
-	// Issuer must be the token's iss, where not empty.
+	// Issuer is what the claim iss must be. If it is empty, iss is not checked.
 	Issuer string
 	// Lifetime is how long ago a token may have been issued.
 	Lifetime time.Duration
 	// Longest is the longest lifetime that tokens of this configuration are minted with.
 	Longest time.Duration
-	// Encrypted says which of two forms a token must have: that of a nested JWT, or that of a plain one.
+	// Encrypted reports whether tokens must be nested JWTs. Otherwise they must be plain ones.
 	Encrypted bool
-	// Attributes are those that a token must carry, be it as null.
+	// Attributes holds the names of the attributes that a token must carry. It may carry them as null.
 	Attributes []string
-	// Dead asks whether the token was revoked or its session ended, and why. It must not wait. Nil denies.
+	// Dead reports whether the token was revoked or its session has ended, and returns why. It must not wait. A nil
+	// function denies.
 	Dead func(*Claims) (Reason, bool)
 }
 
-// Verifier verifies tokens with the keys that are in a ring at the moment and remembers those whose signature held. It is
-// safe for concurrent use. The zero value accepts nothing.
+// Verifier verifies tokens with the current keys of a ring and remembers tokens whose signature held. It is safe for
+// concurrent use. The zero value accepts nothing.
 type Verifier struct {
 	ring  *KeyRing
 	cache *Cache
 }
 
-// NewVerifier makes a Verifier. A nil cache remembers nothing.
+// NewVerifier returns a Verifier with the keys of the ring. A nil cache remembers nothing.
 func NewVerifier(ring *KeyRing, cache *Cache) *Verifier { return &Verifier{ring: ring, cache: cache} }
 
-// Verify says what the token is worth at the given time. Only the check of the signature is remembered; realm, times,
-// attributes and revocation are asked every time.
+// Verify returns what the token is worth on the route at the given time. Only the check of the signature is remembered. The
+// realm, the times, the attributes and the revocations are checked every time.
 func (v *Verifier) Verify(credential TokenCredential, now time.Time, route Route) Token {
 	switch credential.Presence {
 	case Absent:
@@ -89,14 +92,15 @@ func (v *Verifier) Verify(credential TokenCredential, now time.Time, route Route
 	return Token{State: TokenUsable, Claims: claims}
 }
 
-// Authenticate says whether a token is ours, for an operator's use of it: its form and its signature hold. It may have
-// expired, be revoked, belong to any realm, and be encrypted or not. The claims are nil unless the reason is empty.
+// Authenticate returns the claims of a token of ours, for an operator who handles it. It checks the form and the signature
+// alone. The token may have expired or be revoked, may belong to any realm, and may be encrypted or not. The claims are nil
+// unless the reason is empty.
 func (v *Verifier) Authenticate(text string) (*Claims, Reason) {
 	verified, reason := v.verified(text)
 	return verified.claims, reason
 }
 
-// verified is a token whose signature held, with what no rule of a route changes.
+// verified is a token whose signature held, with what is the same on every route.
 type verified struct {
 	claims    *Claims
 	notBefore int64
@@ -106,8 +110,8 @@ type verified struct {
 	remembered bool // it is from the cache
 }
 
-// verified checks the signature, or remembers that it held. What is remembered counts only while the key that it held
-// under is among the current ones.
+// verified checks the signature or remembers that it held. It does so only while the key of the signature is among the
+// current ones.
 func (v *Verifier) verified(text string) (verified, Reason) {
 	keys := v.ring.Current()
 	if result, ok := v.cache.get(text); ok && keys.holds(result.key) {
@@ -137,7 +141,7 @@ func (s *KeySet) verify(text string) (verified, Reason) {
 	return result, reason
 }
 
-// verifySigned checks the signature of a token that is not encrypted, or not any more.
+// verifySigned checks the signature of a token that is not encrypted or was decrypted.
 func (s *KeySet) verifySigned(text string) (verified, Reason) {
 	payload, n, reason := s.verifying.verify(text, ourForm)
 	if reason != "" {
@@ -151,7 +155,7 @@ func (s *KeySet) verifySigned(text string) (verified, Reason) {
 	return verified{claims: claims, notBefore: notBefore, key: key.hidden()}, ""
 }
 
-// check is every rule but the signature and the realm. An empty reason means that the token is usable.
+// check checks every rule but the signature and the realm. It returns an empty reason if the token is usable.
 func (r Route) check(token verified, now time.Time) Reason {
 	claims, seconds := token.claims, now.Unix()
 	ahead := now.Add(clockLeeway).Unix()

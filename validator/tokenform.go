@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// HasTokenForm reports whether a text has the form of a token that the gateway mints, be it encrypted or not: the parts of
-// one, and a header with the members that ours has. Nothing is verified, and whatever has the form may be somebody else's.
+// HasTokenForm reports whether a text has the form of a token that the gateway mints, encrypted or not: its parts, and a
+// header with the members of ours. It verifies nothing. A text of that form may be somebody else's token.
 func HasTokenForm(text string) bool {
 	if len(text) > MaxTokenBytes {
 		return false

@@ -10,24 +10,24 @@ import (
 	"math/big"
 )
 
-// MinSecretBytes is the least length of an HS256 secret: that of the hash (RFC 7518 section 3.2).
+// MinSecretBytes is the least length of an HS256 secret in bytes: that of the hash (RFC 7518 section 3.2).
 const MinSecretBytes = 32
 
-// minDistinctBytes tells a secret from a filler such as zeros or "aaaa…". Of 32 random bytes at least 20 differ, save
-// once in 10^11 or so.
+// minDistinctBytes tells a secret from a filler such as zeros or "aaaa…". At least 20 of 32 random bytes differ, except
+// about once in 10^11 times.
 const minDistinctBytes = 8
 
-// The lengths of RSA keys in bits. Below the least they can be factored (RFC 7518 section 3.3); the signature of one
-// above the greatest fills a quarter of a cookie, and takes a while to make and to check.
+// The least and the greatest length of RSA keys in bits. Shorter keys can be factored (RFC 7518 section 3.3). The signature of
+// a longer key fills a quarter of a cookie and takes a while to make and to check.
 const (
 	minRSABits = 2048
 	maxRSABits = 8192
 )
 
-// ErrWeakKey is returned, wrapped with the reason, for a key that must not be used.
+// ErrWeakKey is returned, wrapped with the reason, for a key that can be guessed or factored.
 var ErrWeakKey = errors.New("weak key")
 
-// checkSecret refuses secrets for HS256 that can be guessed.
+// checkSecret returns [ErrWeakKey], wrapped, for an HS256 secret that can be guessed.
 func checkSecret(secret []byte) error {
 	if err := checkSecretLength(HS256, secret); err != nil {
 		return err
@@ -38,7 +38,7 @@ func checkSecret(secret []byte) error {
 	return nil
 }
 
-// checkSecretLength refuses secrets that are shorter than the hash, the empty one included.
+// checkSecretLength returns [ErrWeakKey], wrapped, for a secret that is shorter than the hash.
 func checkSecretLength(algorithm Algorithm, secret []byte) error {
 	if least := algorithm.minSecretBytes(); len(secret) < least {
 		return fmt.Errorf("%w: the secret has %d bytes, want at least %d random ones", ErrWeakKey, len(secret), least)
@@ -58,7 +58,7 @@ func distinctBytes(data []byte) int {
 	return count
 }
 
-// checkPublicKey refuses keys that are not of the algorithm, and weak ones.
+// checkPublicKey returns an error for a key that does not fit the algorithm, and for a weak one.
 func checkPublicKey(algorithm Algorithm, public crypto.PublicKey) error {
 	kty, crv := algorithm.keyType()
 	actual, curve := typeOf(public)
@@ -72,7 +72,7 @@ func checkPublicKey(algorithm Algorithm, public crypto.PublicKey) error {
 	return nil
 }
 
-// typeOf returns the type (kty) and the curve (crv) of a public key, and the type as Go has it where JOSE has none.
+// typeOf returns the type (kty) and the curve (crv) of a public key, or its Go type if JOSE has none.
 func typeOf(public crypto.PublicKey) (kty, crv string) {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -93,7 +93,7 @@ func typeName(kty, crv string) string {
 	return kty + " " + crv
 }
 
-// checkRSA refuses weak moduli and exponents.
+// checkRSA returns an error for a weak or too large modulus or exponent.
 func checkRSA(modulus, exponent *big.Int) error {
 	switch {
 	case modulus.BitLen() < minRSABits:
@@ -110,13 +110,13 @@ func checkRSA(modulus, exponent *big.Int) error {
 	return nil
 }
 
-// rocaPrimes are small primes modulo which the moduli of the faulty generator, products of two primes of the form
-// k·M + (65537^a mod M), are always powers of 65537. A modulus of another generator passes all of them by chance about
-// once in 2^28 times.
+// rocaPrimes are small primes. The faulty generator makes moduli of two primes of the form k·M + (65537^a mod M), and modulo
+// each of the small primes these are powers of 65537. A modulus of another generator is so by chance about once in 2^28
+// times.
 var rocaPrimes = []int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157}
 
-// isROCA recognizes the RSA keys that Infineon's chips made from 2012 to 2017 (Nemec and others, "The Return of
-// Coppersmith's Attack", 2017).
+// isROCA reports whether an RSA modulus is of the kind that Infineon's chips made from 2012 to 2017 (Nemec and others, "The
+// Return of Coppersmith's Attack", 2017).
 func isROCA(modulus *big.Int) bool {
 	for _, prime := range rocaPrimes {
 		if !isPowerOf65537(new(big.Int).Mod(modulus, big.NewInt(prime)).Int64(), prime) {

@@ -50,9 +50,8 @@ func (n Names) Clean(lines []string) ([]string, Finding) {
 	var kept strings.Builder
 	copying, open := len(lines) > 1, false
 	for _, line := range lines {
-		var end int
-		for start := 0; start <= len(line); start = end + 1 {
-			end = segmentEnd(line, start)
+		for start := 0; start <= len(line); {
+			end := segmentEnd(line, start)
 			segment, found, opens := n.judge(line[start:end], open)
 			open = open || opens
 			if first.Kind == Nothing {
@@ -66,6 +65,7 @@ func (n Names) Clean(lines []string) ([]string, Finding) {
 			if copying && found.Kind == Nothing {
 				segment.writeTo(&kept, start == 0)
 			}
+			start = end + 1
 		}
 	}
 	switch {

@@ -23,11 +23,12 @@ const backupHeader = "jwt_session badger backup 1\n"
 // maxBackupItem bounds what is believed of a length.
 const maxBackupItem = 16 << 20
 
-// ErrBackup is returned by [ReadBackup], wrapped, for what is not a whole backup.
+// ErrBackup is returned by [ReadBackup], wrapped, for data that is no whole backup or was changed.
 var ErrBackup = errors.New("not a whole backup")
 
-// Backup writes all that the store holds at one moment: what is written meanwhile is not in it. It ends with an error where
-// a value is damaged, and when the store is closed; what was written until then is no backup. [Restore] reads it.
+// Backup writes all that the store holds at one moment. What is written to the store meanwhile is not in it. Backup returns an
+// error if a value is damaged or if the store is closed. After an error, what was written is no backup. [Restore] reads a
+// backup.
 func (db *DB) Backup(ctx context.Context, to io.Writer) error {
 	if err := db.enter(ctx); err != nil {
 		return fmt.Errorf("backing up: %w", reason(err))
@@ -105,7 +106,7 @@ func (w *backupWriter) end() error {
 	return w.to.Flush()
 }
 
-// checkValue says whether a value is as it was written. Keys that only lead to others have none.
+// checkValue returns an error for a value that is not as it was written. Keys that only lead to others have no value.
 func checkValue(key, value []byte) error {
 	if len(key) > 0 && key[0] == userKind {
 		if len(value) > 0 {
@@ -123,11 +124,11 @@ type backupItem struct {
 	expiresAt  uint64
 }
 
-// Contents is what a store or a backup holds.
+// Contents holds what is in a store or a backup.
 type Contents struct {
-	// Sessions is how many sessions there are, expired ones that have not been dropped yet included.
+	// Sessions is the number of sessions, including expired ones that have not been dropped yet.
 	Sessions uint64
-	// Entries is how many revocations and ends there are.
+	// Entries is the number of revocations and ends.
 	Entries uint64
 }
 
@@ -140,7 +141,7 @@ func (c *Contents) count(key []byte) {
 	}
 }
 
-// ReadBackup reads a backup to its end, and says what it holds. The error wraps [ErrBackup] where it is not whole, or
+// ReadBackup reads a backup to its end and returns what it holds. The error wraps [ErrBackup] if the backup is not whole or
 // not as it was written.
 func ReadBackup(from io.Reader) (Contents, error) {
 	var contents Contents

@@ -13,13 +13,13 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// ErrNoStore is returned by [Check], wrapped, where there is no store at all.
+// ErrNoStore is returned by [Check], wrapped, if there is no store.
 var ErrNoStore = errors.New("there is no session store")
 
-// Check opens the store in the directory as [Open] does, reads every value in it, and says what it holds. It creates no
+// Check opens the store in the directory as [Open] does, reads every value in it, and returns what it holds. It creates no
 // store. Nobody else may have the directory open.
 //
-// Badger may end the process over damage that nobody has thought of: call Check in one of its own.
+// Badger may end the process over damage that nobody has thought of. So call Check in a process of its own.
 func Check(dir string, logger *zap.Logger) (contents Contents, err error) {
 	if _, err := os.Lstat(filepath.Join(dir, markerName)); errors.Is(err, fs.ErrNotExist) {
 		if err := checkAbsent(dir); err != nil {

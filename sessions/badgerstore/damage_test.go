@@ -130,8 +130,8 @@ func TestDamageIsRefused(t *testing.T) {
 			[]string{wayOut}},
 		{"an empty MANIFEST", func(t *testing.T, dir string) { writeFile(t, dir, badger.ManifestFilename, "") },
 			[]string{wayOut}},
-		{"a damaged tally", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, tallyName), 3) },
-			[]string{tallyName, wayOut}},
+		{"a damaged journal count", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, journalCountName), 3) },
+			[]string{journalCountName, wayOut}},
 		{"a table is missing", func(t *testing.T, dir string) {
 			if err := os.Remove(tables(t, dir)[0]); err != nil {
 				t.Fatal(err)
@@ -270,8 +270,8 @@ func TestALogThatEndsEarly(t *testing.T) {
 		}
 		left := killed(t, dir)
 		flip(t, filepath.Join(left, filepath.Base(logs[0])), end)
-		refused(t, left, "acknowledged", tallyName)
-		removeFile(t, left, tallyName)
+		refused(t, left, "acknowledged", journalCountName)
+		removeFile(t, left, journalCountName)
 		again := mustOpen(t, left, zap.NewNop(), production())
 		if loaded := load(t, again); len(loaded) != 0 {
 			t.Errorf("%d entries came back", len(loaded))
@@ -286,10 +286,10 @@ func TestALogThatEndsEarly(t *testing.T) {
 }
 
 // A power failure may leave the file that was just made without what was written to it, which was not synced.
-func TestATallyThatNeverReachedTheDisk(t *testing.T) {
+func TestAJournalCountThatNeverReachedTheDisk(t *testing.T) {
 	for _, left := range []string{"", strings.Repeat("\x00", 21)} {
 		dir := filled(t)
-		writeFile(t, dir, tallyName, left)
+		writeFile(t, dir, journalCountName, left)
 		if loaded := load(t, mustOpen(t, dir, zap.NewNop(), production())); len(loaded) != 1 {
 			t.Errorf("%d entries, want 1", len(loaded))
 		}

@@ -32,15 +32,15 @@ type DB struct {
 	// Badger syncs only the newest of its logs, and begins a new one when somebody writes. So nobody's write waits inside
 	// Badger for a sync either, where it would make readers wait.
 	writing sync.RWMutex
-	// settling keeps apart those who read a session and then write it.
-	settling [64]sync.Mutex
+	// sessionLocks keep apart those who read a session and then write it.
+	sessionLocks [64]sync.Mutex
 
-	clock    clock
-	tally    tally
-	records  atomic.Int64
-	house    house
-	sessions store
-	journal  journal
+	clock        clock
+	journalCount journalCount
+	records      atomic.Int64
+	house        house
+	sessions     store
+	journal      journal
 }
 
 func newDB(dir string, database *badger.DB, logger *zap.Logger, settings settings) *DB {
@@ -51,7 +51,7 @@ func newDB(dir string, database *badger.DB, logger *zap.Logger, settings setting
 	return db
 }
 
-// ID returns what tells this store from all others.
+// ID returns the id of the store, which no other store has.
 func (db *DB) ID() string { return db.id }
 
 // Sessions returns the sessions in the store.
@@ -60,9 +60,9 @@ func (db *DB) Sessions() sessions.Store { return &db.sessions }
 // Journal returns the blacklist's journal in the store.
 func (db *DB) Journal() blacklist.Journal { return &db.journal }
 
-// Close refuses all further use, waits for those who are still at it, and closes the database. After five seconds it
-// returns an error instead: then all that was written is on disk, and the database is closed when the last of them is
-// done, unless the process has ended by then. A second call returns what the first one did.
+// Close refuses all further use, waits for the calls that are under way, and closes the database. If they take more than five
+// seconds, Close returns an error: then all that was written is on disk, and the database is closed when the last call has
+// returned, unless the process has ended by then. Further calls return what the first one returned.
 func (db *DB) Close() error {
 	db.closing.Do(func() { db.failure = db.close() })
 	return db.failure
@@ -93,7 +93,7 @@ func (db *DB) close() error {
 func (db *DB) closeBadger() error {
 	defer close(db.closed)
 	<-db.house.stopped
-	if err := errors.Join(db.badger.Close(), db.tally.file.Close()); err != nil {
+	if err := errors.Join(db.badger.Close(), db.journalCount.file.Close()); err != nil {
 		return fmt.Errorf("closing the database in %q: %w", db.dir, reason(err))
 	}
 	return nil
@@ -138,7 +138,7 @@ func (db *DB) change(write func(*badger.Txn) (records int64, err error)) error {
 
 // lock returns the session's lock, held.
 func (db *DB) lock(key sessions.Key) *sync.Mutex {
-	lock := &db.settling[int(key.Hash[0])%len(db.settling)]
+	lock := &db.sessionLocks[int(key.Hash[0])%len(db.sessionLocks)]
 	lock.Lock()
 	return lock
 }

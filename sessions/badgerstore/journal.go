@@ -131,7 +131,7 @@ func (j *journal) write(changes []change) error {
 			j.failed = true
 			return fmt.Errorf("%w: %w", errUnsynced, err)
 		}
-		j.db.tally.acknowledge()
+		j.db.journalCount.acknowledge()
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (j *journal) commit(changes []change) (int, error) {
 	if err := j.db.clock.write(j.db, txn); err != nil {
 		return 0, err
 	}
-	if err := j.db.tally.add(txn); err != nil {
+	if err := j.db.journalCount.add(txn); err != nil {
 		return 0, err
 	}
 	done := 0
@@ -160,7 +160,7 @@ func (j *journal) commit(changes []change) (int, error) {
 	if err := txn.Commit(); err != nil {
 		return 0, err
 	}
-	j.db.tally.count++
+	j.db.journalCount.count++
 	return done, nil
 }
 

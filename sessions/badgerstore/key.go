@@ -24,9 +24,9 @@ const (
 )
 
 var (
-	idKey    = []byte{metaKind, 'i', 'd'}
-	clockKey = []byte{metaKind, 'c', 'l', 'o', 'c', 'k'}
-	tallyKey = []byte{metaKind, 't', 'a', 'l', 'l', 'y'}
+	idKey           = []byte{metaKind, 'i', 'd'}
+	clockKey        = []byte{metaKind, 'c', 'l', 'o', 'c', 'k'}
+	journalCountKey = []byte{metaKind, 't', 'a', 'l', 'l', 'y'}
 )
 
 var errRealm = errors.New("the name of the realm is longer than 4096 bytes")

@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 func init() {
@@ -76,8 +76,8 @@ func (b *Badger) Location() (string, error) { return canonical(b.dir) }
 // Options describes what is fixed while the store is open.
 func (b *Badger) Options() string { return "badger" }
 
-// Open opens the store with the given id as [Reopen] does, or whatever is there as [Open] does where the id is empty.
-func (b *Badger) Open(id string, logger *zap.Logger) (ledger.Storage, error) {
+// Open opens the store with the given id, as [Reopen] does. If the id is empty, it opens whatever is there, as [Open] does.
+func (b *Badger) Open(id string, logger *zap.Logger) (storage.Place, error) {
 	var db *DB
 	var err error
 	if id == "" {
@@ -95,5 +95,7 @@ func (b *Badger) Open(id string, logger *zap.Logger) (ledger.Storage, error) {
 var (
 	_ caddy.Provisioner     = (*Badger)(nil)
 	_ caddyfile.Unmarshaler = (*Badger)(nil)
-	_ ledger.Storage        = (*DB)(nil)
+	_ storage.Place         = (*DB)(nil)
+	_ storage.Identifier    = (*DB)(nil)
+	_ storage.Backuper      = (*DB)(nil)
 )

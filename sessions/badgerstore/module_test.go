@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 func provision(t *testing.T, b *Badger) error {
@@ -162,11 +162,11 @@ func TestReopenTakesNothingButTheStoreItKnew(t *testing.T) {
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Reopen(dir, newID(), zap.NewNop()); !errors.Is(err, ledger.ErrOtherStore) {
+	if _, err := Reopen(dir, newID(), zap.NewNop()); !errors.Is(err, storage.ErrOtherStore) {
 		t.Errorf("another store: %v", err)
 	}
 	empty := filepath.Join(t.TempDir(), "empty")
-	if _, err := Reopen(empty, id, zap.NewNop()); !errors.Is(err, ledger.ErrOtherStore) || !strings.Contains(err.Error(), empty) {
+	if _, err := Reopen(empty, id, zap.NewNop()); !errors.Is(err, storage.ErrOtherStore) || !strings.Contains(err.Error(), empty) {
 		t.Errorf("a directory that has gone: %v", err)
 	}
 	if _, err := os.Stat(empty); !os.IsNotExist(err) {

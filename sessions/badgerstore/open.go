@@ -11,7 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 	"go.uber.org/zap"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 const (
@@ -30,17 +30,17 @@ type settings struct {
 	closeWait time.Duration
 }
 
-// Open opens the store in the directory, and creates it where the directory is empty or does not exist. It refuses, and
-// says what to do, where another process has the directory open, where the directory holds anything else, where the
-// store is damaged or has been exchanged, and where less than 64 MiB are free.
+// Open opens the store in the directory. It creates the store if the directory is empty or does not exist. Open returns an
+// error, which names a way out, if another process has the directory open, if the directory holds anything else, if the store
+// is damaged or was exchanged, or if less than 64 MiB are free.
 //
 // The logger is used until the store is closed.
 func Open(dir string, logger *zap.Logger) (*DB, error) {
 	return open(dir, logger, production())
 }
 
-// Reopen opens the store with the given id, and nothing else: where the directory has gone or is empty it creates
-// nothing, and where it holds another store it refuses. Both errors wrap [ledger.ErrOtherStore].
+// Reopen opens the store with the given id and no other. It never creates a store. The error wraps [storage.ErrOtherStore] if
+// the directory has gone, is empty or holds another store.
 func Reopen(dir, id string, logger *zap.Logger) (*DB, error) {
 	dir, err := canonical(dir)
 	if err != nil {
@@ -48,14 +48,14 @@ func Reopen(dir, id string, logger *zap.Logger) (*DB, error) {
 	}
 	if entries, err := os.ReadDir(dir); errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil, fmt.Errorf("directory %q: %w: it is missing. Is its file system mounted? Bring it back",
-			dir, ledger.ErrOtherStore)
+			dir, storage.ErrOtherStore)
 	}
 	db, err := Open(dir, logger)
 	if err != nil {
 		return nil, err
 	}
 	if db.ID() != id {
-		err := fmt.Errorf("directory %q: %w: it was exchanged. Bring the former one back", dir, ledger.ErrOtherStore)
+		err := fmt.Errorf("directory %q: %w: it was exchanged. Bring the former one back", dir, storage.ErrOtherStore)
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -119,7 +119,7 @@ func (db *DB) begin() error {
 	if err := db.recount(); err != nil {
 		return fmt.Errorf("counting sessions in %q: %w", db.dir, reason(err))
 	}
-	return db.tally.open(db)
+	return db.journalCount.open(db)
 }
 
 // identify compares the store's id in the database with the one in the marker. Where the marker has none yet it completes

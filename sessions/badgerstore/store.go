@@ -58,7 +58,7 @@ func readSession(txn *badger.Txn, at []byte, key sessions.Key) (session sessions
 
 // Put implements [sessions.Store].
 func (s *store) Put(ctx context.Context, session sessions.Session, now time.Time) error {
-	_, err := s.settle(ctx, session.Key, func(txn *badger.Txn, at []byte) (outcome, error) {
+	_, err := s.update(ctx, session.Key, func(txn *badger.Txn, at []byte) (outcome, error) {
 		old, err := lookUp(txn, at, session.Key)
 		if err != nil {
 			return outcome{}, err
@@ -70,7 +70,7 @@ func (s *store) Put(ctx context.Context, session sessions.Session, now time.Time
 
 // Update implements [sessions.Store].
 func (s *store) Update(ctx context.Context, session sessions.Session, now time.Time) (bool, error) {
-	done, err := s.settle(ctx, session.Key, func(txn *badger.Txn, at []byte) (outcome, error) {
+	done, err := s.update(ctx, session.Key, func(txn *badger.Txn, at []byte) (outcome, error) {
 		present, found, err := readSession(txn, at, session.Key)
 		if err != nil || !found || present.Expired(now) || present.AuthTime != session.AuthTime {
 			return outcome{}, err
@@ -82,7 +82,7 @@ func (s *store) Update(ctx context.Context, session sessions.Session, now time.T
 
 // Delete implements [sessions.Store].
 func (s *store) Delete(ctx context.Context, key sessions.Key) (bool, error) {
-	done, err := s.settle(ctx, key, func(txn *badger.Txn, at []byte) (outcome, error) {
+	done, err := s.update(ctx, key, func(txn *badger.Txn, at []byte) (outcome, error) {
 		old, err := lookUp(txn, at, key)
 		if err != nil || !old.there {
 			return outcome{}, err
@@ -115,8 +115,8 @@ type earlier struct {
 	user     string // where readable
 }
 
-// settle runs a step that reads a session and writes it, under the session's lock.
-func (s *store) settle(ctx context.Context, key sessions.Key, step func(*badger.Txn, []byte) (outcome, error)) (bool, error) {
+// update runs a step that reads a session and writes it, under the session's lock.
+func (s *store) update(ctx context.Context, key sessions.Key, step func(*badger.Txn, []byte) (outcome, error)) (bool, error) {
 	if err := checkRealm(key.Realm); err != nil {
 		return false, err
 	}

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Answer is what came of a question. The zero value is no answer.
+// Answer is the result of a question. The zero value is no answer.
 type Answer struct {
-	// Failure says why there is no answer. Nothing else is set then.
+	// Failure is why there is no answer. If it is set, nothing else is.
 	Failure Reason
-	// Status is the status of the answer: 200 and up.
+	// Status is the status code of the answer, which is 200 or more.
 	Status int
 	// Header is the header of the answer as the handlers below left it.
 	Header http.Header
@@ -24,7 +24,7 @@ type Answer struct {
 	Received time.Time
 }
 
-// Format writes no more than the status: header and body may hold secrets.
+// Format writes the status or the failure and nothing else, because the header and the body may hold secrets.
 func (a Answer) Format(state fmt.State, _ rune) {
 	if a.Failure != "" {
 		_, _ = fmt.Fprintf(state, "no answer: %s", a.Failure)

@@ -6,21 +6,19 @@
 //	visitor's request ── Template.Prepare ──> Exchange      what is sent, and nothing else of the visitor's
 //	Exchange ─────────── Exchange.Send ─────> Answer        status, header, body, or why there is none
 //	Answer ───────────── Page.Read ─────────> Outcome       pure: Identified, Nobody or CouldNotTell
-//	Desk.Do runs the three once per session, with limits
+//	Queue.Do runs the three once per session, with limits
 //
 // These hold throughout:
 //
-//   - An outcome has three values. Whatever is not surely "this user" or "nobody" is [CouldNotTell]: an error of the
-//     route, a timeout, a panic, an answer that a cache may have made, one that can be read in two ways. So is a nil or
-//     zero value of every type here.
-//   - The question leaves no trace on the visitor's own request. It has a context, variables, placeholders, route
-//     groups and response header of its own, and whatever the route still does with it once the visitor has left
-//     touches nothing of his.
-//   - The question can't ask again: its context is marked, see [IsSubrequest].
-//   - The application alone names the user. The Cookie lines that the question carries are the caller's choice;
-//     identity headers and the placeholders of an identity are kept out.
-//   - No reason or error here holds a cookie, a header or a part of a page, and neither does the text form of an
-//     [Answer].
+//   - There are three outcomes. Whatever is not surely "this user" or "nobody" is [CouldNotTell]: an error of the route, a
+//     timeout, a panic, an answer that a cache may have made, or one that can be read in two ways. So is a nil or zero value
+//     of every type of this package.
+//   - The question leaves no trace on the visitor's own request. It has a context, variables, placeholders, route groups and
+//     a response header of its own. What the route does with it after the visitor has left touches nothing of his.
+//   - The question can't ask again, because its context is marked. See [IsSubrequest].
+//   - The application alone names the user. The caller chooses the Cookie lines that the question carries. Identity headers
+//     and the placeholders of an identity are kept out.
+//   - No reason and no error holds a cookie, a header or a part of a page, and neither does the text form of an [Answer].
 //
 // Only exchange.go, template.go and placeholders.go know Caddy.
 package whoami

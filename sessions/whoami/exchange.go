@@ -9,15 +9,15 @@ import (
 
 type subrequestKey struct{}
 
-// IsSubrequest says whether a request is a question of this package, for whichever realm. A handler that asks must let
-// it pass, without identity, and never ask about it.
+// IsSubrequest reports whether a request is a question of this package, for any realm. A handler that asks must let it pass
+// without an identity, and must never ask about it.
 func IsSubrequest(ctx context.Context) bool {
 	marked, _ := ctx.Value(subrequestKey{}).(bool)
 	return marked
 }
 
-// Exchange is one question, made by [Template.Prepare]. It is sent once. Send and Release may be called at the same
-// time.
+// Exchange is one question. It is made by [Template.Prepare] and sent once. [Exchange.Send] and [Exchange.Release] may be
+// called at the same time.
 type Exchange struct {
 	template     *Template
 	next         caddyhttp.Handler
@@ -27,12 +27,12 @@ type Exchange struct {
 	placeholders placeholders
 }
 
-// Send asks and waits for the answer, at most for the template's timeout. It never panics.
+// Send sends the question and returns the answer. It waits for at most the template's timeout. It never panics.
 //
-// At the timeout the request is cancelled as if a visitor had left, which reverse proxies don't hold against the
-// upstream: no deadline and no cause is set. A handler that does not heed that goes on in the background, where nobody
-// reads what it writes. Returned is called when the last handler has returned, which may be before Send does or long
-// after; until then the question uses what it has opened. It may be nil.
+// At the timeout, Send cancels the request as if a visitor had left, without a deadline or a cause: reverse proxies don't
+// hold that against the upstream. A handler that ignores this goes on in the background, and nobody reads what it writes.
+// returned is called when the last handler has returned, which may be before Send returns or long after. Until then, the
+// question uses what it has opened. returned may be nil.
 func (x *Exchange) Send(returned func()) Answer {
 	if returned == nil {
 		returned = func() {}
@@ -83,6 +83,6 @@ func (x *Exchange) giveUp() {
 	x.cancel()
 }
 
-// Release marks the visitor's request as gone: the question looks nothing up in it any more. It waits for a look-up
+// Release marks the visitor's request as gone, so that the question looks up nothing in it any more. It waits for a look-up
 // that is under way. It may be called more than once.
 func (x *Exchange) Release() { x.placeholders.close() }

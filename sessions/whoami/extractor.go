@@ -15,23 +15,23 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Extractor says where a page holds a value. Made by [ParseExtractor]; safe for concurrent use.
+// Extractor finds a value in a page. It is made by [ParseExtractor] and is safe for concurrent use.
 type Extractor interface {
-	// user returns the one text that may name the user, empty where there is none, or why there is no telling.
+	// user returns the one text that may name the user, which is empty if there is none. The reason is why nobody can tell.
 	user(page *document) (string, Reason)
-	// attribute returns what the page says, not present where that is nothing or nothing usable.
+	// attribute returns the value as an attribute. It is not present if the page has no usable value.
 	attribute(page *document) sessions.Attribute
 }
 
-// ParseExtractor makes an extractor of the given kind:
+// ParseExtractor returns an extractor of the given kind:
 //
 //   - json: the argument is a path of names separated by dots, such as user.id or accounts.0.name. A number counts
 //     elements from 0 where it meets a list. A backslash makes a dot a part of a name.
 //   - header: the argument is the name of a response header.
-//   - regex: the argument is a regular expression in Go's syntax, and the value is its first group. It is looked for in
-//     the whole decoded page, whose line breaks a dot matches too; for a user it must be found exactly once, or with the
-//     same value each time. Keep it so narrow that a match can't reach over text that users write. In an HTML page the
-//     character references of the value are decoded, as a browser shows them in text.
+//   - regex: the argument is a regular expression in Go's syntax, and the value is its first group. It is matched against
+//     the whole decoded page, and a dot matches line breaks too. For a user, it must match exactly once, or with the same
+//     value each time. Keep it so narrow that a match can't reach over text that users write. In an HTML page, the character
+//     references of the value are decoded, as a browser shows them in text.
 func ParseExtractor(kind, argument string) (Extractor, error) {
 	switch kind {
 	case "json":

@@ -9,16 +9,16 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// PanicError is returned by [Desk.Do] where the function that asks did not return.
+// PanicError is returned by [Queue.Do] if the function that asks panics or ends its goroutine.
 type PanicError struct {
-	// Stack is where, for the log. What the panic said may hold secrets and is left out.
+	// Stack is the stack trace, for the log. It leaves out the value of the panic, which may hold secrets.
 	Stack []byte
 }
 
 func (e *PanicError) Error() string { return "asking the application: panic" }
 
 // flight is one question about a session, with the callers who wait for its answer. Result and err may be read when
-// done is closed; everything else is guarded by the desk's mutex.
+// done is closed; everything else is guarded by the queue's mutex.
 type flight[T any] struct {
 	key     sessions.Key
 	known   bool
@@ -30,7 +30,7 @@ type flight[T any] struct {
 	err    error
 }
 
-// caller is one call of [Desk.Do].
+// caller is one call of [Queue.Do].
 type caller[T any] struct {
 	network    netip.Prefix
 	ask        func(release func()) T
@@ -38,69 +38,69 @@ type caller[T any] struct {
 	turnedAway chan struct{}
 }
 
-// admits says whether the limits let a question run now. Call it with the mutex held.
-func (d *Desk[T]) admits(flight *flight[T]) bool {
+// admits reports whether the limits let a question run now. Call it with the mutex held.
+func (q *Queue[T]) admits(flight *flight[T]) bool {
 	network := flight.callers[0].network
-	return d.running < d.limits.Concurrent &&
-		(flight.known || d.unknown < d.limits.unknown()) &&
-		(!network.IsValid() || d.clients[network] < d.limits.PerClient)
+	return q.running < q.limits.Concurrent &&
+		(flight.known || q.unknown < q.limits.unknown()) &&
+		(!network.IsValid() || q.clients[network] < q.limits.PerClient)
 }
 
 // start takes a slot and asks. Call it with the mutex held.
-func (d *Desk[T]) start(flight *flight[T]) {
+func (q *Queue[T]) start(flight *flight[T]) {
 	first := flight.callers[0]
-	d.room = without(d.room, first)
+	q.callers = without(q.callers, first)
 	flight.running = true
-	d.running++
-	d.clients[first.network]++
+	q.running++
+	q.clients[first.network]++
 	if !flight.known {
-		d.unknown++
+		q.unknown++
 	}
 	known := flight.known
-	go d.run(flight, first.ask, sync.OnceFunc(func() { d.free(first.network, known) }))
+	go q.run(flight, first.ask, sync.OnceFunc(func() { q.free(first.network, known) }))
 }
 
 // free gives a slot back, and on to whoever it admits.
-func (d *Desk[T]) free(network netip.Prefix, known bool) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	d.running--
-	if d.clients[network]--; d.clients[network] == 0 {
-		delete(d.clients, network)
+func (q *Queue[T]) free(network netip.Prefix, known bool) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.running--
+	if q.clients[network]--; q.clients[network] == 0 {
+		delete(q.clients, network)
 	}
 	if !known {
-		d.unknown--
+		q.unknown--
 	}
-	d.advance()
+	q.advance()
 }
 
 // advance starts questions in the queue until the limits admit none of those that are left. Call it with the mutex held.
-func (d *Desk[T]) advance() {
+func (q *Queue[T]) advance() {
 	for {
-		next := d.next()
+		next := q.next()
 		if next < 0 {
 			break
 		}
-		flight := d.queue[next]
-		d.queue = slices.Delete(d.queue, next, next+1)
-		d.turns.take(flight.callers[0].network)
-		d.start(flight)
+		flight := q.waiting[next]
+		q.waiting = slices.Delete(q.waiting, next, next+1)
+		q.turns.take(flight.callers[0].network)
+		q.start(flight)
 	}
-	d.forgetTurns()
+	q.forgetTurns()
 }
 
 // next returns the place in the queue of the question whose turn it is, or -1 where the limits admit none. Call it with the
 // mutex held.
-func (d *Desk[T]) next() int {
+func (q *Queue[T]) next() int {
 	next, earliest := -1, uint64(0)
-	if d.running >= d.limits.Concurrent {
+	if q.running >= q.limits.Concurrent {
 		return next
 	}
-	for i, flight := range d.queue {
-		if !d.admits(flight) {
+	for i, flight := range q.waiting {
+		if !q.admits(flight) {
 			continue
 		}
-		if turn := d.turns.join(flight.callers[0].network); next < 0 || turn < earliest {
+		if turn := q.turns.join(flight.callers[0].network); next < 0 || turn < earliest {
 			next, earliest = i, turn
 		}
 	}
@@ -109,23 +109,23 @@ func (d *Desk[T]) next() int {
 
 // forgetTurns drops the turns of clients that wait no more, once nobody waits or there are many turns. Call it with the mutex
 // held.
-func (d *Desk[T]) forgetTurns() {
+func (q *Queue[T]) forgetTurns() {
 	switch {
-	case len(d.queue) == 0:
-		d.turns.of = nil
+	case len(q.waiting) == 0:
+		q.turns.of = nil
 		return
-	case len(d.turns.of) <= 2*d.limits.Waiting:
+	case len(q.turns.of) <= 2*q.limits.Waiting:
 		return
 	}
-	waiting := make(map[netip.Prefix]uint64, len(d.queue))
-	for _, flight := range d.queue {
+	waiting := make(map[netip.Prefix]uint64, len(q.waiting))
+	for _, flight := range q.waiting {
 		network := flight.callers[0].network
-		waiting[network] = d.turns.join(network)
+		waiting[network] = q.turns.join(network)
 	}
-	d.turns.of = waiting
+	q.turns.of = waiting
 }
 
-func (d *Desk[T]) run(flight *flight[T], ask func(release func()) T, release func()) {
+func (q *Queue[T]) run(flight *flight[T], ask func(release func()) T, release func()) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -134,29 +134,29 @@ func (d *Desk[T]) run(flight *flight[T], ask func(release func()) T, release fun
 			release()
 			flight.err = &PanicError{Stack: debug.Stack()}
 		}
-		d.mutex.Lock()
-		if d.flights[flight.key] == flight {
-			delete(d.flights, flight.key)
+		q.mutex.Lock()
+		if q.flights[flight.key] == flight {
+			delete(q.flights, flight.key)
 		}
-		d.mutex.Unlock()
+		q.mutex.Unlock()
 		close(flight.done)
 	}()
 	flight.result = ask(release)
 	returned = true
 }
 
-// makeRoom says whether one more caller may wait, turning another one away for it if need be. Call it with the mutex
+// makeRoom reports whether one more caller may wait. It turns another one away for it if need be. Call it with the mutex
 // held.
-func (d *Desk[T]) makeRoom(known bool, newcomer *caller[T]) bool {
-	if len(d.room) < d.limits.Waiting {
+func (q *Queue[T]) makeRoom(known bool, newcomer *caller[T]) bool {
+	if len(q.callers) < q.limits.Waiting {
 		return true
 	}
 	waiting := make(map[netip.Prefix]int)
-	for _, waiter := range d.room {
+	for _, waiter := range q.callers {
 		waiting[waiter.network]++
 	}
 	var victim *caller[T]
-	for _, waiter := range slices.Backward(d.room) {
+	for _, waiter := range slices.Backward(q.callers) {
 		if !waiter.known && (victim == nil || waiting[waiter.network] > waiting[victim.network]) {
 			victim = waiter
 		}
@@ -164,7 +164,7 @@ func (d *Desk[T]) makeRoom(known bool, newcomer *caller[T]) bool {
 	if victim == nil || !known && waiting[victim.network] <= waiting[newcomer.network]+1 {
 		return false
 	}
-	d.room = without(d.room, victim)
+	q.callers = without(q.callers, victim)
 	close(victim.turnedAway)
 	return true
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// SplitBy returns the extractor with its attribute as a list: each text that it finds is split at the separator. Blanks
-// and line breaks around an element are no part of it, and empty elements are left out. A list in a JSON answer stays as it
-// is.
+// SplitBy returns an extractor that splits each text of an attribute at the separator, so that the attribute is a list.
+// Blanks and line breaks around an element are no part of it. Empty elements are left out. A list in a JSON answer stays as
+// it is.
 func SplitBy(extractor Extractor, separator string) (Extractor, error) {
 	if separator == "" {
 		return nil, errors.New("splitting an attribute: the separator is empty; want what stands between the elements")

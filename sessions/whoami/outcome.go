@@ -7,26 +7,33 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Outcome is what an answer says: [Identified], [Nobody] or [CouldNotTell]. Take nil for CouldNotTell.
+// Outcome is what an answer means: [Identified], [Nobody] or [CouldNotTell]. A nil Outcome means [CouldNotTell].
+//
+//sumtype:decl
 type Outcome interface{ outcome() }
 
-// Identified says whose session it is.
+// Identified is the outcome that the session belongs to a user.
 type Identified struct {
 	// User is the user id: visible ASCII, 1 to 256 bytes.
 	User string
-	// Attributes holds every attribute that the page was asked for; those that it does not say are not present.
+	// Attributes holds every attribute of [Page.Attributes]. An attribute that the page does not hold is not present.
 	Attributes sessions.Attributes
 }
 
-// Nobody says that the session is nobody's.
-type Nobody struct{ Reason Reason }
-
-// CouldNotTell says neither yes nor no.
-type CouldNotTell struct {
+// Nobody is the outcome that the session belongs to nobody.
+type Nobody struct {
+	// Reason is why.
 	Reason Reason
-	// Location is, with [MovedPermanently], what to write in the configuration instead, where the answer says so.
+}
+
+// CouldNotTell is the outcome that it is not known whose session it is.
+type CouldNotTell struct {
+	// Reason is why.
+	Reason Reason
+	// Location is what to write in the configuration instead, beside the reason [MovedPermanently]. It is empty if the answer
+	// does not tell.
 	Location string
-	// Cookies names, with [ChangesSession], the session cookies that the answer changes.
+	// Cookies holds the names of the session cookies that the answer changes, beside the reason [ChangesSession].
 	Cookies []string
 }
 
@@ -34,7 +41,7 @@ func (Identified) outcome()   {}
 func (Nobody) outcome()       {}
 func (CouldNotTell) outcome() {}
 
-// NotAsked returns the outcome where [Desk.Do] returned an error.
+// NotAsked returns the outcome for an error of [Queue.Do].
 func NotAsked(err error) CouldNotTell {
 	var panicked *PanicError
 	switch {

@@ -10,35 +10,35 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// DefaultMaxBody is how many bytes of a decoded answer are read unless the configuration says otherwise.
+// DefaultMaxBody is the greatest number of bytes in a decoded answer, unless another one is configured.
 const DefaultMaxBody = 1 << 20
 
 // maxUserID is the longest user id in bytes, whatever pattern allows more.
 const maxUserID = 256
 
-// Page says how to read the page of an application that names the user. The zero value can't tell. It must not be
-// changed while in use; Read is then safe for concurrent use.
+// Page reads the page of an application that names the user. Every outcome of the zero value is [CouldNotTell]. A Page must
+// not be changed while it is in use. [Page.Read] is safe for concurrent use.
 type Page struct {
-	// User says where the user id is.
+	// User finds the user id.
 	User Extractor
-	// Nobody holds the values in that place that stand for nobody.
+	// Nobody holds the values of User that stand for nobody.
 	Nobody []string
-	// Pattern is what user ids look like.
+	// Pattern is the pattern of user ids.
 	Pattern Pattern
-	// Attributes says where more is to be found, by name.
+	// Attributes finds the attributes, by name.
 	Attributes map[string]Extractor
-	// MaxBody is the most bytes that the decoded answer may have.
+	// MaxBody is the greatest number of bytes in the decoded answer.
 	MaxBody int
-	// Rolling says that the application changes the session cookies with every answer. Otherwise an answer that names a
-	// user and changes one is no answer.
+	// Rolling reports whether the application changes the session cookies with every answer. Otherwise, the outcome of an
+	// answer that names a user and changes a session cookie is [CouldNotTell].
 	Rolling bool
 }
 
-// Pattern says which user ids are possible. Always required are 1 to 256 bytes of visible ASCII; the zero value
-// requires no more than that.
+// Pattern is which user ids are possible. They always have 1 to 256 bytes of visible ASCII. The zero value demands nothing
+// else.
 type Pattern struct{ whole *regexp.Regexp }
 
-// ParsePattern reads a regular expression in Go's syntax that the whole of a user id must match.
+// ParsePattern parses a regular expression in Go's syntax that the whole of a user id must match.
 func ParsePattern(expression string) (Pattern, error) {
 	// First as it is: wrapping must not give a sense to what has none, such as "a)|(b".
 	if _, err := regexp.Compile(expression); err != nil {
@@ -51,7 +51,7 @@ func ParsePattern(expression string) (Pattern, error) {
 	return Pattern{whole: whole}, nil
 }
 
-// Match says whether the text can be a user id.
+// Match reports whether the text can be a user id.
 func (p Pattern) Match(user string) bool {
 	return user != "" && len(user) <= maxUserID && isVisibleASCII(user) && (p.whole == nil || p.whole.MatchString(user))
 }
@@ -65,10 +65,10 @@ func isVisibleASCII(text string) bool {
 	return true
 }
 
-// Read says what an answer means. It depends on its arguments alone.
+// Read returns what an answer means. It depends on its arguments alone.
 //
-// Changed gets the Set-Cookie lines of an answer that names a user, unless the page is rolling, and returns the names of
-// those session cookies that they change. It may be nil.
+// The function changed is called with the Set-Cookie lines of an answer that names a user, unless the page is rolling. It
+// returns the names of the session cookies that the lines change. It may be nil.
 func (p *Page) Read(answer Answer, changed func(setCookies []string) []string) Outcome {
 	if answer.Failure != "" {
 		return CouldNotTell{Reason: answer.Failure}
@@ -137,8 +137,8 @@ func (p *Page) readAttributes(page *document) sessions.Attributes {
 	return attributes
 }
 
-// isTruncated says whether the body is not as long as announced (RFC 9110 section 8.6). A part of a page could lack the
-// second match that would make it ambiguous.
+// isTruncated reports whether the body is not as long as announced (RFC 9110 section 8.6). A part of a page may lack the
+// second match that makes it ambiguous.
 func isTruncated(answer Answer) bool {
 	for _, line := range answer.Header["Content-Length"] {
 		if length, err := strconv.Atoi(line); err != nil || length != len(answer.Body) {

@@ -48,7 +48,7 @@ func (p *placeholders) close() {
 	p.visitor = nil
 }
 
-// wereMissed says whether one was needed after close: the route may then have led elsewhere.
+// wereMissed reports whether a placeholder was needed after close: the route may then have led elsewhere.
 func (p *placeholders) wereMissed() bool {
 	p.mutex.RLock()
 	defer p.mutex.RUnlock()

@@ -17,7 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// DefaultTimeout is how long an answer may take unless the configuration says otherwise.
+// DefaultTimeout is how long an answer may take, unless another timeout is configured.
 const DefaultTimeout = 2 * time.Second
 
 // ErrSubrequest is returned by [Template.Prepare] for a request that is a question itself.
@@ -31,7 +31,7 @@ var passedHeaders = []string{
 	"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-Ip",
 }
 
-// Template is what all questions for one page have in common. It never changes; safe for concurrent use.
+// Template is what all questions for one page have in common. It never changes and is safe for concurrent use.
 type Template struct {
 	page    url.URL
 	uri     string
@@ -43,9 +43,10 @@ type Template struct {
 	after func(time.Duration, func()) (stop func() bool)
 }
 
-// NewTemplate prepares questions for the page at the given URI: a path, with a query or not, as the handlers that
-// follow see it. An answer that takes longer than the timeout, or whose body as sent has more than maxBody bytes, is
-// not used. Owned says of a header name that the gateway alone sets it; such headers are not passed on. It may be nil.
+// NewTemplate returns a template of questions for the page at the given URI: a path, with or without a query, as the handlers
+// that follow see it. An answer that takes longer than the timeout is not used, and neither is one whose body, before it is
+// decoded, has more than maxBody bytes. The function owned reports whether the gateway alone sets the header of that name;
+// such headers are not passed on. It may be nil.
 func NewTemplate(uri string, timeout time.Duration, maxBody int, owned func(name string) bool) (*Template, error) {
 	page, err := url.ParseRequestURI(uri)
 	switch {
@@ -69,10 +70,10 @@ func NewTemplate(uri string, timeout time.Duration, maxBody int, owned func(name
 	}, nil
 }
 
-// Prepare makes the question about the session that the given Cookie lines carry. It must be called in the goroutine
-// that serves the visitor's request r, which it does not change; next is the rest of the route. Whoever called it must
-// call [Exchange.Release] before that request goes on or its handler returns, whatever has become of the question by
-// then.
+// Prepare returns the question about the session that the given Cookie lines carry. It must be called in the goroutine that
+// serves the visitor's request r, which it does not change. next is the rest of the route. The caller must call
+// [Exchange.Release] before that request goes on or its handler returns, whatever has become of the question by then. Prepare
+// returns [ErrSubrequest] if r is a question itself.
 func (t *Template) Prepare(r *http.Request, cookies []string, next caddyhttp.Handler) (*Exchange, error) {
 	if IsSubrequest(r.Context()) {
 		return nil, ErrSubrequest

@@ -12,19 +12,19 @@ import (
 // Two clients flood the gateway with hundreds of questions each; a third one that comes later waits one turn of theirs.
 func TestTurnGoesRoundFromClientToClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 8, PerClient: 2, Waiting: 1024, Timeout: time.Minute})
+		queue := mustMakeQueue(t, Limits{Concurrent: 8, PerClient: 2, Waiting: 1024, Timeout: time.Minute})
 		app := newApplication()
 		flood := []string{"192.0.2.1", "2001:db8::1"}
 		const each = 300
 		for i := range each {
 			for _, client := range flood {
 				name := fmt.Sprint(client, " ", i)
-				app.call(t.Context(), desk, name, Query{Key: key(name), Client: client})
+				app.call(t.Context(), queue, name, Query{Key: key(name), Client: client})
 			}
 		}
 		for i := range 3 {
 			name := fmt.Sprint("198.51.100.1 ", i)
-			app.call(t.Context(), desk, name, Query{Key: key(name), Client: "198.51.100.1"})
+			app.call(t.Context(), queue, name, Query{Key: key(name), Client: "198.51.100.1"})
 		}
 		running, begun := app.running(), 0
 		var order []string
@@ -49,7 +49,7 @@ func TestTurnGoesRoundFromClientToClient(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
@@ -69,10 +69,10 @@ func nth(list []string, element string, n int) int {
 // A row of new clients, such as an attacker with many addresses has, does not push in before those that had a turn.
 func TestNewcomersDoNotPushIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 2, PerClient: 1, Waiting: 100, Timeout: time.Minute})
+		queue := mustMakeQueue(t, Limits{Concurrent: 2, PerClient: 1, Waiting: 100, Timeout: time.Minute})
 		app := newApplication()
 		ask := func(client, name string) {
-			app.call(t.Context(), desk, client+" "+name, Query{Key: key(client + name), Client: client})
+			app.call(t.Context(), queue, client+" "+name, Query{Key: key(client + name), Client: client})
 		}
 		for i := range 12 {
 			ask("192.0.2.1", fmt.Sprint(i))
@@ -96,14 +96,14 @@ func TestNewcomersDoNotPushIn(t *testing.T) {
 			finish()
 		}
 		synctest.Wait()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 // A long row of clients that come and go leaves no more turns behind than may wait, and none once nobody waits.
 func TestTurnsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 2, PerClient: 1, Waiting: 4, Timeout: time.Minute})
+		queue := mustMakeQueue(t, Limits{Concurrent: 2, PerClient: 1, Waiting: 4, Timeout: time.Minute})
 		app := newApplication()
 		var running []*question
 		finish := func() {
@@ -113,22 +113,22 @@ func TestTurnsAreForgotten(t *testing.T) {
 		}
 		for i := range 100 {
 			name := fmt.Sprint(i)
-			app.call(t.Context(), desk, name, Query{Key: key(name), Client: fmt.Sprintf("198.51.100.%d", i)})
+			app.call(t.Context(), queue, name, Query{Key: key(name), Client: fmt.Sprintf("198.51.100.%d", i)})
 			running = append(running, app.running()...)
-			if got := len(desk.turns.of); got > 3*desk.limits.Waiting {
+			if got := len(queue.turns.of); got > 3*queue.limits.Waiting {
 				t.Fatalf("%d turns are kept", got)
 			}
 			if i >= 3 { // so that some always wait
 				finish()
 			}
 		}
-		if len(desk.turns.of) == 0 {
+		if len(queue.turns.of) == 0 {
 			t.Error("nobody waits, so that this shows nothing")
 		}
 		for len(running) > 0 {
 			finish()
 		}
 		synctest.Wait()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }

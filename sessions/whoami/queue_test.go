@@ -38,9 +38,9 @@ func newApplication() *application {
 }
 
 // call does one call of Do in a goroutine and notes its result by the caller's name.
-func (a *application) call(ctx context.Context, desk *Desk[string], name string, query Query) {
+func (a *application) call(ctx context.Context, queue *Queue[string], name string, query Query) {
 	go func() {
-		result, err := desk.Do(ctx, query, func(release func()) string {
+		result, err := queue.Do(ctx, query, func(release func()) string {
 			q := &question{id: name, answer: make(chan string), release: release}
 			a.asked <- q
 			return <-q.answer
@@ -98,32 +98,32 @@ func (a *application) wantNoResult(t *testing.T) {
 	}
 }
 
-func mustMakeDesk(t *testing.T, limits Limits) *Desk[string] {
+func mustMakeQueue(t *testing.T, limits Limits) *Queue[string] {
 	t.Helper()
-	desk, err := NewDesk[string](limits)
+	queue, err := NewQueue[string](limits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return desk
+	return queue
 }
 
 // wantIdle checks that nothing is left of anything.
-func wantIdle[T any](t interface{ Errorf(string, ...any) }, desk *Desk[T]) {
-	desk.mutex.Lock()
-	defer desk.mutex.Unlock()
-	if len(desk.flights)+len(desk.queue)+len(desk.room)+desk.running+desk.unknown+len(desk.clients)+len(desk.turns.of) != 0 {
-		t.Errorf("left over: %d flights, %d queued, %d waiting, %d running, %d unknown, %d clients, %d turns", len(desk.flights),
-			len(desk.queue), len(desk.room), desk.running, desk.unknown, len(desk.clients), len(desk.turns.of))
+func wantIdle[T any](t interface{ Errorf(string, ...any) }, queue *Queue[T]) {
+	queue.mutex.Lock()
+	defer queue.mutex.Unlock()
+	if len(queue.flights)+len(queue.waiting)+len(queue.callers)+queue.running+queue.unknown+len(queue.clients)+len(queue.turns.of) != 0 {
+		t.Errorf("left over: %d flights, %d queued, %d waiting, %d running, %d unknown, %d clients, %d turns", len(queue.flights),
+			len(queue.waiting), len(queue.callers), queue.running, queue.unknown, len(queue.clients), len(queue.turns.of))
 	}
 }
 
 func TestOneQuestionPerSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk, app := mustMakeDesk(t, DefaultLimits()), newApplication()
+		queue, app := mustMakeQueue(t, DefaultLimits()), newApplication()
 		ctx, cancel := context.WithCancel(t.Context())
-		app.call(ctx, desk, "first", Query{Key: key("s1")})
-		app.call(t.Context(), desk, "second", Query{Key: key("s1")})
-		app.call(t.Context(), desk, "other", Query{Key: sessions.Key{Realm: "blog", Hash: key("s1").Hash}})
+		app.call(ctx, queue, "first", Query{Key: key("s1")})
+		app.call(t.Context(), queue, "second", Query{Key: key("s1")})
+		app.call(t.Context(), queue, "other", Query{Key: sessions.Key{Realm: "blog", Hash: key("s1").Hash}})
 		running := app.wantRunning(t, "first other")
 
 		// The question outlives the caller who asked it.
@@ -134,10 +134,10 @@ func TestOneQuestionPerSession(t *testing.T) {
 		app.wantResult(t, "second: alice")
 
 		// The slot is taken until it is released, but a new question can be asked.
-		if desk.running != 2 {
-			t.Errorf("%d running", desk.running)
+		if queue.running != 2 {
+			t.Errorf("%d running", queue.running)
 		}
-		app.call(t.Context(), desk, "third", Query{Key: key("s1")})
+		app.call(t.Context(), queue, "third", Query{Key: key("s1")})
 		third := app.wantRunning(t, "third")[0]
 		third.answer <- "bob"
 		app.wantResult(t, "third: bob")
@@ -147,35 +147,35 @@ func TestOneQuestionPerSession(t *testing.T) {
 			q.release()
 			q.release()
 		}
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 func TestCallerWhoHasLeftAsksNothing(t *testing.T) {
-	desk := mustMakeDesk(t, DefaultLimits())
+	queue := mustMakeQueue(t, DefaultLimits())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := desk.Do(ctx, Query{}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := queue.Do(ctx, Query{}, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	wantIdle(t, desk)
+	wantIdle(t, queue)
 }
 
 func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 4, PerClient: 2, Waiting: 10, Timeout: time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 4, PerClient: 2, Waiting: 10, Timeout: time.Second})
 		app := newApplication()
-		app.call(t.Context(), desk, "before", Query{Key: key("s1")})
-		desk.Forget(key("s1"))
-		desk.Forget(key("s2"))
-		app.call(t.Context(), desk, "after", Query{Key: key("s1")})
-		app.call(t.Context(), desk, "waiting", Query{Key: key("s3")})
-		desk.Forget(key("s3")) // has not begun
-		app.call(t.Context(), desk, "joining", Query{Key: key("s3")})
+		app.call(t.Context(), queue, "before", Query{Key: key("s1")})
+		queue.Forget(key("s1"))
+		queue.Forget(key("s2"))
+		app.call(t.Context(), queue, "after", Query{Key: key("s1")})
+		app.call(t.Context(), queue, "waiting", Query{Key: key("s3")})
+		queue.Forget(key("s3")) // has not begun
+		app.call(t.Context(), queue, "joining", Query{Key: key("s3")})
 		running := app.wantRunning(t, "before after")
 		running[0].answer <- "nobody"
 		app.wantResult(t, "before: nobody")
-		app.call(t.Context(), desk, "later", Query{Key: key("s1")})
+		app.call(t.Context(), queue, "later", Query{Key: key("s1")})
 		running[1].answer <- "alice"
 		for range 2 {
 			if result := <-app.results; !strings.HasSuffix(result, ": alice") {
@@ -194,20 +194,20 @@ func TestForget(t *testing.T) {
 			}
 		}
 		waiting.release()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 func TestKnownSessionsKeepHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 4, PerClient: 4, Waiting: 100, Timeout: time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 4, PerClient: 4, Waiting: 100, Timeout: time.Second})
 		app := newApplication()
 		for i := range 4 {
-			app.call(t.Context(), desk, "stranger"+strconv.Itoa(i), Query{Key: key(fmt.Sprint("x", i))})
+			app.call(t.Context(), queue, "stranger"+strconv.Itoa(i), Query{Key: key(fmt.Sprint("x", i))})
 		}
 		strangers := app.wantRunning(t, "stranger0 stranger1")
 		for i := range 3 {
-			app.call(t.Context(), desk, "known"+strconv.Itoa(i), Query{Key: key(fmt.Sprint("k", i)), Known: true})
+			app.call(t.Context(), queue, "known"+strconv.Itoa(i), Query{Key: key(fmt.Sprint("k", i)), Known: true})
 		}
 		known := app.wantRunning(t, "known0 known1")
 
@@ -223,29 +223,29 @@ func TestKnownSessionsKeepHalf(t *testing.T) {
 			q.release()
 		}
 		synctest.Wait()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 // TestSessionBecomesKnown: a question that waits moves to the better class with a caller who knows more.
 func TestSessionBecomesKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 2, PerClient: 4, Waiting: 100, Timeout: time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 2, PerClient: 4, Waiting: 100, Timeout: time.Second})
 		app := newApplication()
-		app.call(t.Context(), desk, "first", Query{Key: key("1")})
-		app.call(t.Context(), desk, "second", Query{Key: key("2")})
+		app.call(t.Context(), queue, "first", Query{Key: key("1")})
+		app.call(t.Context(), queue, "second", Query{Key: key("2")})
 		app.wantRunning(t, "first")[0].answer <- "done"
-		app.call(t.Context(), desk, "informed", Query{Key: key("2"), Known: true})
+		app.call(t.Context(), queue, "informed", Query{Key: key("2"), Known: true})
 		app.wantRunning(t, "second")[0].answer <- "done"
 	})
 }
 
 func TestOneSlotIsEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 1, PerClient: 1, Waiting: 1, Timeout: time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 1, PerClient: 1, Waiting: 1, Timeout: time.Second})
 		app := newApplication()
-		app.call(t.Context(), desk, "stranger", Query{Key: key("1")})
-		app.call(t.Context(), desk, "known", Query{Key: key("2"), Known: true})
+		app.call(t.Context(), queue, "stranger", Query{Key: key("1")})
+		app.call(t.Context(), queue, "known", Query{Key: key("2"), Known: true})
 		stranger := app.wantRunning(t, "stranger")[0]
 		stranger.release()
 		stranger.answer <- "done"
@@ -255,14 +255,14 @@ func TestOneSlotIsEnough(t *testing.T) {
 
 func TestOneClientGetsTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 20, PerClient: 2, Waiting: 100, Timeout: time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 20, PerClient: 2, Waiting: 100, Timeout: time.Second})
 		app := newApplication()
 		for i, client := range []string{
 			"192.0.2.1", "[::ffff:192.0.2.1]:80", "192.0.2.1:443",
 			"2001:db8::1", "2001:db8::2%eth0", "2001:db8:0:0:ffff::3", "2001:db8:0:1::1",
 			"", "@", "",
 		} {
-			app.call(t.Context(), desk, strconv.Itoa(i), Query{Key: key(strconv.Itoa(i)), Known: true, Client: client})
+			app.call(t.Context(), queue, strconv.Itoa(i), Query{Key: key(strconv.Itoa(i)), Known: true, Client: client})
 		}
 		running := app.wantRunning(t, "0 1 3 4 6 7 8 9")
 		running[1].release()
@@ -273,21 +273,21 @@ func TestOneClientGetsTwo(t *testing.T) {
 			q.release()
 		}
 		synctest.Wait()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 // TestNextCallerAsks: while nothing was asked yet, a question is that of the first caller who is still there.
 func TestNextCallerAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 8, PerClient: 1, Waiting: 100, Timeout: time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 8, PerClient: 1, Waiting: 100, Timeout: time.Second})
 		app := newApplication()
-		app.call(t.Context(), desk, "busy", Query{Key: key("1"), Client: "192.0.2.1"})
+		app.call(t.Context(), queue, "busy", Query{Key: key("1"), Client: "192.0.2.1"})
 		ctx, cancel := context.WithCancel(t.Context())
-		app.call(ctx, desk, "first", Query{Key: key("2"), Client: "192.0.2.1"})
-		app.call(t.Context(), desk, "second", Query{Key: key("2"), Client: "192.0.2.2"})
+		app.call(ctx, queue, "first", Query{Key: key("2"), Client: "192.0.2.1"})
+		app.call(t.Context(), queue, "second", Query{Key: key("2"), Client: "192.0.2.2"})
 		lone, leave := context.WithCancel(t.Context())
-		app.call(lone, desk, "lone", Query{Key: key("3"), Client: "192.0.2.1"})
+		app.call(lone, queue, "lone", Query{Key: key("3"), Client: "192.0.2.1"})
 		busy := app.wantRunning(t, "busy")[0]
 		cancel()
 		app.wantResult(t, "first: context canceled")
@@ -301,18 +301,18 @@ func TestNextCallerAsks(t *testing.T) {
 		second.answer <- "alice"
 		app.wantResult(t, "second: alice")
 		second.release()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 func TestWaitingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 1, PerClient: 9, Waiting: 100, Timeout: 2 * time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 1, PerClient: 9, Waiting: 100, Timeout: 2 * time.Second})
 		app := newApplication()
-		app.call(t.Context(), desk, "running", Query{Key: key("1")})
-		app.call(t.Context(), desk, "early", Query{Key: key("2")})
+		app.call(t.Context(), queue, "running", Query{Key: key("1")})
+		app.call(t.Context(), queue, "early", Query{Key: key("2")})
 		time.Sleep(time.Second)
-		app.call(t.Context(), desk, "late", Query{Key: key("2")})
+		app.call(t.Context(), queue, "late", Query{Key: key("2")})
 		time.Sleep(time.Second)
 		app.wantResult(t, "early: "+ErrBusy.Error())
 		running := app.wantRunning(t, "running")[0]
@@ -325,32 +325,32 @@ func TestWaitingEnds(t *testing.T) {
 		late.release()
 		running.answer <- "done"
 		app.wantResult(t, "running: done")
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 func TestRoomIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk := mustMakeDesk(t, Limits{Concurrent: 1, PerClient: 1, Waiting: 3, Timeout: time.Second})
+		queue := mustMakeQueue(t, Limits{Concurrent: 1, PerClient: 1, Waiting: 3, Timeout: time.Second})
 		app := newApplication()
 		busy := ": " + ErrBusy.Error()
-		app.call(t.Context(), desk, "running", Query{Key: key("0")})
+		app.call(t.Context(), queue, "running", Query{Key: key("0")})
 		for i := range 3 {
-			app.call(t.Context(), desk, "a"+strconv.Itoa(i), Query{Key: key(fmt.Sprint("a", i)), Client: "192.0.2.1"})
+			app.call(t.Context(), queue, "a"+strconv.Itoa(i), Query{Key: key(fmt.Sprint("a", i)), Client: "192.0.2.1"})
 		}
-		app.call(t.Context(), desk, "a3", Query{Key: key("a3"), Client: "192.0.2.1"})
+		app.call(t.Context(), queue, "a3", Query{Key: key("a3"), Client: "192.0.2.1"})
 		app.wantResult(t, "a3"+busy)
-		app.call(t.Context(), desk, "b0", Query{Key: key("b0"), Client: "192.0.2.2"})
+		app.call(t.Context(), queue, "b0", Query{Key: key("b0"), Client: "192.0.2.2"})
 		app.wantResult(t, "a2"+busy)
-		app.call(t.Context(), desk, "b1", Query{Key: key("b1"), Client: "192.0.2.2"})
+		app.call(t.Context(), queue, "b1", Query{Key: key("b1"), Client: "192.0.2.2"})
 		app.wantResult(t, "b1"+busy) // two of a, one of b: nothing to gain
-		app.call(t.Context(), desk, "k0", Query{Key: key("k0"), Known: true})
+		app.call(t.Context(), queue, "k0", Query{Key: key("k0"), Known: true})
 		app.wantResult(t, "a1"+busy)
-		app.call(t.Context(), desk, "k1", Query{Key: key("k1"), Known: true})
+		app.call(t.Context(), queue, "k1", Query{Key: key("k1"), Known: true})
 		app.wantResult(t, "b0"+busy)
-		app.call(t.Context(), desk, "k2", Query{Key: key("k0"), Known: true})
+		app.call(t.Context(), queue, "k2", Query{Key: key("k0"), Known: true})
 		app.wantResult(t, "a0"+busy)
-		app.call(t.Context(), desk, "k3", Query{Key: key("k3"), Known: true})
+		app.call(t.Context(), queue, "k3", Query{Key: key("k3"), Known: true})
 		app.wantResult(t, "k3"+busy)
 		app.wantNoResult(t)
 
@@ -364,19 +364,19 @@ func TestRoomIsBounded(t *testing.T) {
 			q.release()
 		}
 		synctest.Wait()
-		wantIdle(t, desk)
+		wantIdle(t, queue)
 	})
 }
 
 func TestAskThatPanics(t *testing.T) {
-	desk := mustMakeDesk(t, DefaultLimits())
+	queue := mustMakeQueue(t, DefaultLimits())
 	for name, ask := range map[string]func(func()) string{
 		"panic":           func(func()) string { panic("secret") },
 		"panic after":     func(release func()) string { release(); panic(nil) },
 		"ended goroutine": func(func()) string { runtime.Goexit(); return "" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			result, err := desk.Do(t.Context(), Query{Key: key("s1")}, ask)
+			result, err := queue.Do(t.Context(), Query{Key: key("s1")}, ask)
 			var panicked *PanicError
 			if result != "" || !errors.As(err, &panicked) || len(panicked.Stack) == 0 {
 				t.Fatalf("%q, %v", result, err)
@@ -384,24 +384,24 @@ func TestAskThatPanics(t *testing.T) {
 			if strings.Contains(err.Error(), "secret") {
 				t.Error(err)
 			}
-			wantIdle(t, desk)
+			wantIdle(t, queue)
 		})
 	}
 }
 
-func TestNewDeskRefuses(t *testing.T) {
+func TestNewQueueRefuses(t *testing.T) {
 	for _, limits := range []Limits{
 		{}, {0, 1, 1, 1}, {1, 0, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}, {-1, 1, 1, 1},
 	} {
-		if desk, err := NewDesk[string](limits); err == nil || desk != nil {
+		if queue, err := NewQueue[string](limits); err == nil || queue != nil {
 			t.Errorf("%+v is accepted", limits)
 		}
 	}
 }
 
-// TestDeskUnderLoad is for the race detector.
-func TestDeskUnderLoad(t *testing.T) {
-	desk := mustMakeDesk(t, Limits{Concurrent: 4, PerClient: 2, Waiting: 20, Timeout: time.Minute})
+// TestQueueUnderLoad is for the race detector.
+func TestQueueUnderLoad(t *testing.T) {
+	queue := mustMakeQueue(t, Limits{Concurrent: 4, PerClient: 2, Waiting: 20, Timeout: time.Minute})
 	var callers sync.WaitGroup
 	for i := range 100 {
 		callers.Go(func() {
@@ -414,7 +414,7 @@ func TestDeskUnderLoad(t *testing.T) {
 				}
 				client := fmt.Sprintf("192.0.2.%d", random.IntN(5))
 				query := Query{Key: key(id), Known: random.IntN(2) == 0, Client: client}
-				result, err := desk.Do(ctx, query, func(release func()) string {
+				result, err := queue.Do(ctx, query, func(release func()) string {
 					go release()
 					return id
 				})
@@ -427,20 +427,20 @@ func TestDeskUnderLoad(t *testing.T) {
 	}
 	callers.Wait()
 	for {
-		desk.mutex.Lock()
-		running := desk.running
-		desk.mutex.Unlock()
+		queue.mutex.Lock()
+		running := queue.running
+		queue.mutex.Unlock()
 		if running == 0 {
 			break
 		}
 		runtime.Gosched()
 	}
-	wantIdle(t, desk)
+	wantIdle(t, queue)
 }
 
-// TestDeskKeepsItsLimits lets callers come and go in any order, and checks the limits after each step, and that nobody
+// TestQueueKeepsItsLimits lets callers come and go in any order, and checks the limits after each step, and that nobody
 // waits who could run.
-func TestDeskKeepsItsLimits(t *testing.T) {
+func TestQueueKeepsItsLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// In a struct, since a bubble has no deadline to ask for.
 		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) {
@@ -450,7 +450,7 @@ func TestDeskKeepsItsLimits(t *testing.T) {
 				Waiting:    rapid.IntRange(1, 6).Draw(t, "waiting"),
 				Timeout:    time.Second,
 			}
-			desk, err := NewDesk[string](limits)
+			queue, err := NewQueue[string](limits)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -466,7 +466,7 @@ func TestDeskKeepsItsLimits(t *testing.T) {
 					<-app.results
 					results++
 				}
-				checkLimits(t, desk, len(running))
+				checkLimits(t, queue, len(running))
 			}
 			t.Repeat(map[string]func(*rapid.T){
 				"come": func(t *rapid.T) {
@@ -477,7 +477,7 @@ func TestDeskKeepsItsLimits(t *testing.T) {
 					}
 					own, gone := context.WithCancel(ctx)
 					leave = append(leave, gone)
-					app.call(own, desk, "caller", query)
+					app.call(own, queue, "caller", query)
 					calls++
 				},
 				"leave": func(t *rapid.T) {
@@ -505,7 +505,7 @@ func TestDeskKeepsItsLimits(t *testing.T) {
 			if results != calls {
 				t.Errorf("%d calls, %d results", calls, results)
 			}
-			wantIdle(t, desk)
+			wantIdle(t, queue)
 			for _, gone := range leave {
 				gone()
 			}
@@ -513,24 +513,24 @@ func TestDeskKeepsItsLimits(t *testing.T) {
 	})
 }
 
-func checkLimits(t *rapid.T, desk *Desk[string], running int) {
-	desk.mutex.Lock()
-	defer desk.mutex.Unlock()
-	if desk.running != running || running > desk.limits.Concurrent || desk.unknown > max(1, desk.limits.Concurrent/2) ||
-		len(desk.room) > desk.limits.Waiting {
-		t.Errorf("%d running (counted as %d), %d unknown, %d waiting; limits %+v", running, desk.running, desk.unknown,
-			len(desk.room), desk.limits)
+func checkLimits(t *rapid.T, queue *Queue[string], running int) {
+	queue.mutex.Lock()
+	defer queue.mutex.Unlock()
+	if queue.running != running || running > queue.limits.Concurrent || queue.unknown > max(1, queue.limits.Concurrent/2) ||
+		len(queue.callers) > queue.limits.Waiting {
+		t.Errorf("%d running (counted as %d), %d unknown, %d waiting; limits %+v", running, queue.running, queue.unknown,
+			len(queue.callers), queue.limits)
 	}
-	for network, count := range desk.clients {
-		if network.IsValid() && count > desk.limits.PerClient {
+	for network, count := range queue.clients {
+		if network.IsValid() && count > queue.limits.PerClient {
 			t.Errorf("%d running for one client", count)
 		}
 	}
-	for _, queued := range desk.queue {
-		if desk.admits(queued) {
+	for _, queued := range queue.waiting {
+		if queue.admits(queued) {
 			t.Error("a question waits that could run")
 		}
-		if queued.running || desk.flights[queued.key] != queued || len(queued.callers) == 0 {
+		if queued.running || queue.flights[queued.key] != queued || len(queued.callers) == 0 {
 			t.Error("a question in the queue is not one that waits")
 		}
 	}

@@ -1,0 +1,40 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// ErrOtherStore is returned, wrapped with the reason, by an engine that cannot open a store again because the place has
+// gone, is empty, or holds another store.
+var ErrOtherStore = errors.New("the store that was here is not here any more")
+
+// Place is one open place that keeps sessions and the blacklist. Its methods are safe for concurrent use.
+type Place interface {
+	// Sessions returns the store of the sessions, the same one every time.
+	Sessions() sessions.Store
+
+	// Journal returns the journal of the blacklist, the same one every time.
+	Journal() blacklist.Journal
+
+	// Close ends the use of both. Calls that are still running and later calls return an error that wraps
+	// [sessions.ErrUnavailable] or [blacklist.ErrUnavailable]. A [Place] is closed once.
+	Close() error
+}
+
+// Identifier is implemented by a [Place] that can be told from others.
+type Identifier interface {
+	// ID returns the id of the store. The id never changes, and no other store has it.
+	ID() string
+}
+
+// Backuper is implemented by a [Place] that can be backed up while it is open.
+type Backuper interface {
+	// Backup writes all that the place holds at one moment, in the engine's own form. After an error, what was written is
+	// no backup.
+	Backup(ctx context.Context, to io.Writer) error
+}
