@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -113,7 +114,7 @@ func (v *visit) isRevoked() bool {
 	case v.gateway == nil || v.credential.Presence == validator.Absent:
 		return false
 	case v.credential.Presence == validator.Present:
-		return v.gateway.ledger.Revoked(v.key())
+		return v.gateway.ledger.Revoked(v.key()) || v.isSpellingOfRevoked()
 	}
 	for _, hash := range v.sessionCookies.Candidates(v.cookies) {
 		_, _, err := v.gateway.ledger.Active(v.background(), sessions.Key{Realm: v.realm, Hash: hash})
@@ -122,6 +123,17 @@ func (v *visit) isRevoked() bool {
 		}
 	}
 	return false
+}
+
+// isSpellingOfRevoked reports whether the application could decode the session that came to a revoked one. Whoever has a
+// session's cookie may have used it under many spellings before the revocation, each of which is known as a session.
+func (v *visit) isSpellingOfRevoked() bool {
+	if !v.credential.MayBeSpelling() || !v.gateway.ledger.RevokesIn(v.realm) {
+		return false
+	}
+	return slices.ContainsFunc(v.sessionCookies.Spellings(v.cookies), func(hash sessions.Hash) bool {
+		return v.gateway.ledger.Revoked(sessions.Key{Realm: v.realm, Hash: hash})
+	})
 }
 
 // hideTokens removes the token cookies of every realm from the request.
