@@ -199,7 +199,8 @@ func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 	found, missing := make([]*Cookie, 0, 4), false
 	for _, pattern := range c.names {
 		if isChunked(pattern) {
-			before, isClear := len(found), false
+			before := len(found)
+			var isClear bool
 			if found, isClear = appendChunks(found, cookies, pattern); !isClear {
 				return SessionCredential{Presence: Unusable, Reason: SessionAmbiguous}
 			}
