@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
@@ -156,4 +157,33 @@ func (v *visit) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	v.repl.Set(identity.PlaceholderRealm, v.Handler.realm.Placeholder(v.realm))
 	v.setReason()
 	return v.demand(w, v.request)
+}
+
+// isRevoked says whether the operator said no to the session that came, or to one of those that ambiguous cookies could
+// stand for: the application may choose that one.
+func (v *visit) isRevoked() bool {
+	switch {
+	case v.gateway == nil || v.credential.Presence == validator.Absent:
+		return false
+	case v.credential.Presence == validator.Present:
+		return v.gateway.ledger.Revoked(v.key()) || v.isSpellingOfRevoked()
+	}
+	for _, hash := range v.sessionCookies.Candidates(v.cookies) {
+		_, _, err := v.gateway.ledger.Active(v.background(), sessions.Key{Realm: v.realm, Hash: hash})
+		if errors.Is(err, ledger.ErrRevoked) {
+			return true
+		}
+	}
+	return false
+}
+
+// isSpellingOfRevoked reports whether the application could decode the session that came to a revoked one. Whoever has a
+// session's cookie may have used it under many spellings before the revocation, each of which is known as a session.
+func (v *visit) isSpellingOfRevoked() bool {
+	if !v.credential.MayBeSpelling() || !v.gateway.ledger.RevokesIn(v.realm) {
+		return false
+	}
+	return slices.ContainsFunc(v.sessionCookies.Spellings(v.cookies), func(hash sessions.Hash) bool {
+		return v.gateway.ledger.Revoked(sessions.Key{Realm: v.realm, Hash: hash})
+	})
 }

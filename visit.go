@@ -109,24 +109,6 @@ func (h *Handler) newVisit(
 	return v, nil
 }
 
-// isRevoked says whether the operator said no to the session that came, or to one of those that ambiguous cookies could
-// stand for: the application may choose that one.
-func (v *visit) isRevoked() bool {
-	switch {
-	case v.gateway == nil || v.credential.Presence == validator.Absent:
-		return false
-	case v.credential.Presence == validator.Present:
-		return v.gateway.ledger.Revoked(v.key())
-	}
-	for _, hash := range v.sessionCookies.Candidates(v.cookies) {
-		_, _, err := v.gateway.ledger.Active(v.background(), sessions.Key{Realm: v.realm, Hash: hash})
-		if errors.Is(err, ledger.ErrRevoked) {
-			return true
-		}
-	}
-	return false
-}
-
 // hideTokens removes the token cookies of every realm from the request.
 func (a *App) hideTokens(r *http.Request) {
 	kept := validator.DropPairs(r.Header["Cookie"], a.names.holdsToken)

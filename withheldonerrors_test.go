@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -96,5 +97,30 @@ func TestSessionsStayOnErrorRoutes(t *testing.T) {
 	})
 	if g.browser().get("/page", nobody+"-of-whom-nobody-can-tell").sessionUpstream(t) {
 		t.Error("a session that nobody could judge reaches the application by the error route")
+	}
+}
+
+// A thief uses a session under other spellings, so that these are known when the operator revokes the session.
+func TestAttackKnownSpellingOfARevokedSession(t *testing.T) {
+	for _, mode := range []string{"mixed", "stateful", "shadow"} {
+		g := newTestGateway(t, "mode "+mode+"\nunauthenticated pass")
+		alice := g.legacy.signIn("alice")
+		spellings := []string{`"` + alice + `"`, "%" + fmt.Sprintf("%02x", alice[0]) + alice[1:], "%25" + fmt.Sprintf("%02x", alice[0]) + alice[1:]}
+		tokens := make([]string, len(spellings))
+		for i, spelling := range spellings {
+			g.legacy.set(spelling, "alice") // as an application does that decodes it
+			thief := g.browser()
+			if user := thief.get("/page", "Cookie: session="+spelling).received.user(t); user != "alice" {
+				t.Fatalf("%s: before: the user is %q", mode, user)
+			}
+			tokens[i] = thief.cookies[tokenName]
+		}
+		g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": alice})
+		for i, spelling := range spellings {
+			response := g.browser().get("/page", "Cookie: session="+spelling+"; "+tokenName+"="+tokens[i])
+			if user := response.received.user(t); user != "" || response.sessionUpstream(t) {
+				t.Errorf("%s: spelling %d: the user is %q, with the session upstream: %t", mode, i, user, response.sessionUpstream(t))
+			}
+		}
 	}
 }
