@@ -33,7 +33,7 @@ func (v *visit) readAccess() access {
 	joined := noAccess
 	for _, one := range v.Issuers {
 		from := v.accessFrom(one)
-		isBound := joined.isBound || from.State != validator.AccessAbsent && v.app.names.isSignInCookie(v.realm, one.From.Cookie)
+		isBound := joined.isBound || from.State != validator.AccessAbsent && v.app.Names().IsSignInCookie(v.realm, one.From.Cookie)
 		joined = joined.join(from)
 		joined.isBound = isBound
 	}
@@ -45,7 +45,7 @@ func (v *visit) readAccess() access {
 func (v *visit) readUnboundAccess() access {
 	joined := noAccess
 	for _, one := range v.Issuers {
-		if v.app.names.isSignInCookie(v.realm, one.From.Cookie) {
+		if v.app.Names().IsSignInCookie(v.realm, one.From.Cookie) {
 			continue
 		}
 		joined = joined.join(v.accessFrom(one))
@@ -97,7 +97,7 @@ func (v *visit) accessFrom(one *Issuer) access {
 	if v.gateway == nil { // whether the token or its user is revoked is not known
 		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonStoreUnavailable}}
 	}
-	provider, err := v.app.providers.get(one.options())
+	provider, err := v.app.Provider(one.options())
 	if err != nil {
 		v.warn("opening identity provider", zap.Error(err))
 		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonIssuerUnavailable}}
@@ -113,7 +113,7 @@ func (v *visit) accessFrom(one *Issuer) access {
 	if reason != "" {
 		return access{Access: validator.Access{Reason: reason}}
 	}
-	if v.gateway.ledger.AccessDead(v.realm, token.User(), token.TokenID(), token.Since()) {
+	if v.gateway.Ledger.AccessDead(v.realm, token.User(), token.TokenID(), token.Since()) {
 		return access{Access: validator.Access{Reason: validator.TokenRevoked}}
 	}
 	return access{
@@ -192,7 +192,7 @@ func (v *visit) accessCredential(place *TokenPlace) validator.TokenCredential {
 	case place.Header != "":
 		return validator.TokenOfHeader(v.request.Header[place.Header])
 	default:
-		return validator.TokenOfBearer(v.app.journeyOf(v.request).authorization)
+		return validator.TokenOfBearer(journeyOf(v.app.Names(), v.request).authorization)
 	}
 }
 

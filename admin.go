@@ -70,7 +70,7 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 // adminCall is one request to the admin API.
 type adminCall struct {
 	app     *App
-	gateway *gateway
+	gateway *Core
 	writer  http.ResponseWriter
 	request *http.Request
 	body    []byte // nil where the route reads the request's by itself
@@ -102,17 +102,17 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	app := runningApp(r.Context())
+	app := Running(r.Context())
 	if app == nil {
 		return apiError(http.StatusServiceUnavailable, "the running configuration has no jwt_session")
 	}
-	open, err := app.gateway()
+	open, err := app.Open()
 	if err != nil {
 		return apiError(http.StatusServiceUnavailable, "the session store is not open")
 	}
 	result, err := route(&adminCall{app: app, gateway: open, writer: w, request: r, body: body})
 	if err != nil {
-		return asAPIError(app.logger, err)
+		return asAPIError(app.Logger(), err)
 	}
 	if _, done := result.(streamed); done {
 		return nil
@@ -202,16 +202,16 @@ func (c *adminCall) siteOf(realm string) (*Site, error) {
 	if realm == "" {
 		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
 	}
-	if site := c.app.names.siteOf(realm); site != nil {
+	if site := c.app.Names().SiteOf(realm); site != nil {
 		return site, nil
 	}
 	return nil, apiError(http.StatusNotFound, "realm: there is no jwt_session handler of that realm in the running configuration"+
-		c.app.names.otherSpelling(realm))
+		c.app.Names().OtherSpelling(realm))
 }
 
 // audit writes the one line that an operator's action leaves. It names neither session nor user.
 func (c *adminCall) audit(action string, fields ...zap.Field) {
-	c.app.logger.Info(action, append(fields, zap.String("remote", c.request.RemoteAddr))...)
+	c.app.Logger().Info(action, append(fields, zap.String("remote", c.request.RemoteAddr))...)
 }
 
 func apiError(status int, message string) error {

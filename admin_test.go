@@ -166,7 +166,7 @@ func TestProvisionAnnouncesTheApp(t *testing.T) {
 // The configuration whose store is gone must not be taken for one without sessions.
 func TestAdminOfAClosedConfiguration(t *testing.T) {
 	g := newTestGateway(t, "")
-	closed := &App{closed: true, logger: g.app.logger}
+	closed := &App{closed: true, logger: g.app.Logger()}
 	running.add(closed)
 	defer running.remove(closed)
 	if got := adminPost(t, "sessions/list", `{"realm": "shop"}`); got.status != http.StatusServiceUnavailable {
@@ -438,7 +438,7 @@ func listAll(g *testGateway, more string) (hashes []string, pages int) {
 // claimsOf reads a token as the gateway does.
 func (g *testGateway) claimsOf(token string) *validator.Claims {
 	g.Helper()
-	claims, reason := g.app.open.Load().verifier.Authenticate(token)
+	claims, reason := g.app.Opened().Verifier.Authenticate(token)
 	if reason != "" {
 		g.Fatal(reason)
 	}
@@ -496,7 +496,7 @@ func TestAdminRevokesTheTokensOfASession(t *testing.T) {
 				response.received.user(t), response.tokenSet(), g.legacy.questions()-questions)
 		}
 	}
-	if reason, dead := g.app.open.Load().dead(g.claimsOf(other.cookies[tokenName])); dead {
+	if reason, dead := g.app.Opened().Dead(g.claimsOf(other.cookies[tokenName])); dead {
 		t.Errorf("the token of another session of the user is dead: %s", reason)
 	}
 	if log := g.log(); strings.Contains(log, first) || strings.Count(log, `"tokens of a session revoked"`) != 1 {
@@ -522,12 +522,12 @@ func TestAdminRevokesByOldTokensButNotByForeignOnes(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 		b.cookies[tokenName] = young
-		if _, dead := g.app.open.Load().dead(g.claimsOf(young)); dead {
+		if _, dead := g.app.Opened().Dead(g.claimsOf(young)); dead {
 			t.Errorf("%s: the session's tokens are dead", name)
 		}
 	}
 	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, old)).into(t, new(revokeAnswer))
-	if _, dead := g.app.open.Load().dead(g.claimsOf(young)); !dead {
+	if _, dead := g.app.Opened().Dead(g.claimsOf(young)); !dead {
 		t.Error("the session's newer token is not dead")
 	}
 }
@@ -536,10 +536,9 @@ func TestAdminRevokesByOldTokensButNotByForeignOnes(t *testing.T) {
 func TestAdminSaysWhenTheStoreFails(t *testing.T) {
 	g := newTestGateway(t, "")
 	claims := g.claimsOf(g.mintFor("alice", "some-session"))
-	if err := g.app.lease.Release(); err != nil {
+	if err := g.app.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	g.app.lease = nil
 	for route, body := range map[string]string{
 		"sessions":      `{"realm": "shop", "id": "x-0123456789abcdef", "user": "alice"}`,
 		"sessions/list": `{"realm": "shop"}`,

@@ -26,7 +26,7 @@ func (c *adminCall) backup() (any, error) {
 	header.Set("Cache-Control", "no-store")
 	//nolint:bodyclose // the server's side
 	stream := &patientWriter{Writer: c.writer, control: http.NewResponseController(c.writer)}
-	err := c.gateway.ledger.Backup(c.request.Context(), stream)
+	err := c.gateway.Ledger.Backup(c.request.Context(), stream)
 	_ = stream.control.SetWriteDeadline(time.Time{}) // the connection may serve more
 	switch {
 	case err == nil:
@@ -34,7 +34,7 @@ func (c *adminCall) backup() (any, error) {
 		return streamed{}, nil
 	case stream.written > 0:
 		telemetry.CountStoreError(err)
-		c.app.logger.Error("backing up the session store", zap.Error(err))
+		c.app.Logger().Error("backing up the session store", zap.Error(err))
 		panic(http.ErrAbortHandler) // nothing else tells the client that what it has is not whole
 	case errors.Is(err, ledger.ErrNoBackup):
 		return nil, apiError(http.StatusNotImplemented, err.Error())

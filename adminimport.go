@@ -59,7 +59,7 @@ func (c *adminCall) importSessions() (any, error) {
 	switch {
 	case run.broken != nil:
 		telemetry.CountStoreError(run.broken)
-		c.app.logger.Error("importing sessions", zap.Error(run.broken))
+		c.app.Logger().Error("importing sessions", zap.Error(run.broken))
 		return nil, apiError(http.StatusServiceUnavailable, fmt.Sprintf("the session store did not take line %d; what comes "+
 			"before it was added (%d sessions, %d lines failed). Import from that line on once the log's cause is mended",
 			run.brokenLine, answer.Imported, answer.Failed))
@@ -121,7 +121,7 @@ func (s *sessionImport) finish() {
 
 // add adds what was read before a failure of the store too, so that all lines before the first that it did not take are in.
 func (s *sessionImport) add(next numbered) {
-	_, err := s.call.gateway.ledger.Add(context.WithoutCancel(s.call.request.Context()), next.key, next.identity, next.lifetimes)
+	_, err := s.call.gateway.Ledger.Add(context.WithoutCancel(s.call.request.Context()), next.key, next.identity, next.lifetimes)
 	switch {
 	case err == nil:
 		s.imported.Add(1)

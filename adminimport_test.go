@@ -153,10 +153,9 @@ func TestImportThatBreaksOff(t *testing.T) {
 // A store that fails ends the import, and the answer says from where it is to be done again.
 func TestImportIntoAStoreThatFails(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	if err := g.app.lease.Release(); err != nil {
+	if err := g.app.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	g.app.lease = nil
 	body := strings.Repeat(`{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`+"\n", 50_000)
 	got := adminImport(t, body)
 	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "did not take line 1;") ||
@@ -220,7 +219,7 @@ func TestImportInConstantMemory(t *testing.T) {
 	if body.peak > before+16<<20 {
 		t.Errorf("the heap grew from %d MiB to %d", before>>20, body.peak>>20)
 	}
-	page, err := g.app.open.Load().ledger.List(t.Context(), sessions.Query{Realm: "shop", User: "user-7", Limit: 100})
+	page, err := g.app.Opened().Ledger.List(t.Context(), sessions.Query{Realm: "shop", User: "user-7", Limit: 100})
 	if err != nil || len(page.Sessions) != 10 {
 		t.Errorf("user-7 has %d sessions, want 10: %v", len(page.Sessions), err)
 	}

@@ -27,12 +27,12 @@ type listedKey struct {
 }
 
 // listKeys lists the keys that count: the one that signs first.
-func (c *adminCall) listKeys() (any, error) { return keyList{Keys: c.app.listedKeys(c.gateway)}, nil }
+func (c *adminCall) listKeys() (any, error) { return keyList{Keys: listedKeys(c.app, c.gateway)}, nil }
 
-func (a *App) listedKeys(open *gateway) []listedKey {
+func listedKeys(a *App, open *Core) []listedKey {
 	keys := []listedKey{}
-	if keeper := open.keeper; keeper != nil {
-		now := a.now()
+	if keeper := open.Keeper; keeper != nil {
+		now := a.Now()
 		for _, key := range keeper.Keys() {
 			age := int64(now.Sub(key.Created) / time.Second)
 			keys = append(keys, listedKey{
@@ -42,7 +42,7 @@ func (a *App) listedKeys(open *gateway) []listedKey {
 		return keys
 	}
 	state := keyring.StateSigning
-	for _, key := range a.keys {
+	for _, key := range a.ConfiguredKeys() {
 		keys = append(keys, listedKey{ID: key.ID(), Algorithm: key.Algorithm(), State: state})
 		state = keyring.StateVerifying
 	}
@@ -67,7 +67,7 @@ func (c *adminCall) rotateKeys() (any, error) {
 	if err := c.read(&body); err != nil {
 		return nil, err
 	}
-	keeper := c.gateway.keeper
+	keeper := c.gateway.Keeper
 	if keeper == nil {
 		return nil, apiError(http.StatusConflict, "the keys are those that the configuration gives; to change them, change `key` there")
 	}
@@ -78,19 +78,19 @@ func (c *adminCall) rotateKeys() (any, error) {
 	ctx := context.WithoutCancel(c.request.Context())
 	key, err := rotate(ctx)
 	if err != nil {
-		c.app.logger.Error("changing the keys", zap.Error(err))
+		c.app.Logger().Error("changing the keys", zap.Error(err))
 		return nil, apiError(http.StatusServiceUnavailable, "the keys were not changed: Caddy's storage did not take it; the log says more")
 	}
-	running.rereadKeys(ctx, keeper)
+	rereadKeys(ctx, keeper)
 	c.audit(action, zap.String("kid", key.ID))
 	return rotateAnswer{ID: key.ID, Algorithm: key.Algorithm, SignsFrom: key.SignsFrom}, nil
 }
 
 // rereadKeys lets the other configurations of this process, if there are any during a reload, read the keys again.
-func (r *runningApps) rereadKeys(ctx context.Context, but *keyring.Keeper) {
-	for _, app := range r.all() {
-		if open := app.open.Load(); open != nil && open.keeper != nil && open.keeper != but {
-			_ = open.keeper.Read(ctx) // what fails is reported
+func rereadKeys(ctx context.Context, but *keyring.Keeper) {
+	for _, app := range AllRunning() {
+		if open := app.Opened(); open != nil && open.Keeper != nil && open.Keeper != but {
+			_ = open.Keeper.Read(ctx) // what fails is reported
 		}
 	}
 }

@@ -126,7 +126,7 @@ func TestAdminEmergencyReachesTheOtherConfiguration(t *testing.T) {
 		t.Fatalf("status %d", got.status)
 	}
 	g.expectVia(b.get("/page"), "session", "set")
-	if ids := []string{g.app.keeper.Keys()[0].ID, next.app.keeper.Keys()[0].ID}; ids[0] != ids[1] {
+	if ids := []string{g.app.Opened().Keeper.Keys()[0].ID, next.app.Opened().Keeper.Keys()[0].ID}; ids[0] != ids[1] {
 		t.Errorf("the configurations sign with %v", ids)
 	}
 }
@@ -204,9 +204,9 @@ func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := loaded.(*App)
-	app.now = g.clock.Now
+	app.SetClock(g.clock.Now)
 	t.Cleanup(func() { _ = app.Cleanup() })
-	if _, err := app.gateway(); err != nil {
+	if _, err := app.Open(); err != nil {
 		t.Fatal(err)
 	}
 	var rotated rotateAnswer
@@ -214,7 +214,7 @@ func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
 	if err := app.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if keys := app.keeper.Keys(); len(keys) != 1 || keys[0].ID != rotated.ID {
+	if keys := app.Opened().Keeper.Keys(); len(keys) != 1 || keys[0].ID != rotated.ID {
 		t.Errorf("it starts with %+v", keys)
 	}
 }

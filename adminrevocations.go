@@ -109,7 +109,7 @@ func (c *adminCall) revokeByID(body revokeRequest) error {
 	if body.Expires == nil || *body.Expires < 1 || *body.Expires > validator.MaxSeconds {
 		return apiError(http.StatusBadRequest, "exp: want the claim of the token, in whole seconds since 1970")
 	}
-	if err := c.gateway.ledger.RevokeToken(c.request.Context(), body.TokenID, time.Unix(*body.Expires, 0)); err != nil {
+	if err := c.gateway.Ledger.RevokeToken(c.request.Context(), body.TokenID, time.Unix(*body.Expires, 0)); err != nil {
 		return err
 	}
 	c.announce("token revoked", "token", "")
@@ -119,11 +119,11 @@ func (c *adminCall) revokeByID(body revokeRequest) error {
 // revokeByToken revokes every token of the token's session that was minted so far. A token that is not ours is refused,
 // since anything could be written in it; one that has merely expired is not.
 func (c *adminCall) revokeByToken(text string) error {
-	claims, reason := c.gateway.authenticate(c.request.Context(), text)
+	claims, reason := c.gateway.Authenticate(c.request.Context(), text)
 	if reason != "" {
 		return apiError(http.StatusUnprocessableEntity, "token: it does not verify ("+string(reason)+"); nothing was done")
 	}
-	if err := c.gateway.ledger.KillTokens(c.request.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
+	if err := c.gateway.Ledger.KillTokens(c.request.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
 		return err
 	}
 	c.announce("tokens of a session revoked", "tokens", claims.Realm())
@@ -133,7 +133,7 @@ func (c *adminCall) revokeByToken(text string) error {
 // liftToken ends the revocation of a token. The request may be the one that revoked it, with its exp, which says nothing
 // here.
 func (c *adminCall) liftToken(body revokeRequest) (any, error) {
-	was, err := c.gateway.ledger.LiftToken(c.request.Context(), body.TokenID)
+	was, err := c.gateway.Ledger.LiftToken(c.request.Context(), body.TokenID)
 	return c.lifted("", was, err)
 }
 
@@ -143,10 +143,10 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 		return nil, err
 	}
 	if body.Lift {
-		was, err := c.gateway.ledger.LiftSession(c.request.Context(), key)
+		was, err := c.gateway.Ledger.LiftSession(c.request.Context(), key)
 		return c.lifted(key.Realm, was, err)
 	}
-	if err := c.gateway.ledger.RevokeSession(c.request.Context(), key); err != nil {
+	if err := c.gateway.Ledger.RevokeSession(c.request.Context(), key); err != nil {
 		return nil, err
 	}
 	c.announce("session revoked", "session", key.Realm)
@@ -165,15 +165,15 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 	ctx := c.request.Context()
 	switch {
 	case body.Lift && body.Realm == "":
-		was, err := c.gateway.ledger.LiftUserEverywhere(ctx, body.User)
+		was, err := c.gateway.Ledger.LiftUserEverywhere(ctx, body.User)
 		return c.lifted("", was, err)
 	case body.Lift:
-		was, err := c.gateway.ledger.LiftUser(ctx, body.Realm, body.User)
+		was, err := c.gateway.Ledger.LiftUser(ctx, body.Realm, body.User)
 		return c.lifted(body.Realm, was, err)
 	}
-	revoke := func() error { return c.gateway.ledger.RevokeUserEverywhere(ctx, body.User) }
+	revoke := func() error { return c.gateway.Ledger.RevokeUserEverywhere(ctx, body.User) }
 	if body.Realm != "" {
-		revoke = func() error { return c.gateway.ledger.RevokeUser(ctx, body.Realm, body.User) }
+		revoke = func() error { return c.gateway.Ledger.RevokeUser(ctx, body.Realm, body.User) }
 	}
 	if err := revoke(); err != nil {
 		return nil, err
@@ -185,13 +185,13 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 // announce tells of a revocation: in the log, and those who listen to Caddy's events.
 func (c *adminCall) announce(action, kind, realm string) {
 	c.audit(action, zap.String("realm", realm))
-	c.app.emit("revocation", map[string]any{"kind": kind, "realm": realm})
+	c.app.Emit("revocation", map[string]any{"kind": kind, "realm": realm})
 }
 
 // flush drops all that is known of a realm, or of all.
 func (c *adminCall) flush(body revokeRequest) error {
 	if body.All {
-		if err := c.gateway.ledger.FlushAll(c.request.Context()); err != nil {
+		if err := c.gateway.Ledger.FlushAll(c.request.Context()); err != nil {
 			return err
 		}
 		c.announce("all sessions and tokens dropped", "all", "")
@@ -200,7 +200,7 @@ func (c *adminCall) flush(body revokeRequest) error {
 	if _, err := c.siteOf(body.Realm); err != nil {
 		return err
 	}
-	if err := c.gateway.ledger.Flush(c.request.Context(), body.Realm); err != nil {
+	if err := c.gateway.Ledger.Flush(c.request.Context(), body.Realm); err != nil {
 		return err
 	}
 	c.announce("sessions and tokens of a realm dropped", "realm", body.Realm)
@@ -257,7 +257,7 @@ func (c *adminCall) pageRevocations() (any, error) {
 }
 
 func (c *adminCall) revocationsAfter(limit int, after string) (any, error) {
-	page, next, err := c.gateway.ledger.Revocations(limit, after)
+	page, next, err := c.gateway.Ledger.Revocations(limit, after)
 	if errors.Is(err, ledger.ErrCursor) {
 		return nil, errAfter
 	}

@@ -111,7 +111,7 @@ func (c *adminCall) addSession() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := c.gateway.ledger.Add(c.request.Context(), added.key, added.identity, added.lifetimes)
+	session, err := c.gateway.Ledger.Add(c.request.Context(), added.key, added.identity, added.lifetimes)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (c *adminCall) endSession() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ended, err := c.gateway.ledger.End(c.request.Context(), key, 0)
+	ended, err := c.gateway.Ledger.End(c.request.Context(), key, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +251,7 @@ func (c *adminCall) listSessions() (any, error) {
 		}
 		query.After = after
 	}
-	page, err := c.gateway.ledger.List(c.request.Context(), query)
+	page, err := c.gateway.Ledger.List(c.request.Context(), query)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
@@ -78,25 +77,21 @@ func (c *adminCall) status() (any, error) {
 }
 
 // statusOf collects the status of a running configuration.
-func statusOf(ctx context.Context, app *App, open *gateway) statusAnswer {
-	counts, err := open.ledger.Count(ctx)
+func statusOf(ctx context.Context, app *App, open *Core) statusAnswer {
+	counts, err := open.Ledger.Count(ctx)
 	telemetry.CountStoreError(err)
 	status := statusAnswer{
-		Store: app.storeStatus(), Counts: countsOf(counts), Keys: app.listedKeys(open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
-		Shadow: countsBy(telemetry.ShadowMismatchesTotal, "reason"), Realms: app.realmStatus(), Since: processBegan.UTC(),
+		Store: storeStatusOf(app), Counts: countsOf(counts), Keys: listedKeys(app, open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
+		Shadow: countsBy(telemetry.ShadowMismatchesTotal, "reason"), Realms: realmStatusOf(app.Names()), Since: processBegan.UTC(),
 	}
 	status.Store.Answers = err == nil
 	status.LookUps = lookUpsSoFar(status.Requests.Paths[identity.ViaToken])
 	return status
 }
 
-func (a *App) storeStatus() storeStatus {
-	status := storeStatus{Errors: uint64(sumOf(telemetry.StoreErrorsTotal))}
-	if module, ok := a.engine.(caddy.Module); ok {
-		status.Engine = module.CaddyModule().ID.Name()
-	}
-	status.Location, _ = a.engine.Location() // it was found when the store was opened
-	return status
+func storeStatusOf(a *App) storeStatus {
+	engine, location := a.Store()
+	return storeStatus{Engine: engine, Location: location, Errors: uint64(sumOf(telemetry.StoreErrorsTotal))}
 }
 
 func countsOf(counts ledger.Counts) countStatus {
@@ -144,10 +139,10 @@ func tokensSoFar() tokenStatus {
 	return status
 }
 
-// realmStatus tells of the realms that are configured, and of those that were asked about.
-func (a *App) realmStatus() map[string]realmStatus {
+// realmStatusOf tells of the realms that are configured, and of those that were asked about.
+func realmStatusOf(names *Names) map[string]realmStatus {
 	realms := make(map[string]realmStatus)
-	for _, site := range a.names.sites {
+	for _, site := range names.Sites() {
 		if site.Realm.Dynamic() {
 			continue
 		}

@@ -94,10 +94,9 @@ func TestStatus(t *testing.T) {
 
 func TestStatusOfAStoreThatDoesNotAnswer(t *testing.T) {
 	g := newTestGateway(t, "")
-	if err := g.app.lease.Release(); err != nil {
+	if err := g.app.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	g.app.lease = nil
 	if status, _ := g.status(); status.Store.Answers {
 		t.Error("it is said to answer")
 	}
@@ -134,10 +133,9 @@ func TestAdminBackup(t *testing.T) {
 	if got := adminPost(t, "store/backup", `{"to": "/etc"}`); got.status != http.StatusBadRequest {
 		t.Errorf("an option that there is not: %d %s", got.status, got.body)
 	}
-	if err := g.app.lease.Release(); err != nil {
+	if err := g.app.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	g.app.lease = nil
 	if got := adminPost(t, "store/backup", ""); got.status != http.StatusServiceUnavailable {
 		t.Errorf("a closed store: %d %s", got.status, got.body)
 	}
@@ -257,7 +255,7 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 			t.Errorf("GET with the Origin %q: %v", origin, err)
 		}
 	}
-	if got := g.app.open.Load(); got == nil {
+	if got := g.app.Opened(); got == nil {
 		t.Error("the store is closed")
 	}
 }

@@ -74,7 +74,7 @@ func aliasesOf(name string) []string {
 func TestAttackRevokedSessionByAlias(t *testing.T) {
 	g := newTestGateway(t, "unauthenticated pass")
 	session := g.legacy.signIn("bob")
-	if err := g.app.open.Load().ledger.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
+	if err := g.app.Opened().Ledger.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
 		t.Fatal(err)
 	}
 	for _, template := range []string{

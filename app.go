@@ -56,11 +56,11 @@ type App struct {
 	engine  Engine
 	events  *caddyevents.App
 	keys    []validator.Key // as configured; nil: the gateway's own
-	names   names
+	names   Names
 	onStart []func() error
 	shared  map[string]any // what modules of the configuration share, by name
 
-	now func() time.Time // the clock; tests move it
+	clock func() time.Time
 
 	warnings  telemetry.Warnings
 	providers providers
@@ -70,7 +70,7 @@ type App struct {
 	lease          *registry.Lease[*ledger.Ledger]
 	keeper         *keyring.Keeper // of the gateway's own keys
 	keysBackground keysBackground
-	open           atomic.Pointer[gateway]
+	open           atomic.Pointer[Core]
 }
 
 // Engine is what a module in the namespace `jwt_session.stores` must be. None of its methods but Open may open, create or
@@ -85,18 +85,18 @@ type Engine interface {
 	Open(id string, logger *zap.Logger) (storage.Place, error)
 }
 
-// gateway is what requests work with once the store is open and the keys are there. It never changes, but the keys in the
+// Core is what requests work with once the store is open and the keys are there. It never changes, but the keys in the
 // ring do.
-type gateway struct {
-	ledger   *ledger.Ledger
-	verifier *validator.Verifier
-	keys     *validator.KeyRing
-	keeper   *keyring.Keeper // nil where the configuration gives the keys
+type Core struct {
+	Ledger   *ledger.Ledger
+	Verifier *validator.Verifier
+	Keys     *validator.KeyRing
+	Keeper   *keyring.Keeper // nil where the configuration gives the keys
 }
 
-// dead says whether a verified token was revoked or its session has ended. It waits for nothing.
-func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.ledger.TokenDead(holderOf(claims).subjects, claims.AuthTime())
+// Dead says whether a verified token was revoked or its session has ended. It waits for nothing.
+func (g *Core) Dead(claims *validator.Claims) (validator.Reason, bool) {
+	dead, cause := g.Ledger.TokenDead(FactsOf(claims).Subjects, claims.AuthTime())
 	if dead && cause == ledger.Ended {
 		return validator.TokenEnded, true
 	}
@@ -107,7 +107,8 @@ func (g *gateway) dead(claims *validator.Claims) (validator.Reason, bool) {
 // open as long as one of them does.
 var stores registry.Registry[*ledger.Ledger]
 
-const defaultTokenCache = 100_000
+// DefaultTokenCache is how many verified tokens are remembered where the configuration does not say.
+const DefaultTokenCache = 100_000
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -122,11 +123,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx, a.logger = ctx, ctx.Logger()
 	running.announce(a)
 	a.shared = make(map[string]any)
-	if a.now == nil {
-		a.now = time.Now
+	if a.clock == nil {
+		a.clock = time.Now
 	}
 	if a.TokenCache == nil {
-		entries := defaultTokenCache
+		entries := DefaultTokenCache
 		a.TokenCache = &entries
 	}
 	option.SetDefault(&a.RevokedFor, caddy.Duration(ledger.DefaultRevocationLife))
@@ -148,7 +149,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionEvents(); err != nil {
 		return err
 	}
-	return telemetry.Register(ctx.GetMetricsRegistry(), runningStock)
+	return telemetry.Register(ctx.GetMetricsRegistry(), RunningStock)
 }
 
 // Validate checks the finished configuration.
@@ -180,7 +181,7 @@ func (a *App) OnStart(start func() error) { a.onStart = append(a.onStart, start)
 
 // Start opens the store and reads the keys.
 func (a *App) Start() error {
-	if _, err := a.gateway(); err != nil {
+	if _, err := a.Open(); err != nil {
 		return err
 	}
 	for _, start := range a.onStart {
@@ -213,17 +214,57 @@ func (a *App) Cleanup() error {
 	return failed
 }
 
+// Names returns what the modules of the configuration say of themselves.
+func (a *App) Names() *Names { return &a.names }
+
+// Logger returns the app's logger.
+func (a *App) Logger() *zap.Logger { return a.logger }
+
+// Now returns the time.
+func (a *App) Now() time.Time { return a.clock() }
+
+// SetClock has the app take the time from another clock than the computer's. It is for tests, before the app starts.
+func (a *App) SetClock(now func() time.Time) { a.clock = now }
+
+// ConfiguredKeys returns the keys that the configuration gives, the one that signs first. It returns nil where the gateway
+// makes its own.
+func (a *App) ConfiguredKeys() []validator.Key { return a.keys }
+
+// Store returns the name of the store's engine and the place that the data is in.
+func (a *App) Store() (engine, location string) {
+	if module, ok := a.engine.(caddy.Module); ok {
+		engine = module.CaddyModule().ID.Name()
+	}
+	location, _ = a.engine.Location() // it was found when the store was opened
+	return engine, location
+}
+
+// CloseStore gives the store back while the app goes on. It is for tests of what a store that fails does to requests.
+func (a *App) CloseStore() error {
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	lease := a.lease
+	a.lease = nil
+	if lease == nil {
+		return nil
+	}
+	return lease.Release()
+}
+
 var errAppClosed = errors.New("the configuration was replaced")
 
-// gateway returns the open store and the keys, and opens them first if need be: apps start in no particular order, so
+// Opened returns the open store and the keys, or nil if they are not open yet.
+func (a *App) Opened() *Core { return a.open.Load() }
+
+// Open returns the open store and the keys, and opens them first if need be: apps start in no particular order, so
 // that a request may come before Start did.
-func (a *App) gateway() (*gateway, error) {
-	if open := a.open.Load(); open != nil {
+func (a *App) Open() (*Core, error) {
+	if open := a.Opened(); open != nil {
 		return open, nil
 	}
 	a.opening.Lock()
 	defer a.opening.Unlock()
-	if open := a.open.Load(); open != nil {
+	if open := a.Opened(); open != nil {
 		return open, nil
 	}
 	if a.closed {
@@ -240,21 +281,21 @@ func (a *App) gateway() (*gateway, error) {
 	shared.Retain(a.names.longestToken, a.names.longestIdle)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
 	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
-	open := &gateway{ledger: shared, verifier: verifier, keys: keys, keeper: a.keeper}
+	open := &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: a.keeper}
 	a.open.Store(open)
 	return open, nil
 }
 
-// gatewayForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
+// CoreForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
 // to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
 // decided with what the running configuration has open, as if they had gone there.
-func (a *App) gatewayForRequest() (*gateway, error) {
-	open, err := a.gateway()
+func (a *App) CoreForRequest() (*Core, error) {
+	open, err := a.Open()
 	if err == nil {
 		return open, nil
 	}
 	if app := running.newest(); app != nil {
-		if open := app.open.Load(); open != nil {
+		if open := app.Opened(); open != nil {
 			return open, nil
 		}
 	}
@@ -297,7 +338,7 @@ func (a *App) openLedger(location string) (*ledger.Ledger, error) {
 		return nil, errors.Join(err, place.Close())
 	}
 	shared, err := ledger.Open(context.Background(), place, ledger.Options{
-		Now: a.now,
+		Now: a.clock,
 		Report: func(err error) {
 			telemetry.CountStoreError(err)
 			logger.Error("keeping sessions", zap.Error(err))

@@ -37,13 +37,13 @@ func (v *visit) holds(pair cookie.Pair, variant cookie.Variant) cookie.Held {
 	if v.gateway == nil {
 		return cookie.Unknown
 	}
-	return v.gateway.ledger.Places().Holds(v.realm, pair, variant, v.arrived)
+	return v.gateway.Ledger.Places().Holds(v.realm, pair, variant, v.arrived)
 }
 
 // notePlaces remembers where the browser keeps the session cookies from now on.
 func (v *visit) notePlaces(exchange cookie.Exchange) {
 	if v.gateway != nil && len(exchange.Lines) > 0 {
-		v.gateway.ledger.Places().Note(v.realm, exchange)
+		v.gateway.Ledger.Places().Note(v.realm, exchange)
 	}
 }
 

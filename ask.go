@@ -106,14 +106,14 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	query := whoami.Query{Key: v.key(), Known: known, Client: client}
 	// The question outlives this visit, so it must not hold on to it.
 	question := question{
-		Handler: v.Handler, ledger: v.gateway.ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
+		Handler: v.Handler, ledger: v.gateway.Ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
 		sent:      v.cookies, span: telemetry.Recording(v.request.Context()), at: browserRequest(v.request), arrived: v.arrived,
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {
 		outcome := whoami.NotAsked(err)
-		telemetry.WhoamiTallies.Note(v.realm, v.Handler.realm.Dynamic(), outcome, v.app.now())
+		telemetry.WhoamiTallies.Note(v.realm, v.Handler.realm.Dynamic(), outcome, v.app.Now())
 		return settlement{outcome: outcome}
 	}
 	return result
@@ -147,7 +147,7 @@ func (q question) put(release func()) settlement {
 	outcome := q.whoami.page.Read(q.exchange.Send(release), q.changed)
 	telemetry.ObserveSince(telemetry.WhoamiDuration.WithLabelValues(telemetry.OutcomeName(outcome)), began)
 	q.markQuestion(began, outcome)
-	telemetry.WhoamiTallies.Note(q.key.Realm, q.Handler.realm.Dynamic(), outcome, q.app.now())
+	telemetry.WhoamiTallies.Note(q.key.Realm, q.Handler.realm.Dynamic(), outcome, q.app.Now())
 	result := settlement{outcome: outcome}
 	switch outcome := outcome.(type) {
 	case whoami.Identified:
@@ -166,7 +166,7 @@ func (q question) answered() (settlement, bool) {
 	switch {
 	case err != nil:
 		return settlement{}, false
-	case active && q.isCurrent(record, q.maxAge, q.app.now()):
+	case active && q.isCurrent(record, q.maxAge, q.app.Now()):
 		return settlement{outcome: whoami.Identified{User: record.User, Attributes: record.Attributes}, session: record}, true
 	case !active && q.ledger.IsNobody(q.key):
 		return settlement{outcome: whoami.Nobody{Reason: whoami.NoMatch}}, true
@@ -180,7 +180,7 @@ func (q question) changed(lines []string) []string {
 	return cookie.Judge(cookie.Exchange{
 		Request: q.at, IsSession: q.sessionCookies.Match, Sent: sessionPairs(q.sessionCookies, q.sent), Lines: lines,
 		Holds: q.holds,
-		Now:   q.app.now(),
+		Now:   q.app.Now(),
 	}).Changed
 }
 

@@ -104,7 +104,7 @@ func TestAttackCredentialsInTrailers(t *testing.T) {
 func TestAttackLineBreakInValues(t *testing.T) {
 	g := newTestGateway(t, `identity_header X-Role role
 		identity_header OurApp-User-ID`)
-	modulesOf[*Handler](t, g.app.ctx)[0].needs = []string{"role"}
+	modulesOf[*Handler](t, g.ctx)[0].needs = []string{"role"}
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("x")
 	for _, user := range []string{`alice\r\nX-Admin: yes`, `alice\n`, "alice\\u0000", "al ice", "ali\u0107e", strings.Repeat("a", 257)} {
@@ -191,7 +191,7 @@ func TestAttackTokenOfAnotherRealm(t *testing.T) {
 	g := newTestGateway(t, "")
 	b := g.browser()
 	session := g.legacy.signIn("alice")
-	b.cookies[tokenName] = g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", session)
+	b.cookies[tokenName] = g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session)
 	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "" {
 		t.Errorf("alone: status %d, token cookie %q; want 401 and untouched", response.StatusCode, response.tokenSet())
 	} else if got := response.Header.Get("WWW-Authenticate"); got != `Bearer realm="shop"` {
@@ -261,7 +261,7 @@ func TestAttackLateAnswerAfterLogout(t *testing.T) {
 	slow.cookies["session"] = session
 	go func() { late <- slow.get("/page") }()
 	<-asked
-	if ended, err := g.app.open.Load().ledger.End(t.Context(), keyOf(g, session), 0); err != nil || !ended {
+	if ended, err := g.app.Opened().Ledger.End(t.Context(), keyOf(g, session), 0); err != nil || !ended {
 		t.Fatalf("ending: %v, %v", ended, err)
 	}
 	g.legacy.set(session, "")

@@ -30,11 +30,11 @@ func (v *visit) takeBearer() {
 	if !v.AcceptBearer || v.gateway == nil {
 		return
 	}
-	sent := v.app.journeyOf(v.request).authorization
-	bearer, kept := v.gateway.verifier.ReadBearer(sent)
+	sent := journeyOf(v.app.Names(), v.request).authorization
+	bearer, kept := v.gateway.Verifier.ReadBearer(sent)
 	if bearer.Presence == validator.Absent && slices.ContainsFunc(sent, validator.NamesKey) &&
-		v.gateway.rereadKeys(v.request.Context()) {
-		bearer, kept = v.gateway.verifier.ReadBearer(sent)
+		v.gateway.RereadKeys(v.request.Context()) {
+		bearer, kept = v.gateway.Verifier.ReadBearer(sent)
 	}
 	if bearer.Presence == validator.Absent {
 		return
@@ -73,7 +73,7 @@ func (v *visit) weighBearer(cookie validator.TokenCredential) {
 
 // mayBeBearer says whether a token of ours may be in Authorization, where the keys are not there to tell.
 func (v *visit) mayBeBearer() bool {
-	return v.AcceptBearer && slices.ContainsFunc(v.app.journeyOf(v.request).authorization, func(line string) bool {
+	return v.AcceptBearer && slices.ContainsFunc(journeyOf(v.app.Names(), v.request).authorization, func(line string) bool {
 		_, isBearer := validator.CutBearer(line)
 		return isBearer
 	})

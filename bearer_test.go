@@ -114,19 +114,19 @@ func TestBearerAndCookie(t *testing.T) {
 			b.cookies[tokenName] = g.mintFor("bob", g.legacy.signIn("bob"))
 		}, map[string]outcome{"mixed": {user: "alice", via: "session", token: "cleared"}, "stateless": refusedOut}},
 		{"a cookie of another realm", func(g *testGateway, b *browser, session string) {
-			b.cookies[tokenName] = g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", session)
+			b.cookies[tokenName] = g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session)
 		}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
 		{"a bad one, and a cookie of another realm", func(g *testGateway, b *browser, session string) {
-			b.cookies[tokenName] = g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", session)
+			b.cookies[tokenName] = g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session)
 			b.headers.Set("Authorization", b.headers.Get("Authorization")+"x")
 		}, map[string]outcome{"mixed": bySession, "stateless": refused}},
 		{"one of another realm, and a good cookie", func(g *testGateway, b *browser, session string) {
 			b.cookies[tokenName] = strings.TrimPrefix(b.headers.Get("Authorization"), "Bearer ")
-			b.headers.Set("Authorization", "Bearer "+g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", session))
+			b.headers.Set("Authorization", "Bearer "+g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session))
 		}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
 		{"one of another realm alone", func(g *testGateway, b *browser, session string) {
 			delete(b.cookies, tokenName)
-			b.headers.Set("Authorization", "Bearer "+g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", session))
+			b.headers.Set("Authorization", "Bearer "+g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session))
 		}, map[string]outcome{"mixed": replaced, "stateless": refused}},
 		{"the application's, and a good cookie", func(_ *testGateway, b *browser, _ string) {
 			b.headers.Set("Authorization", "Bearer opaque")
@@ -199,7 +199,7 @@ func TestBearerRefusal(t *testing.T) {
 		{"Bearer opaque", `Bearer realm="shop"`},
 		{"Bearer", `Bearer realm="shop"`},
 		{"Basic YTpi", `Bearer realm="shop"`},
-		{"Bearer " + g.mintWith(g.app.open.Load().keys.Current(), "blog", "alice", "x"), `Bearer realm="shop", error="invalid_token", error_description="the token is not accepted"`},
+		{"Bearer " + g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", "x"), `Bearer realm="shop", error="invalid_token", error_description="the token is not accepted"`},
 	} {
 		response := g.browser().get("/page", "Authorization: "+test.line)
 		if got := response.Header.Values("WWW-Authenticate"); response.StatusCode != http.StatusUnauthorized || !slices.Equal(got, []string{test.want}) {

@@ -29,7 +29,7 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
 	b.Helper()
 	if tokenCache == 0 {
-		tokenCache = defaultTokenCache
+		tokenCache = DefaultTokenCache
 	}
 	dir := b.TempDir()
 	text := fmt.Sprintf(`{
@@ -66,7 +66,7 @@ func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
 		b.Fatal(err)
 	}
 	app, now := module.(*App), time.Now()
-	app.now = func() time.Time { return now }
+	app.SetClock(func() time.Time { return now })
 	b.Cleanup(func() {
 		if err := app.Cleanup(); err != nil {
 			b.Error(err)

@@ -21,7 +21,7 @@ func (p handlerParser) sessionID(id *SessionID, name string) error {
 	default:
 		return option.ErrUnknown
 	}
-	return p.Checked(read, func() error { _, err := id.rules(); return err })
+	return p.Checked(read, func() error { _, err := id.Rules(); return err })
 }
 
 func (p handlerParser) tokenCookie() error {

@@ -110,10 +110,10 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 		c.Scope = []string{scopeOpenID}
 	}
 	var err error
-	if c.clientID, err = expanded(c.ClientID); err != nil {
+	if c.clientID, err = option.Expanded(c.ClientID); err != nil {
 		return c.named(fmt.Errorf("client_id: %w", err))
 	}
-	if c.secret, err = expanded(c.ClientSecret); err != nil {
+	if c.secret, err = option.Expanded(c.ClientSecret); err != nil {
 		return c.named(fmt.Errorf("client_secret: %w", err))
 	}
 	app, err := ctx.App("jwt_session")
@@ -126,10 +126,10 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 }
 
 // names returns what the callback says of itself.
-func (c *Callback) names() signInNames {
-	own := signInNames{realm: c.Realm, idTokenCookie: c.IDTokenCookie, accessTokenCookie: c.AccessTokenCookie}
+func (c *Callback) names() SignInNames {
+	own := SignInNames{Realm: c.Realm, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie}
 	if c.Response == responseFormPost {
-		own.formPostPath = c.Finish
+		own.FormPostPath = c.Finish
 	}
 	return own
 }
@@ -146,7 +146,7 @@ func (c *Callback) Validate() error {
 	if err := c.validate(); err != nil {
 		return c.named(err)
 	}
-	return c.app.names.addSignIn(c.names())
+	return c.app.Names().AddSignIn(c.names())
 }
 
 func (c *Callback) validate() error {
@@ -207,11 +207,11 @@ func (c *Callback) validateCookies() error {
 
 // site returns a site of the realm, whose session cookie and times count. Start makes sure that there is one.
 func (c *Callback) site() (*Site, error) {
-	if site := c.app.names.siteOf(c.Realm); site != nil {
+	if site := c.app.Names().SiteOf(c.Realm); site != nil {
 		return site, nil
 	}
 	return nil, fmt.Errorf("there is no jwt_session handler of the realm %s, so that nobody could use its sessions%s",
-		c.Realm, c.app.names.otherSpelling(c.Realm))
+		c.Realm, c.app.Names().OtherSpelling(c.Realm))
 }
 
 // open makes sure that the callback can work, and begins to ask its provider.
@@ -219,7 +219,7 @@ func (c *Callback) open() error {
 	if _, err := c.site(); err != nil {
 		return c.named(err)
 	}
-	_, err := c.app.providers.get(c.options())
+	_, err := c.app.Provider(c.options())
 	return c.named(err)
 }
 
@@ -255,9 +255,9 @@ func isAtPath(r *http.Request, path string) bool {
 // isProviderAnswer says whether the request is the form that a provider lets the browser send to a callback of the realm,
 // which comes from another site by its nature. The state and its cookie guard it. It matters where the callback is behind
 // the realm's handler.
-func (n *names) isProviderAnswer(r *http.Request, of realm.Pattern) bool {
-	return r.Method == http.MethodPost && slices.ContainsFunc(n.signIns, func(one signInNames) bool {
-		return one.formPostPath != "" && of.Matches(one.realm) && isAtPath(r, one.formPostPath)
+func isProviderAnswer(names *Names, r *http.Request, of realm.Pattern) bool {
+	return r.Method == http.MethodPost && slices.ContainsFunc(names.SignIns(), func(one SignInNames) bool {
+		return one.FormPostPath != "" && of.Matches(one.Realm) && isAtPath(r, one.FormPostPath)
 	})
 }
 

@@ -563,7 +563,7 @@ func TestSignInFixesNoSession(t *testing.T) {
 	if b.cookies["session"] == "chosen-by-the-attacker" {
 		t.Error("the session has the id that the browser brought")
 	}
-	if _, active, err := g.app.open.Load().ledger.Active(t.Context(),
+	if _, active, err := g.app.Opened().Ledger.Active(t.Context(),
 		sessions.Key{Realm: "shop", Hash: sessions.HashOf("chosen-by-the-attacker")}); active || err != nil {
 		t.Errorf("the attacker's id is a session: %v, %v", active, err)
 	}
@@ -574,7 +574,7 @@ func TestRevokedUserSignsInAgain(t *testing.T) {
 	g := newSignInGateway(t, responseCode, "")
 	b := g.visitor()
 	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
-	if err := g.app.open.Load().ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
+	if err := g.app.Opened().Ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
@@ -607,7 +607,7 @@ func TestStateOfADroppedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.app.open.Load().keys.Set(set)
+	g.app.Opened().Keys.Set(set)
 	if got := g.finish(b, responseCode, answer).StatusCode; got != http.StatusBadRequest {
 		t.Errorf("status %d", got)
 	}

@@ -10,7 +10,7 @@ import (
 // A session that a sign-in opens is good on every route of its realm: it has the attributes that any of them needs, not
 // those of the first route alone.
 func TestCallbackReadsWhatAnyRouteOfTheRealmNeeds(t *testing.T) {
-	var configured names
+	var configured Names
 	for _, route := range []struct {
 		realm string
 		needs []string
@@ -21,7 +21,7 @@ func TestCallbackReadsWhatAnyRouteOfTheRealmNeeds(t *testing.T) {
 		}
 		configured.sites = append(configured.sites, &Site{Realm: parsed, Needs: route.needs})
 	}
-	if got, want := configured.attributesOf("shop"), []string{"mail", "name", "role"}; !slices.Equal(got, want) {
+	if got, want := configured.AttributesOf("shop"), []string{"mail", "name", "role"}; !slices.Equal(got, want) {
 		t.Errorf("a session gets %q, want %q", got, want)
 	}
 }

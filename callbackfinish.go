@@ -57,7 +57,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cookies, err := validator.ScanCookies(c.app.journeyOf(r).cookies)
+	cookies, err := validator.ScanCookies(journeyOf(c.app.Names(), r).cookies)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
@@ -100,7 +100,7 @@ func (c *Callback) signedIn(
 	if err != nil {
 		return signedInUser{}, signIn{}, err
 	}
-	attempt, err := c.openSignIn(desk.gateway.keys.Current(), cookies)
+	attempt, err := c.openSignIn(desk.gateway.Keys.Current(), cookies)
 	if err != nil {
 		return signedInUser{}, signIn{}, err
 	}
@@ -139,7 +139,7 @@ func (c *Callback) redeem(r *http.Request, desk signInDesk, attempt signIn, code
 
 // verify verifies the tokens: both are this provider's, for this client and this sign-in, and of one user.
 func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, user *signedInUser) error {
-	now := c.app.now()
+	now := c.app.Now()
 	reason, err := withKeys(ctx, desk.provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.token, reason = keys.VerifyID(user.tokens.ID, validator.IDRules{
 			Issuer: c.Issuer, ClientID: c.clientID, Nonce: attempt.Nonce, UserClaim: defaultUserClaim,
@@ -206,18 +206,18 @@ func (c *Callback) openSession(
 ) error {
 	ctx := context.WithoutCancel(r.Context())
 	for _, key := range earlier {
-		if _, err := desk.gateway.ledger.End(ctx, key, 0); err != nil {
+		if _, err := desk.gateway.Ledger.End(ctx, key, 0); err != nil {
 			telemetry.CountStoreError(err)
 			c.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 				zap.String("realm", c.Realm), zap.Error(err))
 		}
 	}
 	attributes := make(sessions.Attributes)
-	for _, name := range c.app.names.attributesOf(c.Realm) {
+	for _, name := range c.app.Names().AttributesOf(c.Realm) {
 		attributes[name] = user.token.Attribute(name)
 	}
 	id := secret.New()
-	_, err := desk.gateway.ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
+	_, err := desk.gateway.Ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
 		ledger.Identity{User: user.token.User(), Attributes: attributes},
 		ledger.Lifetimes{Idle: desk.site.IdleTimeout, MaxAge: desk.site.MaxAge})
 	if err != nil {
@@ -231,8 +231,8 @@ func (c *Callback) openSession(
 		session.Path, session.Domain = combined.Path, combined.Domain
 	}
 	c.setCookie(w, session)
-	desk.gateway.ledger.Places().Note(c.Realm, cookie.Exchange{
-		Request: browserRequest(r), IsSession: desk.site.SessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.now(),
+	desk.gateway.Ledger.Places().Note(c.Realm, cookie.Exchange{
+		Request: browserRequest(r), IsSession: desk.site.SessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.Now(),
 	})
 	if c.IDTokenCookie != "" {
 		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, Path: "/", MaxAge: c.remaining(user.token.Expires())})
@@ -251,7 +251,7 @@ func (c *Callback) openSession(
 }
 
 // remaining returns how many seconds there are until then, at least one.
-func (c *Callback) remaining(expires int64) int { return int(max(expires-c.app.now().Unix(), 1)) }
+func (c *Callback) remaining(expires int64) int { return int(max(expires-c.app.Now().Unix(), 1)) }
 
 // setCookie sets a cookie of the sign-in, unless browsers would not keep it.
 func (c *Callback) setCookie(w http.ResponseWriter, set http.Cookie) {

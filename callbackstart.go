@@ -20,7 +20,7 @@ import (
 // signInDesk is what a sign-in needs: the realm's site, the open store with the keys, and the provider.
 type signInDesk struct {
 	site     *Site
-	gateway  *gateway
+	gateway  *Core
 	provider *issuer.Provider
 }
 
@@ -30,11 +30,11 @@ func (c *Callback) desk(w http.ResponseWriter) (signInDesk, error) {
 	if err != nil {
 		return signInDesk{}, caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	open, err := c.app.gatewayForRequest()
+	open, err := c.app.CoreForRequest()
 	if err != nil {
 		return signInDesk{}, unavailable(w, errors.New("the session store is not open"))
 	}
-	provider, err := c.app.providers.get(c.options())
+	provider, err := c.app.Provider(c.options())
 	if err != nil {
 		return signInDesk{}, unavailable(w, err)
 	}
@@ -57,12 +57,12 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable(w, err)
 	}
-	cookies, err := validator.ScanCookies(c.app.journeyOf(r).cookies)
+	cookies, err := validator.ScanCookies(journeyOf(c.app.Names(), r).cookies)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	attempt := signIn{
-		State: secret.New(), Nonce: secret.New(), Issuer: c.Issuer, Realm: c.Realm, Began: c.app.now().Unix(),
+		State: secret.New(), Nonce: secret.New(), Issuer: c.Issuer, Realm: c.Realm, Began: c.app.Now().Unix(),
 		Return: c.localReturn(r.URL.Query().Get("return")),
 	}
 	if c.Response == responseCode {
@@ -75,13 +75,13 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable(w, err)
 	}
-	cookie, err := sealSignIn(desk.gateway.keys.Current(), attempt)
+	cookie, err := sealSignIn(desk.gateway.Keys.Current(), attempt)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
 	}
 	if len(cookie.String()) > carrier.MaxSetCookie {
 		attempt.Return = c.Redirect
-		if cookie, err = sealSignIn(desk.gateway.keys.Current(), attempt); err != nil {
+		if cookie, err = sealSignIn(desk.gateway.Keys.Current(), attempt); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
 		}
 	}

@@ -81,7 +81,7 @@ func (c *Callback) openSignIn(keys *validator.KeySet, cookies validator.Cookies)
 	if err := json.Unmarshal(text, &attempt, json.RejectUnknownMembers(true)); err != nil {
 		return signIn{}, errNoSignIn
 	}
-	age := c.app.now().Sub(time.Unix(attempt.Began, 0))
+	age := c.app.Now().Sub(time.Unix(attempt.Began, 0))
 	if attempt.Issuer != c.Issuer || attempt.Realm != c.Realm || attempt.State == "" || attempt.Nonce == "" ||
 		age < 0 || age >= signInTime {
 		return signIn{}, errNoSignIn

@@ -96,7 +96,7 @@ func (v *visit) uncombineLine() string {
 // isOvertaken says whether another request ended the session since this one found it active. The browser may have a new
 // session by now, whose id must not be written over.
 func (v *visit) isOvertaken() bool {
-	return !v.ended && v.record.AuthTime > 0 && !v.gateway.ledger.MayMint(v.key(), v.record.AuthTime)
+	return !v.ended && v.record.AuthTime > 0 && !v.gateway.Ledger.MayMint(v.key(), v.record.AuthTime)
 }
 
 // setsCombined reports whether the application sets the cookie that carries the token. That it removes another variant of

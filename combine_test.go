@@ -232,7 +232,7 @@ func TestCombinedRevocation(t *testing.T) {
 	id := g.legacy.signIn("alice")
 	b.cookies["session"] = id
 	b.get("/page")
-	if err := g.app.open.Load().ledger.RevokeSession(t.Context(), keyOf(g, id)); err != nil {
+	if err := g.app.Opened().Ledger.RevokeSession(t.Context(), keyOf(g, id)); err != nil {
 		t.Fatal(err)
 	}
 	mine := b.cookies["session"]

@@ -7,11 +7,11 @@ import (
 )
 
 // splitCookies gives the request's combined cookies the form that the application knows, and returns the tokens.
-func (a *App) splitCookies(r *http.Request) validator.Cookies {
-	if !a.names.combines || len(r.Header["Cookie"]) == 0 {
+func splitCookies(names *Names, r *http.Request) validator.Cookies {
+	if !names.Combines() || len(r.Header["Cookie"]) == 0 {
 		return nil
 	}
-	plain, tokens := validator.SplitCookies(r.Header["Cookie"], a.names.isCombined)
+	plain, tokens := validator.SplitCookies(r.Header["Cookie"], names.IsCombined)
 	r.Header["Cookie"] = plain
 	return tokens
 }

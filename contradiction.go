@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -96,7 +97,7 @@ func (h *Handler) tokenPlacesContradict() error {
 		place := one.From.String()
 		if places[place] {
 			return fmt.Errorf("issuer %s: %s is a place of other tokens already (another issuer's, or accept_bearer's); "+
-				"choose another with from header|cookie <name>", safeURL(one.URL), place)
+				"choose another with from header|cookie <name>", option.SafeURL(one.URL), place)
 		}
 		places[place] = true
 	}

@@ -39,15 +39,15 @@ func newDamaged(t *testing.T) *damaged {
 	d.user.cookies["session"] = d.legacy.signIn("alice")
 	d.user.get("/page")
 	d.revoked = d.user.cookies[tokenName]
-	open, err := running.newest().gateway()
+	open, err := Running(t.Context()).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, reason := open.verifier.Authenticate(d.revoked)
+	claims, reason := open.Verifier.Authenticate(d.revoked)
 	if reason != "" {
 		t.Fatal(reason)
 	}
-	if err := open.ledger.KillTokens(t.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
+	if err := open.Ledger.KillTokens(t.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
 		t.Fatal(err)
 	}
 	d.expectWhole()
@@ -390,14 +390,14 @@ func TestStopsUnderTraffic(t *testing.T) {
 // lookingUp opens some sessions, and returns what looks them up until that can't be done any more.
 func lookingUp(t *testing.T) func() {
 	t.Helper()
-	open, err := running.newest().gateway()
+	open, err := Running(t.Context()).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	keys := make([]sessions.Key, 100)
 	for i := range keys {
 		keys[i] = sessions.Key{Realm: "shop", Hash: sessions.HashOf(fmt.Sprint("session", i))}
-		_, err := open.ledger.Add(t.Context(), keys[i], ledger.Identity{User: "bob"},
+		_, err := open.Ledger.Add(t.Context(), keys[i], ledger.Identity{User: "bob"},
 			ledger.Lifetimes{Idle: time.Hour, MaxAge: time.Hour})
 		if err != nil {
 			t.Fatal(err)
@@ -405,7 +405,7 @@ func lookingUp(t *testing.T) func() {
 	}
 	return func() {
 		for i := 0; ; i++ {
-			_, active, err := open.ledger.Active(t.Context(), keys[i%len(keys)])
+			_, active, err := open.Ledger.Active(t.Context(), keys[i%len(keys)])
 			if err != nil {
 				return
 			}

@@ -144,7 +144,7 @@ func TestFullDiskForLongerThanATokenLives(t *testing.T) {
 	}
 	// The end of what is neither kept nor proven by a token writes nothing.
 	late.get("/forget")
-	if counts, err := g.app.open.Load().ledger.Count(t.Context()); counts.Pending != 0 || err != nil {
+	if counts, err := g.app.Opened().Ledger.Count(t.Context()); counts.Pending != 0 || err != nil {
 		t.Errorf("after an end: %+v, %v", counts, err)
 	}
 	g.legacy.set(known.cookies["session"], "")
@@ -169,7 +169,7 @@ func TestFullDiskWithRollingSessions(t *testing.T) {
 	for i := range 3 {
 		g.expect(b.get("/page"), "alice", "", i+1)
 	}
-	counts, err := g.app.open.Load().ledger.Count(t.Context())
+	counts, err := g.app.Opened().Ledger.Count(t.Context())
 	if err != nil || counts.Pending != 0 {
 		t.Errorf("%d ends are pending, %v", counts.Pending, err)
 	}

@@ -21,9 +21,9 @@ func (a *App) provisionEvents() error {
 	return nil
 }
 
-// emit tells those who listen of something rare. Caddy runs their handlers before it returns. The data holds nothing
+// Emit tells those who listen of something rare. Caddy runs their handlers before it returns. The data holds nothing
 // secret, and no user or session.
-func (a *App) emit(name string, data map[string]any) {
+func (a *App) Emit(name string, data map[string]any) {
 	if a.events != nil {
 		a.events.Emit(a.ctx, name, data)
 	}

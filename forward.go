@@ -73,7 +73,7 @@ func (v *visit) forward() {
 // forwardedToken returns the token for the services behind: the one that was made for the same identity before, or a new
 // one.
 func (v *visit) forwardedToken() (string, error) {
-	keys, audience := v.gateway.keys.Current(), v.ForwardToken.Audience
+	keys, audience := v.gateway.Keys.Current(), v.ForwardToken.Audience
 	if audience == "" {
 		audience = v.realm
 	}

@@ -115,7 +115,7 @@ func TestForwardTokenBySession(t *testing.T) {
 // A session that the operator added is confirmed all the time; its tokens are renewed when half of their life is over.
 func TestForwardTokenOfAddedSession(t *testing.T) {
 	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateful"))
-	_, err := g.app.open.Load().ledger.Add(t.Context(), keyOf(g, "added-0123456789abcdef"),
+	_, err := g.app.Opened().Ledger.Add(t.Context(), keyOf(g, "added-0123456789abcdef"),
 		ledger.Identity{User: "alice"}, ledger.Lifetimes{Idle: time.Hour, MaxAge: time.Hour})
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("jwt_session", parseGlobalOption)
 }
 
-// globalOptions are the options that there are, for errors.
-const globalOptions = "store, algorithm, rotate_every, key_delay, key, token_cache, revoked_for"
+// GlobalOptions are the options that there are, for errors.
+const GlobalOptions = "store, algorithm, rotate_every, key_delay, key, token_cache, revoked_for"
 
 // parseGlobalOption reads the global option into the app's JSON.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -51,7 +51,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := parser.End(); err != nil {
 		return err
 	}
-	return parser.Block("jwt_session", globalOptions, func(name string) error {
+	return parser.Block("jwt_session", GlobalOptions, func(name string) error {
 		switch name {
 		case "store":
 			return a.unmarshalStore(d)

@@ -59,6 +59,7 @@ type testGateway struct {
 	*testing.T
 
 	app    *App
+	ctx    caddy.Context // of the configuration that was loaded last
 	url    string
 	server *httptest.Server
 	legacy *legacyApp
@@ -103,8 +104,8 @@ func (g *testGateway) load(options gatewayOptions) {
 		g.Fatal(err)
 	}
 	loaded := app.(*App)
-	g.app = loaded
-	g.app.now = g.clock.Now
+	g.app, g.ctx = loaded, ctx
+	g.app.SetClock(g.clock.Now)
 	g.Cleanup(func() { // of this one, whatever is loaded later
 		if err := loaded.Cleanup(); err != nil {
 			g.Errorf("cleaning up: %v", err)

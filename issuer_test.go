@@ -346,7 +346,7 @@ func TestIssuerRevocations(t *testing.T) {
 			}
 		}
 	}
-	ledger := g.app.open.Load().ledger
+	ledger := g.app.Opened().Ledger
 	expect("before", 200, 200, 200)
 	if err := ledger.RevokeToken(t.Context(), claimOf(t, first, "jti"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)

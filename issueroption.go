@@ -91,7 +91,7 @@ func (i *Issuer) prepare() error {
 	i.rules = validator.AccessRules{
 		Issuer: i.URL, Audiences: i.Audiences, UserClaim: i.UserClaim, Attributes: i.Attributes, Leeway: time.Duration(i.Leeway),
 	}
-	return i.From.prepare()
+	return i.From.Prepare()
 }
 
 // options is what the provider is opened with.
@@ -109,7 +109,7 @@ func (i *Issuer) check() error {
 		written.From = &from
 	}
 	if err := written.prepare(); err != nil {
-		return fmt.Errorf("issuer %s: %w", safeURL(i.URL), err)
+		return fmt.Errorf("issuer %s: %w", option.SafeURL(i.URL), err)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (i *Issuer) check() error {
 func (h *Handler) prepareIssuers() error {
 	for _, one := range h.Issuers {
 		if err := one.prepare(); err != nil {
-			return fmt.Errorf("issuer %s: %w", safeURL(one.URL), err)
+			return fmt.Errorf("issuer %s: %w", option.SafeURL(one.URL), err)
 		}
 		if header := one.From.Header; header != "" && h.identity.Owns(header) {
 			return fmt.Errorf("issuer %s: from header %s: that is a header of the identity, which clients can't send", one.URL, header)
@@ -133,7 +133,7 @@ func (h *Handler) prepareIssuers() error {
 // openIssuers begins to ask the providers for their keys, so that they are there when the first token comes.
 func (h *Handler) openIssuers() error {
 	for _, one := range h.Issuers {
-		if _, err := h.app.providers.get(one.options()); err != nil {
+		if _, err := h.app.Provider(one.options()); err != nil {
 			return fmt.Errorf("opening issuer %s: %w", one.URL, err)
 		}
 	}

@@ -32,12 +32,12 @@ const journeyVar = "jwt_session.journey"
 
 // journeyOf returns the journey of a request, which begins with the first handler that it meets. From then on combined
 // cookies have the application's form in the request: they are split once, since a session id may look combined itself.
-func (a *App) journeyOf(r *http.Request) *journey {
+func journeyOf(names *Names, r *http.Request) *journey {
 	if existing, ok := caddyhttp.GetVar(r.Context(), journeyVar).(*journey); ok {
 		return existing
 	}
 	begun := new(journey)
-	begun.carried = a.splitCookies(r)
+	begun.carried = splitCookies(names, r)
 	begun.cookies = append(begun.line[:0], r.Header["Cookie"]...)
 	begun.authorization = slices.Clone(r.Header["Authorization"])
 	caddyhttp.SetVar(r.Context(), journeyVar, begun)

@@ -46,7 +46,7 @@ func (j *JWKS) Provision(ctx caddy.Context) error {
 		return err
 	}
 	j.app, j.logger = app.(*App), ctx.Logger()
-	if !j.app.publishesKeys() {
+	if !j.app.PublishesKeys() {
 		return errNothingToPublish
 	}
 	return nil
@@ -58,20 +58,20 @@ func (j *JWKS) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Han
 		w.Header().Set("Allow", "GET, HEAD")
 		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("jwt_session_jwks: want GET or HEAD, got %s", r.Method))
 	}
-	open, err := j.app.gatewayForRequest()
+	open, err := j.app.CoreForRequest()
 	if err != nil {
 		j.logger.Error("opening the session store", zap.Error(err))
 		w.Header().Set("Retry-After", retryAfter)
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
-	keys, err := open.keys.Current().PublicJWKS()
+	keys, err := open.Keys.Current().PublicJWKS()
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	hash := sha256.Sum256(keys)
 	header := w.Header()
 	header.Set("Content-Type", "application/jwk-set+json")
-	header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d, must-revalidate", j.app.keysMaxAge()/time.Second))
+	header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d, must-revalidate", keysMaxAge(j.app.KeyRotation)/time.Second))
 	header.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(hash[:12])+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(keys))
 	return nil
@@ -85,10 +85,10 @@ const (
 
 // keysMaxAge is how long a verifier may remember the keys, so that it has a new one before that signs: half of the time
 // between both, since the answer takes its way and caches may stand in a row.
-func (a *App) keysMaxAge() time.Duration {
-	delay := time.Duration(defaultKeyDelay)
-	if a.KeyRotation != nil {
-		delay = time.Duration(a.KeyRotation.KeyDelay)
+func keysMaxAge(rotation *KeyRotation) time.Duration {
+	delay := time.Duration(DefaultKeyDelay)
+	if rotation != nil {
+		delay = time.Duration(rotation.KeyDelay)
 	}
 	return min(max(0, delay-keysLateness)/2, longestMaxAge)
 }

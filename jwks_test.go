@@ -81,8 +81,7 @@ func TestJWKSMaxAge(t *testing.T) {
 		time.Second: 0, 10 * time.Second: 0, 30 * time.Second: 10 * time.Second, 5 * time.Minute: 145 * time.Second,
 		24 * time.Hour: 5 * time.Minute,
 	} {
-		app := &App{KeyRotation: &KeyRotation{KeyDelay: caddy.Duration(delay)}}
-		if got := app.keysMaxAge(); got != want {
+		if got := keysMaxAge(&KeyRotation{KeyDelay: caddy.Duration(delay)}); got != want {
 			t.Errorf("key_delay %s: max-age %s, want %s", delay, got, want)
 		}
 	}
@@ -102,8 +101,8 @@ func TestJWKSHoldsUpcomingKeysAndNothingPrivate(t *testing.T) {
 	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid == rotated.ID {
 		t.Error("the new key signs already")
 	}
-	g.clock.advance(time.Duration(defaultKeyDelay))
-	g.app.keeper.Keys() // looks at the clock
+	g.clock.advance(time.Duration(DefaultKeyDelay))
+	g.app.Opened().Keeper.Keys() // looks at the clock
 	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid != rotated.ID {
 		t.Error("the new key does not sign")
 	}

@@ -47,14 +47,14 @@ type KeyRotation struct {
 // The defaults of the rotation.
 const (
 	defaultRotateEvery = caddy.Duration(7 * 24 * time.Hour)
-	defaultKeyDelay    = caddy.Duration(5 * time.Minute)
+	DefaultKeyDelay    = caddy.Duration(5 * time.Minute)
 )
 
 // prepare sets the defaults and checks the options. It may be called again.
 func (r *KeyRotation) prepare() error {
 	option.SetDefault(&r.Algorithm, string(validator.HS256))
 	option.SetDefault(&r.RotateEvery, defaultRotateEvery)
-	option.SetDefault(&r.KeyDelay, defaultKeyDelay)
+	option.SetDefault(&r.KeyDelay, DefaultKeyDelay)
 	var err error
 	if r.algorithm, err = validator.ParseAlgorithm(r.Algorithm); err != nil {
 		return fmt.Errorf("algorithm: %w", err)
@@ -143,7 +143,7 @@ func (s KeySource) loadSecret() ([]validator.Key, error) {
 	if s.Secret == "" {
 		return nil, errors.New("want at least 32 random bytes in base64")
 	}
-	text, err := expanded(s.Secret)
+	text, err := option.Expanded(s.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (s KeySource) loadSecret() ([]validator.Key, error) {
 const maxKeyFile = 1 << 20
 
 func (s KeySource) loadFile() ([]validator.Key, error) {
-	path, err := expanded(s.File)
+	path, err := option.Expanded(s.File)
 	if err != nil {
 		return nil, err
 	}
@@ -189,24 +189,14 @@ func (s KeySource) loadFile() ([]validator.Key, error) {
 	return keys, err
 }
 
-// expanded fills in the placeholders of an option and cuts the white space around it off, which a file may end with. The
-// error does not say what it could not replace: that may be a secret that holds braces.
-func expanded(option string) (string, error) {
-	text, err := caddy.NewReplacer().ReplaceOrErr(option, true, true)
-	if err != nil {
-		return "", errors.New("a placeholder in it is unknown or empty")
-	}
-	return strings.TrimSpace(text), nil
-}
-
 // decodeBase64 reads either alphabet of RFC 4648, padded or not.
 func decodeBase64(text string) ([]byte, error) {
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-// publishesKeys says whether other services can verify tokens: whether there is a key, or will be, with a public half.
-func (a *App) publishesKeys() bool {
+// PublishesKeys says whether other services can verify tokens: whether there is a key, or will be, with a public half.
+func (a *App) PublishesKeys() bool {
 	if a.keys == nil {
 		return a.KeyRotation.algorithm != validator.HS256
 	}
@@ -216,8 +206,8 @@ func (a *App) publishesKeys() bool {
 // maxOldKeys is how many keys may be kept because something that they signed still counts.
 const maxOldKeys = 1000
 
-// checkOldKeys refuses that something counts for so long, or that keys are changed so often, that very many are to be kept.
-func (a *App) checkOldKeys(option string, life time.Duration) error {
+// CheckOldKeys refuses that something counts for so long, or that keys are changed so often, that very many are to be kept.
+func (a *App) CheckOldKeys(option string, life time.Duration) error {
 	if a.keys != nil || a.KeyRotation == nil {
 		return nil // the configuration gives the keys
 	}

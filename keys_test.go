@@ -173,7 +173,7 @@ func TestKeyFiles(t *testing.T) {
 			if header.Alg != test.algorithm || test.id != "" && header.Kid != test.id {
 				t.Errorf("the token's header is %+v", header)
 			}
-			for _, key := range g.app.keys { // each of them verifies
+			for _, key := range g.app.ConfiguredKeys() { // each of them verifies
 				only, err := validator.NewKeySet(key)
 				if err != nil {
 					t.Fatal(err)
@@ -195,8 +195,8 @@ func TestSecretsFromElsewhereMayEndWithALine(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{
 		global: "key secret {file." + path + "}\nkey secret {env.KEY_SECRET}", site: strings.Replace(keysSite, "JWKS", "", 1),
 	})
-	for i, key := range g.app.keys {
-		secret, err := decodeBase64(goodSecret(byte(i + 1)))
+	for i, key := range g.app.ConfiguredKeys() {
+		secret, err := base64.StdEncoding.DecodeString(goodSecret(byte(i + 1)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func TestValidateKeyFileErrors(t *testing.T) {
 		{"a public key", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), "not a private key"},
 		{"a public JWK", keyJWK(t, es.Public(), "a", "ES256"), "private"},
 		{"another algorithm", keyJWK(t, es, "a", "ES384"), "its alg is not known here"},
-		{"too large", strings.Repeat(" ", maxKeyFile+1), "want a file of 1 MiB at most"},
+		{"too large", strings.Repeat(" ", 1<<20+1), "want a file of 1 MiB at most"},
 	} {
 		path := writeKeyFile(t, test.text)
 		err := validateSite(t, "key secret "+goodSecret(1)+"\nkey file "+path, "jwt_session shop")
@@ -286,8 +286,8 @@ func TestAlgorithmChanges(t *testing.T) {
 	if alg := joseHeaderOf(t, g.withToken().cookies[tokenName]).Alg; alg != "HS256" {
 		t.Errorf("before the delay is over tokens are signed with %s", alg)
 	}
-	g.clock.advance(time.Duration(defaultKeyDelay))
-	g.app.keeper.Keys()                         // looks at the clock
+	g.clock.advance(time.Duration(DefaultKeyDelay))
+	g.app.Opened().Keeper.Keys()                // looks at the clock
 	g.expectVia(b.get("/page"), "token", "set") // due for renewal
 	if alg := joseHeaderOf(t, b.cookies[tokenName]).Alg; alg != "ES256" {
 		t.Errorf("after the delay tokens are signed with %s", alg)
@@ -299,7 +299,7 @@ func TestUnknownKeyIDReadsTheStorage(t *testing.T) {
 	first := newKeysGateway(t, "")
 	second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir(), storage: filepath.Join(first.dir, "storage")}
 	second.load(gatewayOptions{site: keysSiteFor("")})
-	if _, err := second.app.keeper.Replace(t.Context()); err != nil {
+	if _, err := second.app.Opened().Keeper.Replace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b := second.withToken()
@@ -308,7 +308,7 @@ func TestUnknownKeyIDReadsTheStorage(t *testing.T) {
 	first.expectVia(b.get("/stateless"), "token", "")
 
 	// Within the same second nothing more is read for it; then it is.
-	if _, err := second.app.keeper.Replace(t.Context()); err != nil {
+	if _, err := second.app.Opened().Keeper.Replace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c := second.withToken()
@@ -329,7 +329,7 @@ func TestKeysOutOfReachAreLogged(t *testing.T) {
 	}
 	for minute := range 2 {
 		for range 5 {
-			if err := g.app.keeper.Read(t.Context()); err == nil {
+			if err := g.app.Opened().Keeper.Read(t.Context()); err == nil {
 				t.Fatal("the file is still there")
 			}
 		}

@@ -23,6 +23,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
+// storeMemories is the folder of Caddy's storage that remembers which store was at a place.
+const storeMemories = "jwt_session_stores/"
+
 // runVariable makes the test binary a Caddy with this module: it runs the Caddyfile that the variable names.
 const runVariable = "JWT_SESSION_TEST_RUN"
 
@@ -143,8 +146,8 @@ func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("after a good reload", "", 1)
-	if running.newest() == nil || len(running.apps) != 1 {
-		t.Errorf("%d apps count as running", len(running.apps))
+	if apps := AllRunning(); len(apps) != 1 {
+		t.Errorf("%d apps count as running", len(apps))
 	}
 }
 
@@ -203,7 +206,7 @@ func TestMissingStoreIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := start()
-	if err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), memoryFolder) {
+	if err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), storeMemories) {
 		t.Errorf("got %v, want an error that names the directory and the way to begin anew", err)
 	}
 	if _, err := os.Stat(store); !os.IsNotExist(err) {
@@ -215,7 +218,7 @@ func TestMissingStoreIsRefused(t *testing.T) {
 	if err := start(); err != nil {
 		t.Errorf("the store is back: %v", err)
 	}
-	if err := errors.Join(os.RemoveAll(store), os.RemoveAll(filepath.Join(dir, "storage", memoryFolder))); err != nil {
+	if err := errors.Join(os.RemoveAll(store), os.RemoveAll(filepath.Join(dir, "storage", storeMemories))); err != nil {
 		t.Fatal(err)
 	}
 	if err := start(); err != nil {
@@ -259,7 +262,7 @@ func TestMissingStoreIsRefusedInTheDefaultPlace(t *testing.T) {
 	if err := os.RemoveAll(store); err != nil {
 		t.Fatal(err)
 	}
-	if err := start(); err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), memoryFolder) {
+	if err := start(); err == nil || !strings.Contains(err.Error(), store) || !strings.Contains(err.Error(), storeMemories) {
 		t.Errorf("got %v, want an error that names the directory and the way to begin anew", err)
 	}
 }

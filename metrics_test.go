@@ -27,7 +27,7 @@ import (
 func gathered(t testing.TB) map[string]*dto.MetricFamily {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	if err := telemetry.Register(registry, runningStock); err != nil {
+	if err := telemetry.Register(registry, RunningStock); err != nil {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()
@@ -56,7 +56,7 @@ func visitOnce(t *testing.T) *testGateway {
 func TestMetricsPassTheLint(t *testing.T) {
 	visitOnce(t)
 	registry := prometheus.NewPedanticRegistry()
-	if err := telemetry.Register(registry, runningStock); err != nil {
+	if err := telemetry.Register(registry, RunningStock); err != nil {
 		t.Fatal(err)
 	}
 	problems, err := testutil.GatherAndLint(registry)
@@ -240,10 +240,9 @@ func TestMetricsCountFailures(t *testing.T) {
 	if value(t, "store_errors_total", "") != failed {
 		t.Error("the application's failure counts as the store's")
 	}
-	if err := g.app.lease.Release(); err != nil {
+	if err := g.app.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	g.app.lease = nil
 	if got := change(t, "store_errors_total", "", func() { b.get("/page") }); got < 1 {
 		t.Errorf("a store that is closed: counted %g times", got)
 	}
@@ -260,7 +259,7 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	if after := before(); after != counted {
 		t.Errorf("after a reload the counter stands at %g, before at %g", after, counted)
 	}
-	if err := telemetry.Register(g.app.ctx.GetMetricsRegistry(), runningStock); err != nil {
+	if err := telemetry.Register(g.ctx.GetMetricsRegistry(), RunningStock); err != nil {
 		t.Errorf("registering in one configuration twice: %v", err)
 	}
 }
@@ -271,7 +270,7 @@ func TestMetricsThatCanNotBeRegistered(t *testing.T) {
 	if err := registry.Register(other); err != nil {
 		t.Fatal(err)
 	}
-	if err := telemetry.Register(registry, runningStock); err == nil {
+	if err := telemetry.Register(registry, RunningStock); err == nil {
 		t.Error("the clash of names was passed over")
 	}
 }

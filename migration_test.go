@@ -205,7 +205,7 @@ func (g *testGateway) mintRole(user, role, session string) string {
 	}
 	credential := names.Read(validator.Cookies{{Name: "session", Value: session}})
 	now := g.clock.Now()
-	token, err := validator.Minter{Keys: g.app.open.Load().keys.Current(), Lifetime: time.Minute}.Mint(sessions.Session{
+	token, err := validator.Minter{Keys: g.app.Opened().Keys.Current(), Lifetime: time.Minute}.Mint(sessions.Session{
 		Key: keyOf(g, session), User: user, Attributes: sessions.Attributes{"role": sessions.Text(role)},
 		AuthTime: now.Unix(), Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Hour),
 	}, credential, now)

@@ -13,7 +13,7 @@ func (v *visit) claimMint() bool {
 	if v.token.State == validator.TokenUsable && v.mode == validator.Stateless {
 		key = v.token.Claims.SessionKey()
 	}
-	release, ok := v.gateway.ledger.ClaimMint(key)
+	release, ok := v.gateway.Ledger.ClaimMint(key)
 	if ok {
 		v.release = release
 	}

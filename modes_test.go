@@ -153,7 +153,7 @@ func TestCompareShadow(t *testing.T) {
 	g := newTestGateway(t, "")
 	session := sessions.Session{User: "alice", Attributes: sessions.Attributes{"role": sessions.Text("customer")}}
 	token := func(user string) validator.Token {
-		claims, reason := g.app.open.Load().verifier.Authenticate(g.mintFor(user, "id"))
+		claims, reason := g.app.Opened().Verifier.Authenticate(g.mintFor(user, "id"))
 		if reason != "" {
 			t.Fatal(reason)
 		}

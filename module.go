@@ -346,7 +346,7 @@ func (h *Handler) validate() error {
 	if lifetime := time.Duration(h.TokenLifetime); lifetime%time.Second != 0 {
 		return fmt.Errorf("token_lifetime %s: tokens count in whole seconds", lifetime)
 	}
-	if err := h.app.checkOldKeys("token_lifetime", time.Duration(h.TokenLifetime)); err != nil {
+	if err := h.app.CheckOldKeys("token_lifetime", time.Duration(h.TokenLifetime)); err != nil {
 		return err
 	}
 	if h.Preflight != "" && h.Preflight != preflightPass && h.Preflight != preflightDeny {
@@ -364,7 +364,7 @@ func (h *Handler) validate() error {
 	if err := refusal.ValidateRules(h.Unauthenticated); err != nil {
 		return err
 	}
-	return h.app.names.addSite(h.site)
+	return h.app.Names().AddSite(h.site)
 }
 
 func (h *Handler) validateMode() error {

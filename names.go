@@ -8,38 +8,39 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
-// names is what the modules of one configuration say of themselves, and refuses what can't stand together. Each new one is
+// Names is what the modules of one configuration say of themselves, and refuses what can't stand together. Each new one is
 // compared with those that are there, so that whichever comes later sees both. It is complete once the configuration is
 // provisioned, and never changes after that. The zero value is empty.
-type names struct {
+type Names struct {
 	sites    []*Site
-	signIns  []signInNames
-	states   []stateNames
+	signIns  []SignInNames
+	states   []StateNames
 	required []string // attributes
 	combines bool     // some site has its token in the session cookie
 
 	longestToken, longestIdle time.Duration // a token's lifetime, and how long a session may be unused
 }
 
-// signInNames is what a callback says of itself.
-type signInNames struct {
-	realm                            string
-	idTokenCookie, accessTokenCookie string // empty: none
-	formPostPath                     string // where the provider lets the browser send a form; empty: nowhere
+// SignInNames is what a callback says of itself.
+type SignInNames struct {
+	Realm                            string
+	IDTokenCookie, AccessTokenCookie string // empty: none
+	FormPostPath                     string // where the provider lets the browser send a form; empty: nowhere
 }
 
-// stateNames is what a client-side state says of itself.
-type stateNames struct {
-	cookie, requestHeader string
-	maxAge                time.Duration
+// StateNames is what a client-side state says of itself.
+type StateNames struct {
+	Cookie, RequestHeader string
+	MaxAge                time.Duration
 }
 
-// addSite adds a site.
-func (n *names) addSite(site *Site) error {
+// AddSite adds a site.
+func (n *Names) AddSite(site *Site) error {
 	for _, other := range n.sites {
 		if err := realm.CheckApart(site.Realm, other.Realm, ""); err != nil {
 			return err
@@ -61,20 +62,20 @@ func (n *names) addSite(site *Site) error {
 	return n.check()
 }
 
-// addSignIn adds a callback.
-func (n *names) addSignIn(added signInNames) error {
+// AddSignIn adds a callback.
+func (n *Names) AddSignIn(added SignInNames) error {
 	n.signIns = append(n.signIns, added)
 	return n.check()
 }
 
-// addState adds a state.
-func (n *names) addState(added stateNames) error {
+// AddState adds a state.
+func (n *Names) AddState(added StateNames) error {
 	n.states = append(n.states, added)
 	return n.check()
 }
 
 // check compares modules of different kinds.
-func (n *names) check() error {
+func (n *Names) check() error {
 	for _, site := range n.sites {
 		for _, state := range n.states {
 			if err := state.check(site); err != nil {
@@ -82,35 +83,35 @@ func (n *names) check() error {
 			}
 		}
 		for _, one := range n.signIns {
-			if site.Realm.Matches(one.realm) {
+			if site.Realm.Matches(one.Realm) {
 				if err := one.check(site); err != nil {
-					return fmt.Errorf("jwt_session_callback %s: %w", one.realm, err)
+					return fmt.Errorf("jwt_session_callback %s: %w", one.Realm, err)
 				}
 			}
 		}
 		for _, name := range site.AskedWith {
 			if what := n.tokenCookieLike(name); what != "" {
-				return fmt.Errorf("jwt_session %s: %w", site.Realm, errAskedWithToken(name, what))
+				return fmt.Errorf("jwt_session %s: %w", site.Realm, ErrAskedWithToken(name, what))
 			}
 		}
 	}
 	return nil
 }
 
-func (s stateNames) check(site *Site) error {
+func (s StateNames) check(site *Site) error {
 	switch {
-	case site.SessionCookies.Match(s.cookie):
-		return fmt.Errorf("jwt_session_state %s: that is a session_cookie of realm %s; choose another name", s.cookie, site.Realm)
-	case site.IsTokenCookie(s.cookie):
-		return fmt.Errorf("jwt_session_state %s: that is the token_cookie of realm %s; choose another name", s.cookie, site.Realm)
-	case site.Identity.Owns(s.requestHeader):
+	case site.SessionCookies.Match(s.Cookie):
+		return fmt.Errorf("jwt_session_state %s: that is a session_cookie of realm %s; choose another name", s.Cookie, site.Realm)
+	case site.IsTokenCookie(s.Cookie):
+		return fmt.Errorf("jwt_session_state %s: that is the token_cookie of realm %s; choose another name", s.Cookie, site.Realm)
+	case site.Identity.Owns(s.RequestHeader):
 		return fmt.Errorf("jwt_session_state %s: request_header %s: that is an identity_header of realm %s; choose another name",
-			s.cookie, s.requestHeader, site.Realm)
+			s.Cookie, s.RequestHeader, site.Realm)
 	}
 	return nil
 }
 
-func (s signInNames) check(site *Site) error {
+func (s SignInNames) check(site *Site) error {
 	name, one := site.SessionCookies.Single()
 	if !one {
 		return fmt.Errorf("session_cookie %s: a sign-in opens a session in exactly one cookie, which is no pattern", site.cookiesText())
@@ -118,7 +119,7 @@ func (s signInNames) check(site *Site) error {
 	if err := checkOwnIDs(site); err != nil {
 		return err
 	}
-	for option, cookie := range map[string]string{"id_token_cookie": s.idTokenCookie, "access_token_cookie": s.accessTokenCookie} {
+	for option, cookie := range map[string]string{"id_token_cookie": s.IDTokenCookie, "access_token_cookie": s.AccessTokenCookie} {
 		if cookie != "" && (cookie == name || site.IsTokenCookie(cookie)) {
 			return fmt.Errorf("%s %s: that is the session cookie or our own token's", option, cookie)
 		}
@@ -140,23 +141,23 @@ func cookieConflict(one, other *Site) *Site {
 }
 
 // tokenCookieLike says which cookie with a token can have the name, and is empty where none can.
-func (n *names) tokenCookieLike(name string) string {
+func (n *Names) tokenCookieLike(name string) string {
 	for _, site := range n.sites {
 		if site.IsTokenCookie(name) || slices.ContainsFunc(site.tokenCookieNames(), func(token string) bool {
-			return canBeOneCookie(name, token)
+			return CanBeOneCookie(name, token)
 		}) {
 			return "the token_cookie of realm " + site.Realm.String()
 		}
 		for _, one := range site.Providers {
-			if one.From.Cookie != "" && canBeOneCookie(name, one.From.Cookie) {
-				return fmt.Sprintf("the cookie with tokens of the issuer %s", safeURL(one.URL))
+			if one.From.Cookie != "" && CanBeOneCookie(name, one.From.Cookie) {
+				return fmt.Sprintf("the cookie with tokens of the issuer %s", option.SafeURL(one.URL))
 			}
 		}
 	}
 	for _, one := range n.signIns {
-		for _, cookie := range []string{one.idTokenCookie, one.accessTokenCookie} {
-			if cookie != "" && canBeOneCookie(name, cookie) {
-				return "a token's cookie of jwt_session_callback " + one.realm
+		for _, cookie := range []string{one.IDTokenCookie, one.AccessTokenCookie} {
+			if cookie != "" && CanBeOneCookie(name, cookie) {
+				return "a token's cookie of jwt_session_callback " + one.Realm
 			}
 		}
 	}
@@ -175,8 +176,23 @@ func (s *Site) tokenCookieNames() []string {
 
 func (s *Site) cookiesText() string { return strings.Join(s.SessionCookies.Names(), " ") }
 
-// siteOf returns the first site of the realm, or nil.
-func (n *names) siteOf(name string) *Site {
+// Sites returns all sites. The caller must not change them.
+func (n *Names) Sites() []*Site { return n.sites }
+
+// SignIns returns all callbacks. The caller must not change them.
+func (n *Names) SignIns() []SignInNames { return n.signIns }
+
+// Require adds an attribute that some route requires.
+func (n *Names) Require(attribute string) { n.required = append(n.required, attribute) }
+
+// Combines reports whether some site has its token in the session cookie.
+func (n *Names) Combines() bool { return n.combines }
+
+// LongestToken returns the longest lifetime of a token.
+func (n *Names) LongestToken() time.Duration { return n.longestToken }
+
+// SiteOf returns the first site of the realm, or nil.
+func (n *Names) SiteOf(name string) *Site {
 	for _, site := range n.sites {
 		if site.Realm.Matches(name) {
 			return site
@@ -185,8 +201,8 @@ func (n *names) siteOf(name string) *Site {
 	return nil
 }
 
-// attributesOf returns the attributes that some route of the realm needs.
-func (n *names) attributesOf(name string) []string {
+// AttributesOf returns the attributes that some route of the realm needs.
+func (n *Names) AttributesOf(name string) []string {
 	var needed []string
 	for _, site := range n.sites {
 		if site.Realm.Matches(name) {
@@ -197,8 +213,8 @@ func (n *names) attributesOf(name string) []string {
 	return slices.Compact(needed)
 }
 
-// otherSpelling returns a hint for who wrote a realm as hosts may be written, and nothing where that is no realm either.
-func (n *names) otherSpelling(name string) string {
+// OtherSpelling returns a hint for who wrote a realm as hosts may be written, and nothing where that is no realm either.
+func (n *Names) OtherSpelling(name string) string {
 	for _, site := range n.sites {
 		if spelled, ok := site.Realm.Spelled(name); ok && spelled != name {
 			return "; write it as " + spelled
@@ -207,18 +223,18 @@ func (n *names) otherSpelling(name string) string {
 	return ""
 }
 
-// holdsToken reports whether a cookie is one of ours, of whatever realm.
-func (n *names) holdsToken(name, value string) bool {
+// HoldsToken reports whether a cookie is one of ours, of whatever realm.
+func (n *Names) HoldsToken(name, value string) bool {
 	return slices.ContainsFunc(n.sites, func(site *Site) bool { return site.HoldsToken(name, value) })
 }
 
-// isCombined reports whether a cookie of this name may carry a token of some realm beside a session id.
-func (n *names) isCombined(name string) bool {
+// IsCombined reports whether a cookie of this name may carry a token of some realm beside a session id.
+func (n *Names) IsCombined(name string) bool {
 	return slices.ContainsFunc(n.sites, func(site *Site) bool { return site.CombinedCookie() == name })
 }
 
-// sessionCookies returns the names of all session cookies of the configuration.
-func (n *names) sessionCookies() alias.Names {
+// SessionCookies returns the names of all session cookies of the configuration.
+func (n *Names) SessionCookies() alias.Names {
 	var all []string
 	for _, site := range n.sites {
 		all = append(all, site.SessionCookies.Names()...)
@@ -226,8 +242,8 @@ func (n *names) sessionCookies() alias.Names {
 	return alias.NewNames(all...)
 }
 
-// takesTokensFrom reports whether a header of this name can bring an access token of an identity provider.
-func (n *names) takesTokensFrom(header string) bool {
+// TakesTokensFrom reports whether a header of this name can bring an access token of an identity provider.
+func (n *Names) TakesTokensFrom(header string) bool {
 	return slices.ContainsFunc(n.sites, func(site *Site) bool {
 		return slices.ContainsFunc(site.Providers, func(one SiteProvider) bool {
 			return one.From.Header != "" && identity.Fold(one.From.Header) == identity.Fold(header)
@@ -235,26 +251,26 @@ func (n *names) takesTokensFrom(header string) bool {
 	})
 }
 
-// isSignInCookie reports whether a callback of the realm keeps access tokens in the cookie. Such a token is a part of the
+// IsSignInCookie reports whether a callback of the realm keeps access tokens in the cookie. Such a token is a part of the
 // session that was opened with it, and counts with a session of the same user alone.
-func (n *names) isSignInCookie(realm, name string) bool {
-	return name != "" && slices.ContainsFunc(n.signIns, func(one signInNames) bool {
-		return one.realm == realm && one.accessTokenCookie == name
+func (n *Names) IsSignInCookie(realm, name string) bool {
+	return name != "" && slices.ContainsFunc(n.signIns, func(one SignInNames) bool {
+		return one.Realm == realm && one.AccessTokenCookie == name
 	})
 }
 
 // longestVerified returns how long anything that was signed counts: a key that signs no more verifies for as long.
-func (n *names) longestVerified() time.Duration {
+func (n *Names) longestVerified() time.Duration {
 	longest := n.longestToken
 	for _, state := range n.states {
-		longest = max(longest, state.maxAge)
+		longest = max(longest, state.MaxAge)
 	}
 	return longest
 }
 
-// canBeOneCookie reports whether two names can be those of the same cookie. A name that ends in * stands for all that begin
+// CanBeOneCookie reports whether two names can be those of the same cookie. A name that ends in * stands for all that begin
 // so.
-func canBeOneCookie(one, other string) bool {
+func CanBeOneCookie(one, other string) bool {
 	prefix, isPattern := cutStars(one)
 	otherPrefix, otherIsPattern := cutStars(other)
 	switch {
@@ -274,15 +290,8 @@ func cutStars(name string) (prefix string, isPattern bool) {
 	return prefix, prefix != name
 }
 
-func errAskedWithToken(name, what string) error {
+// ErrAskedWithToken refuses a cookie that the application is asked with, since it can be one with a token.
+func ErrAskedWithToken(name, what string) error {
 	return fmt.Errorf("whoami: cookies %s: that can be %s; the application is asked about the session alone, so leave it out "+
 		"or write the name that you mean", name, what)
-}
-
-// safeURL returns the text of a URL for an error, unless it may hold a password.
-func safeURL(text string) string {
-	if strings.Contains(text, "@") {
-		return "(a URL with a user name)"
-	}
-	return fmt.Sprintf("%q", text)
 }

@@ -27,7 +27,7 @@ func (a *App) openKeys() (*validator.KeyRing, error) {
 			RotateEvery:   time.Duration(a.KeyRotation.RotateEvery),
 			KeyDelay:      time.Duration(a.KeyRotation.KeyDelay),
 			TokenLifetime: a.names.longestVerified(),
-			Now:           a.now,
+			Now:           a.clock,
 			Report:        a.reportKeys,
 			Changed:       a.keyChanged,
 		})
@@ -70,7 +70,7 @@ func (b *keysBackground) stop(keeper *keyring.Keeper) {
 
 // reportKeys writes to the log what fails with the keys, once a minute at most.
 func (a *App) reportKeys(err error) {
-	if a.warnings.Due("keys", a.now()) {
+	if a.warnings.Due("keys", a.clock()) {
 		a.logger.Error("keeping the keys: going on with those in memory", zap.Error(err))
 	}
 }
@@ -87,28 +87,28 @@ func (a *App) keyChanged(change keyring.Change) {
 	default:
 	}
 	a.logger.Info(message, zap.String("kid", key.ID), zap.String("alg", string(key.Algorithm)), zap.Time("signs_from", key.SignsFrom))
-	a.emit(event, map[string]any{"kid": key.ID, "alg": string(key.Algorithm), "signs_from": key.SignsFrom.Format(time.RFC3339)})
+	a.Emit(event, map[string]any{"kid": key.ID, "alg": string(key.Algorithm), "signs_from": key.SignsFrom.Format(time.RFC3339)})
 }
 
-// verify verifies a token. Where its key is not known the gateway reads its own keys again first, if it may: another
+// Verify verifies a token. Where its key is not known the gateway reads its own keys again first, if it may: another
 // gateway may have changed them.
-func (g *gateway) verify(ctx context.Context, credential validator.TokenCredential, now time.Time, route validator.Route) validator.Token {
-	token := g.verifier.Verify(credential, now, route)
-	if token.Reason == validator.TokenUnknownKey && g.rereadKeys(ctx) {
-		token = g.verifier.Verify(credential, now, route)
+func (g *Core) Verify(ctx context.Context, credential validator.TokenCredential, now time.Time, route validator.Route) validator.Token {
+	token := g.Verifier.Verify(credential, now, route)
+	if token.Reason == validator.TokenUnknownKey && g.RereadKeys(ctx) {
+		token = g.Verifier.Verify(credential, now, route)
 	}
 	return token
 }
 
-// authenticate does the same for a token that an operator names.
-func (g *gateway) authenticate(ctx context.Context, text string) (*validator.Claims, validator.Reason) {
-	claims, reason := g.verifier.Authenticate(text)
-	if reason == validator.TokenUnknownKey && g.rereadKeys(ctx) {
-		claims, reason = g.verifier.Authenticate(text)
+// Authenticate does the same for a token that an operator names.
+func (g *Core) Authenticate(ctx context.Context, text string) (*validator.Claims, validator.Reason) {
+	claims, reason := g.Verifier.Authenticate(text)
+	if reason == validator.TokenUnknownKey && g.RereadKeys(ctx) {
+		claims, reason = g.Verifier.Authenticate(text)
 	}
 	return claims, reason
 }
 
-func (g *gateway) rereadKeys(ctx context.Context) bool {
-	return g.keeper != nil && g.keeper.Reread(ctx)
+func (g *Core) RereadKeys(ctx context.Context) bool {
+	return g.Keeper != nil && g.Keeper.Reread(ctx)
 }

@@ -40,7 +40,7 @@ func (v *visit) passageEvidence(who identity.Principal) validator.PassageEvidenc
 	case evidence.Bound, evidence.Cookies == validator.Absent: // the most frequent ones
 	case v.gateway == nil: // what is in force is not known
 		evidence.Revoking, evidence.Session = true, validator.Undetermined
-	case v.gateway.ledger.RevokesIn(v.realm):
+	case v.gateway.Ledger.RevokesIn(v.realm):
 		evidence.Revoking = true
 		if evidence.Cookies != validator.Present {
 			break
@@ -48,14 +48,14 @@ func (v *visit) passageEvidence(who identity.Principal) validator.PassageEvidenc
 		if evidence.Session == validator.NotAsked {
 			evidence.Session = v.recorded()
 		}
-		evidence.SetSince = v.gateway.ledger.WasSetSince(v.key())
+		evidence.SetSince = v.gateway.Ledger.WasSetSince(v.key())
 	}
 	return evidence
 }
 
 // recorded returns what the store says of the session that came, without asking the application.
 func (v *visit) recorded() validator.SessionState {
-	_, active, err := v.gateway.ledger.Active(v.background(), v.key())
+	_, active, err := v.gateway.Ledger.Active(v.background(), v.key())
 	switch {
 	case errors.Is(err, ledger.ErrRevoked):
 		v.revoked = true
@@ -100,7 +100,7 @@ func (v *visit) hideRefused() {
 // and session cookies, which stay only where no revocation is in force in the realm or the session is known to be active. An
 // empty realm is one that could not be told.
 func (h *Handler) hideUndecided(r *http.Request, journey *journey, realm string) {
-	h.app.hideTokens(r)
+	hideTokens(h.app.Names(), r)
 	h.hideAliases(r, h.cookieNamesIn(journey))
 	if realm == "" || !h.mayReachErrorRoutes(r.Context(), journey, realm) {
 		h.dropSessionCookies(r)
@@ -108,11 +108,11 @@ func (h *Handler) hideUndecided(r *http.Request, journey *journey, realm string)
 }
 
 func (h *Handler) mayReachErrorRoutes(ctx context.Context, journey *journey, realm string) bool {
-	gateway, err := h.app.gatewayForRequest()
+	gateway, err := h.app.CoreForRequest()
 	if err != nil {
 		return false
 	}
-	if !gateway.ledger.RevokesIn(realm) {
+	if !gateway.Ledger.RevokesIn(realm) {
 		return true
 	}
 	cookies, err := validator.ScanCookies(journey.cookies)
@@ -123,7 +123,7 @@ func (h *Handler) mayReachErrorRoutes(ctx context.Context, journey *journey, rea
 	if credential.Presence != validator.Present {
 		return false
 	}
-	_, active, err := gateway.ledger.Active(context.WithoutCancel(ctx), sessions.Key{Realm: realm, Hash: credential.Hash})
+	_, active, err := gateway.Ledger.Active(context.WithoutCancel(ctx), sessions.Key{Realm: realm, Hash: credential.Hash})
 	return err == nil && active
 }
 
@@ -153,7 +153,7 @@ func (v *visit) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	clear(header)
 	maps.Copy(header, own)
 	v.revoked, v.reason = true, validator.SessionRevoked
-	v.app.journeyOf(v.request).clearPlaceholders(v.repl)
+	journeyOf(v.app.Names(), v.request).clearPlaceholders(v.repl)
 	v.repl.Set(identity.PlaceholderRealm, v.Handler.realm.Placeholder(v.realm))
 	v.setReason()
 	return v.demand(w, v.request)
@@ -166,10 +166,10 @@ func (v *visit) isRevoked() bool {
 	case v.gateway == nil || v.credential.Presence == validator.Absent:
 		return false
 	case v.credential.Presence == validator.Present:
-		return v.gateway.ledger.Revoked(v.key()) || v.isSpellingOfRevoked()
+		return v.gateway.Ledger.Revoked(v.key()) || v.isSpellingOfRevoked()
 	}
 	for _, hash := range v.sessionCookies.Candidates(v.cookies) {
-		_, _, err := v.gateway.ledger.Active(v.background(), sessions.Key{Realm: v.realm, Hash: hash})
+		_, _, err := v.gateway.Ledger.Active(v.background(), sessions.Key{Realm: v.realm, Hash: hash})
 		if errors.Is(err, ledger.ErrRevoked) {
 			return true
 		}
@@ -180,10 +180,10 @@ func (v *visit) isRevoked() bool {
 // isSpellingOfRevoked reports whether the application could decode the session that came to a revoked one. Whoever has a
 // session's cookie may have used it under many spellings before the revocation, each of which is known as a session.
 func (v *visit) isSpellingOfRevoked() bool {
-	if !v.credential.MayBeSpelling() || !v.gateway.ledger.RevokesIn(v.realm) {
+	if !v.credential.MayBeSpelling() || !v.gateway.Ledger.RevokesIn(v.realm) {
 		return false
 	}
 	return slices.ContainsFunc(v.sessionCookies.Spellings(v.cookies), func(hash sessions.Hash) bool {
-		return v.gateway.ledger.Revoked(sessions.Key{Realm: v.realm, Hash: hash})
+		return v.gateway.Ledger.Revoked(sessions.Key{Realm: v.realm, Hash: hash})
 	})
 }

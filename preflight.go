@@ -30,7 +30,7 @@ func isPreflight(r *http.Request) bool {
 // servePreflight passes a preflight on undecided, or refuses it. The answer tells what CORS headers say and nothing else:
 // who is not signed in must not read or keep anything else of the application this way.
 func (h *Handler) servePreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	h.app.stripPreflight(r)
+	stripPreflight(h.app.Names(), r)
 	if h.Preflight == preflightDeny {
 		w.Header().Set("Cache-Control", "no-store")
 		return caddyhttp.Error(http.StatusForbidden, errPreflightDenied) // no sign-in would help, so it is not 401
@@ -62,10 +62,10 @@ func overridesMethod(folded string) bool {
 
 // stripPreflight takes from a preflight what it has no business with: it passes without a decision, so it must not carry anything
 // that the application could decide by, nor another method.
-func (a *App) stripPreflight(r *http.Request) {
+func stripPreflight(names *Names, r *http.Request) {
 	for name := range r.Header {
 		folded := strings.TrimPrefix(identity.Fold(name), "http-")
-		if slices.Contains(notInPreflights, folded) || overridesMethod(folded) || a.names.takesTokensFrom(name) {
+		if slices.Contains(notInPreflights, folded) || overridesMethod(folded) || names.TakesTokensFrom(name) {
 			delete(r.Header, name)
 		}
 	}

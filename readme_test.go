@@ -52,7 +52,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, names := range []string{
-		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, stateOptions, globalOptions, issuerOptions, callbackOptions,
+		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, stateOptions, GlobalOptions, issuerOptions, callbackOptions,
 	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {

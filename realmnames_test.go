@@ -159,7 +159,7 @@ func TestRealmsThatAreApartLoad(t *testing.T) {
 		"jwt_session {labels.1}_{labels.0}\njwt_session shop-admin",
 	} {
 		g := newTestGatewayWith(t, gatewayOptions{site: site})
-		if len(g.app.names.sites) == 0 {
+		if len(g.app.Names().Sites()) == 0 {
 			t.Errorf("%s: no handler", site)
 		}
 	}

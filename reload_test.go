@@ -230,17 +230,18 @@ func (r *reloading) openLedger() *ledger.Ledger {
 	if !r.identity {
 		return nil
 	}
-	if len(running.apps) != 1 {
-		r.Fatalf("%d apps count as running", len(running.apps))
+	apps := AllRunning()
+	if len(apps) != 1 {
+		r.Fatalf("%d apps count as running", len(apps))
 	}
-	open, err := running.newest().gateway()
+	open, err := apps[0].Open()
 	if err != nil {
 		r.Fatal(err)
 	}
 	if locks := openFiles(r.T, filepath.Join(r.dir, "store")); locks > 1 {
 		r.Errorf("the store's directory is open %d times", locks)
 	}
-	return open.ledger
+	return open.Ledger
 }
 
 // openFiles counts how often this process has the path open, where the system tells. Badger keeps a directory open that

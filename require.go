@@ -76,7 +76,7 @@ func (q *Require) Provision(ctx caddy.Context) error {
 		return err
 	}
 	q.app = app.(*App)
-	q.app.names.required = append(q.app.names.required, q.Attribute)
+	q.app.Names().Require(q.Attribute)
 	return nil
 }
 
@@ -117,7 +117,7 @@ func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		return next.ServeHTTP(w, r)
 	}
-	journey := q.app.journeyOf(r)
+	journey := journeyOf(q.app.Names(), r)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		return next.ServeHTTP(w, r) // our own question: who it is about is not known before it is answered

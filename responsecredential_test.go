@@ -233,7 +233,7 @@ func TestResponseOfARevokedUserBesideAnotherCredential(t *testing.T) {
 		_, _ = io.WriteString(w, "secret of alice")
 		return true
 	})
-	if err := g.app.open.Load().ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
+	if err := g.app.Opened().Ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
 		t.Fatal(err)
 	}
 	response := g.signedIn().get("/page", "Authorization: Basic YWxpY2U6eA==")

@@ -91,10 +91,10 @@ func (v *visit) listen() {
 		return
 	}
 	v.listening.since = v.now
-	v.listening.other = bringsOtherCredential(v.request, v.app.journeyOf(v.request).authorization, v.access.State)
+	v.listening.other = bringsOtherCredential(v.request, journeyOf(v.app.Names(), v.request).authorization, v.access.State)
 	if v.credential.Presence == validator.Present && !v.withheld {
 		v.listening.key = v.key()
-		v.listening.question = v.gateway.ledger.Ask(v.key())
+		v.listening.question = v.gateway.Ledger.Ask(v.key())
 	}
 }
 
@@ -152,20 +152,20 @@ func (v *visit) hear(named naming, header http.Header) {
 	credential := v.sessionCookies.Read(cookies)
 	key := sessions.Key{Realm: v.realm, Hash: credential.Hash}
 	question := v.listening.question
-	if credential.Presence != validator.Present || question != nil && v.gateway.ledger.Revoked(v.listening.key) {
+	if credential.Presence != validator.Present || question != nil && v.gateway.Ledger.Revoked(v.listening.key) {
 		// No session, or one that was revoked meanwhile: the new id may go on from it.
-		v.response.Replaced = v.gateway.ledger.IsUserRevoked(v.realm, named.user)
+		v.response.Replaced = v.gateway.Ledger.IsUserRevoked(v.realm, named.user)
 		return
 	}
 	if question == nil || key != v.listening.key {
-		question = v.gateway.ledger.AskSince(key, v.listening.since)
+		question = v.gateway.Ledger.AskSince(key, v.listening.since)
 		defer question.Withdraw()
 	}
 	switch {
 	case named.nobody:
 		v.hearNobody(question)
 	case v.listening.other: // who it is says nothing of the session cookies
-		v.response.Replaced = named.user != v.who.User && v.gateway.ledger.IsUserRevoked(v.realm, named.user)
+		v.response.Replaced = named.user != v.who.User && v.gateway.Ledger.IsUserRevoked(v.realm, named.user)
 	case !v.isFresh(named.user, credential):
 		v.hearUser(question, named.user, cookies, credential)
 	}

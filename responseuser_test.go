@@ -204,12 +204,12 @@ func TestResponseThatComesTooLate(t *testing.T) {
 		},
 		"revocation of the session": revokedSession,
 		"revocation of the user": func(g *testGateway, _ *browser) {
-			if err := g.app.open.Load().ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
+			if err := g.app.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
 				g.Fatal(err)
 			}
 		},
 		"flush": func(g *testGateway, _ *browser) {
-			if err := g.app.open.Load().ledger.Flush(g.Context(), "shop"); err != nil {
+			if err := g.app.Opened().Ledger.Flush(g.Context(), "shop"); err != nil {
 				g.Fatal(err)
 			}
 		},
@@ -253,7 +253,7 @@ func TestResponseNamesRevokedUser(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
 	thief := g.browser()
 	thief.cookies["session"] = g.legacy.signIn("alice")
-	if err := g.app.open.Load().ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
+	if err := g.app.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

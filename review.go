@@ -14,7 +14,7 @@ func (a *App) review() {
 	a.reviewSources()
 	for i, site := range a.names.sites {
 		for _, other := range a.names.sites[:i] {
-			if what := other.difference(site); what != "" {
+			if what := other.Difference(site); what != "" {
 				a.logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
 					zap.String("realm", site.Realm.String()), zap.String("option", what))
 				break
@@ -40,15 +40,15 @@ func (a *App) reviewSources() {
 
 // opensSessions reports whether the site's realm gets sessions by itself: from the application, on this route or another
 // one, or from a sign-in.
-func (n *names) opensSessions(site *Site) bool {
+func (n *Names) opensSessions(site *Site) bool {
 	return slices.ContainsFunc(n.sites, func(other *Site) bool {
 		return other.Realm.String() == site.Realm.String() && (other.Whoami != "" || other.NamesUsers)
-	}) || slices.ContainsFunc(n.signIns, func(one signInNames) bool { return site.Realm.Matches(one.realm) })
+	}) || slices.ContainsFunc(n.signIns, func(one SignInNames) bool { return site.Realm.Matches(one.Realm) })
 }
 
 // reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
 func (a *App) reviewForwarding() {
-	if a.publishesKeys() {
+	if a.PublishesKeys() {
 		return
 	}
 	for _, site := range a.names.sites {
@@ -97,9 +97,9 @@ func (s *Site) sharesTokenCookie(other *Site) bool {
 	return false
 }
 
-// difference names an option that these two should have in common, as sites of one realm, and don't. One in stateless mode
+// Difference names an option that these two should have in common, as sites of one realm, and don't. One in stateless mode
 // asks nobody, and its tokens have a lifetime of their own.
-func (s *Site) difference(other *Site) string {
+func (s *Site) Difference(other *Site) string {
 	stateless, otherStateless := s.Mode == validator.Stateless, other.Mode == validator.Stateless
 	switch {
 	case s.Realm.String() != other.Realm.String():

@@ -37,7 +37,7 @@ func (v *visit) roll(status int, header http.Header, named naming) {
 	if credential.Presence != validator.Present || of.User != v.who.User {
 		return
 	}
-	session, err := v.gateway.ledger.Follow(v.background(), ledger.Step{
+	session, err := v.gateway.Ledger.Follow(v.background(), ledger.Step{
 		From: v.key(), To: credential.Hash, Lineage: of, Token: token,
 		Replaced: time.Duration(v.TokenLifetime), Idle: time.Duration(v.SessionIdleTimeout),
 	})
@@ -83,14 +83,14 @@ func (v *visit) lineage() (of ledger.Lineage, token time.Time) {
 // auth_time of a usable token that stands for it, 0 where there is none.
 func (v *visit) endInLedger(key sessions.Key, proof int64) error {
 	if !v.isRolling() {
-		_, err := v.gateway.ledger.End(v.background(), key, proof)
+		_, err := v.gateway.Ledger.End(v.background(), key, proof)
 		return err
 	}
 	of, _ := v.lineage()
 	if proof > 0 {
 		of = ledger.Lineage{User: v.token.Claims.Subject(), AuthTime: proof}
 	}
-	_, err := v.gateway.ledger.EndRolling(v.background(), key, of, time.Duration(v.SessionIdleTimeout))
+	_, err := v.gateway.Ledger.EndRolling(v.background(), key, of, time.Duration(v.SessionIdleTimeout))
 	return err
 }
 
@@ -98,7 +98,7 @@ func (v *visit) endInLedger(key sessions.Key, proof int64) error {
 // that one would have ended, unless it was to be renewed by itself.
 func (v *visit) moveToken(minter validator.Minter) (string, error) {
 	claims := v.token.Claims
-	if _, dead := v.gateway.dead(claims); dead || !v.gateway.ledger.MayMint(v.key(), claims.AuthTime()) {
+	if _, dead := v.gateway.Dead(claims); dead || !v.gateway.Ledger.MayMint(v.key(), claims.AuthTime()) {
 		return "", validator.ErrNothingToMint
 	}
 	if v.mode == validator.Stateless && v.renewsToken {

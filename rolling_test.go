@@ -107,7 +107,7 @@ func TestRollingMovesNoDeadline(t *testing.T) {
 
 func (g *testGateway) claims(b *browser) *validator.Claims {
 	g.Helper()
-	claims, reason := g.app.open.Load().verifier.Authenticate(b.cookies[tokenName])
+	claims, reason := g.app.Opened().Verifier.Authenticate(b.cookies[tokenName])
 	if reason != "" {
 		g.Fatalf("the browser's token: %s", reason)
 	}
@@ -182,13 +182,13 @@ func TestRollingAnswersInFlight(t *testing.T) {
 func TestRollingRevocationReachesEveryCookie(t *testing.T) {
 	for name, revoke := range map[string]func(*testGateway, string, string) error{
 		"by the first cookie": func(g *testGateway, first, _ string) error {
-			return g.app.open.Load().ledger.RevokeSession(g.Context(), keyOf(g, first))
+			return g.app.Opened().Ledger.RevokeSession(g.Context(), keyOf(g, first))
 		},
 		"by the last cookie": func(g *testGateway, _, last string) error {
-			return g.app.open.Load().ledger.RevokeSession(g.Context(), keyOf(g, last))
+			return g.app.Opened().Ledger.RevokeSession(g.Context(), keyOf(g, last))
 		},
 		"by the user": func(g *testGateway, _, _ string) error {
-			return g.app.open.Load().ledger.RevokeUser(g.Context(), "shop", "alice")
+			return g.app.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice")
 		},
 	} {
 		g := newRollingGateway(t, "mixed")

@@ -64,6 +64,9 @@ func (r *runningApps) awaited() <-chan struct{} {
 	return nil
 }
 
+// AllRunning returns the apps of the configurations that have started, the newest last. During a reload there are two.
+func AllRunning() []*App { return running.all() }
+
 // all returns the apps, the newest last.
 func (r *runningApps) all() []*App {
 	r.mutex.Lock()
@@ -84,9 +87,9 @@ func (r *runningApps) newest() *App {
 // startPatience is how long a request waits for the first configuration.
 const startPatience = 10 * time.Second
 
-// runningApp returns the app of the running configuration, or nil. Caddy answers on the admin endpoint, and for the sites,
+// Running returns the app of the running configuration, or nil. Caddy answers on the admin endpoint, and for the sites,
 // before all of its first configuration has started. What comes then waits, as the requests for the configuration itself do.
-func runningApp(ctx context.Context) *App {
+func Running(ctx context.Context) *App {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	for {

@@ -226,10 +226,9 @@ func (s *scan) fail(b *browser) {
 	s.legacy.Close()
 	s.visit(s.signIn("grace"), http.MethodGet, "/page")
 	s.visit(b, http.MethodGet, "/page")
-	if err := s.app.lease.Release(); err != nil {
+	if err := s.app.CloseStore(); err != nil {
 		s.Fatal(err)
 	}
-	s.app.lease = nil
 	s.visit(s.signIn("heidi"), http.MethodGet, "/page")
 	s.visit(b, http.MethodGet, "/forget")
 	s.admin("sessions", "application/json", `{"realm": "shop", "id": "`+s.secret("session id for a store that fails", "lost-session-id")+`", "user": "ivan"}`)

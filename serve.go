@@ -19,14 +19,14 @@ import (
 // serve is the way of every request: strip, decide, then pass on or refuse.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	journey := h.app.journeyOf(r) // before anything is taken from the request
+	journey := journeyOf(h.app.Names(), r) // before anything is taken from the request
 	h.identity.Strip(r)
 	h.ForwardToken.strip(r)
 	cleanPath(r, h.cookieNamesIn(journey))
 	journey.clearPlaceholders(repl)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
-		h.app.hideTokens(r)
+		hideTokens(h.app.Names(), r)
 		h.hideAliases(r, h.cookieNamesIn(journey))
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
@@ -34,7 +34,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.servePreflight(w, r, next)
 	}
 	refused := h.CSRF.Check(r, journey.authorization)
-	if refused != nil && h.app.names.isProviderAnswer(r, h.realm) {
+	if refused != nil && isProviderAnswer(h.app.Names(), r, h.realm) {
 		refused = nil
 	}
 	realm, err := h.realm.Resolve(func(placeholder string) string {
@@ -98,7 +98,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
 		v.restoreSession()
-		return v.passOn(w, holderOf(v.token.Claims).who)
+		return v.passOn(w, FactsOf(v.token.Claims).Who)
 	case validator.BySession:
 		v.reason = verdict.Reason
 		v.useTokenCookie(verdict.Token)
@@ -158,7 +158,7 @@ func (v *visit) passOn(w http.ResponseWriter, who identity.Principal) error {
 	}
 	if who.User != "" {
 		v.identity.Set(v.request, who)
-		v.app.journeyOf(v.request).setPlaceholders(v.repl, who)
+		journeyOf(v.app.Names(), v.request).setPlaceholders(v.repl, who)
 		v.warnOfLoss(who)
 	}
 	v.who = who

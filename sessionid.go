@@ -15,7 +15,7 @@ func (h *Handler) prepareSessionCookies() error {
 	if err != nil {
 		return fmt.Errorf("session_cookie: %w", err)
 	}
-	rules, err := h.SessionID.rules()
+	rules, err := h.SessionID.Rules()
 	if err != nil {
 		return err
 	}

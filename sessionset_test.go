@@ -107,13 +107,13 @@ func TestSessionSetHasOneHash(t *testing.T) {
 	p := newPairedApp(t, "")
 	p.visit("/page", "key-7=two-884c7d65; id=one-884c7d65")
 	key := sessions.Key{Realm: "shop", Hash: sessions.HashOf("id=one-884c7d65\nkey-7=two-884c7d65")}
-	if _, active, err := p.app.open.Load().ledger.Active(t.Context(), key); !active || err != nil {
+	if _, active, err := p.app.Opened().Ledger.Active(t.Context(), key); !active || err != nil {
 		t.Errorf("there is no session of that hash: %v", err)
 	}
 	if reply := adminPost(t, "sessions/end", `{"realm": "shop", "session": {"key-7": "two-884c7d65", "id": "one-884c7d65"}}`); reply.status != http.StatusOK {
 		t.Errorf("status %d: %s", reply.status, reply.body)
 	}
-	if _, active, _ := p.app.open.Load().ledger.Active(t.Context(), key); active {
+	if _, active, _ := p.app.Opened().Ledger.Active(t.Context(), key); active {
 		t.Error("the admin API ended another session")
 	}
 }

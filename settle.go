@@ -36,7 +36,7 @@ func (v *visit) afterApplication(header http.Header) {
 
 func (v *visit) forgetNobody() {
 	if v.gateway != nil && v.credential.Presence == validator.Present && (v.forget || isUnsafe(v.request.Method)) {
-		v.gateway.ledger.Forget(v.key())
+		v.gateway.Ledger.Forget(v.key())
 		v.whoami.forget(v.key())
 	}
 }
@@ -52,7 +52,7 @@ func isUnsafe(method string) bool {
 
 // settle looks at the application's response before its head goes out, and adds what is due of ours.
 func (v *visit) settle(status int, header http.Header) {
-	v.now = v.app.now()
+	v.now = v.app.Now()
 	var came cookie.Exchange // by what the request came with, which the steps below may change
 	if len(header["Set-Cookie"]) > 0 {
 		came = v.exchange(header)
@@ -154,7 +154,7 @@ func (v *visit) mint() string {
 // minter returns what mints for this route.
 func (v *visit) minter() validator.Minter {
 	return validator.Minter{
-		Keys: v.gateway.keys.Current(), Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
+		Keys: v.gateway.Keys.Current(), Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Attributes: v.needs,
 		Encrypt: v.TokenEncrypt,
 	}
 }
@@ -190,12 +190,12 @@ func (v *visit) mintWith(minter validator.Minter) (string, error) {
 	}
 	if v.mode == validator.Stateless && !v.learned {
 		claims := v.token.Claims
-		if _, dead := v.gateway.dead(claims); dead || !v.gateway.ledger.MayMint(claims.SessionKey(), claims.AuthTime()) {
+		if _, dead := v.gateway.Dead(claims); dead || !v.gateway.Ledger.MayMint(claims.SessionKey(), claims.AuthTime()) {
 			return "", validator.ErrNothingToMint
 		}
 		return minter.Renew(claims, time.Duration(v.SessionMaxAge), v.now)
 	}
-	if v.unkept || !v.gateway.ledger.MayMintFor(v.record) {
+	if v.unkept || !v.gateway.Ledger.MayMintFor(v.record) {
 		return "", validator.ErrNothingToMint
 	}
 	return minter.Mint(v.record, v.credential, v.now)
@@ -229,7 +229,7 @@ func (v *visit) sawSet(header http.Header) {
 		return
 	}
 	if credential := v.sessionCookies.Read(sessionCookiesOf(effect.After)); credential.Presence == validator.Present {
-		v.gateway.ledger.SawSet(sessions.Key{Realm: v.realm, Hash: credential.Hash}, v.began)
+		v.gateway.Ledger.SawSet(sessions.Key{Realm: v.realm, Hash: credential.Hash}, v.began)
 	}
 }
 

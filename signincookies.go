@@ -37,7 +37,7 @@ func (v *visit) sessionBeside(verdict validator.Verdict) (beside besideAccess, f
 	if v.mode != validator.Stateless || v.credential.Presence != validator.Present {
 		return besideAccess{}, false, nil
 	}
-	record, active, err := v.gateway.ledger.Active(v.background(), v.key())
+	record, active, err := v.gateway.Ledger.Active(v.background(), v.key())
 	if errors.Is(err, ledger.ErrRevoked) {
 		v.revoked = true
 		return besideAccess{}, false, nil
@@ -67,15 +67,15 @@ func (v *visit) isLapsed(verdict validator.Verdict) bool {
 // clearSignIn takes from the browser what a callback of the realm set beside a session that is over, and reports whether it
 // did. What the response sets anew stays.
 func (v *visit) clearSignIn(header http.Header) bool {
-	if len(v.app.names.signIns) == 0 || !v.ended && !v.revoked && (!v.lapsed || v.learned) {
+	if len(v.app.Names().SignIns()) == 0 || !v.ended && !v.revoked && (!v.lapsed || v.learned) {
 		return false
 	}
 	cleared := false
-	for _, callback := range v.app.names.signIns {
-		if callback.realm != v.realm {
+	for _, callback := range v.app.Names().SignIns() {
+		if callback.Realm != v.realm {
 			continue
 		}
-		for _, name := range []string{callback.idTokenCookie, callback.accessTokenCookie} {
+		for _, name := range []string{callback.IDTokenCookie, callback.AccessTokenCookie} {
 			if name != "" && v.hasCookie(name) && !cookie.Sets(header["Set-Cookie"], name) {
 				header.Add("Set-Cookie", removalOfSignIn(name))
 				cleared = true

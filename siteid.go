@@ -23,8 +23,8 @@ type SessionID struct {
 	Pattern string `json:"pattern,omitempty"`
 }
 
-// rules checks the options. Without any, the defaults count.
-func (s *SessionID) rules() (validator.SessionRules, error) {
+// Rules checks the options. Without any, the defaults count.
+func (s *SessionID) Rules() (validator.SessionRules, error) {
 	if s == nil {
 		return validator.SessionRules{}, nil
 	}

@@ -88,7 +88,7 @@ func (s *State) Validate() error {
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("jwt_session_state %s: %w", s.Cookie, err)
 	}
-	return s.app.names.addState(stateNames{s.Cookie, s.RequestHeader, time.Duration(s.MaxAge)})
+	return s.app.Names().AddState(StateNames{s.Cookie, s.RequestHeader, time.Duration(s.MaxAge)})
 }
 
 func (s *State) validate() error {
@@ -114,7 +114,7 @@ func (s *State) validate() error {
 	} else if age > longestCookie {
 		return fmt.Errorf("max_age %s: browsers keep a cookie for 400 days at most", age)
 	}
-	return s.app.checkOldKeys("max_age", time.Duration(s.MaxAge))
+	return s.app.CheckOldKeys("max_age", time.Duration(s.MaxAge))
 }
 
 // longestCookie is how long browsers keep a cookie at most (RFC 6265bis section 5.5).
@@ -143,7 +143,7 @@ var errStateWithoutHandler = errors.New("jwt_session_state: there is no jwt_sess
 
 // ServeHTTP hands the state to the application, and takes the new one from its response.
 func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	journey := s.app.journeyOf(r)
+	journey := journeyOf(s.app.Names(), r)
 	s.incoming.Strip(r)
 	setLines(r.Header, "Cookie", validator.DropCookies(r.Header["Cookie"], func(name string) bool { return name == s.Cookie }))
 	switch {
@@ -179,7 +179,7 @@ func (s *State) read(v *visit, cookies validator.Cookies) (string, bool) {
 		return "", false
 	}
 	object, reason := s.verify(v, validator.ReadToken(cookies, s.Cookie))
-	if reason == validator.TokenUnknownKey && v.gateway.rereadKeys(v.request.Context()) {
+	if reason == validator.TokenUnknownKey && v.gateway.RereadKeys(v.request.Context()) {
 		object, reason = s.verify(v, validator.ReadToken(cookies, s.Cookie)) // another gateway may have changed the keys
 	}
 	if check := s.logger.Check(zap.DebugLevel, "state passed over"); check != nil && reason != "" && reason != validator.NoCredentials {
@@ -189,7 +189,7 @@ func (s *State) read(v *visit, cookies validator.Cookies) (string, bool) {
 }
 
 func (s *State) verify(v *visit, token validator.TokenCredential) (string, validator.Reason) {
-	return v.gateway.keys.Current().ReadState(s.binding(v), token, time.Duration(s.MaxAge), v.now)
+	return v.gateway.Keys.Current().ReadState(s.binding(v), token, time.Duration(s.MaxAge), v.now)
 }
 
 func (s *State) binding(v *visit) validator.StateBinding {
@@ -209,7 +209,7 @@ func (s *State) take(header http.Header) (string, bool) {
 
 // settle sets the cookie with the application's new state.
 func (s *State) settle(status int, header http.Header, v *visit, object string) {
-	now := v.app.now()
+	now := v.app.Now()
 	switch {
 	case v.gateway == nil || v.undetermined:
 		s.warn("a new state is not set, since it can't be told who is signed in")
@@ -221,7 +221,7 @@ func (s *State) settle(status int, header http.Header, v *visit, object string) 
 		s.warn("a new state is not set: the application sets a cookie of its name itself")
 		return
 	}
-	token, err := v.gateway.keys.Current().SignState(s.binding(v), object, time.Duration(s.MaxAge), now)
+	token, err := v.gateway.Keys.Current().SignState(s.binding(v), object, time.Duration(s.MaxAge), now)
 	if err != nil {
 		s.warn("the application sent a state that can't be set", zap.Error(err))
 		return
@@ -247,7 +247,7 @@ func (s *State) cookie(value string, secure bool) *http.Cookie {
 
 // warn writes a warning about this state, the same one once a minute at most.
 func (s *State) warn(message string, fields ...zap.Field) {
-	if s.warnings.Due(message, s.app.now()) {
+	if s.warnings.Due(message, s.app.Now()) {
 		s.logger.Warn(message, append(fields, zap.String("cookie", s.Cookie))...)
 	}
 }

@@ -222,7 +222,7 @@ func TestStateIsNotSet(t *testing.T) {
 		cartOf(`{"n":2}`) + "&set=cart=own":                 "sets a cookie of its name itself",
 		cartOf(`{"n":"` + strings.Repeat("a", 3000) + `"}`): "too large for a cookie",
 	} {
-		modulesOf[*State](t, g.app.ctx)[0].warnings = telemetry.Warnings{} // each is written once a minute
+		modulesOf[*State](t, g.ctx)[0].warnings = telemetry.Warnings{} // each is written once a minute
 		before := len(g.log())
 		kept := s["cart"]
 		response := s.visit(b, path)
@@ -537,12 +537,12 @@ func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
 	b, s := g.browser(), states{}
 	s.visit(b, cartOf(`{"n":1}`))
 	old := joseHeaderOf(t, s["cart"]).Kid
-	if _, err := g.app.keeper.Rotate(t.Context()); err != nil {
+	if _, err := g.app.Opened().Keeper.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for range 50 {
 		g.clock.advance(time.Minute)
-		if err := g.app.keeper.Read(t.Context()); err != nil {
+		if err := g.app.Opened().Keeper.Read(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -552,7 +552,7 @@ func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
 		t.Fatal("no other key signs")
 	}
 	wantState(t, s.visit(b, "/page"), `{"n":2}`)
-	if _, err := g.app.keeper.Replace(t.Context()); err != nil {
+	if _, err := g.app.Opened().Keeper.Replace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	wantState(t, s.visit(b, "/page"), "")
@@ -565,7 +565,7 @@ func TestUnknownKeyIDOfStateAndBearer(t *testing.T) {
 	for _, what := range []string{"state", "bearer"} {
 		second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir(), storage: filepath.Join(first.dir, "storage")}
 		second.load(options)
-		if _, err := second.app.keeper.Replace(t.Context()); err != nil {
+		if _, err := second.app.Opened().Keeper.Replace(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		first.clock.advance(time.Second) // the storage is read once a second for such keys

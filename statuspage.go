@@ -97,14 +97,14 @@ func (p *StatusPage) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyht
 		w.Header().Set("Allow", "GET, HEAD")
 		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("jwt_session_status: want GET or HEAD, got %s", r.Method))
 	}
-	open, err := p.app.gatewayForRequest()
+	open, err := p.app.CoreForRequest()
 	if err != nil {
 		p.logger.Error("opening the session store", zap.Error(err))
 		w.Header().Set("Retry-After", retryAfter)
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
 	var page bytes.Buffer
-	if err := statusTemplate.Execute(&page, newStatusView(statusOf(r.Context(), p.app, open), p.app.now())); err != nil {
+	if err := statusTemplate.Execute(&page, newStatusView(statusOf(r.Context(), p.app, open), p.app.Now())); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	header := w.Header()

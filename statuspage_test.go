@@ -76,10 +76,9 @@ func TestStatusPageIsProtected(t *testing.T) {
 
 func TestStatusPageOfAStoreThatDoesNotAnswer(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
-	if err := g.app.lease.Release(); err != nil {
+	if err := g.app.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	g.app.lease = nil
 	if response := g.browser().get("/status"); !strings.Contains(response.body, "The session store does not answer.") {
 		t.Errorf("status %d: the page does not say so", response.StatusCode)
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
-// runningStock returns how much the store of the running configuration holds, and whether it is open.
-func runningStock(ctx context.Context) (telemetry.Stock, bool, error) {
+// RunningStock returns how much the store of the running configuration holds, and whether it is open.
+func RunningStock(ctx context.Context) (telemetry.Stock, bool, error) {
 	shared := runningLedger()
 	if shared == nil {
 		return telemetry.Stock{}, false, nil
@@ -20,8 +20,8 @@ func runningStock(ctx context.Context) (telemetry.Stock, bool, error) {
 // runningLedger returns the ledger of the running configuration, or nil.
 func runningLedger() *ledger.Ledger {
 	if app := running.newest(); app != nil {
-		if open := app.open.Load(); open != nil {
-			return open.ledger
+		if open := app.Opened(); open != nil {
+			return open.Ledger
 		}
 	}
 	return nil

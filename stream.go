@@ -94,7 +94,7 @@ func (v *visit) watch() {
 	if v.stream == nil {
 		v.stream = &stream{response: &v.response}
 	}
-	v.stream.watch = v.gateway.ledger.Watch(subjects, authTime, v.stream.cut)
+	v.stream.watch = v.gateway.Ledger.Watch(subjects, authTime, v.stream.cut)
 }
 
 // watched returns what the stream is to be cut by. A response that itself ends its session is not cut by that, and
@@ -110,18 +110,18 @@ func (v *visit) watched() (subjects ledger.Subjects, authTime int64, known bool)
 		subjects = ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject())
 		authTime = claims.AuthTime()
 		if v.ended {
-			authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(claims.SessionKey()))
+			authTime = max(authTime, v.gateway.Ledger.AuthTimeAfterEnd(claims.SessionKey()))
 		}
 	case identity.ViaSession:
 		subjects, authTime = ledger.SubjectsOfSession(v.record.Key, v.record.User), v.record.AuthTime
 		if v.ended {
-			authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(v.record.Key))
+			authTime = max(authTime, v.gateway.Ledger.AuthTimeAfterEnd(v.record.Key))
 		}
 	case identity.ViaIssuer:
 		if beside := v.access.beside; beside.user != "" {
 			authTime = beside.authTime
 			if v.ended {
-				authTime = max(authTime, v.gateway.ledger.AuthTimeAfterEnd(beside.key))
+				authTime = max(authTime, v.gateway.Ledger.AuthTimeAfterEnd(beside.key))
 			}
 			return ledger.SubjectsOf(v.access.tokenID, beside.key, v.who.User), authTime, true
 		}

@@ -183,7 +183,7 @@ func (s *streamingApp) waitFor(what string, holds func() bool) {
 	}
 }
 
-func (s *streamingApp) ledger() *ledger.Ledger { return s.app.open.Load().ledger }
+func (s *streamingApp) ledger() *ledger.Ledger { return s.app.Opened().Ledger }
 
 const streamSite = "jwt_session shop {\nwhoami /whoami json user\nunauthenticated /socket/open pass\n}\nreverse_proxy LEGACY"
 
@@ -407,7 +407,7 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 			if err := http.NewResponseController(w).Flush(); err != nil {
 				return err
 			}
-			if err := g.app.open.Load().ledger.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
+			if err := g.app.Opened().Ledger.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
 				return err
 			}
 			<-r.Context().Done()
@@ -419,9 +419,9 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 					t.Errorf("%s: the response looks complete", test.name)
 				}
 			}()
-			t.Errorf("%s: returned %v", test.name, modulesOf[*Handler](t, g.app.ctx)[0].ServeHTTP(w, r, application))
+			t.Errorf("%s: returned %v", test.name, modulesOf[*Handler](t, g.ctx)[0].ServeHTTP(w, r, application))
 		}()
-		if left := g.app.open.Load().ledger.Watching(); left != 0 {
+		if left := g.app.Opened().Ledger.Watching(); left != 0 {
 			t.Errorf("%s: %d streams are watched", test.name, left)
 		}
 	}
@@ -442,7 +442,7 @@ func TestStreamThatOutlivesItsHandler(t *testing.T) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-		if err := modulesOf[*Handler](t, g.app.ctx)[0].ServeHTTP(w, r, application); err != nil {
+		if err := modulesOf[*Handler](t, g.ctx)[0].ServeHTTP(w, r, application); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -458,7 +458,7 @@ func TestStreamThatOutlivesItsHandler(t *testing.T) {
 	if _, err := io.WriteString(connection, "hello"); err != nil {
 		t.Fatal(err)
 	}
-	shared := g.app.open.Load().ledger
+	shared := g.app.Opened().Ledger
 	if err := shared.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (s *Strip) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s.app = app.(*App)
-	s.cookieNames = sync.OnceValue(s.app.names.sessionCookies)
+	s.cookieNames = sync.OnceValue(s.app.Names().SessionCookies)
 	return s.prepare()
 }
 
@@ -72,15 +72,15 @@ func (s *Strip) prepare() error {
 
 // ServeHTTP strips the request and passes it on.
 func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	s.app.journeyOf(r) // a handler behind this one still reads what the client sent
+	journeyOf(s.app.Names(), r) // a handler behind this one still reads what the client sent
 	s.identity.Strip(r)
-	for _, site := range s.app.names.sites {
+	for _, site := range s.app.Names().Sites() {
 		site.Identity.Strip(r)
 		if site.ForwardsToken {
 			authorization.Strip(r)
 		}
 	}
-	s.app.hideTokens(r)
+	hideTokens(s.app.Names(), r)
 	hideAliases(r, s.cookieNames())
 	cleanPath(r, s.cookieNames())
 	return next.ServeHTTP(w, r)

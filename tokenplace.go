@@ -17,7 +17,7 @@ type TokenPlace struct {
 	Cookie string `json:"cookie,omitempty"`
 }
 
-func (p *TokenPlace) prepare() error {
+func (p *TokenPlace) Prepare() error {
 	switch {
 	case p.Header != "" && p.Cookie != "":
 		return fmt.Errorf("from: header %s and cookie %s are two places; want one", p.Header, p.Cookie)

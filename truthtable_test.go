@@ -163,7 +163,7 @@ func checkRow(t *testing.T, mode string, row tableRow, want outcome) {
 // mintFor mints a token as the gateway does, for a session that it need not know.
 func (g *testGateway) mintFor(user, session string) string {
 	g.Helper()
-	return g.mintWith(g.app.open.Load().keys.Current(), "shop", user, session)
+	return g.mintWith(g.app.Opened().Keys.Current(), "shop", user, session)
 }
 
 func (g *testGateway) mintWith(keys *validator.KeySet, realm, user, session string) string {
@@ -181,7 +181,7 @@ func (g *testGateway) mintWith(keys *validator.KeySet, realm, user, session stri
 		g.Fatal(err)
 	}
 	credential, now := names.WithRules(rules).Read(cookies), g.clock.Now()
-	token, err := validator.Minter{Keys: keys, Lifetime: time.Minute, Encrypt: modulesOf[*Handler](g.T, g.app.ctx)[0].TokenEncrypt}.Mint(sessions.Session{
+	token, err := validator.Minter{Keys: keys, Lifetime: time.Minute, Encrypt: modulesOf[*Handler](g.T, g.ctx)[0].TokenEncrypt}.Mint(sessions.Session{
 		Key: sessions.Key{Realm: realm, Hash: credential.Hash}, User: user, Source: sessions.Learned,
 		AuthTime: now.Unix(), Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Hour),
 	}, credential, now)
@@ -204,7 +204,7 @@ func twoSessions(g *testGateway, b *browser) {
 
 // revokedSession revokes the session that the browser has.
 func revokedSession(g *testGateway, b *browser) {
-	if err := g.app.open.Load().ledger.RevokeSession(g.Context(), keyOf(g, b.cookies["session"])); err != nil {
+	if err := g.app.Opened().Ledger.RevokeSession(g.Context(), keyOf(g, b.cookies["session"])); err != nil {
 		g.Fatal(err)
 	}
 }
@@ -221,11 +221,11 @@ func otherSession(g *testGateway, b *browser) {
 func expired(g *testGateway, _ *browser) { g.clock.advance(time.Minute) }
 
 func revoked(g *testGateway, b *browser) {
-	claims, reason := g.app.open.Load().verifier.Authenticate(b.cookies[tokenName])
+	claims, reason := g.app.Opened().Verifier.Authenticate(b.cookies[tokenName])
 	if reason != "" {
 		g.Fatal(reason)
 	}
-	if err := g.app.open.Load().ledger.RevokeToken(g.Context(), claims.TokenID(), time.Unix(claims.Expires(), 0)); err != nil {
+	if err := g.app.Opened().Ledger.RevokeToken(g.Context(), claims.TokenID(), time.Unix(claims.Expires(), 0)); err != nil {
 		g.Fatal(err)
 	}
 }
@@ -250,12 +250,12 @@ func badlySigned(_ *testGateway, b *browser) {
 
 // endedSession ends the session that the token proves; the application still knows it, and so it is learned again.
 func endedSession(g *testGateway, b *browser) {
-	open := g.app.open.Load()
-	claims, reason := open.verifier.Authenticate(b.cookies[tokenName])
+	open := g.app.Opened()
+	claims, reason := open.Verifier.Authenticate(b.cookies[tokenName])
 	if reason != "" {
 		g.Fatal(reason)
 	}
-	if _, err := open.ledger.End(g.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
+	if _, err := open.Ledger.End(g.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
 		g.Fatal(err)
 	}
 }

@@ -23,8 +23,8 @@ import (
 type visit struct {
 	*Handler
 
-	realm   string   // of this request
-	gateway *gateway // nil where the store could not be opened
+	realm   string // of this request
+	gateway *Core  // nil where the store could not be opened
 	request *http.Request
 	next    caddyhttp.Handler
 	repl    *caddy.Replacer
@@ -79,22 +79,22 @@ func (h *Handler) newVisit(
 	}
 	v := journey.newVisit()
 	*v = visit{
-		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.now(), cookies: cookies,
+		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.Now(), cookies: cookies,
 		secure: h.TokenCookie.IsSecure(r), credential: h.sessionCookies.Read(cookies), traced: telemetry.TraceTime(r.Context()),
 	}
-	h.app.hideTokens(r)
+	hideTokens(h.app.Names(), r)
 	h.hideAliases(r, h.cookieNames)
 	v.joinCarried(journey)
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err
 	}
-	v.gateway, err = h.app.gatewayForRequest()
+	v.gateway, err = h.app.CoreForRequest()
 	if err != nil {
 		h.logger.Error("opening the session store", zap.Error(err))
 	}
 	if v.gateway != nil {
-		v.began = v.gateway.ledger.Moment()
-		v.arrived = v.gateway.ledger.Places().Mark()
+		v.began = v.gateway.Ledger.Moment()
+		v.arrived = v.gateway.Ledger.Places().Mark()
 	}
 	v.readToken()
 	v.access = v.readAccess()
@@ -110,8 +110,8 @@ func (h *Handler) newVisit(
 }
 
 // hideTokens removes the token cookies of every realm from the request.
-func (a *App) hideTokens(r *http.Request) {
-	kept := validator.DropPairs(r.Header["Cookie"], a.names.holdsToken)
+func hideTokens(names *Names, r *http.Request) {
+	kept := validator.DropPairs(r.Header["Cookie"], names.HoldsToken)
 	if len(kept) == 0 {
 		delete(r.Header, "Cookie")
 		return
@@ -150,9 +150,9 @@ func (v *visit) readToken() {
 
 // verify says what a token is worth on this route.
 func (v *visit) verify(credential validator.TokenCredential) validator.Token {
-	return v.gateway.verify(v.request.Context(), credential, v.now, validator.Route{
-		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.names.longestToken,
-		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.dead,
+	return v.gateway.Verify(v.request.Context(), credential, v.now, validator.Route{
+		Realm: v.realm, Issuer: v.TokenIssuer, Lifetime: time.Duration(v.TokenLifetime), Longest: v.app.Names().LongestToken(),
+		Attributes: v.needs, Encrypted: v.TokenEncrypt, Dead: v.gateway.Dead,
 	})
 }
 
@@ -172,7 +172,7 @@ func (v *visit) decide() validator.Verdict {
 	switch decided := verdict.(type) {
 	case validator.Unauthenticated:
 		if v.session == validator.NotAsked && v.credential.Presence == validator.Present &&
-			v.gateway.ledger.RevokesIn(v.realm) {
+			v.gateway.Ledger.RevokesIn(v.realm) {
 			v.session = v.recorded() // a mode that looks no session up lets none of a revoked user through either
 		}
 	case validator.AskSession:
@@ -275,7 +275,7 @@ func (v *visit) renew(evidence validator.Evidence) validator.Verdict {
 		telemetry.RenewalsSkippedTotal.Inc()
 		return verdict
 	}
-	if reason, dead := v.gateway.dead(v.token.Claims); dead {
+	if reason, dead := v.gateway.Dead(v.token.Claims); dead {
 		evidence.Token, evidence.TokenReason = validator.TokenUnusable, reason
 		v.token = validator.Token{Reason: reason}
 		return validator.Decide(evidence)
@@ -292,7 +292,7 @@ func (v *visit) key() sessions.Key { return sessions.Key{Realm: v.realm, Hash: v
 func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	ctx := v.background()
 	began := time.Now()
-	record, active, err := v.gateway.ledger.Active(ctx, v.key())
+	record, active, err := v.gateway.Ledger.Active(ctx, v.key())
 	telemetry.LookedUp(record, began)
 	if errors.Is(err, ledger.ErrRevoked) {
 		v.revoked = true
@@ -303,7 +303,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 		return validator.Undetermined
 	}
 	if active && v.isCurrent(record, maxAge, v.now) {
-		if err := v.gateway.ledger.Touch(ctx, record, time.Duration(v.SessionIdleTimeout)); err != nil {
+		if err := v.gateway.Ledger.Touch(ctx, record, time.Duration(v.SessionIdleTimeout)); err != nil {
 			telemetry.CountStoreError(err)
 			v.warn("touching session", zap.Error(err)) // it counts all the same; only its idle time goes on
 		}
@@ -313,7 +313,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 	switch {
 	case v.whoami == nil:
 		return validator.Unknown
-	case !active && v.gateway.ledger.IsNobody(v.key()):
+	case !active && v.gateway.Ledger.IsNobody(v.key()):
 		return validator.Nobody
 	}
 	return v.ask(active, maxAge)

@@ -7,7 +7,7 @@ func (h *Handler) warn(message string, fields ...zap.Field) { h.warnAs(message, 
 
 // warnAs does the same for a message that is counted apart by its key.
 func (h *Handler) warnAs(key, message string, fields ...zap.Field) {
-	if h.warnings.Due(key, h.app.now()) {
+	if h.warnings.Due(key, h.app.Now()) {
 		h.logger.Warn(message, append(fields, zap.String("realm", h.Realm))...)
 	}
 }

@@ -57,7 +57,8 @@ func TestWarningsDueOnceForAll(t *testing.T) {
 func TestWarnAs(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	clock := newTestClock()
-	h := &Handler{Realm: "shop", app: &App{now: clock.Now}, logger: zap.New(core)}
+	h := &Handler{Realm: "shop", app: new(App), logger: zap.New(core)}
+	h.app.SetClock(clock.Now)
 	h.warn("first", zap.Int("n", 1))
 	h.warn("first", zap.Int("n", 2))
 	h.warnAs("a", "second")

@@ -80,8 +80,8 @@ func TestWhoamiRouteThatAnswersNothing(t *testing.T) {
 		t.Error("it is not said that no handler answers")
 	}
 	g.expect(b.get("/page"), "alice", "set", 1)
-	handlers := modulesOf[*Handler](t, g.app.ctx)
-	if handlers[0].whoami.desk == handlers[1].whoami.desk || handlers[0].site.difference(handlers[1].site) != "whoami" {
+	handlers := modulesOf[*Handler](t, g.ctx)
+	if handlers[0].whoami.desk == handlers[1].whoami.desk || handlers[0].site.Difference(handlers[1].site) != "whoami" {
 		t.Error("the routes are taken for the same")
 	}
 }
