@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -185,7 +186,7 @@ func (v *visit) principalOfAccess() identity.Principal {
 const reasonIssuerUnavailable validator.Reason = "issuer_unavailable"
 
 // accessCredential reads the token from its place.
-func (v *visit) accessCredential(place *TokenPlace) validator.TokenCredential {
+func (v *visit) accessCredential(place *app.TokenPlace) validator.TokenCredential {
 	switch {
 	case place.Cookie != "":
 		return validator.ReadToken(v.cookies, place.Cookie)

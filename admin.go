@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
@@ -69,8 +70,8 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 
 // adminCall is one request to the admin API.
 type adminCall struct {
-	app     *App
-	gateway *Core
+	app     *app.App
+	gateway *app.Core
 	writer  http.ResponseWriter
 	request *http.Request
 	body    []byte // nil where the route reads the request's by itself
@@ -102,17 +103,17 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	app := Running(r.Context())
-	if app == nil {
+	current := app.Running(r.Context())
+	if current == nil {
 		return apiError(http.StatusServiceUnavailable, "the running configuration has no jwt_session")
 	}
-	open, err := app.Open()
+	open, err := current.Open()
 	if err != nil {
 		return apiError(http.StatusServiceUnavailable, "the session store is not open")
 	}
-	result, err := route(&adminCall{app: app, gateway: open, writer: w, request: r, body: body})
+	result, err := route(&adminCall{app: current, gateway: open, writer: w, request: r, body: body})
 	if err != nil {
-		return asAPIError(app.Logger(), err)
+		return asAPIError(current.Logger(), err)
 	}
 	if _, done := result.(streamed); done {
 		return nil
@@ -198,7 +199,7 @@ func readStrictly(text []byte, into any) error {
 var errNoAdminObject = apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
 
 // siteOf returns the first site of the realm.
-func (c *adminCall) siteOf(realm string) (*Site, error) {
+func (c *adminCall) siteOf(realm string) (*app.Site, error) {
 	if realm == "" {
 		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -112,65 +111,6 @@ func TestAdminWithoutRunningConfiguration(t *testing.T) {
 		if got := adminPost(t, route, `{}`); got.status != http.StatusServiceUnavailable {
 			t.Errorf("%s: status %d: %s", route, got.status, got.body)
 		}
-	}
-}
-
-// Caddy's admin endpoint answers before the first configuration has started. That is not to have none.
-func TestAdminWaitsForTheFirstConfiguration(t *testing.T) {
-	for what, test := range map[string]struct {
-		decide func(*App)
-		want   string
-	}{
-		"it starts":     {running.add, "the session store is not open"},
-		"it is refused": {running.remove, "the running configuration has no jwt_session"},
-		"it takes long": {func(*App) { time.Sleep(startPatience) }, "the running configuration has no jwt_session"},
-	} {
-		t.Run(what, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				app := &App{closed: true}
-				running.announce(app)
-				defer running.remove(app)
-				refused := make(chan error, 1)
-				go func() {
-					r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/jwt_session/keys", nil)
-					refused <- serveAdmin(httptest.NewRecorder(), r)
-				}()
-				synctest.Wait()
-				select {
-				case err := <-refused:
-					t.Fatalf("answered at once: %v", err)
-				default:
-				}
-				test.decide(app)
-				if err := <-refused; err == nil || !strings.Contains(err.Error(), test.want) {
-					t.Errorf("got %v, want %q", err, test.want)
-				}
-			})
-		})
-	}
-}
-
-// A configuration is waited for from its first step until it is refused.
-func TestProvisionAnnouncesTheApp(t *testing.T) {
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-	defer cancel()
-	app := &App{StoreRaw: json.RawMessage(`{"engine": "none"}`)}
-	if err := app.Provision(ctx); err == nil || running.awaited() == nil {
-		t.Errorf("error %v, awaited: %v", err, running.awaited() != nil)
-	}
-	if err := app.Cleanup(); err != nil || running.awaited() != nil {
-		t.Errorf("after the clean-up: error %v, awaited: %v", err, running.awaited() != nil)
-	}
-}
-
-// The configuration whose store is gone must not be taken for one without sessions.
-func TestAdminOfAClosedConfiguration(t *testing.T) {
-	g := newTestGateway(t, "")
-	closed := &App{closed: true, logger: g.app.Logger()}
-	running.add(closed)
-	defer running.remove(closed)
-	if got := adminPost(t, "sessions/list", `{"realm": "shop"}`); got.status != http.StatusServiceUnavailable {
-		t.Errorf("status %d: %s", got.status, got.body)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -29,7 +30,7 @@ type listedKey struct {
 // listKeys lists the keys that count: the one that signs first.
 func (c *adminCall) listKeys() (any, error) { return keyList{Keys: listedKeys(c.app, c.gateway)}, nil }
 
-func listedKeys(a *App, open *Core) []listedKey {
+func listedKeys(a *app.App, open *app.Core) []listedKey {
 	keys := []listedKey{}
 	if keeper := open.Keeper; keeper != nil {
 		now := a.Now()
@@ -88,8 +89,8 @@ func (c *adminCall) rotateKeys() (any, error) {
 
 // rereadKeys lets the other configurations of this process, if there are any during a reload, read the keys again.
 func rereadKeys(ctx context.Context, but *keyring.Keeper) {
-	for _, app := range AllRunning() {
-		if open := app.Opened(); open != nil && open.Keeper != nil && open.Keeper != but {
+	for _, one := range app.AllRunning() {
+		if open := one.Opened(); open != nil && open.Keeper != nil && open.Keeper != but {
 			_ = open.Keeper.Read(ctx) // what fails is reported
 		}
 	}

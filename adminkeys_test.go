@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
@@ -203,7 +204,7 @@ func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := loaded.(*App)
+	app := loaded.(*app.App)
 	app.SetClock(g.clock.Now)
 	t.Cleanup(func() { _ = app.Cleanup() })
 	if _, err := app.Open(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
@@ -77,19 +78,19 @@ func (c *adminCall) status() (any, error) {
 }
 
 // statusOf collects the status of a running configuration.
-func statusOf(ctx context.Context, app *App, open *Core) statusAnswer {
+func statusOf(ctx context.Context, of *app.App, open *app.Core) statusAnswer {
 	counts, err := open.Ledger.Count(ctx)
 	telemetry.CountStoreError(err)
 	status := statusAnswer{
-		Store: storeStatusOf(app), Counts: countsOf(counts), Keys: listedKeys(app, open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
-		Shadow: countsBy(telemetry.ShadowMismatchesTotal, "reason"), Realms: realmStatusOf(app.Names()), Since: processBegan.UTC(),
+		Store: storeStatusOf(of), Counts: countsOf(counts), Keys: listedKeys(of, open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
+		Shadow: countsBy(telemetry.ShadowMismatchesTotal, "reason"), Realms: realmStatusOf(of.Names()), Since: processBegan.UTC(),
 	}
 	status.Store.Answers = err == nil
 	status.LookUps = lookUpsSoFar(status.Requests.Paths[identity.ViaToken])
 	return status
 }
 
-func storeStatusOf(a *App) storeStatus {
+func storeStatusOf(a *app.App) storeStatus {
 	engine, location := a.Store()
 	return storeStatus{Engine: engine, Location: location, Errors: uint64(sumOf(telemetry.StoreErrorsTotal))}
 }
@@ -140,7 +141,7 @@ func tokensSoFar() tokenStatus {
 }
 
 // realmStatusOf tells of the realms that are configured, and of those that were asked about.
-func realmStatusOf(names *Names) map[string]realmStatus {
+func realmStatusOf(names *app.Names) map[string]realmStatus {
 	realms := make(map[string]realmStatus)
 	for _, site := range names.Sites() {
 		if site.Realm.Dynamic() {

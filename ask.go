@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -54,8 +55,8 @@ func (s *whoamiSource) forget(key sessions.Key) {
 
 // deskFor returns the desk of a realm: handlers that ask the same page in the same way share it, so that there is one
 // question at a time about a session.
-func deskFor(app *App, realm string, config *Whoami) (*whoami.Queue[settlement], error) {
-	return Shared(app, "whoami "+realm+" "+config.text, func() (*whoami.Queue[settlement], error) {
+func deskFor(of *app.App, realm string, config *Whoami) (*whoami.Queue[settlement], error) {
+	return app.Shared(of, "whoami "+realm+" "+config.text, func() (*whoami.Queue[settlement], error) {
 		return whoami.NewQueue[settlement](config.deskLimits())
 	})
 }

@@ -4,8 +4,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // warnOfLoss says which attributes the services behind do not see, or not whole.

@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 )
 
 // benchApplication answers in the process: what is measured is the handler, not the network.
@@ -29,7 +31,7 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
 	b.Helper()
 	if tokenCache == 0 {
-		tokenCache = DefaultTokenCache
+		tokenCache = app.DefaultTokenCache
 	}
 	dir := b.TempDir()
 	text := fmt.Sprintf(`{
@@ -65,7 +67,7 @@ func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	app, now := module.(*App), time.Now()
+	app, now := module.(*app.App), time.Now()
 	app.SetClock(func() time.Time { return now })
 	b.Cleanup(func() {
 		if err := app.Cleanup(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
@@ -226,7 +227,7 @@ func (p handlerParser) sessionCookie() error {
 	}
 	return p.Block("session_cookie", sessionIDOptions, func(name string) error {
 		if p.handler.SessionID == nil {
-			p.handler.SessionID = new(SessionID)
+			p.handler.SessionID = new(app.SessionID)
 		}
 		return p.sessionID(p.handler.SessionID, name)
 	})

@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 )
 
 var updateGolden = flag.Bool("update", false, "write what Caddyfiles adapt to into testdata/caddyfile")
@@ -448,9 +450,9 @@ func FuzzCaddyfile(f *testing.F) {
 		if state, err := parseState(helper); err == nil {
 			readBack(t, state, new(State))
 		}
-		app := new(App)
-		if err := app.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {
-			readBack(t, app, new(App))
+		global := new(app.App)
+		if err := global.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {
+			readBack(t, global, new(app.App))
 		}
 	})
 }

@@ -1,9 +1,10 @@
 package jwtsession
 
 import (
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 )
 
 const callbackOptions = "issuer, client_id, client_secret, audience, scope, start, finish, redirect, response, " +

@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
@@ -11,7 +12,7 @@ const (
 	combinedOptions    = "path, domain, same_site, max_age"
 )
 
-func (p handlerParser) sessionID(id *SessionID, name string) error {
+func (p handlerParser) sessionID(id *app.SessionID, name string) error {
 	var read error
 	switch name {
 	case "min_length":

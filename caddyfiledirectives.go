@@ -1,10 +1,11 @@
 package jwtsession
 
 import (
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 )
 
 const stateOptions = "request_header, response_header, max_age"

@@ -3,6 +3,7 @@ package jwtsession
 import (
 	"strings"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 )
 
@@ -47,10 +48,10 @@ func (p handlerParser) tokenPlace(issuer *Issuer) error {
 	if len(arguments) == 2 {
 		switch arguments[0] {
 		case "header":
-			issuer.From = &TokenPlace{Header: arguments[1]}
+			issuer.From = &app.TokenPlace{Header: arguments[1]}
 			return nil
 		case "cookie":
-			issuer.From = &TokenPlace{Cookie: arguments[1]}
+			issuer.From = &app.TokenPlace{Cookie: arguments[1]}
 			return nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
@@ -73,7 +74,7 @@ type Callback struct {
 	// token, of the same user. Default: none.
 	AccessTokenCookie string `json:"access_token_cookie,omitempty"`
 
-	app      *App
+	app      *app.App
 	logger   *zap.Logger
 	clientID string
 	secret   string
@@ -116,18 +117,16 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 	if c.secret, err = option.Expanded(c.ClientSecret); err != nil {
 		return c.named(fmt.Errorf("client_secret: %w", err))
 	}
-	app, err := ctx.App("jwt_session")
-	if err != nil {
+	if c.app, err = app.Of(ctx); err != nil {
 		return err
 	}
-	c.app = app.(*App)
 	c.app.OnStart(c.open)
 	return nil
 }
 
 // names returns what the callback says of itself.
-func (c *Callback) names() SignInNames {
-	own := SignInNames{Realm: c.Realm, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie}
+func (c *Callback) names() app.SignInNames {
+	own := app.SignInNames{Realm: c.Realm, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie}
 	if c.Response == responseFormPost {
 		own.FormPostPath = c.Finish
 	}
@@ -206,7 +205,7 @@ func (c *Callback) validateCookies() error {
 }
 
 // site returns a site of the realm, whose session cookie and times count. Start makes sure that there is one.
-func (c *Callback) site() (*Site, error) {
+func (c *Callback) site() (*app.Site, error) {
 	if site := c.app.Names().SiteOf(c.Realm); site != nil {
 		return site, nil
 	}
@@ -255,8 +254,8 @@ func isAtPath(r *http.Request, path string) bool {
 // isProviderAnswer says whether the request is the form that a provider lets the browser send to a callback of the realm,
 // which comes from another site by its nature. The state and its cookie guard it. It matters where the callback is behind
 // the realm's handler.
-func isProviderAnswer(names *Names, r *http.Request, of realm.Pattern) bool {
-	return r.Method == http.MethodPost && slices.ContainsFunc(names.SignIns(), func(one SignInNames) bool {
+func isProviderAnswer(names *app.Names, r *http.Request, of realm.Pattern) bool {
+	return r.Method == http.MethodPost && slices.ContainsFunc(names.SignIns(), func(one app.SignInNames) bool {
 		return one.FormPostPath != "" && of.Matches(one.Realm) && isAtPath(r, one.FormPostPath)
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/secret"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
@@ -19,8 +20,8 @@ import (
 
 // signInDesk is what a sign-in needs: the realm's site, the open store with the keys, and the provider.
 type signInDesk struct {
-	site     *Site
-	gateway  *Core
+	site     *app.Site
+	gateway  *app.Core
 	provider *issuer.Provider
 }
 

@@ -3,11 +3,12 @@ package jwtsession
 import (
 	"net/http"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // splitCookies gives the request's combined cookies the form that the application knows, and returns the tokens.
-func splitCookies(names *Names, r *http.Request) validator.Cookies {
+func splitCookies(names *app.Names, r *http.Request) validator.Cookies {
 	if !names.Combines() || len(r.Header["Cookie"]) == 0 {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
@@ -91,7 +92,7 @@ func (h *Handler) timesContradict() error {
 func (h *Handler) tokenPlacesContradict() error {
 	places := make(map[string]bool)
 	if h.AcceptBearer {
-		places[new(TokenPlace).String()] = true
+		places[new(app.TokenPlace).String()] = true
 	}
 	for _, one := range h.Issuers {
 		place := one.From.String()

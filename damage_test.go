@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -39,7 +40,7 @@ func newDamaged(t *testing.T) *damaged {
 	d.user.cookies["session"] = d.legacy.signIn("alice")
 	d.user.get("/page")
 	d.revoked = d.user.cookies[tokenName]
-	open, err := Running(t.Context()).Open()
+	open, err := app.Running(t.Context()).Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +391,7 @@ func TestStopsUnderTraffic(t *testing.T) {
 // lookingUp opens some sessions, and returns what looks them up until that can't be done any more.
 func lookingUp(t *testing.T) func() {
 	t.Helper()
-	open, err := Running(t.Context()).Open()
+	open, err := app.Running(t.Context()).Open()
 	if err != nil {
 		t.Fatal(err)
 	}

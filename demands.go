@@ -46,7 +46,7 @@ func asksForMore(decided, later *Handler) []string {
 	if later.demands.cookies && !slices.Equal(later.SessionCookies, decided.SessionCookies) {
 		more = append(more, "session_cookie")
 	}
-	more = append(more, later.SessionID.stricterThan(decided.SessionID)...)
+	more = append(more, later.SessionID.StricterThan(decided.SessionID)...)
 	for _, name := range later.needs {
 		if !decided.asksFor(name) {
 			more = append(more, "attribute "+name)

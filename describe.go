@@ -3,11 +3,13 @@ package jwtsession
 import (
 	"slices"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 )
 
 // describe returns what the handler says of itself, once it is prepared.
-func (h *Handler) describe() *Site {
-	site := &Site{
+func (h *Handler) describe() *app.Site {
+	site := &app.Site{
 		Realm: h.realm, Mode: h.mode, ModeName: h.Mode, SessionCookies: h.sessionCookies, SessionID: h.SessionID,
 		IdleTimeout: time.Duration(h.SessionIdleTimeout), MaxAge: time.Duration(h.SessionMaxAge),
 		TokenLifetime: time.Duration(h.TokenLifetime), TokenCookie: h.TokenCookie, TokenInSessionCookie: h.TokenInSessionCookie,
@@ -21,7 +23,7 @@ func (h *Handler) describe() *Site {
 		}
 	}
 	for _, one := range h.Issuers {
-		site.Providers = append(site.Providers, SiteProvider{URL: one.URL, From: *one.From})
+		site.Providers = append(site.Providers, app.SiteProvider{URL: one.URL, From: *one.From})
 		for name := range one.Attributes {
 			site.Learns = append(site.Learns, name)
 		}

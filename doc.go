@@ -18,6 +18,7 @@
 // # The packages
 //
 //   - the root: the modules that Caddy sees, and the way of one request
+//   - app: the app that the handlers of a configuration share, with the store, the keys and the clock
 //   - request/carrier, request/identity, request/refusal: how a token travels, who the user is, what refuses a request
 //   - validator: the decisions and the tokens; it alone uses a JOSE library
 //   - sessions, blacklist, storage: what a session is, what was ended and revoked, and the place that keeps both
@@ -34,5 +35,5 @@
 //   - Nothing that a request uses is torn down by a reload: the store is leased, and its configuration's successor has
 //     taken its own lease before the lease is given back.
 //   - Provisioning opens, creates and locks nothing; the store is opened when the app starts or the first request comes.
-//   - The app knows facts of its handlers ([Site]), and not the handlers.
+//   - The app knows facts of its handlers ([app.Site]), and not the handlers.
 package jwtsession

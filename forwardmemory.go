@@ -7,6 +7,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -44,8 +45,8 @@ type forwardMemory struct {
 const forwardShards = 64
 
 // forwardMemoryOf returns the memory that the handlers of a configuration share.
-func forwardMemoryOf(app *App) (*forwardMemory, error) {
-	return Shared(app, "forwarded tokens", func() (*forwardMemory, error) { return newForwardMemory(*app.TokenCache), nil })
+func forwardMemoryOf(of *app.App) (*forwardMemory, error) {
+	return app.Shared(of, "forwarded tokens", func() (*forwardMemory, error) { return newForwardMemory(*of.TokenCache), nil })
 }
 
 // newForwardMemory makes a memory for about the given number of tokens.

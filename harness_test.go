@@ -26,6 +26,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -58,7 +59,7 @@ func (c *testClock) advance(d time.Duration) {
 type testGateway struct {
 	*testing.T
 
-	app    *App
+	app    *app.App
 	ctx    caddy.Context // of the configuration that was loaded last
 	url    string
 	server *httptest.Server
@@ -99,11 +100,10 @@ func (g *testGateway) load(options gatewayOptions) {
 	if err != nil {
 		g.Fatalf("provisioning: %v", err)
 	}
-	app, err := ctx.App("jwt_session")
+	loaded, err := app.Of(ctx)
 	if err != nil {
 		g.Fatal(err)
 	}
-	loaded := app.(*App)
 	g.app, g.ctx = loaded, ctx
 	g.app.SetClock(g.clock.Now)
 	g.Cleanup(func() { // of this one, whatever is loaded later

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
@@ -28,7 +29,7 @@ type Issuer struct {
 	KeysURL string `json:"jwks_url,omitempty"`
 
 	// The place that the tokens come in. Default: `Authorization: Bearer`.
-	From *TokenPlace `json:"from,omitempty"`
+	From *app.TokenPlace `json:"from,omitempty"`
 
 	// The claim that is the user id: one that the provider gives to one user and never to another. `email` counts only where
 	// the claim `email_verified` is `true` (or the text `"true"`, which some providers write): else whoever enters an address
@@ -66,7 +67,7 @@ func (i *Issuer) prepare() error {
 	option.SetDefault(&i.StaleMax, caddy.Duration(issuer.DefaultStaleMax))
 	option.SetDefault(&i.Leeway, defaultLeeway)
 	if i.From == nil {
-		i.From = new(TokenPlace)
+		i.From = new(app.TokenPlace)
 	}
 	if err := issuer.CheckIssuer(i.URL); err != nil {
 		return err
@@ -123,7 +124,7 @@ func (h *Handler) prepareIssuers() error {
 		if header := one.From.Header; header != "" && h.identity.Owns(header) {
 			return fmt.Errorf("issuer %s: from header %s: that is a header of the identity, which clients can't send", one.URL, header)
 		}
-		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || (&Site{Realm: h.realm, TokenCookie: h.TokenCookie}).IsTokenCookie(cookie)) {
+		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || (&app.Site{Realm: h.realm, TokenCookie: h.TokenCookie}).IsTokenCookie(cookie)) {
 			return fmt.Errorf("issuer %s: from cookie %s: that is a cookie of the session or of our own token", one.URL, cookie)
 		}
 	}

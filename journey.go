@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -32,7 +33,7 @@ const journeyVar = "jwt_session.journey"
 
 // journeyOf returns the journey of a request, which begins with the first handler that it meets. From then on combined
 // cookies have the application's form in the request: they are split once, since a session id may look combined itself.
-func journeyOf(names *Names, r *http.Request) *journey {
+func journeyOf(names *app.Names, r *http.Request) *journey {
 	if existing, ok := caddyhttp.GetVar(r.Context(), journeyVar).(*journey); ok {
 		return existing
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 )
 
 func init() {
@@ -24,7 +26,7 @@ func init() {
 // It answers GET and HEAD and passes nothing on. Secrets (HS256) are not in it: with no other key the configuration is
 // refused.
 type JWKS struct {
-	app    *App
+	app    *app.App
 	logger *zap.Logger
 }
 
@@ -41,11 +43,11 @@ var errNothingToPublish = errors.New("jwt_session_jwks: all keys are secrets (HS
 
 // Provision finds the keys.
 func (j *JWKS) Provision(ctx caddy.Context) error {
-	app, err := ctx.App("jwt_session")
-	if err != nil {
+	var err error
+	if j.app, err = app.Of(ctx); err != nil {
 		return err
 	}
-	j.app, j.logger = app.(*App), ctx.Logger()
+	j.logger = ctx.Logger()
 	if !j.app.PublishesKeys() {
 		return errNothingToPublish
 	}
@@ -85,8 +87,8 @@ const (
 
 // keysMaxAge is how long a verifier may remember the keys, so that it has a new one before that signs: half of the time
 // between both, since the answer takes its way and caches may stand in a row.
-func keysMaxAge(rotation *KeyRotation) time.Duration {
-	delay := time.Duration(DefaultKeyDelay)
+func keysMaxAge(rotation *app.KeyRotation) time.Duration {
+	delay := time.Duration(app.DefaultKeyDelay)
 	if rotation != nil {
 		delay = time.Duration(rotation.KeyDelay)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 )
 
 // publishedKeys reads the key set as a service does that verifies tokens.
@@ -81,7 +83,7 @@ func TestJWKSMaxAge(t *testing.T) {
 		time.Second: 0, 10 * time.Second: 0, 30 * time.Second: 10 * time.Second, 5 * time.Minute: 145 * time.Second,
 		24 * time.Hour: 5 * time.Minute,
 	} {
-		if got := keysMaxAge(&KeyRotation{KeyDelay: caddy.Duration(delay)}); got != want {
+		if got := keysMaxAge(&app.KeyRotation{KeyDelay: caddy.Duration(delay)}); got != want {
 			t.Errorf("key_delay %s: max-age %s, want %s", delay, got, want)
 		}
 	}
@@ -101,7 +103,7 @@ func TestJWKSHoldsUpcomingKeysAndNothingPrivate(t *testing.T) {
 	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid == rotated.ID {
 		t.Error("the new key signs already")
 	}
-	g.clock.advance(time.Duration(DefaultKeyDelay))
+	g.clock.advance(time.Duration(app.DefaultKeyDelay))
 	g.app.Opened().Keeper.Keys() // looks at the clock
 	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid != rotated.ID {
 		t.Error("the new key does not sign")

@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -286,7 +287,7 @@ func TestAlgorithmChanges(t *testing.T) {
 	if alg := joseHeaderOf(t, g.withToken().cookies[tokenName]).Alg; alg != "HS256" {
 		t.Errorf("before the delay is over tokens are signed with %s", alg)
 	}
-	g.clock.advance(time.Duration(DefaultKeyDelay))
+	g.clock.advance(time.Duration(app.DefaultKeyDelay))
 	g.app.Opened().Keeper.Keys()                // looks at the clock
 	g.expectVia(b.get("/page"), "token", "set") // due for renewal
 	if alg := joseHeaderOf(t, b.cookies[tokenName]).Alg; alg != "ES256" {

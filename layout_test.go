@@ -101,14 +101,18 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 	}
 }
 
-// layout says which packages of the module each package may import. It has all of them: the root at the top, then one
-// request's way, the core, and the leaves.
+// layout says which packages of the module each package may import. It has all of them: the root at the top, then the
+// app, one request's way, the core, and the leaves.
 var layout = map[string][]string{
 	"": {
-		"blacklist", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
+		"app", "blacklist", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
 		"internal/pathmatch", "internal/realm", "internal/response", "internal/secret", "internal/telemetry", "issuer", "keyring",
-		"ledger", "registry", "request/carrier", "request/identity", "request/refusal", "sessions", "sessions/badgerstore",
-		"sessions/whoami", "storage", "validator",
+		"ledger", "request/carrier", "request/identity", "request/refusal", "sessions", "sessions/whoami", "validator",
+	},
+
+	"app": {
+		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer", "keyring", "ledger",
+		"registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage", "validator",
 	},
 
 	"request/carrier":  {"internal/cookie", "internal/option", "validator"},
@@ -214,7 +218,7 @@ func faultsOf(listed packages, layout map[string][]string) []string {
 const (
 	maxFileLines = 400
 	// The root has more files than it should, which is 12. The number may fall, and must not rise.
-	maxRootFiles = 77
+	maxRootFiles = 62
 )
 
 func TestLayoutKeepsItsBudget(t *testing.T) {

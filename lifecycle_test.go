@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
@@ -146,7 +147,7 @@ func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("after a good reload", "", 1)
-	if apps := AllRunning(); len(apps) != 1 {
+	if apps := app.AllRunning(); len(apps) != 1 {
 		t.Errorf("%d apps count as running", len(apps))
 	}
 }

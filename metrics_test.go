@@ -18,6 +18,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -27,7 +28,7 @@ import (
 func gathered(t testing.TB) map[string]*dto.MetricFamily {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	if err := telemetry.Register(registry, RunningStock); err != nil {
+	if err := telemetry.Register(registry, app.RunningStock); err != nil {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()
@@ -56,7 +57,7 @@ func visitOnce(t *testing.T) *testGateway {
 func TestMetricsPassTheLint(t *testing.T) {
 	visitOnce(t)
 	registry := prometheus.NewPedanticRegistry()
-	if err := telemetry.Register(registry, RunningStock); err != nil {
+	if err := telemetry.Register(registry, app.RunningStock); err != nil {
 		t.Fatal(err)
 	}
 	problems, err := testutil.GatherAndLint(registry)
@@ -259,7 +260,7 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	if after := before(); after != counted {
 		t.Errorf("after a reload the counter stands at %g, before at %g", after, counted)
 	}
-	if err := telemetry.Register(g.ctx.GetMetricsRegistry(), RunningStock); err != nil {
+	if err := telemetry.Register(g.ctx.GetMetricsRegistry(), app.RunningStock); err != nil {
 		t.Errorf("registering in one configuration twice: %v", err)
 	}
 }
@@ -270,7 +271,7 @@ func TestMetricsThatCanNotBeRegistered(t *testing.T) {
 	if err := registry.Register(other); err != nil {
 		t.Fatal(err)
 	}
-	if err := telemetry.Register(registry, RunningStock); err == nil {
+	if err := telemetry.Register(registry, app.RunningStock); err == nil {
 		t.Error("the clash of names was passed over")
 	}
 }

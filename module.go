@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
@@ -68,7 +69,7 @@ type Handler struct {
 	SessionCookies []string `json:"session_cookies,omitempty"`
 
 	// Which values of the session cookies are a session id. Default: those of 16 characters together, at least.
-	SessionID *SessionID `json:"session_id,omitempty"`
+	SessionID *app.SessionID `json:"session_id,omitempty"`
 
 	// How long a session may be unused before its record is dropped. A session that was learned from the application is
 	// then asked for anew; one that was added through the admin API has ended. The same goes for the oldest sessions of a
@@ -150,8 +151,8 @@ type Handler struct {
 	// Leave WebSockets and event streams open when the session that they were opened with is ended or revoked.
 	KeepStreams bool `json:"keep_streams,omitempty"`
 
-	app            *App
-	site           *Site // what the rest of the configuration knows of the handler
+	app            *app.App
+	site           *app.Site // what the rest of the configuration knows of the handler
 	logger         *zap.Logger
 	realm          realm.Pattern
 	mode           validator.Mode
@@ -268,11 +269,9 @@ func (h *Handler) prepare(ctx caddy.Context) error {
 	if err := h.provisionMatchers(ctx); err != nil {
 		return err
 	}
-	app, err := ctx.App("jwt_session")
-	if err != nil {
+	if h.app, err = app.Of(ctx); err != nil {
 		return err
 	}
-	h.app = app.(*App)
 	if h.whoami != nil {
 		if h.whoami.desk, err = deskFor(h.app, h.Realm, h.Whoami); err != nil {
 			return fmt.Errorf("whoami: %w", err)

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // The values of the option preflight.
@@ -62,7 +64,7 @@ func overridesMethod(folded string) bool {
 
 // stripPreflight takes from a preflight what it has no business with: it passes without a decision, so it must not carry anything
 // that the application could decide by, nor another method.
-func stripPreflight(names *Names, r *http.Request) {
+func stripPreflight(names *app.Names, r *http.Request) {
 	for name := range r.Header {
 		folded := strings.TrimPrefix(identity.Fold(name), "http-")
 		if slices.Contains(notInPreflights, folded) || overridesMethod(folded) || names.TakesTokensFrom(name) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
 )
 
@@ -52,7 +53,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, names := range []string{
-		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, stateOptions, GlobalOptions, issuerOptions, callbackOptions,
+		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, stateOptions, app.GlobalOptions, issuerOptions, callbackOptions,
 	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {

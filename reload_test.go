@@ -21,6 +21,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
@@ -230,7 +231,7 @@ func (r *reloading) openLedger() *ledger.Ledger {
 	if !r.identity {
 		return nil
 	}
-	apps := AllRunning()
+	apps := app.AllRunning()
 	if len(apps) != 1 {
 		r.Fatalf("%d apps count as running", len(apps))
 	}
@@ -480,7 +481,7 @@ func TestRequestsOfAConfigurationThatIsAboutToBeRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { // as Caddy does
-			if err := refused.(*App).Cleanup(); err != nil {
+			if err := refused.(*app.App).Cleanup(); err != nil {
 				t.Errorf("cleaning up: %v", err)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
@@ -46,7 +47,7 @@ type Require struct {
 	// `scope` and `scp` of an identity provider are lists already. Required.
 	Values []string `json:"values,omitempty"`
 
-	app      *App
+	app      *app.App
 	logger   *zap.Logger
 	matchers pathmatch.Sets
 }
@@ -71,11 +72,10 @@ func (q *Require) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
-	app, err := ctx.App("jwt_session")
-	if err != nil {
+	var err error
+	if q.app, err = app.Of(ctx); err != nil {
 		return err
 	}
-	q.app = app.(*App)
 	q.app.Names().Require(q.Attribute)
 	return nil
 }

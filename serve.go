@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -98,7 +99,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 	switch verdict := verdict.(type) {
 	case validator.ByToken:
 		v.restoreSession()
-		return v.passOn(w, FactsOf(v.token.Claims).Who)
+		return v.passOn(w, app.FactsOf(v.token.Claims).Who)
 	case validator.BySession:
 		v.reason = verdict.Reason
 		v.useTokenCookie(verdict.Token)

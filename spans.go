@@ -3,9 +3,10 @@ package jwtsession
 import (
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // markSpan writes what became of the request into its span and into one of the decision.

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
@@ -54,7 +55,7 @@ type State struct {
 	// How long a state lasts after the application sent it. Whole seconds. Default: `1h`.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
-	app      *App
+	app      *app.App
 	logger   *zap.Logger
 	incoming identity.Headers // what is removed from requests
 	warnings telemetry.Warnings
@@ -75,11 +76,10 @@ func (s *State) Provision(ctx caddy.Context) error {
 	s.logger = ctx.Logger()
 	option.SetDefault(&s.MaxAge, defaultStateMaxAge)
 	s.incoming = identity.Only(s.RequestHeader)
-	app, err := ctx.App("jwt_session")
-	if err != nil {
+	var err error
+	if s.app, err = app.Of(ctx); err != nil {
 		return err
 	}
-	s.app = app.(*App)
 	return nil
 }
 
@@ -88,7 +88,7 @@ func (s *State) Validate() error {
 	if err := s.validate(); err != nil {
 		return fmt.Errorf("jwt_session_state %s: %w", s.Cookie, err)
 	}
-	return s.app.Names().AddState(StateNames{s.Cookie, s.RequestHeader, time.Duration(s.MaxAge)})
+	return s.app.Names().AddState(app.StateNames{Cookie: s.Cookie, RequestHeader: s.RequestHeader, MaxAge: time.Duration(s.MaxAge)})
 }
 
 func (s *State) validate() error {

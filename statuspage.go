@@ -15,13 +15,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 func init() {
@@ -34,7 +36,7 @@ func init() {
 // It is a plain page that refreshes itself and needs no JavaScript. It answers GET and HEAD and passes nothing on. Who may
 // see it is up to the handlers before it, such as `basic_auth`, or the address that its site listens on.
 type StatusPage struct {
-	app    *App
+	app    *app.App
 	logger *zap.Logger
 }
 
@@ -48,11 +50,11 @@ func (*StatusPage) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the app.
 func (p *StatusPage) Provision(ctx caddy.Context) error {
-	app, err := ctx.App("jwt_session")
-	if err != nil {
+	var err error
+	if p.app, err = app.Of(ctx); err != nil {
 		return err
 	}
-	p.app, p.logger = app.(*App), ctx.Logger()
+	p.logger = ctx.Logger()
 	return nil
 }
 

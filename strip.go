@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
@@ -28,7 +29,7 @@ type Strip struct {
 	// More headers to remove.
 	Headers []string `json:"headers,omitempty"`
 
-	app         *App
+	app         *app.App
 	identity    identity.Headers
 	cookieNames func() alias.Names // of all handlers, which are known once the configuration is loaded
 }
@@ -43,11 +44,10 @@ func (*Strip) CaddyModule() caddy.ModuleInfo {
 
 // Provision prepares the list of headers.
 func (s *Strip) Provision(ctx caddy.Context) error {
-	app, err := ctx.App("jwt_session")
-	if err != nil {
+	var err error
+	if s.app, err = app.Of(ctx); err != nil {
 		return err
 	}
-	s.app = app.(*App)
 	s.cookieNames = sync.OnceValue(s.app.Names().SessionCookies)
 	return s.prepare()
 }

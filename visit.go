@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
@@ -23,8 +24,8 @@ import (
 type visit struct {
 	*Handler
 
-	realm   string // of this request
-	gateway *Core  // nil where the store could not be opened
+	realm   string    // of this request
+	gateway *app.Core // nil where the store could not be opened
 	request *http.Request
 	next    caddyhttp.Handler
 	repl    *caddy.Replacer
@@ -110,7 +111,7 @@ func (h *Handler) newVisit(
 }
 
 // hideTokens removes the token cookies of every realm from the request.
-func hideTokens(names *Names, r *http.Request) {
+func hideTokens(names *app.Names, r *http.Request) {
 	kept := validator.DropPairs(r.Header["Cookie"], names.HoldsToken)
 	if len(kept) == 0 {
 		delete(r.Header, "Cookie")

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 )
 
 func TestWarningsDue(t *testing.T) {
@@ -57,7 +59,7 @@ func TestWarningsDueOnceForAll(t *testing.T) {
 func TestWarnAs(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
 	clock := newTestClock()
-	h := &Handler{Realm: "shop", app: new(App), logger: zap.New(core)}
+	h := &Handler{Realm: "shop", app: new(app.App), logger: zap.New(core)}
 	h.app.SetClock(clock.Now)
 	h.warn("first", zap.Int("n", 1))
 	h.warn("first", zap.Int("n", 2))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -13,7 +14,7 @@ import (
 // cookies names.
 func (h *Handler) isAskedWith(name string) bool {
 	return h.sessionCookies.Match(name) ||
-		slices.ContainsFunc(h.Whoami.Cookies, func(pattern string) bool { return CanBeOneCookie(pattern, name) })
+		slices.ContainsFunc(h.Whoami.Cookies, func(pattern string) bool { return app.CanBeOneCookie(pattern, name) })
 }
 
 // checkCookies looks at the names in the option cookies by themselves.
@@ -27,7 +28,7 @@ func (w *Whoami) checkCookies() error {
 			return fmt.Errorf("whoami: cookies %q: want a cookie's name, or the beginning of one followed by *", name)
 		}
 		for _, earlier := range w.Cookies[:i] {
-			if CanBeOneCookie(earlier, name) {
+			if app.CanBeOneCookie(earlier, name) {
 				return fmt.Errorf("whoami: cookies: %s and %s can be the same cookie; name it once", earlier, name)
 			}
 		}
@@ -42,17 +43,17 @@ func (h *Handler) askedCookiesContradict() error {
 	}
 	for _, name := range h.Whoami.Cookies {
 		for _, session := range h.SessionCookies {
-			if CanBeOneCookie(name, session) {
+			if app.CanBeOneCookie(name, session) {
 				return fmt.Errorf("whoami: cookies %s: that is the session_cookie %s, which the question carries anyway; leave it out",
 					name, session)
 			}
 		}
-		if h.TokenCookie != nil && h.TokenCookie.Name != "" && CanBeOneCookie(name, h.TokenCookie.Name) {
-			return ErrAskedWithToken(name, "the token_cookie of realm "+h.Realm)
+		if h.TokenCookie != nil && h.TokenCookie.Name != "" && app.CanBeOneCookie(name, h.TokenCookie.Name) {
+			return app.ErrAskedWithToken(name, "the token_cookie of realm "+h.Realm)
 		}
 		for _, one := range h.Issuers {
-			if one.From != nil && one.From.Cookie != "" && CanBeOneCookie(name, one.From.Cookie) {
-				return ErrAskedWithToken(name, fmt.Sprintf("the cookie with tokens of the issuer %s", option.SafeURL(one.URL)))
+			if one.From != nil && one.From.Cookie != "" && app.CanBeOneCookie(name, one.From.Cookie) {
+				return app.ErrAskedWithToken(name, fmt.Sprintf("the cookie with tokens of the issuer %s", option.SafeURL(one.URL)))
 			}
 		}
 	}

@@ -1,7 +1,6 @@
-package jwtsession
+package app
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +17,6 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
-	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore" // the default store
-	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -72,40 +69,6 @@ type App struct {
 	keysBackground keysBackground
 	open           atomic.Pointer[Core]
 }
-
-// Engine is what a module in the namespace `jwt_session.stores` must be. None of its methods but Open may open, create or
-// lock anything.
-type Engine interface {
-	// Location names the place that the data is in: two configurations with the same location share one open store.
-	Location() (string, error)
-	// Options describes what is fixed while the store is open. For one location it must not change.
-	Options() string
-	// Open opens the store that had the given id the last time, and refuses any other and an empty place. Where the id is
-	// empty it opens what is there, or creates a new store.
-	Open(id string, logger *zap.Logger) (storage.Place, error)
-}
-
-// Core is what requests work with once the store is open and the keys are there. It never changes, but the keys in the
-// ring do.
-type Core struct {
-	Ledger   *ledger.Ledger
-	Verifier *validator.Verifier
-	Keys     *validator.KeyRing
-	Keeper   *keyring.Keeper // nil where the configuration gives the keys
-}
-
-// Dead says whether a verified token was revoked or its session has ended. It waits for nothing.
-func (g *Core) Dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.Ledger.TokenDead(FactsOf(claims).Subjects, claims.AuthTime())
-	if dead && cause == ledger.Ended {
-		return validator.TokenEnded, true
-	}
-	return validator.TokenRevoked, dead
-}
-
-// stores holds the open stores of this process, by location. Configurations come and go; the store that they name stays
-// open as long as one of them does.
-var stores registry.Registry[*ledger.Ledger]
 
 // DefaultTokenCache is how many verified tokens are remembered where the configuration does not say.
 const DefaultTokenCache = 100_000
@@ -214,6 +177,15 @@ func (a *App) Cleanup() error {
 	return failed
 }
 
+// Of returns the app of a configuration that is being provisioned. Caddy provisions it first if need be.
+func Of(ctx caddy.Context) (*App, error) {
+	app, err := ctx.App("jwt_session")
+	if err != nil {
+		return nil, err
+	}
+	return app.(*App), nil
+}
+
 // Names returns what the modules of the configuration say of themselves.
 func (a *App) Names() *Names { return &a.names }
 
@@ -229,126 +201,6 @@ func (a *App) SetClock(now func() time.Time) { a.clock = now }
 // ConfiguredKeys returns the keys that the configuration gives, the one that signs first. It returns nil where the gateway
 // makes its own.
 func (a *App) ConfiguredKeys() []validator.Key { return a.keys }
-
-// Store returns the name of the store's engine and the place that the data is in.
-func (a *App) Store() (engine, location string) {
-	if module, ok := a.engine.(caddy.Module); ok {
-		engine = module.CaddyModule().ID.Name()
-	}
-	location, _ = a.engine.Location() // it was found when the store was opened
-	return engine, location
-}
-
-// CloseStore gives the store back while the app goes on. It is for tests of what a store that fails does to requests.
-func (a *App) CloseStore() error {
-	a.opening.Lock()
-	defer a.opening.Unlock()
-	lease := a.lease
-	a.lease = nil
-	if lease == nil {
-		return nil
-	}
-	return lease.Release()
-}
-
-var errAppClosed = errors.New("the configuration was replaced")
-
-// Opened returns the open store and the keys, or nil if they are not open yet.
-func (a *App) Opened() *Core { return a.open.Load() }
-
-// Open returns the open store and the keys, and opens them first if need be: apps start in no particular order, so
-// that a request may come before Start did.
-func (a *App) Open() (*Core, error) {
-	if open := a.Opened(); open != nil {
-		return open, nil
-	}
-	a.opening.Lock()
-	defer a.opening.Unlock()
-	if open := a.Opened(); open != nil {
-		return open, nil
-	}
-	if a.closed {
-		return nil, errAppClosed
-	}
-	shared, err := a.openStore()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := a.openKeys()
-	if err != nil {
-		return nil, err
-	}
-	shared.Retain(a.names.longestToken, a.names.longestIdle)
-	shared.KeepRevocations(time.Duration(a.RevokedFor))
-	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
-	open := &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: a.keeper}
-	a.open.Store(open)
-	return open, nil
-}
-
-// CoreForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
-// to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
-// decided with what the running configuration has open, as if they had gone there.
-func (a *App) CoreForRequest() (*Core, error) {
-	open, err := a.Open()
-	if err == nil {
-		return open, nil
-	}
-	if app := running.newest(); app != nil {
-		if open := app.Opened(); open != nil {
-			return open, nil
-		}
-	}
-	return nil, err
-}
-
-func (a *App) openStore() (*ledger.Ledger, error) {
-	if a.lease != nil {
-		return a.lease.Value(), nil
-	}
-	location, err := a.engine.Location()
-	if err != nil {
-		return nil, fmt.Errorf("opening session store: %w", err)
-	}
-	lease, err := stores.Acquire(location, a.engine.Options(), func() (*ledger.Ledger, error) { return a.openLedger(location) })
-	if err != nil {
-		return nil, fmt.Errorf("opening session store: %w", err)
-	}
-	a.lease = lease
-	return lease.Value(), nil
-}
-
-// openLedger opens the store for the first configuration that names it. The store may outlive that configuration, so it
-// gets Caddy's own logger and no context of ours.
-func (a *App) openLedger(location string) (*ledger.Ledger, error) {
-	logger := caddy.Log().Named("jwt_session")
-	memory := memoryOf(location)
-	id, err := memory.recall(a.ctx, a.ctx.Storage())
-	if err != nil {
-		return nil, err
-	}
-	place, err := a.engine.Open(id, logger)
-	if errors.Is(err, storage.ErrOtherStore) {
-		return nil, fmt.Errorf("%w; to begin with no sessions and no revocations, remove %s from Caddy's storage", err, memory.path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := memory.keep(a.ctx, a.ctx.Storage(), id, place); err != nil {
-		return nil, errors.Join(err, place.Close())
-	}
-	shared, err := ledger.Open(context.Background(), place, ledger.Options{
-		Now: a.clock,
-		Report: func(err error) {
-			telemetry.CountStoreError(err)
-			logger.Error("keeping sessions", zap.Error(err))
-		},
-	})
-	if err != nil {
-		return nil, errors.Join(err, place.Close())
-	}
-	return shared, nil
-}
 
 // Interface guards.
 var (

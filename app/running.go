@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"context"
@@ -64,7 +64,7 @@ func (r *runningApps) awaited() <-chan struct{} {
 	return nil
 }
 
-// AllRunning returns the apps of the configurations that have started, the newest last. During a reload there are two.
+// AllRunning returns the apps of the configurations that have started, the newest last. There are two during a reload.
 func AllRunning() []*App { return running.all() }
 
 // all returns the apps, the newest last.

@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"strconv"
@@ -16,7 +16,7 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("jwt_session", parseGlobalOption)
 }
 
-// GlobalOptions are the options that there are, for errors.
+// GlobalOptions names the options of the global option, for errors.
 const GlobalOptions = "store, algorithm, rotate_every, key_delay, key, token_cache, revoked_for"
 
 // parseGlobalOption reads the global option into the app's JSON.

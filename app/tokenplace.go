@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"errors"
@@ -17,6 +17,7 @@ type TokenPlace struct {
 	Cookie string `json:"cookie,omitempty"`
 }
 
+// Prepare checks the place, and writes the header in its canonical form.
 func (p *TokenPlace) Prepare() error {
 	switch {
 	case p.Header != "" && p.Cookie != "":

@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ type SessionID struct {
 	Pattern string `json:"pattern,omitempty"`
 }
 
-// Rules checks the options. Without any, the defaults count.
+// Rules checks the options and returns the rules that they make. Nil makes the defaults.
 func (s *SessionID) Rules() (validator.SessionRules, error) {
 	if s == nil {
 		return validator.SessionRules{}, nil
@@ -38,9 +38,9 @@ func (s *SessionID) Rules() (validator.SessionRules, error) {
 // isSame reports whether both take the same values for session ids.
 func (s *SessionID) isSame(other *SessionID) bool { return s.withDefaults() == other.withDefaults() }
 
-// stricterThan returns the options by which it may refuse values that the other one takes for session ids. Of two patterns
+// StricterThan returns the options by which it may refuse values that the other one takes for session ids. Of two patterns
 // nobody can tell which one takes more.
-func (s *SessionID) stricterThan(other *SessionID) []string {
+func (s *SessionID) StricterThan(other *SessionID) []string {
 	own, others := s.withDefaults(), other.withDefaults()
 	var stricter []string
 	if s != nil && s.MinLength != 0 && own.MinLength > others.MinLength {

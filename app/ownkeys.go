@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"context"
@@ -88,27 +88,4 @@ func (a *App) keyChanged(change keyring.Change) {
 	}
 	a.logger.Info(message, zap.String("kid", key.ID), zap.String("alg", string(key.Algorithm)), zap.Time("signs_from", key.SignsFrom))
 	a.Emit(event, map[string]any{"kid": key.ID, "alg": string(key.Algorithm), "signs_from": key.SignsFrom.Format(time.RFC3339)})
-}
-
-// Verify verifies a token. Where its key is not known the gateway reads its own keys again first, if it may: another
-// gateway may have changed them.
-func (g *Core) Verify(ctx context.Context, credential validator.TokenCredential, now time.Time, route validator.Route) validator.Token {
-	token := g.Verifier.Verify(credential, now, route)
-	if token.Reason == validator.TokenUnknownKey && g.RereadKeys(ctx) {
-		token = g.Verifier.Verify(credential, now, route)
-	}
-	return token
-}
-
-// Authenticate does the same for a token that an operator names.
-func (g *Core) Authenticate(ctx context.Context, text string) (*validator.Claims, validator.Reason) {
-	claims, reason := g.Verifier.Authenticate(text)
-	if reason == validator.TokenUnknownKey && g.RereadKeys(ctx) {
-		claims, reason = g.Verifier.Authenticate(text)
-	}
-	return claims, reason
-}
-
-func (g *Core) RereadKeys(ctx context.Context) bool {
-	return g.Keeper != nil && g.Keeper.Reread(ctx)
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"errors"
@@ -21,8 +21,8 @@ func (a *App) provisionEvents() error {
 	return nil
 }
 
-// Emit tells those who listen of something rare. Caddy runs their handlers before it returns. The data holds nothing
-// secret, and no user or session.
+// Emit sends an event about something rare to Caddy's events app. Caddy runs its handlers before Emit returns. The data holds
+// nothing secret, and no user or session.
 func (a *App) Emit(name string, data map[string]any) {
 	if a.events != nil {
 		a.events.Emit(a.ctx, name, data)

@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -9,11 +9,11 @@ import (
 // TokenFacts is what every request with the same token needs to know of it. It is made once, kept with the claims, and never
 // changes.
 type TokenFacts struct {
-	Subjects ledger.Subjects // what the token can be dead by
+	Subjects ledger.Subjects // what can make the token dead
 	Who      identity.Principal
 }
 
-// FactsOf returns the holder of a verified token.
+// FactsOf returns the facts of a verified token.
 func FactsOf(claims *validator.Claims) *TokenFacts { return claims.Derived(newFacts).(*TokenFacts) }
 
 func newFacts(claims *validator.Claims) any {

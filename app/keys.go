@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"encoding/base64"
@@ -44,11 +44,11 @@ type KeyRotation struct {
 	algorithm validator.Algorithm
 }
 
-// The defaults of the rotation.
-const (
-	defaultRotateEvery = caddy.Duration(7 * 24 * time.Hour)
-	DefaultKeyDelay    = caddy.Duration(5 * time.Minute)
-)
+// defaultRotateEvery is how long a key signs.
+const defaultRotateEvery = caddy.Duration(7 * 24 * time.Hour)
+
+// DefaultKeyDelay is how long a key is published before it signs.
+const DefaultKeyDelay = caddy.Duration(5 * time.Minute)
 
 // prepare sets the defaults and checks the options. It may be called again.
 func (r *KeyRotation) prepare() error {
@@ -195,7 +195,7 @@ func decodeBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(text)
 }
 
-// PublishesKeys says whether other services can verify tokens: whether there is a key, or will be, with a public half.
+// PublishesKeys reports whether other services can verify tokens: whether there is a key, or will be, with a public half.
 func (a *App) PublishesKeys() bool {
 	if a.keys == nil {
 		return a.KeyRotation.algorithm != validator.HS256
@@ -206,7 +206,8 @@ func (a *App) PublishesKeys() bool {
 // maxOldKeys is how many keys may be kept because something that they signed still counts.
 const maxOldKeys = 1000
 
-// CheckOldKeys refuses that something counts for so long, or that keys are changed so often, that very many are to be kept.
+// CheckOldKeys returns an error if a lifetime would keep more than maxOldKeys keys at this rotation. The option is the
+// lifetime's, for the error.
 func (a *App) CheckOldKeys(option string, life time.Duration) error {
 	if a.keys != nil || a.KeyRotation == nil {
 		return nil // the configuration gives the keys

@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"context"

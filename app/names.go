@@ -1,4 +1,4 @@
-package jwtsession
+package app
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ type StateNames struct {
 	MaxAge                time.Duration
 }
 
-// AddSite adds a site.
+// AddSite adds a site. It returns an error if the site can't stand beside what is there.
 func (n *Names) AddSite(site *Site) error {
 	for _, other := range n.sites {
 		if err := realm.CheckApart(site.Realm, other.Realm, ""); err != nil {
@@ -62,13 +62,13 @@ func (n *Names) AddSite(site *Site) error {
 	return n.check()
 }
 
-// AddSignIn adds a callback.
+// AddSignIn adds a callback. It returns an error if the callback can't stand beside what is there.
 func (n *Names) AddSignIn(added SignInNames) error {
 	n.signIns = append(n.signIns, added)
 	return n.check()
 }
 
-// AddState adds a state.
+// AddState adds a client-side state. It returns an error if the state can't stand beside what is there.
 func (n *Names) AddState(added StateNames) error {
 	n.states = append(n.states, added)
 	return n.check()
@@ -290,7 +290,7 @@ func cutStars(name string) (prefix string, isPattern bool) {
 	return prefix, prefix != name
 }
 
-// ErrAskedWithToken refuses a cookie that the application is asked with, since it can be one with a token.
+// ErrAskedWithToken returns the error for a cookie that the application is asked with and that can hold a token.
 func ErrAskedWithToken(name, what string) error {
 	return fmt.Errorf("whoami: cookies %s: that can be %s; the application is asked about the session alone, so leave it out "+
 		"or write the name that you mean", name, what)

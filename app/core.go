@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+)
+
+// Core is what requests work with once the store is open and the keys are there. It never changes. The keys in the ring do.
+type Core struct {
+	Ledger   *ledger.Ledger
+	Verifier *validator.Verifier
+	Keys     *validator.KeyRing
+	Keeper   *keyring.Keeper // nil where the configuration gives the keys
+}
+
+// Dead reports whether a verified token was revoked or its session has ended. It waits for nothing.
+func (g *Core) Dead(claims *validator.Claims) (validator.Reason, bool) {
+	dead, cause := g.Ledger.TokenDead(FactsOf(claims).Subjects, claims.AuthTime())
+	if dead && cause == ledger.Ended {
+		return validator.TokenEnded, true
+	}
+	return validator.TokenRevoked, dead
+}
+
+var errAppClosed = errors.New("the configuration was replaced")
+
+// Opened returns the open store and the keys, or nil if they are not open yet.
+func (a *App) Opened() *Core { return a.open.Load() }
+
+// Open returns the open store and the keys, and opens them first if need be: apps start in no particular order, so
+// that a request may come before Start did.
+func (a *App) Open() (*Core, error) {
+	if open := a.Opened(); open != nil {
+		return open, nil
+	}
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	if open := a.Opened(); open != nil {
+		return open, nil
+	}
+	if a.closed {
+		return nil, errAppClosed
+	}
+	shared, err := a.openStore()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.openKeys()
+	if err != nil {
+		return nil, err
+	}
+	shared.Retain(a.names.longestToken, a.names.longestIdle)
+	shared.KeepRevocations(time.Duration(a.RevokedFor))
+	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
+	open := &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: a.keeper}
+	a.open.Store(open)
+	return open, nil
+}
+
+// CoreForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
+// to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
+// decided with what the running configuration has open, as if they had gone there.
+func (a *App) CoreForRequest() (*Core, error) {
+	open, err := a.Open()
+	if err == nil {
+		return open, nil
+	}
+	if app := running.newest(); app != nil {
+		if open := app.Opened(); open != nil {
+			return open, nil
+		}
+	}
+	return nil, err
+}
+
+// Verify verifies a token. If the key is unknown, Verify reads the gateway's own keys again first: another gateway may have
+// changed them.
+func (g *Core) Verify(ctx context.Context, credential validator.TokenCredential, now time.Time, route validator.Route) validator.Token {
+	token := g.Verifier.Verify(credential, now, route)
+	if token.Reason == validator.TokenUnknownKey && g.RereadKeys(ctx) {
+		token = g.Verifier.Verify(credential, now, route)
+	}
+	return token
+}
+
+// Authenticate reads the claims of a token that an operator names. If the key is unknown, it reads the gateway's own keys
+// again first.
+func (g *Core) Authenticate(ctx context.Context, text string) (*validator.Claims, validator.Reason) {
+	claims, reason := g.Verifier.Authenticate(text)
+	if reason == validator.TokenUnknownKey && g.RereadKeys(ctx) {
+		claims, reason = g.Verifier.Authenticate(text)
+	}
+	return claims, reason
+}
+
+// RereadKeys reads the gateway's own keys again, since a token has an unknown key id. It reports whether the token is to be
+// verified again. See [keyring.Keeper.Reread].
+func (g *Core) RereadKeys(ctx context.Context) bool {
+	return g.Keeper != nil && g.Keeper.Reread(ctx)
+}

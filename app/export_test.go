@@ -1,0 +1,17 @@
+package app
+
+import "go.uber.org/zap"
+
+// StartPatience is how long a request waits for the first configuration.
+const StartPatience = startPatience
+
+// NewClosed returns an app whose configuration was replaced.
+func NewClosed() *App { return &App{closed: true, logger: zap.NewNop()} }
+
+// Announce tells of an app that is going to start, Add that it has started, and Remove that it is gone.
+func Announce(a *App) { running.announce(a) }
+func Add(a *App)      { running.add(a) }
+func Remove(a *App)   { running.remove(a) }
+
+// IsAwaited reports whether some app is going to start.
+func IsAwaited() bool { return running.awaited() != nil }

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
+	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore" // the default store
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
+)
+
+// Engine is what a module in the namespace `jwt_session.stores` must be. None of its methods but Open may open, create or
+// lock anything.
+type Engine interface {
+	// Location names the place that the data is in: two configurations with the same location share one open store.
+	Location() (string, error)
+	// Options describes what is fixed while the store is open. For one location it must not change.
+	Options() string
+	// Open opens the store that had the given id the last time, and refuses any other and an empty place. Where the id is
+	// empty it opens what is there, or creates a new store.
+	Open(id string, logger *zap.Logger) (storage.Place, error)
+}
+
+// stores holds the open stores of this process, by location. Configurations come and go; the store that they name stays
+// open as long as one of them does.
+var stores registry.Registry[*ledger.Ledger]
+
+// Store returns the name of the store's engine and the place that the data is in.
+func (a *App) Store() (engine, location string) {
+	if module, ok := a.engine.(caddy.Module); ok {
+		engine = module.CaddyModule().ID.Name()
+	}
+	location, _ = a.engine.Location() // it was found when the store was opened
+	return engine, location
+}
+
+// CloseStore gives the store back while the app goes on. It is for tests of what a store that fails does to requests.
+func (a *App) CloseStore() error {
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	lease := a.lease
+	a.lease = nil
+	if lease == nil {
+		return nil
+	}
+	return lease.Release()
+}
+
+func (a *App) openStore() (*ledger.Ledger, error) {
+	if a.lease != nil {
+		return a.lease.Value(), nil
+	}
+	location, err := a.engine.Location()
+	if err != nil {
+		return nil, fmt.Errorf("opening session store: %w", err)
+	}
+	lease, err := stores.Acquire(location, a.engine.Options(), func() (*ledger.Ledger, error) { return a.openLedger(location) })
+	if err != nil {
+		return nil, fmt.Errorf("opening session store: %w", err)
+	}
+	a.lease = lease
+	return lease.Value(), nil
+}
+
+// openLedger opens the store for the first configuration that names it. The store may outlive that configuration, so it
+// gets Caddy's own logger and no context of ours.
+func (a *App) openLedger(location string) (*ledger.Ledger, error) {
+	logger := caddy.Log().Named("jwt_session")
+	memory := memoryOf(location)
+	id, err := memory.recall(a.ctx, a.ctx.Storage())
+	if err != nil {
+		return nil, err
+	}
+	place, err := a.engine.Open(id, logger)
+	if errors.Is(err, storage.ErrOtherStore) {
+		return nil, fmt.Errorf("%w; to begin with no sessions and no revocations, remove %s from Caddy's storage", err, memory.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := memory.keep(a.ctx, a.ctx.Storage(), id, place); err != nil {
+		return nil, errors.Join(err, place.Close())
+	}
+	shared, err := ledger.Open(context.Background(), place, ledger.Options{
+		Now: a.clock,
+		Report: func(err error) {
+			telemetry.CountStoreError(err)
+			logger.Error("keeping sessions", zap.Error(err))
+		},
+	})
+	if err != nil {
+		return nil, errors.Join(err, place.Close())
+	}
+	return shared, nil
+}
