@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 )
 
 func init() {
@@ -132,7 +133,7 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 // origins too, with whatever it does not know of: one that it has let through stands in the answer already. Here nothing
 // else counts, so that no way to this handler that goes without Caddy's check is open.
 func checkOrigin(w http.ResponseWriter, r *http.Request) error {
-	if !isUnsafe(r.Method) {
+	if !refusal.IsUnsafe(r.Method) {
 		return nil
 	}
 	if origins, sent := r.Header["Origin"]; sent {

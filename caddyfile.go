@@ -19,24 +19,20 @@ func init() {
 	// behind all that asks who somebody is: a site that protects it with basic_auth would show it to everybody otherwise.
 	for _, directive := range []struct {
 		name     string
-		parse    httpcaddyfile.UnmarshalHandlerFunc // nil: the directive is no plain handler
 		position httpcaddyfile.Positional
 		other    string
 	}{
-		{"jwt_session_jwks", parseJWKS, httpcaddyfile.Before, "basic_auth"},
-		{"jwt_session_callback", parseCallback, httpcaddyfile.Before, "basic_auth"},
-		{"jwt_session_strip", parseStrip, httpcaddyfile.Before, "basic_auth"},
-		{"jwt_session", parseHandler, httpcaddyfile.Before, "basic_auth"},
-		{"jwt_session_require", nil, httpcaddyfile.Before, "basic_auth"},
-		{"jwt_session_state", parseState, httpcaddyfile.Before, "basic_auth"},
-		{"jwt_session_status", parseStatusPage, httpcaddyfile.After, "forward_auth"},
+		{"jwt_session_jwks", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_callback", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_strip", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_require", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_state", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_status", httpcaddyfile.After, "forward_auth"},
 	} {
-		if directive.parse != nil {
-			httpcaddyfile.RegisterHandlerDirective(directive.name, directive.parse)
-		}
 		httpcaddyfile.RegisterDirectiveOrder(directive.name, directive.position, directive.other)
 	}
-	httpcaddyfile.RegisterDirective("jwt_session_require", parseRequire)
+	httpcaddyfile.RegisterHandlerDirective("jwt_session", parseHandler)
 }
 
 // parseHandler reads the directive. Syntax:

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/secret"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -44,7 +45,7 @@ func (c *Callback) desk(w http.ResponseWriter) (signInDesk, error) {
 
 // unavailable answers that the provider or the store could not be asked: neither yes nor no.
 func unavailable(w http.ResponseWriter, err error) error {
-	w.Header().Set("Retry-After", retryAfter)
+	w.Header().Set("Retry-After", refusal.RetryAfter)
 	return caddyhttp.Error(http.StatusServiceUnavailable, err)
 }
 

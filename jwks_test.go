@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
@@ -74,18 +73,6 @@ func TestJWKSHeaders(t *testing.T) {
 	adminPost(t, "keys/rotate", `{}`)
 	if again := b.get("/jwks.json", "If-None-Match: "+etag); again.StatusCode != http.StatusOK || again.Header.Get("ETag") == etag {
 		t.Errorf("after a change: status %d", again.StatusCode)
-	}
-}
-
-// What a cache may remember is fetched anew before a key signs that it does not know.
-func TestJWKSMaxAge(t *testing.T) {
-	for delay, want := range map[time.Duration]time.Duration{
-		time.Second: 0, 10 * time.Second: 0, 30 * time.Second: 10 * time.Second, 5 * time.Minute: 145 * time.Second,
-		24 * time.Hour: 5 * time.Minute,
-	} {
-		if got := keysMaxAge(&app.KeyRotation{KeyDelay: caddy.Duration(delay)}); got != want {
-			t.Errorf("key_delay %s: max-age %s, want %s", delay, got, want)
-		}
 	}
 }
 

@@ -274,9 +274,6 @@ func challenge(realm string, tokenSent bool, reason validator.Reason) string {
 	return `Bearer realm="` + realm + `", error="invalid_token", error_description="` + description + `"`
 }
 
-// retryAfter is what a client is told to wait, in seconds, where the store or the application did not answer.
-const retryAfter = "2"
-
 var errUndetermined = errors.New("whether the user is signed in could not be found out")
 
 // couldNot answers a request where neither yes nor no could be found out: never with 401, which would sign the user
@@ -300,7 +297,7 @@ func (v *visit) unavailable(w http.ResponseWriter) error {
 	defer v.hideRefused()
 	v.setReason()
 	v.clearOnRefusal(w.Header())
-	w.Header().Set("Retry-After", retryAfter)
+	w.Header().Set("Retry-After", refusal.RetryAfter)
 	return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("%w: %s", errUndetermined, v.reason))
 }
 

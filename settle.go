@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -35,19 +36,10 @@ func (v *visit) afterApplication(header http.Header) {
 }
 
 func (v *visit) forgetNobody() {
-	if v.gateway != nil && v.credential.Presence == validator.Present && (v.forget || isUnsafe(v.request.Method)) {
+	if v.gateway != nil && v.credential.Presence == validator.Present && (v.forget || refusal.IsUnsafe(v.request.Method)) {
 		v.gateway.Ledger.Forget(v.key())
 		v.whoami.forget(v.key())
 	}
-}
-
-// isUnsafe says whether a request of this method may change something (RFC 9110 section 9.2.1).
-func isUnsafe(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return false
-	}
-	return true
 }
 
 // settle looks at the application's response before its head goes out, and adds what is due of ours.

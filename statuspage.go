@@ -24,6 +24,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 )
 
 func init() {
@@ -102,7 +103,7 @@ func (p *StatusPage) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyht
 	open, err := p.app.CoreForRequest()
 	if err != nil {
 		p.logger.Error("opening the session store", zap.Error(err))
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", refusal.RetryAfter)
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
 	var page bytes.Buffer

@@ -66,3 +66,12 @@ func isWebSocketHandshake(r *http.Request) bool {
 	}
 	return false
 }
+
+// IsUnsafe reports whether a request of this method may change something (RFC 9110 section 9.2.1).
+func IsUnsafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return false
+	}
+	return true
+}

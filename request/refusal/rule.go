@@ -33,9 +33,9 @@ type Rule struct {
 
 // The names of the actions.
 const (
-	Deny = "deny"
-	Pass       = "pass"
-	Redirect   = "redirect"
+	Deny     = "deny"
+	Pass     = "pass"
+	Redirect = "redirect"
 )
 
 // Provision loads the matchers.
@@ -50,6 +50,9 @@ func (u *Rule) Provision(ctx caddy.Context) error {
 	u.matchers, err = pathmatch.New(sets)
 	return err
 }
+
+// RetryAfter is what a client is told to wait, in seconds, where the store or the application did not answer.
+const RetryAfter = "2"
 
 // Contradiction returns an error where rules can't stand together: one without a matcher is for all requests, so that none
 // may follow it.

@@ -1,4 +1,4 @@
-package jwtsession
+package jwks
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 )
 
 func init() {
@@ -63,7 +64,7 @@ func (j *JWKS) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Han
 	open, err := j.app.CoreForRequest()
 	if err != nil {
 		j.logger.Error("opening the session store", zap.Error(err))
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", refusal.RetryAfter)
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
 	keys, err := open.Keys.Current().PublicJWKS()
