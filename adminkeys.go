@@ -8,47 +8,18 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // keyList is the answer to GET /jwt_session/keys.
 type keyList struct {
-	Keys []listedKey `json:"keys"`
-}
-
-// listedKey says of a key what is not secret. Of keys that the configuration gives it is not known when they were made.
-type listedKey struct {
-	ID        string              `json:"kid"`
-	Algorithm validator.Algorithm `json:"alg"`
-	State     keyring.State       `json:"state"`
-	Created   *time.Time          `json:"created,omitempty"`
-	SignsFrom *time.Time          `json:"signs_from,omitempty"`
-	Age       *int64              `json:"age,omitempty"` // in seconds
+	Keys []status.Key `json:"keys"`
 }
 
 // listKeys lists the keys that count: the one that signs first.
-func (c *adminCall) listKeys() (any, error) { return keyList{Keys: listedKeys(c.app, c.gateway)}, nil }
-
-func listedKeys(a *app.App, open *app.Core) []listedKey {
-	keys := []listedKey{}
-	if keeper := open.Keeper; keeper != nil {
-		now := a.Now()
-		for _, key := range keeper.Keys() {
-			age := int64(now.Sub(key.Created) / time.Second)
-			keys = append(keys, listedKey{
-				ID: key.ID, Algorithm: key.Algorithm, State: key.State, Created: &key.Created, SignsFrom: &key.SignsFrom, Age: &age,
-			})
-		}
-		return keys
-	}
-	state := keyring.StateSigning
-	for _, key := range a.ConfiguredKeys() {
-		keys = append(keys, listedKey{ID: key.ID(), Algorithm: key.Algorithm(), State: state})
-		state = keyring.StateVerifying
-	}
-	return keys
-}
+func (c *adminCall) listKeys() (any, error) { return keyList{Keys: status.Keys(c.app, c.gateway)}, nil }
 
 // rotateRequest is the body of POST /jwt_session/keys/rotate.
 type rotateRequest struct {
@@ -94,4 +65,9 @@ func rereadKeys(ctx context.Context, but *keyring.Keeper) {
 			_ = open.Keeper.Read(ctx) // what fails is reported
 		}
 	}
+}
+
+// status tells of the running gateway.
+func (c *adminCall) status() (any, error) {
+	return status.Of(c.request.Context(), c.app, c.gateway), nil
 }

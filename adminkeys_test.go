@@ -16,10 +16,11 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
-func listKeys(t *testing.T) []listedKey {
+func listKeys(t *testing.T) []status.Key {
 	t.Helper()
 	var list keyList
 	adminDo(t, http.MethodGet, "keys", "", "").into(t, &list)

@@ -13,14 +13,15 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
-func (g *testGateway) status() (statusAnswer, string) {
+func (g *testGateway) status() (status.Status, string) {
 	g.Helper()
-	var status statusAnswer
+	var status status.Status
 	reply := adminDo(g, http.MethodGet, "status", "", "")
 	reply.into(g.T, &status)
 	return status, reply.body

@@ -12,23 +12,10 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", parseCallback)
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_strip", parseStrip)
 	httpcaddyfile.RegisterHandlerDirective("jwt_session_state", parseState)
-	httpcaddyfile.RegisterHandlerDirective("jwt_session_status", parseStatusPage)
 	httpcaddyfile.RegisterDirective("jwt_session_require", parseRequire)
 }
 
 const stateOptions = "request_header, response_header, max_age"
-
-// parseStatusPage reads the directive. Syntax:
-//
-//	jwt_session_status [<matcher>]
-func parseStatusPage(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	helper.Next() // the directive's own name
-	parser := option.Parser{Dispenser: helper.Dispenser}
-	if err := parser.End(); err != nil {
-		return nil, err
-	}
-	return new(StatusPage), parser.NoBlock("jwt_session_status")
-}
 
 // parseStrip reads the directive. Syntax:
 //

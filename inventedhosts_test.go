@@ -55,14 +55,6 @@ func TestAttackInventedHostsInTheStatus(t *testing.T) {
 	}
 }
 
-// What is configured stands first on the page.
-func TestStatusShowsConfiguredRealmsFirst(t *testing.T) {
-	realms := map[string]realmStatus{"a.example": {}, "shop": {Modes: []string{"mixed"}}, "b.example": {}, "blog": {Modes: []string{"mixed", "stateless"}}}
-	if got := realmsInOrder(realms); !slices.Equal(got, []string{"blog", "shop", "a.example", "b.example"}) {
-		t.Errorf("got %q", got)
-	}
-}
-
 // Among realms that requests name, those without any user give way first, the ones used longest ago before others.
 func TestWhoamiTalliesThatGiveWay(t *testing.T) {
 	counts, now := telemetry.NewTallies(), time.Unix(1, 0)

@@ -1,4 +1,4 @@
-package jwtsession
+package statuspage
 
 import (
 	"bytes"
@@ -22,6 +22,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
@@ -75,12 +76,12 @@ var (
 		"add":    func(a, b int) int { return a + b },
 	}).Parse(statusHTML))
 
-	statusPolicy = "default-src 'none'; style-src 'sha256-" + hashOf(statusCSS) +
+	statusPolicy = "default-src 'none'; style-src 'sha256-" + HashOf(statusCSS) +
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-// hashOf returns the hash that a Content-Security-Policy names an inline style by.
-func hashOf(text string) string {
+// HashOf returns the hash that a Content-Security-Policy names an inline style by.
+func HashOf(text string) string {
 	hash := sha256.Sum256([]byte(text))
 	return base64.StdEncoding.EncodeToString(hash[:])
 }
@@ -107,7 +108,7 @@ func (p *StatusPage) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyht
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}
 	var page bytes.Buffer
-	if err := statusTemplate.Execute(&page, newStatusView(statusOf(r.Context(), p.app, open), p.app.Now())); err != nil {
+	if err := statusTemplate.Execute(&page, newStatusView(status.Of(r.Context(), p.app, open), p.app.Now())); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	header := w.Header()
@@ -129,7 +130,7 @@ type statusView struct {
 	Refresh int
 	Style   template.HTML
 	Now     time.Time
-	Status  statusAnswer
+	Status  status.Status
 	Paths   shareChart
 	Issued  shareChart
 	LookUps spreadChart
@@ -156,7 +157,7 @@ var colours = map[string]string{
 	telemetry.OutcomeIdentified: "good", telemetry.OutcomeNobody: "none", telemetry.OutcomeCouldNotTell: "bad",
 }
 
-func newStatusView(status statusAnswer, now time.Time) statusView {
+func newStatusView(status status.Status, now time.Time) statusView {
 	view := statusView{
 		Refresh: statusRefresh, Style: template.HTML("<style>" + statusCSS + "</style>"), Now: now.UTC(), Status: status,
 		Paths:   newShareChart("Requests by what let them in", status.Requests.Paths),
@@ -182,7 +183,7 @@ func newStatusView(status statusAnswer, now time.Time) statusView {
 }
 
 // realmsInOrder returns the names of the realms, those that the configuration names before those that requests do.
-func realmsInOrder(realms map[string]realmStatus) []string {
+func realmsInOrder(realms map[string]status.Realm) []string {
 	return slices.SortedFunc(maps.Keys(realms), func(a, b string) int {
 		fixed := func(name string) int { return min(len(realms[name].Modes), 1) }
 		return cmp.Or(cmp.Compare(fixed(b), fixed(a)), cmp.Compare(a, b))
@@ -249,7 +250,7 @@ type spreadBar struct{ X, Y, Width, Height float64 }
 func newSpreadChart(label string) spreadChart {
 	var bounds []float64
 	var counts []uint64
-	each(telemetry.LookupDuration, func(metric *dto.Metric) {
+	status.Each(telemetry.LookupDuration, func(metric *dto.Metric) {
 		below := uint64(0)
 		for _, bucket := range metric.GetHistogram().GetBucket() {
 			bounds, counts = append(bounds, bucket.GetUpperBound()), append(counts, bucket.GetCumulativeCount()-below)

@@ -1,4 +1,4 @@
-package jwtsession
+package status
 
 import (
 	"context"
@@ -13,18 +13,18 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
-// statusAnswer is the answer to GET /jwt_session/status: the migration at a glance. What is counted is counted since the
+// Status is the answer to GET /jwt_session/status: the migration at a glance. What is counted is counted since the
 // process began.
-type statusAnswer struct {
-	Store    storeStatus            `json:"store"`
-	Counts   countStatus            `json:"counts"`
-	Keys     []listedKey            `json:"keys"`
-	Requests requestStatus          `json:"requests"`
-	LookUps  lookUpStatus           `json:"look_ups"`
-	Tokens   tokenStatus            `json:"tokens"`
-	Shadow   map[string]uint64      `json:"shadow_mismatches"`
-	Realms   map[string]realmStatus `json:"realms"`
-	Since    time.Time              `json:"since"`
+type Status struct {
+	Store    storeStatus       `json:"store"`
+	Counts   countStatus       `json:"counts"`
+	Keys     []Key             `json:"keys"`
+	Requests requestStatus     `json:"requests"`
+	LookUps  lookUpStatus      `json:"look_ups"`
+	Tokens   tokenStatus       `json:"tokens"`
+	Shadow   map[string]uint64 `json:"shadow_mismatches"`
+	Realms   map[string]Realm  `json:"realms"`
+	Since    time.Time         `json:"since"`
 }
 
 type storeStatus struct {
@@ -65,7 +65,7 @@ type tokenStatus struct {
 	RenewalsSkipped uint64            `json:"renewals_skipped"`
 }
 
-type realmStatus struct {
+type Realm struct {
 	Modes  []string         `json:"modes,omitempty"` // of its routes; none where the realm is made of the request
 	Whoami *telemetry.Tally `json:"whoami,omitempty"`
 }
@@ -73,16 +73,12 @@ type realmStatus struct {
 // processBegan is when the counters stood at 0.
 var processBegan = time.Now()
 
-func (c *adminCall) status() (any, error) {
-	return statusOf(c.request.Context(), c.app, c.gateway), nil
-}
-
-// statusOf collects the status of a running configuration.
-func statusOf(ctx context.Context, of *app.App, open *app.Core) statusAnswer {
+// Of collects the status of a running configuration.
+func Of(ctx context.Context, of *app.App, open *app.Core) Status {
 	counts, err := open.Ledger.Count(ctx)
 	telemetry.CountStoreError(err)
-	status := statusAnswer{
-		Store: storeStatusOf(of), Counts: countsOf(counts), Keys: listedKeys(of, open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
+	status := Status{
+		Store: storeStatusOf(of), Counts: countsOf(counts), Keys: Keys(of, open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
 		Shadow: countsBy(telemetry.ShadowMismatchesTotal, "reason"), Realms: realmStatusOf(of.Names()), Since: processBegan.UTC(),
 	}
 	status.Store.Answers = err == nil
@@ -119,7 +115,7 @@ func requestsSoFar() requestStatus {
 
 func lookUpsSoFar(saved uint64) lookUpStatus {
 	status := lookUpStatus{BytesRead: telemetry.FoundBytes.Load(), Saved: saved}
-	each(telemetry.LookupDuration, func(metric *dto.Metric) {
+	Each(telemetry.LookupDuration, func(metric *dto.Metric) {
 		status.Made, status.Seconds = metric.GetHistogram().GetSampleCount(), metric.GetHistogram().GetSampleSum()
 	})
 	if found := telemetry.FoundRecords.Load(); found > 0 {
@@ -132,7 +128,7 @@ func tokensSoFar() tokenStatus {
 	status := tokenStatus{
 		Issued: countsBy(telemetry.TokensIssuedTotal, "cause"), RenewalsSkipped: uint64(sumOf(telemetry.RenewalsSkippedTotal)),
 	}
-	each(telemetry.TokenSize, func(metric *dto.Metric) {
+	Each(telemetry.TokenSize, func(metric *dto.Metric) {
 		if count := metric.GetHistogram().GetSampleCount(); count > 0 {
 			status.Bytes = metric.GetHistogram().GetSampleSum() / float64(count)
 		}
@@ -141,8 +137,8 @@ func tokensSoFar() tokenStatus {
 }
 
 // realmStatusOf tells of the realms that are configured, and of those that were asked about.
-func realmStatusOf(names *app.Names) map[string]realmStatus {
-	realms := make(map[string]realmStatus)
+func realmStatusOf(names *app.Names) map[string]Realm {
+	realms := make(map[string]Realm)
 	for _, site := range names.Sites() {
 		if site.Realm.Dynamic() {
 			continue
@@ -165,8 +161,8 @@ func realmStatusOf(names *app.Names) map[string]realmStatus {
 	return realms
 }
 
-// each calls a function with each sample of a metric.
-func each(collector prometheus.Collector, do func(*dto.Metric)) {
+// Each calls a function with each sample of a metric.
+func Each(collector prometheus.Collector, do func(*dto.Metric)) {
 	metrics := make(chan prometheus.Metric)
 	go func() {
 		defer close(metrics)
@@ -183,7 +179,7 @@ func each(collector prometheus.Collector, do func(*dto.Metric)) {
 // countsBy sums a counter by the values of one label, those aside that nothing was counted for.
 func countsBy(collector prometheus.Collector, label string) map[string]uint64 {
 	counts := make(map[string]uint64)
-	each(collector, func(metric *dto.Metric) {
+	Each(collector, func(metric *dto.Metric) {
 		for _, pair := range metric.GetLabel() {
 			if count := uint64(metric.GetCounter().GetValue()); count > 0 && pair.GetName() == label {
 				counts[pair.GetValue()] += count
@@ -196,6 +192,6 @@ func countsBy(collector prometheus.Collector, label string) map[string]uint64 {
 // sumOf sums a counter.
 func sumOf(collector prometheus.Collector) float64 {
 	total := 0.0
-	each(collector, func(metric *dto.Metric) { total += metric.GetCounter().GetValue() })
+	Each(collector, func(metric *dto.Metric) { total += metric.GetCounter().GetValue() })
 	return total
 }
