@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -33,7 +34,7 @@ func adminDo(t testing.TB, method, route, contentType, body string) adminReply {
 		r.Header.Set("Content-Type", contentType)
 	}
 	w := httptest.NewRecorder()
-	err := serveAdmin(w, r)
+	err := admin.Serve(w, r)
 	if err == nil {
 		return adminReply{status: w.Code, body: w.Body.String(), header: w.Header()}
 	}
@@ -66,7 +67,7 @@ func (r adminReply) into(t *testing.T, value any) {
 
 func TestAdminRefusesTheForm(t *testing.T) {
 	g := newTestGateway(t, "")
-	full := `{"realm": "shop", "user": "` + strings.Repeat("a", maxAdminBody) + `"}`
+	full := `{"realm": "shop", "user": "` + strings.Repeat("a", admin.MaxBody) + `"}`
 	for _, test := range []struct {
 		method, route, contentType, body string
 		want                             int
@@ -101,7 +102,7 @@ func TestAdminBodyThatCanNotBeRead(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
 	r.Header.Set("Content-Type", "application/json")
 	var refusal caddy.APIError
-	if err := serveAdmin(httptest.NewRecorder(), r); !errors.As(err, &refusal) || refusal.HTTPStatus != http.StatusBadRequest {
+	if err := admin.Serve(httptest.NewRecorder(), r); !errors.As(err, &refusal) || refusal.HTTPStatus != http.StatusBadRequest {
 		t.Errorf("got %v, want 400", err)
 	}
 }
@@ -117,7 +118,7 @@ func TestAdminWithoutRunningConfiguration(t *testing.T) {
 // checkNoSessions fails the test if there is a session in the realm shop.
 func checkNoSessions(g *testGateway) {
 	g.Helper()
-	var list listAnswer
+	var list admin.ListAnswer
 	adminPost(g, "sessions/list", `{"realm": "shop"}`).into(g.T, &list)
 	if len(list.Sessions) != 0 {
 		g.Errorf("there are %d sessions", len(list.Sessions))
@@ -235,7 +236,7 @@ func TestAdminAddsASession(t *testing.T) {
 	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Fatalf("before it is added: status %d", response.StatusCode)
 	}
-	var added addAnswer
+	var added admin.AddAnswer
 	adminPost(t, "sessions", `{"realm": "shop", "id": "`+id+`", "user": "alice",
 		"attributes": {"role": "keeper", "groups": ["a", "b"]}}`).into(t, &added)
 	if want := sessions.HashOf(id).String(); added.Hash != want {
@@ -248,7 +249,7 @@ func TestAdminAddsASession(t *testing.T) {
 	if user := response.received.user(t); user != "alice" || response.tokenSet() != "set" {
 		t.Errorf("after it was added: user %q, token cookie %q", user, response.tokenSet())
 	}
-	var list listAnswer
+	var list admin.ListAnswer
 	reply := adminPost(t, "sessions/list", `{"realm": "shop"}`)
 	reply.into(t, &list)
 	if len(list.Sessions) != 1 || list.Next != "" {
@@ -271,7 +272,7 @@ func TestAdminAddsASession(t *testing.T) {
 func TestAdminAddsASessionForLess(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
 	for seconds, want := range map[string]time.Duration{"60": time.Minute, "86400": 2 * time.Hour, "3153600000": 2 * time.Hour} {
-		var added addAnswer
+		var added admin.AddAnswer
 		body := `{"realm": "shop", "id": "x-0123456789abcdef` + seconds + `", "user": "alice", "expires_in": ` + seconds + `}`
 		adminPost(t, "sessions", body).into(t, &added)
 		if got := added.Ends.Sub(g.clock.Now()); got != want {
@@ -306,7 +307,7 @@ func TestAdminAddsASessionOfSeveralCookies(t *testing.T) {
 		}
 	}
 	checkNoSessions(g)
-	var added addAnswer
+	var added admin.AddAnswer
 	adminPost(t, "sessions", `{"realm": "shop", "id": {"DW12": "two-884c7d65", "session": "one-884c7d65"}, "user": "alice"}`).into(t, &added)
 	b := g.browser()
 	if user := b.get("/page", "Cookie: DW12=two-884c7d65; session=one-884c7d65").received.user(t); user != "alice" {
@@ -322,7 +323,7 @@ func TestAdminListsInPages(t *testing.T) {
 	var want, ofAlice []string
 	for i := range 7 {
 		user := []string{"alice", "bob"}[i%2]
-		var added addAnswer
+		var added admin.AddAnswer
 		adminPost(t, "sessions", fmt.Sprintf(`{"realm": "shop", "id": "session-number-%06d", "user": %q}`, i, user)).into(t, &added)
 		want = append(want, added.Hash)
 		if user == "alice" {
@@ -357,7 +358,7 @@ func listAll(g *testGateway, more string) (hashes []string, pages int) {
 	g.Helper()
 	after := ""
 	for pages < 20 {
-		var page listAnswer
+		var page admin.ListAnswer
 		reply := adminPost(g, "sessions/list", `{"realm": "shop"`+more+after+`}`)
 		reply.into(g.T, &page)
 		if !strings.Contains(reply.body, `"sessions":[`) {
@@ -392,7 +393,7 @@ func TestAdminRevokesATokenByID(t *testing.T) {
 	b.get("/page")
 	token := b.cookies[tokenName]
 	claims := g.claimsOf(token)
-	var done revokeAnswer
+	var done admin.RevokeAnswer
 	adminPost(t, "revocations", fmt.Sprintf(`{"jti": %q, "exp": %d}`, claims.TokenID(), claims.Expires())).into(t, &done)
 	if !done.Revoked {
 		t.Error("the answer does not say so")
@@ -425,7 +426,7 @@ func TestAdminRevokesTheTokensOfASession(t *testing.T) {
 	if b.cookies[tokenName] == first {
 		t.Fatal("the token was not renewed")
 	}
-	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, first)).into(t, new(revokeAnswer))
+	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, first)).into(t, new(admin.RevokeAnswer))
 	for _, token := range []string{first, b.cookies[tokenName]} {
 		b.cookies[tokenName] = token
 		questions := g.legacy.questions()
@@ -466,7 +467,7 @@ func TestAdminRevokesByOldTokensButNotByForeignOnes(t *testing.T) {
 			t.Errorf("%s: the session's tokens are dead", name)
 		}
 	}
-	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, old)).into(t, new(revokeAnswer))
+	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, old)).into(t, new(admin.RevokeAnswer))
 	if _, dead := g.app.Opened().Dead(g.claimsOf(young)); !dead {
 		t.Error("the session's newer token is not dead")
 	}
@@ -503,8 +504,8 @@ func FuzzAdminBody(f *testing.F) {
 	f.Add(`{"token": "x.y.z"}`)
 	f.Add("null")
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, into := range []any{new(addRequest), new(listRequest), new(revokeRequest)} {
-			err := (&adminCall{body: []byte(body)}).read(into)
+		for _, into := range []any{new(admin.AddRequest), new(admin.ListRequest), new(admin.RevokeRequest)} {
+			err := (&admin.Call{Body: []byte(body)}).Read(into)
 			if err == nil {
 				if !json.Valid([]byte(body)) {
 					t.Errorf("%q: read, and yet it is no JSON", body)

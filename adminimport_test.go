@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -27,7 +28,7 @@ func TestImportAddsSessions(t *testing.T) {
 
   {"realm": "shop", "id": "two-0123456789abcdef", "user": "alice", "expires_in": 60}
 {"realm": "shop", "id": "three-0123456789abcdef", "user": "bob"}`
-	var answer importAnswer
+	var answer admin.ImportAnswer
 	adminImport(t, lines).into(t, &answer)
 	if answer.Imported != 3 || answer.Failed != 0 || len(answer.Failures) != 0 {
 		t.Fatalf("got %+v, want 3 imported", answer)
@@ -53,7 +54,7 @@ func TestImportAddsSessions(t *testing.T) {
 // The line that is wrong is named by its number and the reason; nothing of it is repeated, and the others are added.
 func TestImportNamesTheLinesThatFailed(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	adminPost(t, "revocations", `{"realm": "shop", "session": "SECRET-revoked-0123456789abcdef"}`).into(t, new(revokeAnswer))
+	adminPost(t, "revocations", `{"realm": "shop", "session": "SECRET-revoked-0123456789abcdef"}`).into(t, new(admin.RevokeAnswer))
 	lines := []struct{ text, want string }{
 		{`{"realm": "shop", "id": "SECRET-good-0123456789abcdef", "user": "SECRET-alice"}`, ""},
 		{`{"realm": "shop", "id": "SECRET-2-0123456789abcdef", "user": "SECRET-alice"`, "the body is not one JSON object"},
@@ -64,18 +65,18 @@ func TestImportNamesTheLinesThatFailed(t *testing.T) {
 		{`{"realm": "shop", "id": "SECRET-7-0123456789abcdef;", "user": "SECRET-alice"}`, "id: "},
 		{`{"realm": "shop", "id": "SECRET-revoked-0123456789abcdef", "user": "SECRET-alice"}`, "the session is revoked"},
 		{`{"realm": "shop", "id": "SECRET-9-0123456789abcdef", "user": "SECRET-alice", "expires_in": 0}`, "expires_in: want"},
-		{strings.Repeat("SECRET", maxImportLine), "longer than 64 KiB"},
+		{strings.Repeat("SECRET", admin.MaxImportLine), "longer than 64 KiB"},
 		{`[]`, "not one JSON object"},
 		{`"SECRET"`, "not one JSON object"},
 		{"\xffSECRET", "not one JSON object"},
 		{`{"realm": "shop", "id": "SECRET-good-too-0123456789abcdef", "user": "SECRET-alice"}`, ""},
-		{strings.Repeat("SECRET", maxImportLine), "longer than 64 KiB"},
+		{strings.Repeat("SECRET", admin.MaxImportLine), "longer than 64 KiB"},
 	}
 	var body strings.Builder
 	for _, line := range lines {
 		body.WriteString(line.text + "\n")
 	}
-	var answer importAnswer
+	var answer admin.ImportAnswer
 	reply := adminImport(t, body.String())
 	reply.into(t, &answer)
 	if answer.Imported != 2 || int(answer.Failed) != len(lines)-2 || len(answer.Failures) != len(lines)-2 {
@@ -99,9 +100,9 @@ func TestImportNamesTheLinesThatFailed(t *testing.T) {
 
 func TestImportOfNothingButFailures(t *testing.T) {
 	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	var answer importAnswer
-	adminImport(t, strings.Repeat("x\n", maxImportFailures+5)).into(t, &answer)
-	if answer.Failed != maxImportFailures+5 || len(answer.Failures) != maxImportFailures || answer.Failures[0].Line != 1 {
+	var answer admin.ImportAnswer
+	adminImport(t, strings.Repeat("x\n", admin.MaxImportFailures+5)).into(t, &answer)
+	if answer.Failed != admin.MaxImportFailures+5 || len(answer.Failures) != admin.MaxImportFailures || answer.Failures[0].Line != 1 {
 		t.Errorf("failed %d, named %d", answer.Failed, len(answer.Failures))
 	}
 	adminImport(t, "").into(t, &answer)
@@ -114,7 +115,7 @@ func TestImportKeepsTheOrderOfOneSession(t *testing.T) {
 	for i := range 200 {
 		fmt.Fprintf(&body, `{"realm": "shop", "id": "session-number-%06d", "user": "user-%d"}`+"\n", i%4, i)
 	}
-	adminImport(t, body.String()).into(t, new(importAnswer))
+	adminImport(t, body.String()).into(t, new(admin.ImportAnswer))
 	for i := range 4 {
 		b := g.browser()
 		b.cookies["session"] = fmt.Sprintf("session-number-%06d", i)
@@ -143,7 +144,7 @@ func TestImportThatBreaksOff(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	var refusal caddy.APIError
-	err := serveAdmin(httptest.NewRecorder(), r)
+	err := admin.Serve(httptest.NewRecorder(), r)
 	if !errors.As(err, &refusal) || refusal.HTTPStatus != http.StatusBadRequest ||
 		!strings.Contains(refusal.Err.Error(), "broke off after line 1; 1 sessions were added") {
 		t.Errorf("got %v", err)
@@ -210,7 +211,7 @@ func TestImportInConstantMemory(t *testing.T) {
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	w := httptest.NewRecorder()
 	before := inUse()
-	if err := serveAdmin(w, r); err != nil {
+	if err := admin.Serve(w, r); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(w.Body.String(), `"imported":4000,"failed":0`) {

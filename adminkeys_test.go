@@ -18,11 +18,12 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 func listKeys(t *testing.T) []status.Key {
 	t.Helper()
-	var list keyList
+	var list admin.KeyList
 	adminDo(t, http.MethodGet, "keys", "", "").into(t, &list)
 	return list.Keys
 }
@@ -96,7 +97,7 @@ func TestAdminEmergency(t *testing.T) {
 	g.expectVia(b.get("/stateless"), "token", "")
 	old := b.cookies[tokenName]
 	adminPost(t, "keys/rotate", `{}`) // one more key that must go
-	var rotated rotateAnswer
+	var rotated admin.RotateAnswer
 	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &rotated)
 	if keys := listKeys(t); len(keys) != 1 || keys[0].ID != rotated.ID || keys[0].State != keyring.StateSigning {
 		t.Errorf("the keys are %+v", keys)
@@ -172,7 +173,7 @@ func TestEvents(t *testing.T) {
 	witnessedEvents.mutex.Lock()
 	witnessedEvents.events = nil // apps start in any order, so that of the first key may have come too early
 	witnessedEvents.mutex.Unlock()
-	var second, third rotateAnswer
+	var second, third admin.RotateAnswer
 	adminPost(t, "keys/rotate", `{}`).into(t, &second)
 	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &third)
 	adminPost(t, "revocations", `{"realm": "shop", "user": "alice"}`)
@@ -180,8 +181,11 @@ func TestEvents(t *testing.T) {
 	witnessedEvents.mutex.Lock()
 	defer witnessedEvents.mutex.Unlock()
 	want := []struct{ name, data string }{
-		{"key_published", second.ID}, {"key_signing", third.ID}, {"keys_replaced", third.ID},
-		{"revocation", `{"kind":"user","realm":"shop"}`}, {"revocation", `{"kind":"lifted","realm":"shop"}`},
+		{"key_published", second.ID},
+		{"key_signing", third.ID},
+		{"keys_replaced", third.ID},
+		{"revocation", `{"kind":"user","realm":"shop"}`},
+		{"revocation", `{"kind":"lifted","realm":"shop"}`},
 	}
 	if len(witnessedEvents.events) != len(want) {
 		t.Fatalf("got the events %q", witnessedEvents.events)
@@ -211,7 +215,7 @@ func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
 	if _, err := app.Open(); err != nil {
 		t.Fatal(err)
 	}
-	var rotated rotateAnswer
+	var rotated admin.RotateAnswer
 	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &rotated)
 	if err := app.Start(); err != nil {
 		t.Fatal(err)

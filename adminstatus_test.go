@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
@@ -48,7 +49,7 @@ func TestStatus(t *testing.T) {
 	})
 	nobody.cookies["session"] = "SECRET-another-0123456789abcdef"
 	nobody.get("/page")
-	adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(revokeAnswer))
+	adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(admin.RevokeAnswer))
 	after, text := g.status()
 
 	for via, want := range map[string]uint64{"token": 3, "session": 2, "none": 2} {
@@ -119,7 +120,7 @@ func TestWhoamiTalliesAreBounded(t *testing.T) {
 
 func TestAdminBackup(t *testing.T) {
 	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	adminImport(t, `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`).into(t, new(importAnswer))
+	adminImport(t, `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`).into(t, new(admin.ImportAnswer))
 	for _, body := range []string{"", "{}"} {
 		got := adminPost(t, "store/backup", body)
 		if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/octet-stream" ||
@@ -160,7 +161,7 @@ func TestAdminBackupHasADeadlineForEachPart(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/store/backup", nil)
 	r.Header.Set("Content-Type", "application/json")
 	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
-	if err := serveAdmin(w, r); err != nil {
+	if err := admin.Serve(w, r); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.deadlines) < 2 || w.deadlines[0].IsZero() || !w.deadlines[len(w.deadlines)-1].IsZero() {
@@ -187,7 +188,7 @@ func TestAdminBackupThatBreaksOff(t *testing.T) {
 	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", &generated{count: 2000})
 	r.Header.Set("Content-Type", "application/x-ndjson")
-	if err := serveAdmin(httptest.NewRecorder(), r); err != nil {
+	if err := admin.Serve(httptest.NewRecorder(), r); err != nil {
 		t.Fatal(err)
 	}
 	r = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/store/backup", nil)
@@ -201,7 +202,7 @@ func TestAdminBackupThatBreaksOff(t *testing.T) {
 			t.Errorf("what the client has counts as a backup: %v", err)
 		}
 	}()
-	_ = serveAdmin(w, r)
+	_ = admin.Serve(w, r)
 }
 
 // A page of another site can make a browser send requests to the admin endpoint, which has no other guard than where
@@ -216,8 +217,12 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 	}{
 		{"no browser", nil, nil, 200},
 		{"an allowed origin", http.Header{"Origin": {"http://localhost:2019"}}, http.Header{"Access-Control-Allow-Origin": {"http://localhost:2019"}}, 200},
-		{"an allowed origin of another site", http.Header{"Origin": {"https://ops.example"}, "Sec-Fetch-Site": {"cross-site"}},
-			http.Header{"Access-Control-Allow-Origin": {"https://ops.example"}}, 200},
+		{
+			"an allowed origin of another site",
+			http.Header{"Origin": {"https://ops.example"}, "Sec-Fetch-Site": {"cross-site"}},
+			http.Header{"Access-Control-Allow-Origin": {"https://ops.example"}},
+			200,
+		},
 		{"an origin that nobody looked at", http.Header{"Origin": {"http://localhost:2019"}}, nil, 403},
 		{"a foreign origin", http.Header{"Origin": {"https://evil.example"}}, nil, 403},
 		{"another origin than the allowed one", http.Header{"Origin": {"https://evil.example"}}, http.Header{"Access-Control-Allow-Origin": {"http://localhost:2019"}}, 403},
@@ -241,7 +246,7 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 			}
 			status := http.StatusOK
 			var refusal caddy.APIError
-			if err := serveAdmin(w, r); errors.As(err, &refusal) {
+			if err := admin.Serve(w, r); errors.As(err, &refusal) {
 				status = refusal.HTTPStatus
 			}
 			if status != test.want {
@@ -252,7 +257,7 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 	for _, origin := range []string{"", "https://evil.example"} { // reading is what browsers keep pages from by themselves
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/jwt_session/status", nil)
 		r.Header.Set("Origin", origin)
-		if err := serveAdmin(httptest.NewRecorder(), r); err != nil {
+		if err := admin.Serve(httptest.NewRecorder(), r); err != nil {
 			t.Errorf("GET with the Origin %q: %v", origin, err)
 		}
 	}
@@ -265,10 +270,10 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 // runs on.
 func TestAdminAfterARefusedConfiguration(t *testing.T) {
 	legacy := newLegacyApp(t)
-	address, admin := freeAddress(t), freeAddress(t)
+	address, endpoint := freeAddress(t), freeAddress(t)
 	storage := filepath.Join(t.TempDir(), "storage")
 	config := func(store string) string {
-		return strings.Replace(storeGlobals(store, storage, ""), "admin off", "admin "+admin, 1) +
+		return strings.Replace(storeGlobals(store, storage, ""), "admin off", "admin "+endpoint, 1) +
 			site(address, "shop", "", legacy)
 	}
 	if err := loadText(t, config(filepath.Join(t.TempDir(), "store"))); err != nil {
@@ -282,7 +287,7 @@ func TestAdminAfterARefusedConfiguration(t *testing.T) {
 	}
 	for _, call := range []struct{ route, want string }{{"sessions/list", `"user":"alice"`}, {"revocations", `"revoked":true`}} {
 		body := strings.NewReader(`{"realm": "shop", "user": "alice"}`)
-		response, err := http.Post("http://"+admin+adminPath+call.route, "application/json", body)
+		response, err := http.Post("http://"+endpoint+admin.Path+call.route, "application/json", body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -366,8 +366,12 @@ func TestAttackCrossSiteWithBearerBesideOthers(t *testing.T) {
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")
 	for _, lines := range [][]string{
-		nil, {"Authorization: Bearer"}, {"Authorization: Bearer "}, {"Authorization: Basic YTpi"},
-		{"Authorization: Basic YTpi", "Authorization: Bearer x"}, {"Authorization: Bearer x", "Authorization: Basic YTpi"},
+		nil,
+		{"Authorization: Bearer"},
+		{"Authorization: Bearer "},
+		{"Authorization: Basic YTpi"},
+		{"Authorization: Basic YTpi", "Authorization: Bearer x"},
+		{"Authorization: Bearer x", "Authorization: Basic YTpi"},
 	} {
 		response := b.do(http.MethodPost, "/page", append([]string{"Sec-Fetch-Site: cross-site"}, lines...)...)
 		if response.StatusCode != http.StatusForbidden {

@@ -263,7 +263,7 @@ func (p handlerParser) identityHeader() error {
 	switch {
 	case len(arguments) == 1 && arguments[0] == "off":
 		if options.Off {
-			return p.Err("identity_header off stands twice")
+			return p.Err("identity_header off is given twice")
 		}
 		options.Off = true
 	case len(arguments) == 1:

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // outpost is a Caddy in a process of its own that can be killed and started again, with the directory that it keeps
@@ -58,7 +60,7 @@ func (o *outpost) start() {
 
 // isUp says whether the admin endpoint answers, and requests no longer find the store closed. It opens no session.
 func (o *outpost) isUp() bool {
-	response, err := o.request(http.MethodPost, "http://"+o.admin+adminPath+"sessions/list", `{"realm": "shop"}`)
+	response, err := o.request(http.MethodPost, "http://"+o.admin+admin.Path+"sessions/list", `{"realm": "shop"}`)
 	if err != nil || response.StatusCode != http.StatusOK {
 		return false
 	}
@@ -135,7 +137,7 @@ func (o *outpost) revoke(body map[string]any) int {
 	if err != nil {
 		o.Fatal(err)
 	}
-	response, err := o.request(http.MethodPost, "http://"+o.admin+adminPath+"revocations", string(text))
+	response, err := o.request(http.MethodPost, "http://"+o.admin+admin.Path+"revocations", string(text))
 	if err != nil {
 		o.Fatalf("revoking: %v\n%s", err, o.output.String())
 	}

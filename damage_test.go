@@ -212,18 +212,26 @@ func TestDamagedStoreIsRefused(t *testing.T) {
 		do    func(d *damaged)
 		words []string
 	}{
-		{"no table of contents", func(d *damaged) { d.remove(storeManifest) },
-			[]string{storeManifest, fromBackup, beginAnew}},
+		{
+			"no table of contents", func(d *damaged) { d.remove(storeManifest) },
+			[]string{storeManifest, fromBackup, beginAnew},
+		},
 		{"an empty table of contents", func(d *damaged) { d.write(storeManifest, "") }, []string{fromBackup, beginAnew}},
 		{"no marker", func(d *damaged) { d.remove(storeMarker) }, []string{storeMarker, fromBackup, beginAnew}},
 		{"neither", func(d *damaged) { d.remove(storeMarker, storeManifest) }, []string{storeMarker, fromBackup, beginAnew}},
 		{"an empty marker", func(d *damaged) { d.write(storeMarker, "") }, []string{storeMarker, fromBackup, beginAnew}},
-		{"a marker of nothing", func(d *damaged) { d.write(storeMarker, "shop\n") },
-			[]string{storeMarker, fromBackup, beginAnew}},
-		{"another store's marker", func(d *damaged) { d.write(storeMarker, strings.Repeat("0123456789abcdef", 2)+"\n") },
-			[]string{storeMarker, "another store", fromBackup, beginAnew}},
-		{"another store's database", func(d *damaged) { d.exchange(storeMarker) },
-			[]string{storeMarker, "another store", fromBackup, beginAnew}},
+		{
+			"a marker of nothing", func(d *damaged) { d.write(storeMarker, "shop\n") },
+			[]string{storeMarker, fromBackup, beginAnew},
+		},
+		{
+			"another store's marker", func(d *damaged) { d.write(storeMarker, strings.Repeat("0123456789abcdef", 2)+"\n") },
+			[]string{storeMarker, "another store", fromBackup, beginAnew},
+		},
+		{
+			"another store's database", func(d *damaged) { d.exchange(storeMarker) },
+			[]string{storeMarker, "another store", fromBackup, beginAnew},
+		},
 		{"only the marker is left", func(d *damaged) {
 			for name := range contents(d.T, d.dir) {
 				if name != storeMarker {

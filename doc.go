@@ -17,9 +17,10 @@
 //
 // # The packages
 //
-//   - the root: the modules that Caddy sees, and the way of one request
-//   - app: the app that the handlers of a configuration share, with the store, the keys and the clock
+//   - the root: the handler `jwt_session`, the modules that read what it decided, and the way of one request
+//   - modules: one Caddy module each, that does not need a request's decision: admin, jwks, statuspage
 //   - request/carrier, request/identity, request/refusal: how a token travels, who the user is, what refuses a request
+//   - app: what all handlers of a configuration share; app/status tells of it
 //   - validator: the decisions and the tokens; it alone uses a JOSE library
 //   - sessions, blacklist, storage: what a session is, what was ended and revoked, and the place that keeps both
 //   - ledger: where learning, ending, revoking and minting settle in one order

@@ -266,7 +266,8 @@ func TestForwardTokenIsNotSentWithWhoami(t *testing.T) {
 				token_cookie blog
 			}
 			reverse_proxy LEGACY
-		}`})
+		}`,
+	})
 	g.legacy.respondWhoami(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Header.Get("Authorization") != "" {
 			t.Error("the question carries a token")

@@ -27,8 +27,11 @@ func TestForwardTokenOnErrorRoutes(t *testing.T) {
 		g := newTestGatewayWith(t, gatewayOptions{site: strings.ReplaceAll(site.handlers, "FORWARD", "token_issuer https://shop.example\nforward_token") +
 			"\nreverse_proxy LEGACY\nhandle_errors {\n" + site.errors + "\nrewrite * /error\nmethod GET\nreverse_proxy LEGACY\n}"})
 		for _, lines := range [][]string{
-			{"Authorization: Basic YWRtaW46YWRtaW4="}, {"Authorization: Bearer eyJhbGciOiJub25lIn0.e30."}, {"authorization_: Bearer x"},
-			{"Http-Authorization: Bearer x"}, {"Authorization: Bearer x", "Authorization: Basic x"},
+			{"Authorization: Basic YWRtaW46YWRtaW4="},
+			{"Authorization: Bearer eyJhbGciOiJub25lIn0.e30."},
+			{"authorization_: Bearer x"},
+			{"Http-Authorization: Bearer x"},
+			{"Authorization: Bearer x", "Authorization: Basic x"},
 		} {
 			received := g.browser().do(http.MethodPost, "/page", append(lines, "Origin: https://evil.example")...).received
 			// A request with a Bearer credential is no other page's, and goes on.

@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // publishedKeys reads the key set as a service does that verifies tokens.
@@ -80,7 +81,7 @@ func TestJWKSHeaders(t *testing.T) {
 func TestJWKSHoldsUpcomingKeysAndNothingPrivate(t *testing.T) {
 	g := newKeysGateway(t, "algorithm RS256")
 	b := g.browser()
-	var rotated rotateAnswer
+	var rotated admin.RotateAnswer
 	adminPost(t, "keys/rotate", `{}`).into(t, &rotated)
 	response := b.get("/jwks.json")
 	set := publishedKeys(t, response)

@@ -105,19 +105,28 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 // app, one request's way, the core, and the leaves.
 var layout = map[string][]string{
 	"": {
-		"app", "blacklist", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
-		"internal/pathmatch", "internal/realm", "internal/response", "internal/secret", "internal/telemetry", "issuer", "keyring",
-		"ledger", "request/carrier", "request/identity", "request/refusal", "sessions", "sessions/whoami", "validator",
+		"app", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
+		"internal/pathmatch", "internal/realm", "internal/response", "internal/secret", "internal/telemetry", "issuer",
+		"ledger", "modules/admin", "modules/jwks", "modules/statuspage", "request/carrier", "request/identity",
+		"request/refusal", "sessions", "sessions/whoami", "validator",
 	},
 
-	"app": {
-		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer", "keyring", "ledger",
-		"registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage", "validator",
+	"modules/admin": {
+		"app", "app/status", "blacklist", "internal/telemetry", "keyring", "ledger", "request/refusal", "sessions",
+		"validator",
 	},
+	"modules/jwks":       {"app", "internal/option", "request/refusal"},
+	"modules/statuspage": {"app", "app/status", "internal/option", "internal/telemetry", "request/identity", "request/refusal"},
 
 	"request/carrier":  {"internal/cookie", "internal/option", "validator"},
 	"request/identity": {"internal/realm", "sessions", "validator"},
 	"request/refusal":  {"internal/pathmatch", "internal/urlpath", "validator"},
+
+	"app": {
+		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer", "keyring",
+		"ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage", "validator",
+	},
+	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "validator"},
 
 	"blacklist":            {},
 	"issuer":               {"validator"},
@@ -218,7 +227,7 @@ func faultsOf(listed packages, layout map[string][]string) []string {
 const (
 	maxFileLines = 400
 	// The root has more files than it should, which is 12. The number may fall, and must not rise.
-	maxRootFiles = 62
+	maxRootFiles = 54
 )
 
 func TestLayoutKeepsItsBudget(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -168,8 +169,11 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		name, label string
 		want        float64
 	}{
-		{"tokens_issued_total", telemetry.CauseFirst, 1}, {"tokens_issued_total", telemetry.CauseRenewal, 0},
-		{"lookup_duration_seconds", "", 0}, {"whoami_duration_seconds", telemetry.OutcomeIdentified, 1}, {"token_size_bytes", "", 1},
+		{"tokens_issued_total", telemetry.CauseFirst, 1},
+		{"tokens_issued_total", telemetry.CauseRenewal, 0},
+		{"lookup_duration_seconds", "", 0},
+		{"whoami_duration_seconds", telemetry.OutcomeIdentified, 1},
+		{"token_size_bytes", "", 1},
 		{"sessions", "", 1},
 	} {
 		g.legacy.set(b.cookies["session"], "")
@@ -214,7 +218,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		t.Errorf("nobody: counted %g times", got)
 	}
 	if got := change(t, "revocations", "", func() {
-		adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(revokeAnswer))
+		adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(admin.RevokeAnswer))
 	}); got != 1 {
 		t.Errorf("revocations grew by %g", got)
 	}

@@ -2,6 +2,7 @@ package jwtsession
 
 // The handlers of the module that stand in packages of their own. Each registers itself and its directive.
 import (
+	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/jwks"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/statuspage"
 )

@@ -33,7 +33,10 @@ func TestNoRequestPassesAfterTheNo(t *testing.T) {
 		},
 		"ended by the operator, and by the application": func(g *testGateway, b *browser) {
 			g.legacy.set(b.cookies["session"], "")
-			g.mustAdmin("sessions/end", map[string]any{"realm": "shop", "session": b.cookies["session"]})
+			status, answer := g.admin(http.MethodPost, "sessions/end", `{"realm": "shop", "session": "`+b.cookies["session"]+`"}`)
+			if status != http.StatusOK && status != http.StatusNotFound { // a request may have asked, and ended it already
+				g.Errorf("ending the session: status %d: %v", status, answer)
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

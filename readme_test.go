@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // Every Caddyfile in the README is one that Caddy accepts, and every option is explained there.
@@ -141,7 +142,7 @@ func TestReadmeNamesRoutesCommandsAndMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(content)
-	for route := range adminRoutes {
+	for route := range admin.Routes {
 		if !strings.Contains(text, "/jwt_session/"+route+"`") {
 			t.Errorf("the README lacks the route %s", route)
 		}

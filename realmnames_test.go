@@ -106,8 +106,10 @@ func TestOperatorIsToldHowARealmIsWritten(t *testing.T) {
 		"shop-café.example": "shop-xn--caf-dma.example", "shop-[::1]": "shop---1", "shop-0::1": "shop---1",
 	} {
 		for _, call := range []struct{ path, body string }{
-			{"revocations", `"user": "alice"`}, {"sessions/list", `"limit": 1`},
-			{"sessions", `"id": "0123456789abcdef", "user": "alice"`}, {"sessions/end", `"session": "0123456789abcdef"`},
+			{"revocations", `"user": "alice"`},
+			{"sessions/list", `"limit": 1`},
+			{"sessions", `"id": "0123456789abcdef", "user": "alice"`},
+			{"sessions/end", `"session": "0123456789abcdef"`},
 		} {
 			status, answer := g.admin(http.MethodPost, call.path, `{"realm": "`+written+`", `+call.body+`}`)
 			if text, _ := answer["error"].(string); status != http.StatusNotFound || !strings.Contains(text, "write it as "+name) {

@@ -95,7 +95,7 @@ func (q *Require) Validate() error {
 		case strings.Contains(value, "{"):
 			return fmt.Errorf("jwt_session_require %s %s: values are fixed; placeholders do not work here", q.Attribute, value)
 		case slices.Contains(q.Values[:i], value):
-			return fmt.Errorf("jwt_session_require %s: the value %s stands twice", q.Attribute, value)
+			return fmt.Errorf("jwt_session_require %s: the value %s is given twice", q.Attribute, value)
 		}
 	}
 	return nil

@@ -64,8 +64,12 @@ func TestRequire(t *testing.T) {
 		role string // JSON
 		want int
 	}{
-		{`"customer"`, http.StatusForbidden}, {`"buyer customer"`, http.StatusForbidden}, {`["customer","buyer"]`, http.StatusOK},
-		{`["customer buyer"]`, http.StatusForbidden}, {`null`, http.StatusForbidden}, {`""`, http.StatusForbidden},
+		{`"customer"`, http.StatusForbidden},
+		{`"buyer customer"`, http.StatusForbidden},
+		{`["customer","buyer"]`, http.StatusOK},
+		{`["customer buyer"]`, http.StatusForbidden},
+		{`null`, http.StatusForbidden},
+		{`""`, http.StatusForbidden},
 	} {
 		g := newTestGatewayWith(t, requireSite(""))
 		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -285,7 +289,7 @@ func TestRequireInvalid(t *testing.T) {
 		"jwt_session_require sub a":         "meaning of its own",
 		"jwt_session_require id alice":      "meaning of its own",
 		"jwt_session_require ro.le a":       "letters, digits",
-		"jwt_session_require role a b a":    "stands twice",
+		"jwt_session_require role a b a":    "is given twice",
 		`jwt_session_require role ""`:       "is empty",
 		"jwt_session_require role {method}": "placeholders do not work",
 	} {

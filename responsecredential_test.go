@@ -23,9 +23,16 @@ import (
 // like, so that the response that names the victim makes the planted session hers.
 func TestAttackResponseUserBesideAnotherCredential(t *testing.T) {
 	for _, lines := range [][]string{
-		{"Authorization: Basic YWxpY2U6eA=="}, {"authorization: Basic YWxpY2U6eA=="}, {"Authorization: Bearer x"},
-		{"Authorization: Negotiate YII="}, {"Authorization: "}, {"Authorization: x", "Authorization: y"},
-		{"Proxy-Authorization: Basic YWxpY2U6eA=="}, {"Client-Cert: :YWxpY2U=:"}, {"SSL-Client-Cert: alice"}, {"x-client-cert: alice"},
+		{"Authorization: Basic YWxpY2U6eA=="},
+		{"authorization: Basic YWxpY2U6eA=="},
+		{"Authorization: Bearer x"},
+		{"Authorization: Negotiate YII="},
+		{"Authorization: "},
+		{"Authorization: x", "Authorization: y"},
+		{"Proxy-Authorization: Basic YWxpY2U6eA=="},
+		{"Client-Cert: :YWxpY2U=:"},
+		{"SSL-Client-Cert: alice"},
+		{"x-client-cert: alice"},
 		{"X-SSL-Client-Cert: alice"},
 	} {
 		g := newNamingGateway(t, "mixed", "")

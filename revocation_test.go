@@ -11,15 +11,17 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // admin sends a request to the admin API as Caddy's admin endpoint would hand it on, and returns status and answer.
 func (g *testGateway) admin(method, path, body string) (int, map[string]any) {
 	g.Helper()
-	request := httptest.NewRequestWithContext(g.Context(), method, adminPath+path, strings.NewReader(body))
+	request := httptest.NewRequestWithContext(g.Context(), method, admin.Path+path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
 	recorder := httptest.NewRecorder()
-	if err := serveAdmin(recorder, request); err != nil {
+	if err := admin.Serve(recorder, request); err != nil {
 		return apiStatus(g.T, err), map[string]any{"error": err.Error()}
 	}
 	answer := make(map[string]any)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // fleet is two gateways, each in a process of its own and with a store of its own, that share Caddy's storage, and one
@@ -166,11 +167,11 @@ func TestEmergencyUnderLoad(t *testing.T) {
 	witness.cookies["session"] = f.legacy.signIn("alice")
 	f.visit(witness)
 	old := witness.cookies[tokenName]
-	response, err := first.request(http.MethodPost, "http://"+first.admin+adminPath+"keys/rotate", `{"emergency": true}`)
+	response, err := first.request(http.MethodPost, "http://"+first.admin+admin.Path+"keys/rotate", `{"emergency": true}`)
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("emergency: %v, status %d", err, response.StatusCode)
 	}
-	var rotated rotateAnswer
+	var rotated admin.RotateAnswer
 	if err := json.NewDecoder(response.Body).Decode(&rotated); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // scan collects all that is written for somebody to read, and the secrets that must not be in it.
@@ -237,7 +238,7 @@ func (s *scan) fail(b *browser) {
 // collect takes down the log, the metrics, and all that the admin API answers to GET; the keys are secrets too.
 func (s *scan) collect() {
 	s.Helper()
-	for route, methods := range adminRoutes {
+	for route, methods := range admin.Routes {
 		if methods[http.MethodGet] != nil {
 			s.write("admin answers", adminDo(s, http.MethodGet, route, "", "").body)
 		}

@@ -202,7 +202,7 @@ func TestSessionCookieOptionsAreRefused(t *testing.T) {
 		"sid {\npattern a)|(b\n}":              "pattern",
 		"sid {\npattern\n}":                    "pattern: want a value",
 		"sid {\npattern a b\n}":                "unexpected argument",
-		"sid {\nmin_length 4\nmin_length 5\n}": "min_length stands twice",
+		"sid {\nmin_length 4\nmin_length 5\n}": "min_length is given twice",
 		"sid {\nlength 4\n}":                   "want one of min_length, pattern",
 		"sid***":                               "nor one followed by * or **",
 		"**":                                   "no cookie name",

@@ -110,8 +110,11 @@ func TestAnEndEndsTheAccessToken(t *testing.T) {
 					t.Errorf("the first request after the end is still of %s", response.received.user(t))
 				}
 				for _, names := range [][]string{
-					{"access_token"}, {"access_token", "id_token"}, {"access_token", "session"},
-					{"access_token", "session", carrier.HostPrefix + tokenName}, {"access_token", carrier.HostPrefix + tokenName},
+					{"access_token"},
+					{"access_token", "id_token"},
+					{"access_token", "session"},
+					{"access_token", "session", carrier.HostPrefix + tokenName},
+					{"access_token", carrier.HostPrefix + tokenName},
 				} {
 					thief := g.visitor()
 					for _, one := range names {

@@ -179,7 +179,8 @@ func TestStateOfUsers(t *testing.T) {
 		{alice, "", `{"by":"nobody"}`},
 		{alice, `{"by":"alice"}`, `{"by":"nobody"}`},
 		{alice, "", `{"by":"alice"}`},
-		{bob, "", ""}, {"", "", ""},
+		{bob, "", ""},
+		{"", "", ""},
 		{alice, "", `{"by":"alice"}`},
 		{bob, `{"by":"bob"}`, ""},
 		{alice, "", ""},
@@ -426,7 +427,7 @@ func TestStateInvalid(t *testing.T) {
 		"jwt_session_state":                                        "want the name of a cookie",
 		"jwt_session_state cart wishes":                            `unexpected argument "wishes"`,
 		"jwt_session_state cart" + block("path /"):                 `unknown option "path"; want one of request_header, response_header, max_age`,
-		"jwt_session_state cart" + block("max_age 1h\nmax_age 1h"): "max_age stands twice",
+		"jwt_session_state cart" + block("max_age 1h\nmax_age 1h"): "max_age is given twice",
 		"jwt_session_state cart" + block("max_age 0"):              "want a duration above 0",
 		"jwt_session_state cart" + block("request_header"):         "request_header: want a value",
 	} {

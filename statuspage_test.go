@@ -1,7 +1,6 @@
 package jwtsession
 
 import (
-	"github.com/caddy-jwt-session/caddy-jwt-session/modules/statuspage"
 	"net/http"
 	"os"
 	"os/exec"
@@ -9,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/statuspage"
 )
 
 const statusSite = "route {\njwt_session_status /status\njwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY\n}"

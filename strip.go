@@ -59,7 +59,7 @@ func (s *Strip) prepare() error {
 			return fmt.Errorf("jwt_session_strip %w", err)
 		}
 		if slices.ContainsFunc(s.Headers[:i], func(other string) bool { return identity.Fold(other) == identity.Fold(name) }) {
-			return fmt.Errorf("jwt_session_strip %s: the header stands twice", name)
+			return fmt.Errorf("jwt_session_strip %s: the header is given twice", name)
 		}
 		configured.Headers[i].Name = name
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // The user id is in a token for all to read, and with token_encrypt for nobody but the gateway.
@@ -89,7 +91,7 @@ func TestAdminRevokesByEncryptedToken(t *testing.T) {
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
 	token := b.cookies[tokenName]
-	var done revokeAnswer
+	var done admin.RevokeAnswer
 	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, token)).into(t, &done)
 	if !done.Revoked {
 		t.Error("the answer does not say so")

@@ -282,7 +282,7 @@ func TestAnswerOfNobodyThatChangesTheSession(t *testing.T) {
 func TestWhoamiCookiesErrors(t *testing.T) {
 	for _, test := range []struct{ options, want string }{
 		{"whoami /w json u {\ncookies\n}", "cookies: want at least one value"},
-		{"whoami /w json u {\ncookies a\ncookies b\n}", "cookies stands twice"},
+		{"whoami /w json u {\ncookies a\ncookies b\n}", "cookies is given twice"},
 		{"whoami /w json u {\ncookies *\n}", "cookies *: the question would carry every cookie"},
 		{"whoami /w json u {\ncookies a**\n}", `cookies "a**": want a cookie's name`},
 		{"whoami /w json u {\ncookies \"a b\"\n}", `cookies "a b": want a cookie's name`},

@@ -23,7 +23,7 @@ const GlobalOptions = "store, algorithm, rotate_every, key_delay, key, token_cac
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
 		d.Next() // so that the error names the line
-		return nil, d.Err("the global option jwt_session stands twice")
+		return nil, d.Err("the global option jwt_session is given twice")
 	}
 	app := new(App)
 	if err := app.UnmarshalCaddyfile(d); err != nil {

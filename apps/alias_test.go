@@ -32,7 +32,8 @@ var judgedApplications = []judgedApplication{
 	{
 		"tomcat-examples", "JSESSIONID", "whoami /examples/jsp/snp/snoop.jsp regex `<br>\\s*Remote user: ([^<\\s]+)`", "/examples/jsp/snp/snoop.jsp",
 		regexp.MustCompile(`<br>\s*Remote user: ([^<\s]+)`),
-		[]string{"/examples/jsp/security/protected/index.jsp", "/examples/jsp/security/protected/j_security_check"}, [2]string{"j_username", "j_password"},
+		[]string{"/examples/jsp/security/protected/index.jsp", "/examples/jsp/security/protected/j_security_check"},
+		[2]string{"j_username", "j_password"},
 	},
 }
 

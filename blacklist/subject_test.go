@@ -19,7 +19,8 @@ func TestSubjectsDiffer(t *testing.T) {
 		OwnerOf("shop", session, "bob"), RevokedUser("shop", "ann"), RevokedUser("sho", "pann"), RevokedUser("shopann", ""),
 		RevokedUser("", "shopann"), RevokedUserEverywhere("ann"), WatchedUser("shop", "ann"), FlushedRealm("shop"),
 		FlushedRealm(""), FlushedAll(), Lifted(), LineageOf("shop", "ann", 1), LineageOf("shop", "ann", 256),
-		LineageOf("shop", "bob", 1), LineageOf("forum", "ann", 1), Subject{},
+		LineageOf("shop", "bob", 1), LineageOf("forum", "ann", 1),
+		{},
 	}
 	seen := make(map[string]bool)
 	for i, one := range all {

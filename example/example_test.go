@@ -15,10 +15,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
-
 	// What the example builds by itself, so that a change of it makes this test run again.
 	_ "github.com/caddy-jwt-session/caddy-jwt-session"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 

@@ -53,12 +53,18 @@ func TestPlan(t *testing.T) {
 		{"as long as a token that it signed", two, 70*m + grace - 1, "h2 h1", false, 70*m + grace},
 		{"then it is over", two, 70*m + grace, "h2", false, 115 * m},
 		{"a clock that is far behind: none has begun, the first to begin signs", two, -30 * m, "h1 h2", false, 0 * m},
-		{"two at the same moment: the later made one signs",
-			[]made{{name: "h1", before: 2 * s}, {name: "h2", before: 1 * s}}, 1 * s, "h2 h1", false, 10*m + grace},
+		{
+			"two at the same moment: the later made one signs",
+			[]made{{name: "h1", before: 2 * s}, {name: "h2", before: 1 * s}},
+			1 * s, "h2 h1", false, 10*m + grace,
+		},
 		{"the same even if made at the same moment", []made{{name: "h2"}, {name: "h1"}}, 1 * s, "h2 h1", false, 10*m + grace},
 		{"two are to come", []made{{name: "h1"}, {name: "h2", signs: 5 * m}, {name: "h3", signs: 6 * m}}, 0, "h1 h3 h2", false, 5 * m},
-		{"the second of them goes first over", []made{{name: "h1"}, {name: "h2", signs: 5 * m}, {name: "h3", signs: 6 * m}},
-			15*m + grace, "h3 h2", false, 16*m + grace},
+		{
+			"the second of them goes first over",
+			[]made{{name: "h1"}, {name: "h2", signs: 5 * m}, {name: "h3", signs: 6 * m}},
+			15*m + grace, "h3 h2", false, 16*m + grace,
+		},
 
 		{"no key of the algorithm: one is due, and the one there is signs", []made{{name: "e1"}}, 0, "e1", true, 0},
 		{"one of the algorithm is to come", []made{{name: "e1"}, {name: "h2", signs: 5 * m}}, 1 * m, "e1 h2", false, 5 * m},

@@ -59,24 +59,37 @@ func TestSplitCookies(t *testing.T) {
 		{"plain", []string{"a=1; session=abc"}, []string{"a=1; session=abc"}, nil},
 		{
 			"among others",
-			[]string{"a=1;session=sid=abc&jwt=x.y.z ;  b=sid=2&jwt=3"}, []string{"a=1;session=abc ;  b=sid=2&jwt=3"},
+			[]string{"a=1;session=sid=abc&jwt=x.y.z ;  b=sid=2&jwt=3"},
+			[]string{"a=1;session=abc ;  b=sid=2&jwt=3"},
 			Cookies{{"session", "x.y.z"}},
 		},
 		{
-			"white space and odd bytes", []string{"\tsession = \tsid=a b\"\xff&jwt=x ; c=sid=session"},
-			[]string{"\tsession = \ta b\"\xff ; c=sid=session"}, Cookies{{"session", "x"}},
+			"white space and odd bytes",
+			[]string{"\tsession = \tsid=a b\"\xff&jwt=x ; c=sid=session"},
+			[]string{"\tsession = \ta b\"\xff ; c=sid=session"},
+			Cookies{{"session", "x"}},
 		},
 		{
-			"twice, in two lines", []string{"session=sid=abc&jwt=x", "z=1", "session=sid=abc&jwt=y; session=abc"},
-			[]string{"session=abc", "z=1", "session=abc; session=abc"}, Cookies{{"session", "x"}, {"session", "y"}},
+			"twice, in two lines",
+			[]string{"session=sid=abc&jwt=x", "z=1", "session=sid=abc&jwt=y; session=abc"},
+			[]string{"session=abc", "z=1", "session=abc; session=abc"},
+			Cookies{{"session", "x"}, {"session", "y"}},
 		},
 		{"no token in it", []string{"session=sid=abc&jwt="}, []string{"session=abc"}, nil},
 		{"no session in it", []string{"session=sid=&jwt=x"}, []string{"session="}, Cookies{{"session", "x"}}},
 		{"an id inside of an id", []string{"session=sid=sid=a&jwt=b&jwt="}, []string{"session=sid=a&jwt=b"}, nil},
-		{"other names", []string{"Session=sid=a&jwt=b; session2=sid=a&jwt=b; =sid=a&jwt=b; sid=a&jwt=b"},
-			[]string{"Session=sid=a&jwt=b; session2=sid=a&jwt=b; =sid=a&jwt=b; sid=a&jwt=b"}, nil},
-		{"more than is read", []string{strings.Repeat("a=1;", 180) + "session=sid=a&jwt=b"},
-			[]string{strings.Repeat("a=1;", 180) + "session=sid=a&jwt=b"}, nil},
+		{
+			"other names",
+			[]string{"Session=sid=a&jwt=b; session2=sid=a&jwt=b; =sid=a&jwt=b; sid=a&jwt=b"},
+			[]string{"Session=sid=a&jwt=b; session2=sid=a&jwt=b; =sid=a&jwt=b; sid=a&jwt=b"},
+			nil,
+		},
+		{
+			"more than is read",
+			[]string{strings.Repeat("a=1;", 180) + "session=sid=a&jwt=b"},
+			[]string{strings.Repeat("a=1;", 180) + "session=sid=a&jwt=b"},
+			nil,
+		},
 	} {
 		given := slices.Clone(test.lines)
 		plain, tokens := SplitCookies(given, func(name string) bool { return name == "session" })

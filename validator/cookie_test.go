@@ -31,8 +31,11 @@ func TestScanCookies(t *testing.T) {
 		{"empty value", []string{"a=; b="}, Cookies{{"a", ""}, {"b", ""}}},
 		{"empty name", []string{"=x"}, Cookies{{"", "x"}}},
 		{"a segment without equals sign", []string{"a; b=2; ; ;"}, Cookies{{"b", "2"}}},
-		{"bytes that net/http drops", []string{"a=\\; b=x,y; c=é; d=\x7f; e=\x00"},
-			Cookies{{"a", `\`}, {"b", "x,y"}, {"c", "é"}, {"d", "\x7f"}, {"e", "\x00"}}},
+		{
+			"bytes that net/http drops",
+			[]string{"a=\\; b=x,y; c=é; d=\x7f; e=\x00"},
+			Cookies{{"a", `\`}, {"b", "x,y"}, {"c", "é"}, {"d", "\x7f"}, {"e", "\x00"}},
+		},
 		{"names are case-sensitive", []string{"SID=1; sid=2"}, Cookies{{"SID", "1"}, {"sid", "2"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,8 +16,16 @@ import (
 // A payload with a correct signature is read by the gate to what another library reads, or refused.
 func FuzzReadClaims(f *testing.F) {
 	for _, changes := range []map[string]string{
-		nil, {"nbf": "1800000000", "iss": `"x"`}, {"sub": `"\u0061lice"`}, {"role": `["a",1,true]`, "Sub": `"eve"`},
-		{"exp": "1e10"}, {"exp": "1800000060.0"}, {"sub": "null"}, {"role": `{"a":[]}`}, {"sid": `""`}, {"exp": ""},
+		nil,
+		{"nbf": "1800000000", "iss": `"x"`},
+		{"sub": `"\u0061lice"`},
+		{"role": `["a",1,true]`, "Sub": `"eve"`},
+		{"exp": "1e10"},
+		{"exp": "1800000060.0"},
+		{"sub": "null"},
+		{"role": `{"a":[]}`},
+		{"sid": `""`},
+		{"exp": ""},
 	} {
 		f.Add(payloadOf(f, changes))
 	}

@@ -106,8 +106,10 @@ func TestAttacksOnTheText(t *testing.T) {
 		{"tab in front", "as before", "\t" + good, TokenMalformed},
 		{"NUL behind", "as before, for readers that stop there", good + "\x00", TokenMalformed},
 		{"another MAC", "anybody writes tokens", parts[0] + "." + parts[1] + "." + encode64(mac), TokenBadSignature},
-		{"MAC cut short", "a MAC of one byte is guessed in 256 attempts",
-			parts[0] + "." + parts[1] + "." + encode64(decode64(t, parts[2])[:1]), TokenBadSignature},
+		{
+			"MAC cut short", "a MAC of one byte is guessed in 256 attempts",
+			parts[0] + "." + parts[1] + "." + encode64(decode64(t, parts[2])[:1]), TokenBadSignature,
+		},
 		{"MAC with more behind", "a reader that compares a prefix", good + "AAAA", TokenBadSignature},
 		{
 			"the MAC of another key", "a key that verifies elsewhere is tried here: kid names one key",
@@ -326,10 +328,14 @@ func TestAttacksOnClaims(t *testing.T) {
 	add("exp in the year 2286", "the token outlives every revocation", "exp", "10000000000", TokenMalformed)
 	add("a second too long", "tokens live longer than the longest lifetime, so do revocations not", "exp",
 		"1800000061", TokenMalformed)
-	raw("exp before iat", "a token of negative life", payloadOf(t, map[string]string{"iat": "1800000003",
-		"exp": "1800000002"}), TokenMalformed)
-	raw("exp at iat", "a token of no life", payloadOf(t, map[string]string{"iat": "1800000003",
-		"exp": "1800000003"}), TokenMalformed)
+	raw("exp before iat", "a token of negative life", payloadOf(t, map[string]string{
+		"iat": "1800000003",
+		"exp": "1800000002",
+	}), TokenMalformed)
+	raw("exp at iat", "a token of no life", payloadOf(t, map[string]string{
+		"iat": "1800000003",
+		"exp": "1800000003",
+	}), TokenMalformed)
 	raw("expired in this second", "the end is exact: half a second later is later",
 		payloadOf(t, map[string]string{"iat": "1799999950", "exp": "1800000000"}), TokenExpired)
 	add("iat 6 s ahead", "a token of the future is not older than any end of its session", "iat", "1800000006",
@@ -456,8 +462,10 @@ func TestAttacksOnTheSealedSession(t *testing.T) {
 	}
 	for _, value := range []string{"", "null", "1", `["x"]`} {
 		payload := payloadOf(t, map[string]string{"sid": value})
-		list = append(list, attack{"sid " + value, "a token that is bound to nothing goes with every session",
-			forge(testHeader, payload), TokenMalformed})
+		list = append(list, attack{
+			"sid " + value, "a token that is bound to nothing goes with every session",
+			forge(testHeader, payload), TokenMalformed,
+		})
 	}
 	refuseAll(t, list)
 }
@@ -474,38 +482,68 @@ func TestAttacksOnTheRoute(t *testing.T) {
 		state        TokenState
 		want         Reason
 	}{
-		{"the lifetime of another route", "a route that wants fresh answers gets old ones", payload(old),
-			func(r *Route) { r.Lifetime = 30 * time.Second }, TokenUnusable, TokenTooOld},
-		{"a second younger", "the control", payload(old),
-			func(r *Route) { r.Lifetime = 31 * time.Second }, TokenUsable, ""},
-		{"no lifetime", "an option that was forgotten lets tokens live for ever", payload(nil),
-			func(r *Route) { r.Lifetime = 0 }, TokenUnusable, TokenTooOld},
+		{
+			"the lifetime of another route", "a route that wants fresh answers gets old ones", payload(old),
+			func(r *Route) { r.Lifetime = 30 * time.Second }, TokenUnusable, TokenTooOld,
+		},
+		{
+			"a second younger", "the control", payload(old),
+			func(r *Route) { r.Lifetime = 31 * time.Second }, TokenUsable, "",
+		},
+		{
+			"no lifetime", "an option that was forgotten lets tokens live for ever", payload(nil),
+			func(r *Route) { r.Lifetime = 0 }, TokenUnusable, TokenTooOld,
+		},
 		{"no longest lifetime", "as before", payload(nil), func(r *Route) { r.Longest = 0 }, TokenUnusable, TokenMalformed},
-		{"an attribute that is missing", "a route that needs a role is entered without", payload(nil),
-			func(r *Route) { r.Attributes = []string{"role", "tenant"} }, TokenUnusable, TokenIncomplete},
-		{"an attribute that is null", "the control: the session has none, which is an answer",
+		{
+			"an attribute that is missing", "a route that needs a role is entered without", payload(nil),
+			func(r *Route) { r.Attributes = []string{"role", "tenant"} }, TokenUnusable, TokenIncomplete,
+		},
+		{
+			"an attribute that is null", "the control: the session has none, which is an answer",
 			payload(map[string]string{"tenant": "null"}),
-			func(r *Route) { r.Attributes = []string{"role", "tenant"} }, TokenUsable, ""},
-		{"no issuer", "a token of another installation with the same key", payload(nil),
-			func(r *Route) { r.Issuer = "https://shop.example" }, TokenUnusable, TokenWrongIssuer},
-		{"another issuer", "as before", payload(map[string]string{"iss": `"https://shop.example/"`}),
-			func(r *Route) { r.Issuer = "https://shop.example" }, TokenUnusable, TokenWrongIssuer},
-		{"the issuer", "the control", payload(map[string]string{"iss": `"https://shop.example"`}),
-			func(r *Route) { r.Issuer = "https://shop.example" }, TokenUsable, ""},
-		{"nobody to ask for revocations", "a check that is missing counts as passed", payload(nil),
-			func(r *Route) { r.Dead = nil }, TokenUnusable, TokenRevoked},
-		{"ended", "a token outlives the logout", payload(nil),
-			func(r *Route) { r.Dead = func(*Claims) (Reason, bool) { return TokenEnded, true } }, TokenUnusable, TokenEnded},
-		{"another realm", "user 7 of one application is user 7 of another", payload(map[string]string{"aud": `"blog"`}),
-			nil, TokenForeign, TokenOtherRealm},
-		{"another case of the realm", "as before", payload(map[string]string{"aud": `"Shop"`}),
-			nil, TokenForeign, TokenOtherRealm},
-		{"another realm, expired", "the other application's cookie is cleared by us",
-			payload(map[string]string{"aud": `"blog"`, "iat": "1", "exp": "2"}), nil, TokenForeign, TokenOtherRealm},
-		{"another realm, nobody to ask", "as before", payload(map[string]string{"aud": `"blog"`}),
-			func(r *Route) { r.Dead = nil }, TokenForeign, TokenOtherRealm},
-		{"no realm configured", "an empty realm is everybody's", payload(nil),
-			func(r *Route) { r.Realm = "" }, TokenForeign, TokenOtherRealm},
+			func(r *Route) { r.Attributes = []string{"role", "tenant"} }, TokenUsable, "",
+		},
+		{
+			"no issuer", "a token of another installation with the same key", payload(nil),
+			func(r *Route) { r.Issuer = "https://shop.example" }, TokenUnusable, TokenWrongIssuer,
+		},
+		{
+			"another issuer", "as before", payload(map[string]string{"iss": `"https://shop.example/"`}),
+			func(r *Route) { r.Issuer = "https://shop.example" }, TokenUnusable, TokenWrongIssuer,
+		},
+		{
+			"the issuer", "the control", payload(map[string]string{"iss": `"https://shop.example"`}),
+			func(r *Route) { r.Issuer = "https://shop.example" }, TokenUsable, "",
+		},
+		{
+			"nobody to ask for revocations", "a check that is missing counts as passed", payload(nil),
+			func(r *Route) { r.Dead = nil }, TokenUnusable, TokenRevoked,
+		},
+		{
+			"ended", "a token outlives the logout", payload(nil),
+			func(r *Route) { r.Dead = func(*Claims) (Reason, bool) { return TokenEnded, true } }, TokenUnusable, TokenEnded,
+		},
+		{
+			"another realm", "user 7 of one application is user 7 of another", payload(map[string]string{"aud": `"blog"`}),
+			nil, TokenForeign, TokenOtherRealm,
+		},
+		{
+			"another case of the realm", "as before", payload(map[string]string{"aud": `"Shop"`}),
+			nil, TokenForeign, TokenOtherRealm,
+		},
+		{
+			"another realm, expired", "the other application's cookie is cleared by us",
+			payload(map[string]string{"aud": `"blog"`, "iat": "1", "exp": "2"}), nil, TokenForeign, TokenOtherRealm,
+		},
+		{
+			"another realm, nobody to ask", "as before", payload(map[string]string{"aud": `"blog"`}),
+			func(r *Route) { r.Dead = nil }, TokenForeign, TokenOtherRealm,
+		},
+		{
+			"no realm configured", "an empty realm is everybody's", payload(nil),
+			func(r *Route) { r.Realm = "" }, TokenForeign, TokenOtherRealm,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			route := testRoute()
@@ -535,8 +573,11 @@ func TestExpiryIsExact(t *testing.T) {
 		at   time.Time
 		want Reason
 	}{
-		{end.Add(-time.Nanosecond), ""}, {end, TokenExpired}, {end.Add(time.Hour), TokenExpired},
-		{time.Unix(1_799_999_995, 0), ""}, {time.Unix(1_799_999_994, 999_999_999), TokenNotYetValid},
+		{end.Add(-time.Nanosecond), ""},
+		{end, TokenExpired},
+		{end.Add(time.Hour), TokenExpired},
+		{time.Unix(1_799_999_995, 0), ""},
+		{time.Unix(1_799_999_994, 999_999_999), TokenNotYetValid},
 	} {
 		if got := verifier.Verify(token, c.at, route); got.Reason != c.want {
 			t.Errorf("at %v: got %q, want %q", c.at, got.Reason, c.want)

@@ -191,22 +191,32 @@ func TestAttacksOnEncryption(t *testing.T) {
 		{"a short nonce", "nonces of other lengths are hashed, and may meet", with(2, encode64(decode64(t, parts[2])[:8])), TokenMalformed},
 		{"a long nonce", "as before", with(2, parts[2]+"AAAA"), TokenMalformed},
 		{"an empty nonce", "as before", with(2, ""), TokenMalformed},
-		{"bits moved between the parts", "one token in two spellings",
-			strings.Join([]string{parts[0], "", parts[2] + parts[3][:4], parts[3][4:], parts[4]}, "."), TokenMalformed},
+		{
+			"bits moved between the parts", "one token in two spellings",
+			strings.Join([]string{parts[0], "", parts[2] + parts[3][:4], parts[3][4:], parts[4]}, "."), TokenMalformed,
+		},
 		{"low bits of the tag", "as before", with(4, parts[4][:21]+string("BCDEFGHIJKLMNOP"[strings.IndexByte("AQgw", parts[4][21])])), TokenMalformed},
 		{"a line break in the nonce", "as before: the decoder skips it", with(2, parts[2][:15]+"\n"), TokenMalformed},
 		{"a line break in the tag", "as before", with(4, parts[4][:21]+"\n"), TokenMalformed},
 		{"a line break in the content", "as before", with(3, parts[3][:4]+"\n"+parts[3][4:]), TokenMalformed},
-		{"a line break in the header", "as before",
-			encloseUnder(t, secretOf("a"), "jwt_session jwe", parts[0][:4]+"\r\n"+parts[0][4:], signed), TokenMalformed},
+		{
+			"a line break in the header", "as before",
+			encloseUnder(t, secretOf("a"), "jwt_session jwe", parts[0][:4]+"\r\n"+parts[0][4:], signed), TokenMalformed,
+		},
 		{"padding", "as before", with(3, parts[3]+"="), TokenMalformed},
 		{"an encrypted key", "dir has none; one that is there is looked at by nobody", with(1, "AAAA"), TokenMalformed},
-		{"the header spelled anew", "the tag is over the header as it stands",
-			with(0, encode64([]byte(" "+testJWEHeader))), TokenBadSignature},
-		{"the key of sealed ids", "keys for one purpose serve another",
-			encloseWith(t, secretOf("a"), "jwt_session sid", testJWEHeader, signed), TokenBadSignature},
-		{"another key", "a key that opens elsewhere is tried here: kid names one key",
-			encloseWith(t, secretOf("b"), "jwt_session jwe", testJWEHeader, signed), TokenBadSignature},
+		{
+			"the header spelled anew", "the tag is over the header as it stands",
+			with(0, encode64([]byte(" "+testJWEHeader))), TokenBadSignature,
+		},
+		{
+			"the key of sealed ids", "keys for one purpose serve another",
+			encloseWith(t, secretOf("a"), "jwt_session sid", testJWEHeader, signed), TokenBadSignature,
+		},
+		{
+			"another key", "a key that opens elsewhere is tried here: kid names one key",
+			encloseWith(t, secretOf("b"), "jwt_session jwe", testJWEHeader, signed), TokenBadSignature,
+		},
 		{"an unknown key", "as before", header(strings.Replace(testJWEHeader, `"a"`, `"c"`, 1)), TokenUnknownKey},
 		{"zip", "a small token grows into a large one", header(strings.Replace(testJWEHeader, "}", `,"zip":"DEF"}`, 1)), TokenMalformed},
 		{"zip in the place of cty", "as before", header(`{"alg":"dir","enc":"A256GCM","kid":"a","zip":"DEF"}`), TokenMalformed},
@@ -216,8 +226,10 @@ func TestAttacksOnEncryption(t *testing.T) {
 		{"kid twice", "two readers choose two keys", header(strings.Replace(testJWEHeader, "}", `,"kid":"b"}`, 1)), TokenMalformed},
 		{"no object", "as before", header(`["dir"]`), TokenMalformed},
 		{"trailing data", "as before", header(testJWEHeader + "{}"), TokenMalformed},
-		{"a kid of 129", "a header that costs more than its refusal",
-			header(strings.Replace(testJWEHeader, `"a"`, `"`+strings.Repeat("a", 129)+`"`, 1)), TokenMalformed},
+		{
+			"a kid of 129", "a header that costs more than its refusal",
+			header(strings.Replace(testJWEHeader, `"a"`, `"`+strings.Repeat("a", 129)+`"`, 1)), TokenMalformed,
+		},
 		{"over 8 KiB", "a big token costs more than its refusal", huge, TokenTooLarge},
 	}
 	for _, name := range []string{"alg", "enc", "cty", "kid"} {
@@ -230,8 +242,10 @@ func TestAttacksOnEncryption(t *testing.T) {
 			}
 			changed := map[string]any{"alg": "dir", "enc": "A256GCM", "cty": "JWT", "kid": "a"}
 			changed[name] = value
-			attacks = append(attacks, attack{fmt.Sprintf("%s %v", name, value), "the token chooses how it is opened",
-				header(mustJSON(t, changed)), TokenMalformed})
+			attacks = append(attacks, attack{
+				fmt.Sprintf("%s %v", name, value), "the token chooses how it is opened",
+				header(mustJSON(t, changed)), TokenMalformed,
+			})
 		}
 	}
 	keys := mustSet(t, mustKey(t, "a"), mustKey(t, "b"))

@@ -128,9 +128,14 @@ func TestStateTimes(t *testing.T) {
 		after, lifetime time.Duration
 		want            Reason
 	}{
-		{0, time.Hour, ""}, {time.Hour - time.Second, time.Hour, ""}, {time.Hour, time.Hour, TokenExpired},
-		{time.Hour, 2 * time.Hour, TokenExpired}, {time.Minute, time.Minute, TokenTooOld}, {59 * time.Second, time.Minute, ""},
-		{-5 * time.Second, time.Hour, ""}, {-7 * time.Second, time.Hour, TokenNotYetValid},
+		{0, time.Hour, ""},
+		{time.Hour - time.Second, time.Hour, ""},
+		{time.Hour, time.Hour, TokenExpired},
+		{time.Hour, 2 * time.Hour, TokenExpired},
+		{time.Minute, time.Minute, TokenTooOld},
+		{59 * time.Second, time.Minute, ""},
+		{-5 * time.Second, time.Hour, ""},
+		{-7 * time.Second, time.Hour, TokenNotYetValid},
 	} {
 		if _, reason := keys.ReadState(testBinding, token, test.lifetime, testNow.Add(test.after)); reason != test.want {
 			t.Errorf("after %s, with a lifetime of %s: got %q, want %q", test.after, test.lifetime, reason, test.want)

@@ -8,8 +8,20 @@ import (
 
 // nameSets are session cookies as operators configure them.
 var nameSets = [][]string{
-	{"session"}, {"PHPSESSID"}, {"JSESSIONID"}, {"sessionid"}, {"connect.sid"}, {"app_session"}, {"app.session"}, {"_legacy_session"},
-	{"rack.session"}, {"__Host-sid"}, {"app_"}, {"DokuWiki", "DW*"}, {"wiki_session", "wikiUserID"}, {".AspNetCore.Cookies*"},
+	{"session"},
+	{"PHPSESSID"},
+	{"JSESSIONID"},
+	{"sessionid"},
+	{"connect.sid"},
+	{"app_session"},
+	{"app.session"},
+	{"_legacy_session"},
+	{"rack.session"},
+	{"__Host-sid"},
+	{"app_"},
+	{"DokuWiki", "DW*"},
+	{"wiki_session", "wikiUserID"},
+	{".AspNetCore.Cookies*"},
 }
 
 // generator makes Cookie lines: some plain ones, and all that could make a parser see a session cookie where there is none.

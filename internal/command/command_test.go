@@ -189,10 +189,15 @@ func TestASiteInTheGatewaysPlace(t *testing.T) {
 func TestEmptyFlags(t *testing.T) {
 	nobody := freeAddress(t)
 	for _, test := range [][]string{
-		{"session", "revoke", "--realm", "shop", "--session", ""}, {"session-hash", "revoke", "--realm", "shop", "--session-hash", ""},
-		{"user", "revoke", "--realm", "shop", "--user", ""}, {"realm", "revoke", "--realm", "", "--user", "alice"},
-		{"realm", "revoke", "--realm", ""}, {"token", "revoke", "--token", ""}, {"jti", "revoke", "--jti", "", "--lift"},
-		{"user", "sessions", "list", "--realm", "shop", "--user", ""}, {"session", "sessions", "end", "--realm", "shop", "--session", ""},
+		{"session", "revoke", "--realm", "shop", "--session", ""},
+		{"session-hash", "revoke", "--realm", "shop", "--session-hash", ""},
+		{"user", "revoke", "--realm", "shop", "--user", ""},
+		{"realm", "revoke", "--realm", "", "--user", "alice"},
+		{"realm", "revoke", "--realm", ""},
+		{"token", "revoke", "--token", ""},
+		{"jti", "revoke", "--jti", "", "--lift"},
+		{"user", "sessions", "list", "--realm", "shop", "--user", ""},
+		{"session", "sessions", "end", "--realm", "shop", "--session", ""},
 	} {
 		here(t, append(test[1:], "--address", nobody)...).ended(t, 1, "--"+test[0]+": it is empty")
 	}
@@ -245,12 +250,19 @@ func TestHelp(t *testing.T) {
 		name  string
 		flags string
 	}{
-		{"sessions list", "--address --config --adapter --json"}, {"sessions add", "--address --config --adapter --json"},
-		{"sessions import", "--address --config --adapter --json"}, {"sessions end", "--address --config --adapter --json"},
-		{"revoke", "--address --config --adapter --json"}, {"keys list", "--address --config --adapter --json"},
-		{"keys rotate", "--address --config --adapter --json --emergency"}, {"status", "--address --config --adapter --json"},
-		{"store backup", "--address --config --adapter"}, {"store restore", "--dir --config --adapter"},
-		{"store check", "--dir --config --adapter"}, {"inspect", "--json"}, {"bench", "--json"},
+		{"sessions list", "--address --config --adapter --json"},
+		{"sessions add", "--address --config --adapter --json"},
+		{"sessions import", "--address --config --adapter --json"},
+		{"sessions end", "--address --config --adapter --json"},
+		{"revoke", "--address --config --adapter --json"},
+		{"keys list", "--address --config --adapter --json"},
+		{"keys rotate", "--address --config --adapter --json --emergency"},
+		{"status", "--address --config --adapter --json"},
+		{"store backup", "--address --config --adapter"},
+		{"store restore", "--dir --config --adapter"},
+		{"store check", "--dir --config --adapter"},
+		{"inspect", "--json"},
+		{"bench", "--json"},
 	} {
 		help := here(t, append(strings.Fields(command.name), "--help")...).done(t, "Examples:\n", "Exit codes: 0")
 		for flag := range strings.SplitSeq(command.flags, " ") {

@@ -70,8 +70,10 @@ func TestInspectATokenOfOurs(t *testing.T) {
 			t.Errorf("%s: %+v", algorithm, found)
 		}
 		text := fmt.Sprint(*found)
-		for _, want := range []string{"{alg " + string(algorithm) + " algorithm}", "{sub alice user id}", "{aud shop realm}", "{role keeper attribute}",
-			"10 seconds ago", "in 50 seconds", "sealed for the gateway"} {
+		for _, want := range []string{
+			"{alg " + string(algorithm) + " algorithm}", "{sub alice user id}", "{aud shop realm}", "{role keeper attribute}",
+			"10 seconds ago", "in 50 seconds", "sealed for the gateway",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: the explanation lacks %q: %s", algorithm, want, text)
 			}

@@ -70,10 +70,16 @@ func TestJudge(t *testing.T) {
 		{"deleted and set in one place", "sid", "sid=a", nil, []string{deleted, at(host, "b")}, "sid=b", "new ends sid"},
 		{"deleted and repeated in one place", "sid", "sid=a", nil, []string{deleted, at(host, "a")}, "sid=a", "sid"},
 		{"the place without its path", "sid", "sid=a", nil, []string{at(host, "b"), "sid=; Max-Age=0"}, "", "ends sid"},
-		{"the leading dot and the case of a domain", "sid", "sid=a", nil,
-			[]string{"sid=b; Domain=Shop.Example; Path=/", cleared}, "", "ends sid"},
-		{"partitioned apart", "sid", "sid=a", nil,
-			[]string{"sid=b; Path=/; Secure; Partitioned", deleted}, "sid=b", "new ends moves sid"},
+		{
+			"the leading dot and the case of a domain", "sid", "sid=a", nil,
+			[]string{"sid=b; Domain=Shop.Example; Path=/", cleared},
+			"", "ends sid",
+		},
+		{
+			"partitioned apart", "sid", "sid=a", nil,
+			[]string{"sid=b; Path=/; Secure; Partitioned", deleted},
+			"sid=b", "new ends moves sid",
+		},
 
 		// A deletion ends the session, unless it is known to be elsewhere.
 		{"deleted, not known where it is", "sid", "sid=a", nil, []string{deleted}, "", "ends sid"},
@@ -103,14 +109,22 @@ func TestJudge(t *testing.T) {
 		{"a set, its second rotated", "a b", "a=1; b=2", nil, []string{"a=1", "b=3"}, "a=1; b=3", "new ends moves b"},
 		{"a set, its first deleted", "a b", "a=1; b=2", nil, []string{"a=1; Max-Age=0"}, "b=2", "ends a"},
 		{"a set, one rotated and one deleted", "a b", "a=1; b=2", nil, []string{"a=3", "b=; Max-Age=0"}, "a=3", "new ends a b"},
-		{"a set, one rotated and one cleared elsewhere", "a b", "a=1; b=2", []string{"b=2; Path=/"},
-			[]string{"a=3", "b=; Path=/shop; Max-Age=0"}, "a=3; b=2", "new ends moves a"},
+		{
+			"a set, one rotated and one cleared elsewhere", "a b", "a=1; b=2",
+			[]string{"b=2; Path=/"},
+			[]string{"a=3", "b=; Path=/shop; Max-Age=0"},
+			"a=3; b=2", "new ends moves a",
+		},
 		{"a set, swapped", "a b", "a=1; b=2", nil, []string{"a=2", "b=1"}, "a=2; b=1", "new ends moves a b"},
 		{"a pattern, the same", "DW*", "DW12=1", nil, []string{"DW12=1"}, "DW12=1", ""},
 		{"a pattern, under another name", "DW*", "DW12=1", nil, []string{"DW13=1"}, "DW12=1; DW13=1", "new ends moves DW13"},
 		{"a pattern, another name deleted", "DW*", "DW12=1", nil, []string{"DW13=; Max-Age=0"}, "DW12=1", "ends DW13"},
-		{"a pattern, another name deleted, known where it is", "DW*", "DW12=1", []string{"DW12=1; Path=/"},
-			[]string{"DW13=; Max-Age=0"}, "DW12=1", ""},
+		{
+			"a pattern, another name deleted, known where it is", "DW*", "DW12=1",
+			[]string{"DW12=1; Path=/"},
+			[]string{"DW13=; Max-Age=0"},
+			"DW12=1", "",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			places := NewPlaces()

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"

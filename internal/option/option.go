@@ -27,7 +27,7 @@ func (o Parser) Block(of, known string, option func(name string) error, repeatab
 	for nesting := o.Nesting(); o.NextBlock(nesting); {
 		name := o.Val()
 		if seen[name] && !slices.Contains(repeatable, name) {
-			return o.Errf("%s: %s stands twice", of, name)
+			return o.Errf("%s: %s is given twice", of, name)
 		}
 		seen[name] = true
 		switch err := option(name); {

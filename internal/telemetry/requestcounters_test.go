@@ -14,7 +14,9 @@ import (
 func TestRequestCountersAreTheVectorsOwn(t *testing.T) {
 	const mode, workers, each = "only here", 8, 50
 	outcomes := []requestLabels{
-		{via: identity.ViaToken}, {via: identity.ViaSession, reason: validator.TokenExpired}, {via: identity.ViaNone, reason: validator.TokenExpired},
+		{via: identity.ViaToken},
+		{via: identity.ViaSession, reason: validator.TokenExpired},
+		{via: identity.ViaNone, reason: validator.TokenExpired},
 		{via: identity.ViaNone, reason: validator.NoCredentials},
 	}
 	defer RequestsTotal.DeletePartialMatch(map[string]string{"mode": mode})

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 )
 
 // MaxSetCookie is the most that browsers keep of a cookie: name, value and attributes together (RFC 6265 section 6.1).

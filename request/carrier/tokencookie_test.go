@@ -88,22 +88,26 @@ func TestTokenCookieLines(t *testing.T) {
 		set, clear string
 	}{
 		{
-			TokenCookie{}, false,
+			TokenCookie{},
+			false,
 			"jwt_shop=a.b.c; Path=/; HttpOnly; SameSite=Lax",
 			"jwt_shop=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
 		},
 		{
-			TokenCookie{}, true,
+			TokenCookie{},
+			true,
 			"__Host-jwt_shop=a.b.c; Path=/; HttpOnly; Secure; SameSite=Lax",
 			"__Host-jwt_shop=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
 		},
 		{
-			TokenCookie{Name: "token", Domain: "shop.example", Path: "/app", SameSite: "strict"}, true,
+			TokenCookie{Name: "token", Domain: "shop.example", Path: "/app", SameSite: "strict"},
+			true,
 			"token=a.b.c; Path=/app; Domain=shop.example; HttpOnly; Secure; SameSite=Strict",
 			"token=; Path=/app; Domain=shop.example; Max-Age=0; HttpOnly; Secure; SameSite=Strict",
 		},
 		{
-			TokenCookie{Name: "__Secure-token", SameSite: "none", Secure: "always"}, true,
+			TokenCookie{Name: "__Secure-token", SameSite: "none", Secure: "always"},
+			true,
 			"__Secure-token=a.b.c; Path=/; HttpOnly; Secure; SameSite=None",
 			"__Secure-token=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None",
 		},

@@ -54,13 +54,23 @@ func TestIsSameHost(t *testing.T) {
 		target, host string
 		want         bool
 	}{
-		{"https://shop.example/", "shop.example", true}, {"https://shop.example./", "SHOP.example", true}, {"//shop.example", "shop.example.", true},
-		{"https://shop.example:443/", "shop.example", true}, {"http://shop.example/", "shop.example:80", true},
-		{"https://shop.example/", "shop.example:443", true}, {"//shop.example:443", "shop.example", true},
-		{"https://shop.example:8443/", "shop.example:8443", true}, {"https://shop.example:8443/", "shop.example", false},
-		{"https://shop.example/", "shop.example:8443", false}, {"https://shop.example/", "shop.example:80", false},
-		{"https://bücher.example/", "xn--bcher-kva.example", true}, {"https://[::1]/", "[::1]", true}, {"http://[::1]:80/", "[::1]", true},
-		{"https://shop.example/", "xshop.example", false}, {"https://shop.example/", "", false}, {"https:///", "", false},
+		{"https://shop.example/", "shop.example", true},
+		{"https://shop.example./", "SHOP.example", true},
+		{"//shop.example", "shop.example.", true},
+		{"https://shop.example:443/", "shop.example", true},
+		{"http://shop.example/", "shop.example:80", true},
+		{"https://shop.example/", "shop.example:443", true},
+		{"//shop.example:443", "shop.example", true},
+		{"https://shop.example:8443/", "shop.example:8443", true},
+		{"https://shop.example:8443/", "shop.example", false},
+		{"https://shop.example/", "shop.example:8443", false},
+		{"https://shop.example/", "shop.example:80", false},
+		{"https://bücher.example/", "xn--bcher-kva.example", true},
+		{"https://[::1]/", "[::1]", true},
+		{"http://[::1]:80/", "[::1]", true},
+		{"https://shop.example/", "xshop.example", false},
+		{"https://shop.example/", "", false},
+		{"https:///", "", false},
 	} {
 		target, err := url.Parse(test.target)
 		if err != nil {

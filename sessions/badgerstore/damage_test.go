@@ -99,8 +99,10 @@ func TestDamageIsRefused(t *testing.T) {
 		do   func(t *testing.T, dir string)
 		want []string
 	}{
-		{"no MANIFEST", func(t *testing.T, dir string) { removeFile(t, dir, badger.ManifestFilename) },
-			[]string{badger.ManifestFilename, wayOut}},
+		{
+			"no MANIFEST", func(t *testing.T, dir string) { removeFile(t, dir, badger.ManifestFilename) },
+			[]string{badger.ManifestFilename, wayOut},
+		},
 		{"nothing but the marker", func(t *testing.T, dir string) {
 			for name := range listing(t, dir) {
 				if name != markerName {
@@ -113,25 +115,37 @@ func TestDamageIsRefused(t *testing.T) {
 			removeFile(t, dir, markerName)
 			removeFile(t, dir, badger.ManifestFilename)
 		}, []string{markerName, wayOut}},
-		{"another store's marker", func(t *testing.T, dir string) { writeFile(t, dir, markerName, newID()+"\n") },
-			[]string{"another store", markerName, wayOut}},
-		{"an empty marker", func(t *testing.T, dir string) { writeFile(t, dir, markerName, "") },
-			[]string{"empty file " + markerName, wayOut}},
+		{
+			"another store's marker", func(t *testing.T, dir string) { writeFile(t, dir, markerName, newID()+"\n") },
+			[]string{"another store", markerName, wayOut},
+		},
+		{
+			"an empty marker", func(t *testing.T, dir string) { writeFile(t, dir, markerName, "") },
+			[]string{"empty file " + markerName, wayOut},
+		},
 		{"an empty marker and no MANIFEST", func(t *testing.T, dir string) {
 			writeFile(t, dir, markerName, "")
 			removeFile(t, dir, badger.ManifestFilename)
 		}, []string{badger.ManifestFilename, wayOut}},
-		{"a marker cut short", func(t *testing.T, dir string) { writeFile(t, dir, markerName, "0123456789") },
-			[]string{markerName, wayOut}},
+		{
+			"a marker cut short", func(t *testing.T, dir string) { writeFile(t, dir, markerName, "0123456789") },
+			[]string{markerName, wayOut},
+		},
 		{"a marker of other text", func(t *testing.T, dir string) {
 			writeFile(t, dir, markerName, strings.Repeat("z", 32)+"\n")
 		}, []string{markerName, wayOut}},
-		{"a damaged MANIFEST", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, badger.ManifestFilename), 20) },
-			[]string{wayOut}},
-		{"an empty MANIFEST", func(t *testing.T, dir string) { writeFile(t, dir, badger.ManifestFilename, "") },
-			[]string{wayOut}},
-		{"a damaged journal count", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, journalCountName), 3) },
-			[]string{journalCountName, wayOut}},
+		{
+			"a damaged MANIFEST", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, badger.ManifestFilename), 20) },
+			[]string{wayOut},
+		},
+		{
+			"an empty MANIFEST", func(t *testing.T, dir string) { writeFile(t, dir, badger.ManifestFilename, "") },
+			[]string{wayOut},
+		},
+		{
+			"a damaged journal count", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, journalCountName), 3) },
+			[]string{journalCountName, wayOut},
+		},
 		{"a table is missing", func(t *testing.T, dir string) {
 			if err := os.Remove(tables(t, dir)[0]); err != nil {
 				t.Fatal(err)

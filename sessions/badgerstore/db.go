@@ -44,8 +44,10 @@ type DB struct {
 }
 
 func newDB(dir string, database *badger.DB, logger *zap.Logger, settings settings) *DB {
-	db := &DB{dir: dir, badger: database, logger: logger, settings: settings, leases: newLeases(),
-		closed: make(chan struct{})}
+	db := &DB{
+		dir: dir, badger: database, logger: logger, settings: settings, leases: newLeases(),
+		closed: make(chan struct{}),
+	}
 	db.sessions.db = db
 	db.journal.db = db
 	return db

@@ -95,9 +95,15 @@ func TestLocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ dir, want string }{
-		{base + "/there", "there"}, {"there", "there"}, {"./there/", "there"}, {"link", "there"},
-		{base + "//link/../link/", "there"}, {"link/new/store", "there/new/store"}, {"there/new/store", "there/new/store"},
-		{"new", "new"}, {".", ""},
+		{base + "/there", "there"},
+		{"there", "there"},
+		{"./there/", "there"},
+		{"link", "there"},
+		{base + "//link/../link/", "there"},
+		{"link/new/store", "there/new/store"},
+		{"there/new/store", "there/new/store"},
+		{"new", "new"},
+		{".", ""},
 	} {
 		if got := location(t, test.dir); got != filepath.Join(base, test.want) {
 			t.Errorf("location of %q is %q, want %q", test.dir, got, test.want)

@@ -1,4 +1,4 @@
-package jwtsession
+package admin
 
 import (
 	"errors"
@@ -39,50 +39,50 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-const adminPath = "/jwt_session/"
+const Path = "/jwt_session/"
 
 // adminRoute serves one call. What it returns is written as JSON, unless it is [streamed].
-type adminRoute func(*adminCall) (any, error)
+type adminRoute func(*Call) (any, error)
 
 // streamed is what a route returns that has written its answer by itself.
 type streamed struct{}
 
-// adminRoutes are the routes by their path below adminPath and by method. What is written comes as a JSON body, since ids
+// Routes are the routes by their path below adminPath and by method. What is written comes as a JSON body, since ids
 // and users must not stand in URLs, which are logged.
-var adminRoutes = map[string]map[string]adminRoute{
-	"sessions":         {http.MethodPost: (*adminCall).addSession},
-	"sessions/list":    {http.MethodPost: (*adminCall).listSessions},
-	"sessions/end":     {http.MethodPost: (*adminCall).endSession},
-	"revocations":      {http.MethodPost: (*adminCall).revoke, http.MethodGet: (*adminCall).listRevocations},
-	"revocations/list": {http.MethodPost: (*adminCall).pageRevocations},
-	"status":           {http.MethodGet: (*adminCall).status},
-	"store/backup":     {http.MethodPost: (*adminCall).backup},
-	"keys":             {http.MethodGet: (*adminCall).listKeys},
-	"keys/rotate":      {http.MethodPost: (*adminCall).rotateKeys},
+var Routes = map[string]map[string]adminRoute{
+	"sessions":         {http.MethodPost: (*Call).addSession},
+	"sessions/list":    {http.MethodPost: (*Call).listSessions},
+	"sessions/end":     {http.MethodPost: (*Call).endSession},
+	"revocations":      {http.MethodPost: (*Call).revoke, http.MethodGet: (*Call).listRevocations},
+	"revocations/list": {http.MethodPost: (*Call).pageRevocations},
+	"status":           {http.MethodGet: (*Call).status},
+	"store/backup":     {http.MethodPost: (*Call).backup},
+	"keys":             {http.MethodGet: (*Call).listKeys},
+	"keys/rotate":      {http.MethodPost: (*Call).rotateKeys},
 }
 
 // lineRoutes are what a body of newline-delimited JSON goes to, which is read as it comes.
-var lineRoutes = map[string]adminRoute{"sessions": (*adminCall).importSessions}
+var lineRoutes = map[string]adminRoute{"sessions": (*Call).importSessions}
 
 // Routes returns the one route that serves all.
 func (adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(serveAdmin)}}
+	return []caddy.AdminRoute{{Pattern: Path, Handler: caddy.AdminHandlerFunc(Serve)}}
 }
 
-// adminCall is one request to the admin API.
-type adminCall struct {
+// Call is one request to the admin API.
+type Call struct {
 	app     *app.App
 	gateway *app.Core
 	writer  http.ResponseWriter
 	request *http.Request
-	body    []byte // nil where the route reads the request's by itself
+	Body    []byte // nil where the route reads the request's by itself
 }
 
-// maxAdminBody is how long a body may be.
-const maxAdminBody = 1 << 20
+// MaxBody is how long a body may be.
+const MaxBody = 1 << 20
 
-func serveAdmin(w http.ResponseWriter, r *http.Request) error {
-	methods, known := adminRoutes[r.URL.Path[len(adminPath):]]
+func Serve(w http.ResponseWriter, r *http.Request) error {
+	methods, known := Routes[r.URL.Path[len(Path):]]
 	if !known {
 		return apiError(http.StatusNotFound, "there is no such route")
 	}
@@ -96,7 +96,7 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var body []byte
-	if lines, takesLines := lineRoutes[r.URL.Path[len(adminPath):]]; takesLines && mediaType(r) == "application/x-ndjson" {
+	if lines, takesLines := lineRoutes[r.URL.Path[len(Path):]]; takesLines && mediaType(r) == "application/x-ndjson" {
 		route = lines
 	} else {
 		var err error
@@ -112,7 +112,7 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return apiError(http.StatusServiceUnavailable, "the session store is not open")
 	}
-	result, err := route(&adminCall{app: current, gateway: open, writer: w, request: r, body: body})
+	result, err := route(&Call{app: current, gateway: open, writer: w, request: r, Body: body})
 	if err != nil {
 		return asAPIError(current.Logger(), err)
 	}
@@ -166,7 +166,7 @@ func readAdminBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if mediaType(r) != "application/json" {
 		return nil, apiError(http.StatusUnsupportedMediaType, "want Content-Type: application/json")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAdminBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return nil, apiError(http.StatusRequestEntityTooLarge, "the body may have 1 MiB at most")
 	} else if err != nil {
@@ -175,8 +175,8 @@ func readAdminBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// read reads the body.
-func (c *adminCall) read(into any) error { return readStrictly(c.body, into) }
+// Read reads the body.
+func (c *Call) Read(into any) error { return readStrictly(c.Body, into) }
 
 // readStrictly reads one JSON object, no member twice, none that the route does not know. The error does not repeat what
 // it read.
@@ -200,7 +200,7 @@ func readStrictly(text []byte, into any) error {
 var errNoAdminObject = apiError(http.StatusBadRequest, "the body is not one JSON object, or names a member twice")
 
 // siteOf returns the first site of the realm.
-func (c *adminCall) siteOf(realm string) (*app.Site, error) {
+func (c *Call) siteOf(realm string) (*app.Site, error) {
 	if realm == "" {
 		return nil, apiError(http.StatusBadRequest, "realm: want the name of a realm")
 	}
@@ -212,7 +212,7 @@ func (c *adminCall) siteOf(realm string) (*app.Site, error) {
 }
 
 // audit writes the one line that an operator's action leaves. It names neither session nor user.
-func (c *adminCall) audit(action string, fields ...zap.Field) {
+func (c *Call) audit(action string, fields ...zap.Field) {
 	c.app.Logger().Info(action, append(fields, zap.String("remote", c.request.RemoteAddr))...)
 }
 

@@ -1,4 +1,4 @@
-package jwtsession
+package admin
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// revokeRequest is the body of POST /jwt_session/revocations. What it names decides what is hit.
-type revokeRequest struct {
+// RevokeRequest is the body of POST /jwt_session/revocations. What it names decides what is hit.
+type RevokeRequest struct {
 	TokenID string    `json:"jti"`
 	Expires *int64    `json:"exp"`
 	Token   string    `json:"token"`
@@ -30,8 +30,8 @@ type revokeRequest struct {
 	Lift    bool      `json:"lift"`
 }
 
-// revokeAnswer is the answer to POST /jwt_session/revocations, once it is durable.
-type revokeAnswer struct {
+// RevokeAnswer is the answer to POST /jwt_session/revocations, once it is durable.
+type RevokeAnswer struct {
 	Revoked bool `json:"revoked"`
 	Lifted  bool `json:"lifted,omitempty"`
 }
@@ -40,12 +40,12 @@ type revokeAnswer struct {
 var errRevokeForm = apiError(http.StatusBadRequest, "want exactly one of: `jti` and `exp`; `token`; `realm` and `session` or "+
 	"`session_hash`; `user`, with `realm` or everywhere; `realm`; `all`. `lift` goes with `jti`, a session or a user")
 
-func (c *adminCall) revoke() (any, error) {
-	var body revokeRequest
-	if err := c.read(&body); err != nil {
+func (c *Call) revoke() (any, error) {
+	var body RevokeRequest
+	if err := c.Read(&body); err != nil {
 		return nil, err
 	}
-	if name := emptyMember(c.body); name != "" {
+	if name := emptyMember(c.Body); name != "" {
 		return nil, apiError(http.StatusBadRequest, name+": it is empty; leave out what is not meant")
 	}
 	act, err := c.revocation(body)
@@ -72,7 +72,7 @@ func emptyMember(object []byte) string {
 }
 
 // revocation returns what the body asks for.
-func (c *adminCall) revocation(body revokeRequest) (func() (any, error), error) {
+func (c *Call) revocation(body RevokeRequest) (func() (any, error), error) {
 	byToken, byID := body.Token != "", body.TokenID != "" || body.Expires != nil
 	bySession, byUser := body.Session.given() || body.Hash != "", body.User != ""
 	named := 0
@@ -87,22 +87,22 @@ func (c *adminCall) revocation(body revokeRequest) (func() (any, error), error) 
 	}
 	switch {
 	case byToken:
-		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByToken(body.Token) }, nil
+		return func() (any, error) { return RevokeAnswer{Revoked: true}, c.revokeByToken(body.Token) }, nil
 	case byID && body.Lift:
 		return func() (any, error) { return c.liftToken(body) }, nil
 	case byID:
-		return func() (any, error) { return revokeAnswer{Revoked: true}, c.revokeByID(body) }, nil
+		return func() (any, error) { return RevokeAnswer{Revoked: true}, c.revokeByID(body) }, nil
 	case bySession:
 		return func() (any, error) { return c.revokeSession(body) }, nil
 	case byUser:
 		return func() (any, error) { return c.revokeUser(body) }, nil
 	default:
-		return func() (any, error) { return revokeAnswer{Revoked: true}, c.flush(body) }, nil
+		return func() (any, error) { return RevokeAnswer{Revoked: true}, c.flush(body) }, nil
 	}
 }
 
 // revokeByID revokes one token.
-func (c *adminCall) revokeByID(body revokeRequest) error {
+func (c *Call) revokeByID(body RevokeRequest) error {
 	if !validator.IsTokenID(body.TokenID) {
 		return apiError(http.StatusBadRequest, "jti: want the claim of the token, 1 to 256 visible ASCII characters")
 	}
@@ -118,7 +118,7 @@ func (c *adminCall) revokeByID(body revokeRequest) error {
 
 // revokeByToken revokes every token of the token's session that was minted so far. A token that is not ours is refused,
 // since anything could be written in it; one that has merely expired is not.
-func (c *adminCall) revokeByToken(text string) error {
+func (c *Call) revokeByToken(text string) error {
 	claims, reason := c.gateway.Authenticate(c.request.Context(), text)
 	if reason != "" {
 		return apiError(http.StatusUnprocessableEntity, "token: it does not verify ("+string(reason)+"); nothing was done")
@@ -132,12 +132,12 @@ func (c *adminCall) revokeByToken(text string) error {
 
 // liftToken ends the revocation of a token. The request may be the one that revoked it, with its exp, which says nothing
 // here.
-func (c *adminCall) liftToken(body revokeRequest) (any, error) {
+func (c *Call) liftToken(body RevokeRequest) (any, error) {
 	was, err := c.gateway.Ledger.LiftToken(c.request.Context(), body.TokenID)
 	return c.lifted("", was, err)
 }
 
-func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
+func (c *Call) revokeSession(body RevokeRequest) (any, error) {
 	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
 	if err != nil {
 		return nil, err
@@ -150,10 +150,10 @@ func (c *adminCall) revokeSession(body revokeRequest) (any, error) {
 		return nil, err
 	}
 	c.announce("session revoked", "session", key.Realm)
-	return revokeAnswer{Revoked: true}, nil
+	return RevokeAnswer{Revoked: true}, nil
 }
 
-func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
+func (c *Call) revokeUser(body RevokeRequest) (any, error) {
 	if !validator.IsUserID(body.User) {
 		return nil, apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
 	}
@@ -179,17 +179,17 @@ func (c *adminCall) revokeUser(body revokeRequest) (any, error) {
 		return nil, err
 	}
 	c.announce("user revoked", "user", body.Realm)
-	return revokeAnswer{Revoked: true}, nil
+	return RevokeAnswer{Revoked: true}, nil
 }
 
 // announce tells of a revocation: in the log, and those who listen to Caddy's events.
-func (c *adminCall) announce(action, kind, realm string) {
+func (c *Call) announce(action, kind, realm string) {
 	c.audit(action, zap.String("realm", realm))
 	c.app.Emit("revocation", map[string]any{"kind": kind, "realm": realm})
 }
 
 // flush drops all that is known of a realm, or of all.
-func (c *adminCall) flush(body revokeRequest) error {
+func (c *Call) flush(body RevokeRequest) error {
 	if body.All {
 		if err := c.gateway.Ledger.FlushAll(c.request.Context()); err != nil {
 			return err
@@ -208,7 +208,7 @@ func (c *adminCall) flush(body revokeRequest) error {
 }
 
 // lifted answers the end of a revocation, and says so where there was none.
-func (c *adminCall) lifted(realm string, was bool, err error) (any, error) {
+func (c *Call) lifted(realm string, was bool, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func (c *adminCall) lifted(realm string, was bool, err error) (any, error) {
 		return nil, apiError(http.StatusNotFound, "there is no such revocation")
 	}
 	c.announce("revocation lifted", "lifted", realm)
-	return revokeAnswer{Lifted: true}, nil
+	return RevokeAnswer{Lifted: true}, nil
 }
 
 // revocationList is the answer to GET /jwt_session/revocations.
@@ -243,11 +243,11 @@ type listedRevocation struct {
 }
 
 // listRevocations lists the first page.
-func (c *adminCall) listRevocations() (any, error) { return c.revocationsAfter(maxListLimit, "") }
+func (c *Call) listRevocations() (any, error) { return c.revocationsAfter(maxListLimit, "") }
 
-func (c *adminCall) pageRevocations() (any, error) {
+func (c *Call) pageRevocations() (any, error) {
 	body := pageRequest{Limit: defaultListLimit}
-	if err := c.read(&body); err != nil {
+	if err := c.Read(&body); err != nil {
 		return nil, err
 	}
 	if err := checkLimit(body.Limit); err != nil {
@@ -256,7 +256,7 @@ func (c *adminCall) pageRevocations() (any, error) {
 	return c.revocationsAfter(body.Limit, body.After)
 }
 
-func (c *adminCall) revocationsAfter(limit int, after string) (any, error) {
+func (c *Call) revocationsAfter(limit int, after string) (any, error) {
 	page, next, err := c.gateway.Ledger.Revocations(limit, after)
 	if errors.Is(err, ledger.ErrCursor) {
 		return nil, errAfter

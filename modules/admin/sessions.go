@@ -1,4 +1,4 @@
-package jwtsession
+package admin
 
 import (
 	"net/http"
@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// addRequest is the body of POST /jwt_session/sessions.
-type addRequest struct {
+// AddRequest is the body of POST /jwt_session/sessions.
+type AddRequest struct {
 	Realm      string              `json:"realm"`
 	ID         sessionID           `json:"id"`
 	User       string              `json:"user"`
@@ -65,8 +65,8 @@ func (s sessionID) hashIn(cookies validator.SessionCookies, member string) (sess
 	return hash, nil
 }
 
-// addAnswer is the answer to POST /jwt_session/sessions.
-type addAnswer struct {
+// AddAnswer is the answer to POST /jwt_session/sessions.
+type AddAnswer struct {
 	Hash string    `json:"hash"`
 	Ends time.Time `json:"ends"`
 }
@@ -79,8 +79,8 @@ type addition struct {
 }
 
 // additionOf reads a session to be added from one JSON object. Its errors are APIErrors and quote nothing.
-func (c *adminCall) additionOf(text []byte) (addition, error) {
-	var body addRequest
+func (c *Call) additionOf(text []byte) (addition, error) {
+	var body AddRequest
 	if err := readStrictly(text, &body); err != nil {
 		return addition{}, err
 	}
@@ -106,8 +106,8 @@ func (c *adminCall) additionOf(text []byte) (addition, error) {
 	}, nil
 }
 
-func (c *adminCall) addSession() (any, error) {
-	added, err := c.additionOf(c.body)
+func (c *Call) addSession() (any, error) {
+	added, err := c.additionOf(c.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (c *adminCall) addSession() (any, error) {
 		return nil, err
 	}
 	c.audit("session added", zap.String("realm", added.key.Realm))
-	return addAnswer{Hash: added.key.Hash.String(), Ends: session.Ends.UTC()}, nil
+	return AddAnswer{Hash: added.key.Hash.String(), Ends: session.Ends.UTC()}, nil
 }
 
 // endRequest is the body of POST /jwt_session/sessions/end.
@@ -131,9 +131,9 @@ type endAnswer struct {
 	Ended bool `json:"ended"`
 }
 
-func (c *adminCall) endSession() (any, error) {
+func (c *Call) endSession() (any, error) {
 	var body endRequest
-	if err := c.read(&body); err != nil {
+	if err := c.Read(&body); err != nil {
 		return nil, err
 	}
 	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
@@ -152,7 +152,7 @@ func (c *adminCall) endSession() (any, error) {
 }
 
 // sessionKey returns the key of a session that a body names by its id or by its hash.
-func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (sessions.Key, error) {
+func (c *Call) sessionKey(realm string, id sessionID, hash string) (sessions.Key, error) {
 	if realm == "" {
 		return sessions.Key{}, apiError(http.StatusBadRequest, "realm: want the realm of the session")
 	}
@@ -175,7 +175,7 @@ func (c *adminCall) sessionKey(realm string, id sessionID, hash string) (session
 // maxExpiresIn keeps the sum of now and expires_in inside of what times can hold: a hundred years.
 const maxExpiresIn = 100 * 365 * 24 * 60 * 60
 
-func (b addRequest) check() error {
+func (b AddRequest) check() error {
 	if !validator.IsUserID(b.User) {
 		return apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
 	}
@@ -190,16 +190,16 @@ func (b addRequest) check() error {
 	return nil
 }
 
-// listRequest is the body of POST /jwt_session/sessions/list.
-type listRequest struct {
+// ListRequest is the body of POST /jwt_session/sessions/list.
+type ListRequest struct {
 	Realm string `json:"realm"`
 	User  string `json:"user"`
 	Limit int    `json:"limit"`
 	After string `json:"after"`
 }
 
-// listAnswer is the answer to POST /jwt_session/sessions/list.
-type listAnswer struct {
+// ListAnswer is the answer to POST /jwt_session/sessions/list.
+type ListAnswer struct {
 	Sessions []listedSession `json:"sessions"`
 	Next     string          `json:"next,omitempty"` // the value for `after` that brings the next page
 }
@@ -232,9 +232,9 @@ func checkLimit(limit int) error {
 	return nil
 }
 
-func (c *adminCall) listSessions() (any, error) {
-	body := listRequest{Limit: defaultListLimit}
-	if err := c.read(&body); err != nil {
+func (c *Call) listSessions() (any, error) {
+	body := ListRequest{Limit: defaultListLimit}
+	if err := c.Read(&body); err != nil {
 		return nil, err
 	}
 	if _, err := c.siteOf(body.Realm); err != nil {
@@ -258,8 +258,8 @@ func (c *adminCall) listSessions() (any, error) {
 	return answerOf(page), nil
 }
 
-func answerOf(page sessions.Page) listAnswer {
-	answer := listAnswer{Sessions: make([]listedSession, len(page.Sessions))}
+func answerOf(page sessions.Page) ListAnswer {
+	answer := ListAnswer{Sessions: make([]listedSession, len(page.Sessions))}
 	for i, session := range page.Sessions {
 		answer.Sessions[i] = listedSession{
 			Hash: session.Hash.String(), User: session.User, Source: session.Source.String(),

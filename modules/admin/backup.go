@@ -1,4 +1,4 @@
-package jwtsession
+package admin
 
 import (
 	"bytes"
@@ -15,9 +15,9 @@ import (
 
 // backup streams a backup of the store. One that fails on the way ends with a broken connection; a whole one ends with a
 // checksum over all of it.
-func (c *adminCall) backup() (any, error) {
-	if len(bytes.TrimSpace(c.body)) > 0 {
-		if err := c.read(new(struct{})); err != nil {
+func (c *Call) backup() (any, error) {
+	if len(bytes.TrimSpace(c.Body)) > 0 {
+		if err := c.Read(new(struct{})); err != nil {
 			return nil, err
 		}
 	}

@@ -1,4 +1,4 @@
-package jwtsession
+package admin
 
 import (
 	"context"
@@ -13,30 +13,30 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// keyList is the answer to GET /jwt_session/keys.
-type keyList struct {
+// KeyList is the answer to GET /jwt_session/keys.
+type KeyList struct {
 	Keys []status.Key `json:"keys"`
 }
 
 // listKeys lists the keys that count: the one that signs first.
-func (c *adminCall) listKeys() (any, error) { return keyList{Keys: status.Keys(c.app, c.gateway)}, nil }
+func (c *Call) listKeys() (any, error) { return KeyList{Keys: status.Keys(c.app, c.gateway)}, nil }
 
 // rotateRequest is the body of POST /jwt_session/keys/rotate.
 type rotateRequest struct {
 	Emergency bool `json:"emergency"`
 }
 
-// rotateAnswer is the answer to it, once the new key is in Caddy's storage.
-type rotateAnswer struct {
+// RotateAnswer is the answer to it, once the new key is in Caddy's storage.
+type RotateAnswer struct {
 	ID        string              `json:"kid"`
 	Algorithm validator.Algorithm `json:"alg"`
 	SignsFrom time.Time           `json:"signs_from"`
 }
 
 // rotateKeys makes a new key. What was begun is finished, whether or not the operator waits for it.
-func (c *adminCall) rotateKeys() (any, error) {
+func (c *Call) rotateKeys() (any, error) {
 	var body rotateRequest
-	if err := c.read(&body); err != nil {
+	if err := c.Read(&body); err != nil {
 		return nil, err
 	}
 	keeper := c.gateway.Keeper
@@ -55,7 +55,7 @@ func (c *adminCall) rotateKeys() (any, error) {
 	}
 	rereadKeys(ctx, keeper)
 	c.audit(action, zap.String("kid", key.ID))
-	return rotateAnswer{ID: key.ID, Algorithm: key.Algorithm, SignsFrom: key.SignsFrom}, nil
+	return RotateAnswer{ID: key.ID, Algorithm: key.Algorithm, SignsFrom: key.SignsFrom}, nil
 }
 
 // rereadKeys lets the other configurations of this process, if there are any during a reload, read the keys again.
@@ -68,6 +68,6 @@ func rereadKeys(ctx context.Context, but *keyring.Keeper) {
 }
 
 // status tells of the running gateway.
-func (c *adminCall) status() (any, error) {
+func (c *Call) status() (any, error) {
 	return status.Of(c.request.Context(), c.app, c.gateway), nil
 }

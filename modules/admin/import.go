@@ -1,4 +1,4 @@
-package jwtsession
+package admin
 
 import (
 	"bufio"
@@ -21,10 +21,10 @@ import (
 )
 
 const (
-	// maxImportLine is how long one line of an import may be.
-	maxImportLine = 64 << 10
-	// maxImportFailures is how many lines that failed are named in the answer.
-	maxImportFailures = 1000
+	// MaxImportLine is how long one line of an import may be.
+	MaxImportLine = 64 << 10
+	// MaxImportFailures is how many lines that failed are named in the answer.
+	MaxImportFailures = 1000
 	// importers add sessions at the same time: the store writes those that come together at once.
 	importers = 32
 	// importQueue is how many sessions wait for each of them.
@@ -33,8 +33,8 @@ const (
 	importPatience = time.Minute
 )
 
-// importAnswer is the answer to an import.
-type importAnswer struct {
+// ImportAnswer is the answer to an import.
+type ImportAnswer struct {
 	Imported int64           `json:"imported"`
 	Failed   int64           `json:"failed"`
 	Failures []importFailure `json:"failures"` // the first of them, by line
@@ -49,7 +49,7 @@ type importFailure struct {
 // importSessions adds the session of each line of the body. Memory stays the same however long it is: lines are read as
 // the store takes them. A line that can't be added is passed over and named in the answer. Where the store fails, the
 // import ends, since it would fail for all that follows.
-func (c *adminCall) importSessions() (any, error) {
+func (c *Call) importSessions() (any, error) {
 	run := newSessionImport(c)
 	run.start()
 	readError := run.read(withPatience(c.writer, c.request.Body))
@@ -72,7 +72,7 @@ func (c *adminCall) importSessions() (any, error) {
 
 // sessionImport is one import on its way.
 type sessionImport struct {
-	call     *adminCall
+	call     *Call
 	queues   [importers]chan numbered
 	wait     sync.WaitGroup
 	line     int64 // the last one read
@@ -93,7 +93,7 @@ type numbered struct {
 	line int64
 }
 
-func newSessionImport(call *adminCall) *sessionImport {
+func newSessionImport(call *Call) *sessionImport {
 	run := &sessionImport{call: call, failures: []importFailure{}}
 	for i := range run.queues {
 		run.queues[i] = make(chan numbered, importQueue)
@@ -141,19 +141,19 @@ func (s *sessionImport) fail(line int64, reason string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.failed++
-	if len(s.failures) < maxImportFailures {
+	if len(s.failures) < MaxImportFailures {
 		s.failures = append(s.failures, importFailure{Line: line, Error: reason})
 	}
 }
 
-func (s *sessionImport) answer() importAnswer {
+func (s *sessionImport) answer() ImportAnswer {
 	slices.SortFunc(s.failures, func(a, b importFailure) int { return int(a.Line - b.Line) })
-	return importAnswer{Imported: s.imported.Load(), Failed: s.failed, Failures: s.failures}
+	return ImportAnswer{Imported: s.imported.Load(), Failed: s.failed, Failures: s.failures}
 }
 
 // read reads the body to its end, or until the store fails.
 func (s *sessionImport) read(body io.Reader) error {
-	lines := bufio.NewReaderSize(body, maxImportLine)
+	lines := bufio.NewReaderSize(body, MaxImportLine)
 	for !s.stopping.Load() {
 		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 || err == nil {
