@@ -65,10 +65,29 @@ func TestApplicationsReadWhatWasJudged(t *testing.T) {
 				}
 			}
 			check("while bob's session is good")
+			app.expect(t, gateway, app.page, app.cookie+"="+bob, "bob") // so that it is known whose session is revoked
 			revoke(t, gateway, bob)
 			app.expect(t, gateway, app.page, app.cookie+"="+bob, "")
 			check("when bob's session is revoked")
+			for _, cookies := range app.disguises(bob) {
+				app.expect(t, gateway, app.page, cookies, "")
+			}
 		})
+	}
+}
+
+// disguises returns cookies that a revoked session could hide in: among others of its name, and in other spellings of its
+// value.
+func (a judgedApplication) disguises(session string) []string {
+	own := a.cookie + "=" + session
+	others := make([]string, 40)
+	for i := range others {
+		others[i] = fmt.Sprintf("%s=a-session-of-nobody-%d", a.cookie, i)
+	}
+	many := strings.Join(others, "; ")
+	return []string{
+		many + "; " + own, own + "; " + many, others[0] + "; " + own, own + "; " + others[0],
+		a.cookie + `="` + session + `"`, a.cookie + "=" + fmt.Sprintf("%%%02x", session[0]) + session[1:],
 	}
 }
 
