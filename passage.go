@@ -180,7 +180,7 @@ func (v *visit) isRevoked() bool {
 // isSpellingOfRevoked reports whether the application could decode the session that came to a revoked one. Whoever has a
 // session's cookie may have used it under many spellings before the revocation, each of which is known as a session.
 func (v *visit) isSpellingOfRevoked() bool {
-	if !v.credential.MayBeSpelling() || !v.gateway.Ledger.RevokesIn(v.realm) {
+	if !v.gateway.Ledger.RevokesIn(v.realm) || !v.credential.MayBeSpelling() {
 		return false
 	}
 	return slices.ContainsFunc(v.sessionCookies.Spellings(v.cookies), func(hash sessions.Hash) bool {

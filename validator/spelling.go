@@ -11,13 +11,18 @@ import (
 // maxSpellingSteps is how often a value is decoded.
 const maxSpellingSteps = 3
 
-// MayBeSpelling reports whether an application could take the session id for another one, which it decodes it to.
+// MayBeSpelling reports whether an application could take the session id for another one: it decodes the id to that one, or
+// the other one is how it writes the id itself. An id of letters, digits and -_.~ has one spelling.
 func (c SessionCredential) MayBeSpelling() bool {
-	return c.Presence == Present && strings.ContainsAny(*c.id, `%"`)
+	return c.Presence == Present && strings.ContainsFunc(*c.id, func(char rune) bool {
+		isPlain := 'a' <= char && char <= 'z' || 'A' <= char && char <= 'Z' || '0' <= char && char <= '9'
+		return !isPlain && !strings.ContainsRune("-_.~", char)
+	})
 }
 
 // Spellings returns the hashes of the other session ids that an application could take the cookies for: some take the
-// quotation marks off a value, and decode it once or more often.
+// quotation marks off a value, and decode it once or more often. Where an application escapes the ids that it sets, its own
+// spelling is what results from that.
 func (c SessionCookies) Spellings(cookies Cookies) []sessions.Hash {
 	own := c.Read(cookies)
 	var hashes []sessions.Hash
@@ -36,9 +41,14 @@ func (c SessionCookies) Spellings(cookies Cookies) []sessions.Hash {
 	for steps := range maxSpellingSteps + 1 {
 		add(func(value string) string { return decodeValue(value, steps) })
 		add(func(value string) string { return upperEscapes(decodeValue(value, steps)) })
+		add(func(value string) string { return url.QueryEscape(decodeValue(value, steps)) })
+		add(func(value string) string { return asComponent.Replace(url.QueryEscape(decodeValue(value, steps))) })
 	}
 	return hashes
 }
+
+// asComponent makes of what Go escapes for a query what JavaScript's encodeURIComponent makes, which Express uses.
+var asComponent = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
 // decodeValue takes quotation marks off and decodes the escapes, as often as steps says.
 func decodeValue(value string, steps int) string {

@@ -24,6 +24,11 @@ func TestSpellings(t *testing.T) {
 		{"s%253A0123456789abcdef.x%252Fy", signed, true},
 		{signed, "s:0123456789abcdef.x/y", true},
 		{signed, signed, false}, // that is no other one
+		{"%73%3A0123456789abcdef.x%2Fy", signed, true},
+		{"s:0123456789abcdef.x/y", signed, true},
+		{"s:0123456789abcdef.x%2Fy", signed, true},
+		{"0123456789 abcdef(x)", "0123456789%20abcdef(x)", true},   // as Express escapes
+		{"0123456789 abcdef(x)", "0123456789+abcdef%28x%29", true}, // as PHP does
 		{`"0123456789abcdex"`, id, false},
 		{"%300123456789abcdef", id, false},
 		{"%zz" + id, id, false},
