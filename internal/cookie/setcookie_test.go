@@ -91,7 +91,7 @@ func FuzzReadLine(f *testing.F) {
 	for _, line := range []string{
 		"session=a; Path=/; Max-Age=0", "session=a; Expires=Wed, 02-Jan-2019 03:04:05 GMT", `a="b c"`, "=", ";", "a;=b",
 		" a\t= b ; max-age = -1 ", "a=b; Max-Age=9999999999999999999999", "a=b=c; Max-Age; Expires",
-		"a=b; Domain=.Shop.Example; Path=/x; Secure; HttpOnly; Partitioned", "a=b; Path=x; Domain",
+		"a=b; Domain=.Shop.Example; Path=/x; Secure; HttpOnly; Partitioned", "a=b; Path=x; Domain", "a=b; Domain= .x",
 	} {
 		f.Add(line, "/a/b")
 	}
@@ -131,12 +131,13 @@ func compareWithNetHTTP(t *testing.T, text string, line Line) {
 	if other.Secure && !line.Secure || other.HttpOnly && !line.HTTPOnly || other.Partitioned && !line.Partitioned {
 		t.Errorf("%q: read %+v, net/http reads %+v", text, line, other)
 	}
-	// net/http keeps the last path that is not empty and the last domain, and refuses some texts that browsers take.
+	// net/http keeps the last path that is not empty and the last domain, keeps white space in front of them, and refuses some
+	// texts that browsers take.
 	if strings.HasPrefix(other.Path, "/") && strings.Count(strings.ToLower(text), "path") == 1 && other.Path != line.Path {
 		t.Errorf("%q: the path is %q, net/http reads %q", text, line.Path, other.Path)
 	}
-	if strings.Count(strings.ToLower(text), "domain") == 1 && other.Domain != "" &&
-		strings.ToLower(strings.TrimPrefix(other.Domain, ".")) != line.Domain {
+	if domain := trim(other.Domain); strings.Count(strings.ToLower(text), "domain") == 1 && domain != "" &&
+		strings.ToLower(strings.TrimPrefix(domain, ".")) != line.Domain {
 		t.Errorf("%q: the domain is %q, net/http reads %q", text, line.Domain, other.Domain)
 	}
 	if strings.Count(strings.ToLower(text), "max-age") == 1 && other.MaxAge != 0 && other.MaxAge < 0 != line.Removes(now) {
