@@ -86,15 +86,27 @@ func TestStreamsThatNameTheirUserAreClosed(t *testing.T) {
 	}
 }
 
-// A stream that alice opened, and whose response says that it is bob's by now, is bob's.
+// A stream that bob opened, by his session or by his token, and whose response says that it is alice's by now, is alice's.
 func TestStreamThatNamesAnotherUser(t *testing.T) {
-	s, _ := newNamedStreams(t, false)
-	b := s.browser()
-	b.cookies["session"] = s.legacy.signIn("bob")
-	s.mustAdmin("sessions", map[string]any{"realm": "shop", "user": "bob", "id": b.cookies["session"], "expires_in": 600})
-	stream := s.open(b, "event source", "/events")
-	s.post("revocations", `{"user": "alice"}`)
-	if err := stream.ended(); err != nil {
-		t.Error(err)
+	for _, byToken := range []bool{false, true} {
+		t.Run(fmt.Sprintf("by token %t", byToken), func(t *testing.T) {
+			s, _ := newNamedStreams(t, false)
+			b := s.browser()
+			b.cookies["session"] = s.legacy.signIn("bob")
+			s.mustAdmin("sessions", map[string]any{"realm": "shop", "user": "bob", "id": b.cookies["session"], "expires_in": 600})
+			if byToken {
+				if response := b.get("/page"); response.tokenSet() != "set" {
+					t.Fatalf("the first request brought no token: %q", response.tokenSet())
+				}
+			}
+			stream := s.open(b, "event source", "/events")
+			if err := stream.next(); err != nil {
+				t.Fatalf("it was closed with bob's session: %v", err)
+			}
+			s.post("revocations", `{"user": "alice"}`)
+			if err := stream.ended(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
