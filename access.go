@@ -1,13 +1,11 @@
 package jwtsession
 
 import (
-	"context"
 	"maps"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
-	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -96,20 +94,20 @@ func (v *visit) accessFrom(one *Issuer) access {
 		return access{Access: validator.Access{Reason: validator.TokenAmbiguous}}
 	}
 	if v.gateway == nil { // whether the token or its user is revoked is not known
-		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonStoreUnavailable}}
+		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: validator.StoreUnavailable}}
 	}
 	provider, err := v.app.Provider(one.options())
 	if err != nil {
 		v.warn("opening identity provider", zap.Error(err))
-		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonIssuerUnavailable}}
+		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: validator.IssuerUnavailable}}
 	}
 	var token *validator.AccessToken
-	reason, err := withKeys(v.request.Context(), provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+	reason, err := provider.Verify(v.request.Context(), func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		token, reason = keys.VerifyAccess(credential, one.rules, v.now)
 		return reason
 	})
 	if err != nil {
-		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: reasonIssuerUnavailable}}
+		return access{Access: validator.Access{State: validator.AccessUndetermined, Reason: validator.IssuerUnavailable}}
 	}
 	if reason != "" {
 		return access{Access: validator.Access{Reason: reason}}
@@ -136,7 +134,7 @@ func (v *visit) weighAccess(verdict validator.Verdict) validator.Verdict {
 		beside, found, err := v.sessionBeside(verdict)
 		switch {
 		case err != nil:
-			v.couldNotTell(reasonStoreUnavailable, err)
+			v.couldNotTell(validator.StoreUnavailable, err)
 			return validator.CouldNotTell{Token: validator.LeaveToken}
 		case !found:
 			v.access = v.readUnboundAccess()
@@ -182,9 +180,6 @@ func (v *visit) principalOfAccess() identity.Principal {
 	return who
 }
 
-// reasonIssuerUnavailable says that the identity provider did not say which keys it has.
-const reasonIssuerUnavailable validator.Reason = "issuer_unavailable"
-
 // accessCredential reads the token from its place.
 func (v *visit) accessCredential(place *app.TokenPlace) validator.TokenCredential {
 	switch {
@@ -193,24 +188,6 @@ func (v *visit) accessCredential(place *app.TokenPlace) validator.TokenCredentia
 	case place.Header != "":
 		return validator.TokenOfHeader(v.request.Header[place.Header])
 	default:
-		return validator.TokenOfBearer(journeyOf(v.app.Names(), v.request).authorization)
+		return validator.TokenOfBearer(v.journey.Authorization)
 	}
-}
-
-// withKeys verifies something with the keys of a provider, and asks the provider again where it is said to name a key that
-// is not known. An error means that the provider could not be asked.
-func withKeys(
-	ctx context.Context, provider *issuer.Provider, verify func(*validator.ProviderKeys) validator.Reason,
-) (validator.Reason, error) {
-	keys, err := provider.Keys(ctx)
-	if err != nil {
-		return "", err
-	}
-	if reason := verify(keys); reason != validator.TokenUnknownKey {
-		return reason, nil
-	}
-	if keys, err = provider.Refresh(ctx); err != nil {
-		return "", err
-	}
-	return verify(keys), nil
 }

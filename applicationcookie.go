@@ -4,9 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -16,7 +15,7 @@ func (v *visit) effectOf(header http.Header) cookie.Effect { return cookie.Judge
 // exchange returns what that depends on.
 func (v *visit) exchange(header http.Header) cookie.Exchange {
 	exchange := cookie.Exchange{
-		Request: browserRequest(v.request), IsSession: v.sessionCookies.Match, Lines: header["Set-Cookie"], Now: v.now,
+		Request: journey.Place(v.request), IsSession: v.sessionCookies.Match, Lines: header["Set-Cookie"], Now: v.now,
 		Holds: v.holds,
 	}
 	sent := sessionPairs(v.sessionCookies, v.cookies)
@@ -65,14 +64,6 @@ func sessionCookiesOf(pairs []cookie.Pair) validator.Cookies {
 		cookies = append(cookies, validator.Cookie{Name: pair.Name, Value: pair.Value})
 	}
 	return cookies
-}
-
-// browserRequest returns what of the request, as the browser sent it, the places of cookies depend on.
-func browserRequest(r *http.Request) cookie.Request {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		r = &original
-	}
-	return cookie.Request{Host: r.Host, Path: r.URL.EscapedPath()}
 }
 
 // trim removes white space as HTTP has it (RFC 9110 section 5.6.3).

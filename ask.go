@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -33,9 +34,6 @@ type settlement struct {
 	session sessions.Session // of an identified user
 	err     error            // why the answer does not count: it was overtaken, or the store did not take it
 }
-
-// reasonStoreUnavailable says that the store of active sessions did not answer.
-const reasonStoreUnavailable validator.Reason = "store_unavailable"
 
 // reads says whether the page is asked for the attribute.
 func (s *whoamiSource) reads(attribute string) bool {
@@ -77,7 +75,7 @@ func (v *visit) ask(known bool, maxAge time.Duration) validator.SessionState {
 		if unkept, ok := errors.AsType[*ledger.UnkeptError](result.err); ok {
 			v.noteUnkept(unkept)
 		} else if result.err != nil {
-			v.couldNotTell(reasonStoreUnavailable, result.err)
+			v.couldNotTell(validator.StoreUnavailable, result.err)
 			return validator.Undetermined
 		}
 		v.record = result.session
@@ -109,7 +107,7 @@ func (v *visit) askOnce(known bool, maxAge time.Duration) settlement {
 	question := question{
 		Handler: v.Handler, ledger: v.gateway.Ledger, key: v.key(), exchange: exchange, maxAge: maxAge,
 		lifetimes: ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)},
-		sent:      v.cookies, span: telemetry.Recording(v.request.Context()), at: browserRequest(v.request), arrived: v.arrived,
+		sent:      v.cookies, span: telemetry.Recording(v.request.Context()), at: journey.Place(v.request), arrived: v.arrived,
 	}
 	result, err := v.whoami.desk.Do(v.request.Context(), query, question.put)
 	if err != nil {

@@ -1,9 +1,9 @@
 package jwtsession
 
 import (
-	"net/http"
 	"slices"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -30,7 +30,7 @@ func (v *visit) takeBearer() {
 	if !v.AcceptBearer || v.gateway == nil {
 		return
 	}
-	sent := journeyOf(v.app.Names(), v.request).authorization
+	sent := v.journey.Authorization
 	bearer, kept := v.gateway.Verifier.ReadBearer(sent)
 	if bearer.Presence == validator.Absent && slices.ContainsFunc(sent, validator.NamesKey) &&
 		v.gateway.RereadKeys(v.request.Context()) {
@@ -40,7 +40,7 @@ func (v *visit) takeBearer() {
 		return
 	}
 	// An earlier handler may have replaced what the client sent; that is none of ours to remove.
-	setLines(v.request.Header, "Authorization", slices.DeleteFunc(
+	journey.SetLines(v.request.Header, "Authorization", slices.DeleteFunc(
 		slices.Clone(v.request.Header["Authorization"]),
 		func(line string) bool { return slices.Contains(sent, line) && !slices.Contains(kept, line) }))
 	if v.mode != validator.Stateful { // there tokens are not looked at
@@ -73,17 +73,8 @@ func (v *visit) weighBearer(cookie validator.TokenCredential) {
 
 // mayBeBearer says whether a token of ours may be in Authorization, where the keys are not there to tell.
 func (v *visit) mayBeBearer() bool {
-	return v.AcceptBearer && slices.ContainsFunc(journeyOf(v.app.Names(), v.request).authorization, func(line string) bool {
+	return v.AcceptBearer && slices.ContainsFunc(v.journey.Authorization, func(line string) bool {
 		_, isBearer := validator.CutBearer(line)
 		return isBearer
 	})
-}
-
-// setLines gives a request the lines of one header, which may be none.
-func setLines(header http.Header, name string, lines []string) {
-	if len(lines) == 0 {
-		delete(header, name)
-		return
-	}
-	header[name] = lines
 }

@@ -18,6 +18,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/require"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/state"
 )
 
 var updateGolden = flag.Bool("update", false, "write what Caddyfiles adapt to into testdata/caddyfile")
@@ -145,8 +148,8 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 	}
 	for list, with := range map[string]func(option string) string{
 		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
-		callbackOptions: callbackWith, issuerOptions: issuerWith,
-		stateOptions:       func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
+		callback.Options: callbackWith, issuerOptions: issuerWith,
+		state.Options:      func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
 		combinedOptions:    func(option string) string { return handlerWith("token_in_session_cookie {\n" + option + "\n}") },
 	} {
@@ -443,12 +446,12 @@ func FuzzCaddyfile(f *testing.F) {
 			readBack(t, handler, new(Handler))
 		}
 		helper.Dispenser = caddyfile.NewTestDispenser(text)
-		if require, err := parseRequire(helper); err == nil {
-			readBack(t, require, new(Require))
+		if parsed, err := require.Parse(helper); err == nil {
+			readBack(t, parsed, new(require.Require))
 		}
 		helper.Dispenser = caddyfile.NewTestDispenser(text)
-		if state, err := parseState(helper); err == nil {
-			readBack(t, state, new(State))
+		if parsed, err := state.Parse(helper); err == nil {
+			readBack(t, parsed, new(state.State))
 		}
 		global := new(app.App)
 		if err := global.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err == nil {

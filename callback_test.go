@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -46,7 +47,7 @@ func newSignInGatewayWith(t *testing.T, response, options, handler, behind strin
 	t.Cleanup(server.Close)
 	g.idp.url = server.URL
 	secret := "client_secret shop-secret"
-	if response == responseFormPost {
+	if response == callback.ResponseFormPost {
 		secret = ""
 	}
 	const redirectURI = "https://shop.example/auth/callback"
@@ -142,17 +143,17 @@ func (g *signInGateway) answer(location *url.URL, user string) url.Values {
 // cookies that are SameSite=Lax.
 func (g *signInGateway) finish(b *browser, response string, answer url.Values) reply {
 	g.Helper()
-	if response == responseCode {
+	if response == callback.ResponseCode {
 		return b.get("/auth/callback?" + answer.Encode())
 	}
 	kept := b.cookies
 	b.cookies = map[string]string{}
-	if state, ok := kept[stateCookie]; ok {
-		b.cookies[stateCookie] = state
+	if state, ok := kept[callback.StateCookie]; ok {
+		b.cookies[callback.StateCookie] = state
 	}
 	result := b.post("/auth/callback", answer, "Origin: "+g.idp.url, "Sec-Fetch-Site: cross-site")
-	if _, still := b.cookies[stateCookie]; !still {
-		delete(kept, stateCookie)
+	if _, still := b.cookies[callback.StateCookie]; !still {
+		delete(kept, callback.StateCookie)
 	}
 	for name, value := range b.cookies {
 		kept[name] = value
@@ -161,7 +162,7 @@ func (g *signInGateway) finish(b *browser, response string, answer url.Values) r
 	return result
 }
 
-var bothResponses = []string{responseCode, responseFormPost}
+var bothResponses = []string{callback.ResponseCode, callback.ResponseFormPost}
 
 func TestSignIn(t *testing.T) {
 	for _, response := range bothResponses {
@@ -190,7 +191,7 @@ func TestSignIn(t *testing.T) {
 			if len(b.cookies["session"]) != 43 {
 				t.Errorf("the session id has %d characters, want 256 bits in base64url", len(b.cookies["session"]))
 			}
-			if _, still := b.cookies[stateCookie]; still {
+			if _, still := b.cookies[callback.StateCookie]; still {
 				t.Error("the state cookie is still there")
 			}
 			first, second := b.get("/page").received.Header, b.get("/page").received.Header
@@ -275,9 +276,9 @@ func TestSignInBehindHandlePath(t *testing.T) {
 }
 
 func TestSignOut(t *testing.T) {
-	g := newSignInGateway(t, responseCode, "")
+	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	session := b.cookies["session"]
 	b.get("/logout")
 	again := g.visitor()
@@ -289,14 +290,14 @@ func TestSignOut(t *testing.T) {
 
 // A page of another site must not be reachable by the way back.
 func TestReturnIsLocal(t *testing.T) {
-	g := newSignInGateway(t, responseCode, "")
+	g := newSignInGateway(t, callback.ResponseCode, "")
 	for value, want := range map[string]string{
 		"": "/welcome", "/a?b=c": "/a?b=c", "//evil.example": "/welcome", `/\evil.example`: "/welcome",
 		"https://evil.example/": "/welcome", "evil": "/welcome", "/a\r\nX: y": "/welcome", `/a\..\b`: "/welcome",
 		"/" + strings.Repeat("a", 5000): "/welcome", // which no cookie could keep
 	} {
 		b := g.visitor()
-		result := g.finish(b, responseCode, g.begin(b, "/auth/login?return="+url.QueryEscape(value), "alice"))
+		result := g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login?return="+url.QueryEscape(value), "alice"))
 		if got := result.Header.Get("Location"); got != want {
 			t.Errorf("return=%.20q leads to %q, want %q", value, got, want)
 		}
@@ -304,11 +305,11 @@ func TestReturnIsLocal(t *testing.T) {
 }
 
 func TestProviderDownAtSignIn(t *testing.T) {
-	g := newSignInGateway(t, responseCode, "")
+	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	answer := g.begin(b, "/auth/login", "alice")
 	g.idp.down.Store(true)
-	result := g.finish(b, responseCode, answer)
+	result := g.finish(b, callback.ResponseCode, answer)
 	if result.StatusCode != http.StatusServiceUnavailable || result.Header.Get("Retry-After") == "" {
 		t.Errorf("status %d", result.StatusCode)
 	}
@@ -316,13 +317,13 @@ func TestProviderDownAtSignIn(t *testing.T) {
 		t.Error("a session was opened")
 	}
 	g.idp.down.Store(false)
-	if got := g.finish(b, responseCode, answer).StatusCode; got != http.StatusSeeOther || b.cookies["session"] == "" {
+	if got := g.finish(b, callback.ResponseCode, answer).StatusCode; got != http.StatusSeeOther || b.cookies["session"] == "" {
 		t.Errorf("once more, when the provider is back: status %d", got)
 	}
 }
 
 func TestSignInMethods(t *testing.T) {
-	for response, wrong := range map[string]string{responseCode: http.MethodPost, responseFormPost: http.MethodGet} {
+	for response, wrong := range map[string]string{callback.ResponseCode: http.MethodPost, callback.ResponseFormPost: http.MethodGet} {
 		g := newSignInGateway(t, response, "")
 		b := g.visitor()
 		if got := b.do(wrong, "/auth/callback").StatusCode; got != http.StatusMethodNotAllowed {
@@ -345,14 +346,14 @@ func TestCallbackAttacks(t *testing.T) {
 	}{
 		{
 			"login CSRF", "The attacker makes a victim's browser finish the attacker's own sign-in, to see what the victim does.",
-			"", func(g *signInGateway, b *browser, answer url.Values) { delete(b.cookies, stateCookie) },
+			"", func(g *signInGateway, b *browser, answer url.Values) { delete(b.cookies, callback.StateCookie) },
 		},
 		{
 			"login CSRF with a sign-in under way", "The same, while the victim has begun a sign-in of his own.",
 			"", func(g *signInGateway, b *browser, answer url.Values) {
 				victim := g.visitor()
 				victim.get("/auth/login")
-				b.cookies[stateCookie] = victim.cookies[stateCookie]
+				b.cookies[callback.StateCookie] = victim.cookies[callback.StateCookie]
 			},
 		},
 		{
@@ -374,9 +375,9 @@ func TestCallbackAttacks(t *testing.T) {
 		{
 			"altered state cookie", "The browser's keeper must not be able to choose what the gateway remembers.",
 			"", func(_ *signInGateway, b *browser, _ url.Values) {
-				value := []byte(b.cookies[stateCookie])
+				value := []byte(b.cookies[callback.StateCookie])
 				value[len(value)-4] ^= 1
-				b.cookies[stateCookie] = string(value)
+				b.cookies[callback.StateCookie] = string(value)
 			},
 		},
 		{
@@ -385,24 +386,24 @@ func TestCallbackAttacks(t *testing.T) {
 		},
 		{
 			"another client's code", "A code that was stolen at another application of the same provider is worth nothing here.",
-			responseCode, func(g *signInGateway, b *browser, answer url.Values) {
-				answer.Set("code", g.otherAnswer(b, "other", responseCode).Get("code"))
+			callback.ResponseCode, func(g *signInGateway, b *browser, answer url.Values) {
+				answer.Set("code", g.otherAnswer(b, "other", callback.ResponseCode).Get("code"))
 			},
 		},
 		{
 			"code of another sign-in", "A code that was stolen from another browser is worth nothing here, since its verifier is missing (PKCE).",
-			responseCode, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseCode, func(g *signInGateway, _ *browser, answer url.Values) {
 				answer.Set("code", g.begin(g.visitor(), "/auth/login", "bob").Get("code"))
 			},
 		},
 		{
 			"no code", "An answer without anything is none.",
-			responseCode, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("code") },
+			callback.ResponseCode, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("code") },
 		},
 		{
 			"tokens where a code belongs", "Tokens from the browser must not count where the code flow is configured.",
-			responseCode, func(g *signInGateway, _ *browser, answer url.Values) {
-				tokens := g.otherAnswer(g.visitor(), "shop", responseFormPost)
+			callback.ResponseCode, func(g *signInGateway, _ *browser, answer url.Values) {
+				tokens := g.otherAnswer(g.visitor(), "shop", callback.ResponseFormPost)
 				answer.Del("code")
 				answer.Set("id_token", tokens.Get("id_token"))
 				answer.Set("access_token", tokens.Get("access_token"))
@@ -410,7 +411,7 @@ func TestCallbackAttacks(t *testing.T) {
 		},
 		{
 			"another sign-in's ID token", "An ID token that was stolen from another browser has another nonce.",
-			responseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
 				stolen := g.begin(g.visitor(), "/auth/login", "bob")
 				answer.Set("id_token", stolen.Get("id_token"))
 				answer.Set("access_token", stolen.Get("access_token"))
@@ -418,33 +419,33 @@ func TestCallbackAttacks(t *testing.T) {
 		},
 		{
 			"token swap", "The user's ID token beside an access token of another user would join two users in one browser.",
-			responseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
 				answer.Set("access_token", g.begin(g.visitor(), "/auth/login", "bob").Get("access_token"))
 			},
 		},
 		{
 			"another access token of the user", "An access token that was stolen elsewhere must not ride along with a good sign-in.",
-			responseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
 				answer.Set("access_token", g.begin(g.visitor(), "/auth/login", "alice").Get("access_token"))
 			},
 		},
 		{
 			"another client's ID token", "An ID token for another application says nothing to this one.",
-			responseFormPost, func(g *signInGateway, b *browser, answer url.Values) {
-				other := g.otherAnswer(b, "other", responseFormPost)
+			callback.ResponseFormPost, func(g *signInGateway, b *browser, answer url.Values) {
+				other := g.otherAnswer(b, "other", callback.ResponseFormPost)
 				answer.Set("id_token", other.Get("id_token"))
 				answer.Set("access_token", other.Get("access_token"))
 			},
 		},
 		{
 			"access token as ID token", "Both are signed by the same key, and only one of them is about a sign-in.",
-			responseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) {
 				answer.Set("id_token", answer.Get("access_token"))
 			},
 		},
 		{
 			"no access token", "Where an access token is asked for, its absence must not skip its checks.",
-			responseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("access_token") },
+			callback.ResponseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("access_token") },
 		},
 	} {
 		for _, response := range bothResponses {
@@ -471,12 +472,12 @@ func TestLateAnswer(t *testing.T) {
 		for late, want := range map[time.Duration]int{0: http.StatusBadRequest, time.Second: http.StatusSeeOther} {
 			g := newSignInGateway(t, response, "")
 			b := g.visitor()
-			g.clock.advance(late - signInTime)
+			g.clock.advance(late - callback.SignInTime)
 			location, err := b.get("/auth/login").Location()
 			if err != nil {
 				t.Fatal(err)
 			}
-			g.clock.advance(signInTime - late)
+			g.clock.advance(callback.SignInTime - late)
 			if got := g.finish(b, response, g.answer(location, "alice")).StatusCode; got != want {
 				t.Errorf("%s, %s before its time is over: status %d, want %d", response, late, got, want)
 			}
@@ -487,9 +488,9 @@ func TestLateAnswer(t *testing.T) {
 // A provider that signs what it should not: the ID token of one user for the access token of another.
 func TestProviderThatJoinsTwoUsers(t *testing.T) {
 	for subject, want := range map[string]int{"alice": http.StatusSeeOther, "bob": http.StatusBadRequest} {
-		g := newSignInGateway(t, responseFormPost, "")
+		g := newSignInGateway(t, callback.ResponseFormPost, "")
 		checkJoinedUsers(t, g, subject, want)
-		g = newSignInGatewayWith(t, responseFormPost, "", "", "") // whom the access token is for is not said
+		g = newSignInGatewayWith(t, callback.ResponseFormPost, "", "", "") // whom the access token is for is not said
 		checkJoinedUsers(t, g, subject, want)
 	}
 }
@@ -508,7 +509,7 @@ func checkJoinedUsers(t *testing.T, g *signInGateway, subject string, want int) 
 	answer := url.Values{
 		"id_token": {id}, "access_token": {access}, "state": {location.Query().Get("state")}, "iss": {g.idp.url},
 	}
-	if got := g.finish(b, responseFormPost, answer).StatusCode; got != want {
+	if got := g.finish(b, callback.ResponseFormPost, answer).StatusCode; got != want {
 		t.Errorf("an access token of %s beside an ID token of alice: status %d, want %d", subject, got, want)
 	}
 }
@@ -523,7 +524,7 @@ func (g *signInGateway) otherAnswer(b *browser, client, response string) url.Val
 	}
 	query := location.Query()
 	query.Set("client_id", client)
-	if response == responseFormPost {
+	if response == callback.ResponseFormPost {
 		query.Set("response_type", "id_token token")
 		query.Set("response_mode", "form_post")
 	}
@@ -537,7 +538,7 @@ func TestReplayedAnswer(t *testing.T) {
 		g := newSignInGateway(t, response, "")
 		b := g.visitor()
 		answer := g.begin(b, "/auth/login", "alice")
-		state := b.cookies[stateCookie]
+		state := b.cookies[callback.StateCookie]
 		if got := g.finish(b, response, answer).StatusCode; got != http.StatusSeeOther {
 			t.Fatalf("%s: status %d", response, got)
 		}
@@ -546,7 +547,7 @@ func TestReplayedAnswer(t *testing.T) {
 				g.load(g.options)
 			}
 			replay := g.visitor()
-			replay.cookies[stateCookie] = state
+			replay.cookies[callback.StateCookie] = state
 			if got := g.finish(replay, response, answer); got.StatusCode != http.StatusBadRequest || replay.cookies["session"] != "" {
 				t.Errorf("%s, %s: status %d", response, when, got.StatusCode)
 			}
@@ -556,10 +557,10 @@ func TestReplayedAnswer(t *testing.T) {
 
 // A session that was fixed by an attacker before the sign-in is not the one that is opened.
 func TestSignInFixesNoSession(t *testing.T) {
-	g := newSignInGateway(t, responseCode, "")
+	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	b.cookies["session"] = "chosen-by-the-attacker"
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	if b.cookies["session"] == "chosen-by-the-attacker" {
 		t.Error("the session has the id that the browser brought")
 	}
@@ -571,9 +572,9 @@ func TestSignInFixesNoSession(t *testing.T) {
 
 // A user who was revoked signs in again at the provider, and counts.
 func TestRevokedUserSignsInAgain(t *testing.T) {
-	g := newSignInGateway(t, responseCode, "")
+	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	if err := g.app.Opened().Ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
 		t.Fatal(err)
 	}
@@ -581,22 +582,15 @@ func TestRevokedUserSignsInAgain(t *testing.T) {
 		t.Errorf("revoked, and still %q", got)
 	}
 	g.clock.advance(2 * time.Second)
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "alice" {
 		t.Errorf("signed in again, and %q", got)
 	}
 }
 
-func TestUsedStates(t *testing.T) {
-	used := newUsedStates()
-	if !used.use("a") || used.use("a") || !used.use("b") {
-		t.Error("a state counts once, each for itself")
-	}
-}
-
 // What an emergency change of the keys leaves of a sign-in under way: nothing.
 func TestStateOfADroppedKey(t *testing.T) {
-	g := newSignInGateway(t, responseCode, "")
+	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	answer := g.begin(b, "/auth/login", "alice")
 	key, _, err := validator.GenerateKey(validator.HS256)
@@ -608,7 +602,7 @@ func TestStateOfADroppedKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.app.Opened().Keys.Set(set)
-	if got := g.finish(b, responseCode, answer).StatusCode; got != http.StatusBadRequest {
+	if got := g.finish(b, callback.ResponseCode, answer).StatusCode; got != http.StatusBadRequest {
 		t.Errorf("status %d", got)
 	}
 }

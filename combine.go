@@ -7,6 +7,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -22,13 +23,13 @@ type combinedVisit struct {
 }
 
 // joinCarried takes on what the combined cookie of this realm carried.
-func (v *visit) joinCarried(journey *journey) {
+func (v *visit) joinCarried(visits *visits) {
 	if v.TokenInSessionCookie == nil {
 		return
 	}
-	v.combined = &combinedVisit{name: v.SessionCookies[0], tokens: journey.carried}
+	v.combined = &combinedVisit{name: v.SessionCookies[0], tokens: v.journey.Carried}
 	isOnlyOne := v.readTokenCookie().Presence == validator.Present
-	for _, token := range journey.carried {
+	for _, token := range v.journey.Carried {
 		if token.Name == v.combined.name {
 			v.combined.came = true
 			if isOnlyOne {
@@ -36,7 +37,7 @@ func (v *visit) joinCarried(journey *journey) {
 			}
 		}
 	}
-	for other := journey.latest; other != nil; other = other.previous {
+	for other := visits.latest; other != nil; other = other.previous {
 		if other.combined != nil && other.combined.name == v.combined.name {
 			v.combined.taken = true
 		}
@@ -102,7 +103,7 @@ func (v *visit) isOvertaken() bool {
 // setsCombined reports whether the application sets the cookie that carries the token. That it removes another variant of
 // the cookie says nothing of ours.
 func (v *visit) setsCombined(header http.Header) bool {
-	at := browserRequest(v.request)
+	at := journey.Place(v.request)
 	ours := v.TokenInSessionCookie.Variant(v.combined.name, at)
 	return slices.ContainsFunc(header["Set-Cookie"], func(text string) bool {
 		line := cookie.ReadLine(text)
@@ -117,7 +118,7 @@ func (v *visit) combineWithApplication(header http.Header, mayCarry bool) {
 	if v.combined.taken || !cookie.Sets(header["Set-Cookie"], v.combined.name) {
 		return
 	}
-	at := browserRequest(v.request)
+	at := journey.Place(v.request)
 	ours := v.TokenInSessionCookie.Variant(v.combined.name, at)
 	lines, astray, repeats := make([]string, 0, len(header["Set-Cookie"])+1), false, false
 	for _, text := range header["Set-Cookie"] {

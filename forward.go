@@ -41,14 +41,11 @@ func (f *ForwardToken) validate(issuer string) error {
 	return nil
 }
 
-// authorization is what is removed from a request that is to have our token and nobody else's.
-var authorization = identity.Only("Authorization")
-
 // strip removes what the client sent in the place of our token, whatever is decided: a refused request goes to error
 // routes.
 func (f *ForwardToken) strip(r *http.Request) {
 	if f != nil {
-		authorization.Strip(r)
+		identity.Authorization.Strip(r)
 	}
 }
 
@@ -59,7 +56,7 @@ func (v *visit) forward() {
 		return
 	}
 	v.ForwardToken.strip(v.request)
-	if v.who.User == "" || v.gateway == nil {
+	if v.decision.Identity.User == "" || v.gateway == nil {
 		return
 	}
 	token, err := v.forwardedToken()
@@ -79,19 +76,19 @@ func (v *visit) forwardedToken() (string, error) {
 	}
 	subject := forwardSubject{
 		key: keys.SigningKeyID(), realm: v.realm, issuer: v.TokenIssuer, audience: audience,
-		user: v.who.User, source: v.who.Source,
+		user: v.decision.Identity.User, source: v.decision.Identity.Source,
 	}
-	if token, ok := v.forwarded.get(subject, v.who, v.now); ok {
+	if token, ok := v.forwarded.get(subject, v.decision.Identity, v.now); ok {
 		return token, nil
 	}
 	token, err := validator.Minter{Keys: keys, Issuer: v.TokenIssuer}.Forward(validator.Forwarded{
-		User: v.who.User, Realm: v.realm, Audience: audience, Attributes: v.who.Attributes, Expires: v.who.Expires,
+		User: v.decision.Identity.User, Realm: v.realm, Audience: audience, Attributes: v.decision.Identity.Attributes, Expires: v.decision.Identity.Expires,
 	}, v.now)
 	if err != nil {
 		return "", err
 	}
 	v.forwarded.put(subject, forwardedToken{
-		token: token, attributes: v.who.Attributes, made: v.now.Unix(), expires: v.who.Expires,
+		token: token, attributes: v.decision.Identity.Attributes, made: v.now.Unix(), expires: v.decision.Identity.Expires,
 	})
 	return token, nil
 }

@@ -55,17 +55,13 @@ type Issuer struct {
 	rules validator.AccessRules
 }
 
-const (
-	defaultUserClaim = "sub"
-	defaultLeeway    = caddy.Duration(30 * time.Second)
-	maxLeeway        = caddy.Duration(5 * time.Minute)
-)
+const maxLeeway = caddy.Duration(5 * time.Minute)
 
 func (i *Issuer) prepare() error {
-	option.SetDefault(&i.UserClaim, defaultUserClaim)
+	option.SetDefault(&i.UserClaim, issuer.DefaultUserClaim)
 	option.SetDefault(&i.RefreshMin, caddy.Duration(issuer.DefaultRefreshMin))
 	option.SetDefault(&i.StaleMax, caddy.Duration(issuer.DefaultStaleMax))
-	option.SetDefault(&i.Leeway, defaultLeeway)
+	option.SetDefault(&i.Leeway, caddy.Duration(issuer.DefaultLeeway))
 	if i.From == nil {
 		i.From = new(app.TokenPlace)
 	}

@@ -1,53 +1,44 @@
 package jwtsession
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
-	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 )
 
-// journey is what the handlers of this module that one request meets know of each other: what the client sent, and what
-// was decided for each realm. A request is decided once for a realm.
-type journey struct {
-	cookies       []string               // the Cookie lines as the client sent them, without what combined cookies carried
-	carried       validator.Cookies      // the tokens that came in combined cookies
-	authorization []string               // the Authorization lines as the client sent them
-	latest        *visit                 // of those that were begun so far, each of which knows the one before it
-	last          *visit                 // of the handler that the request met last; nil: none, or none that decides
-	placeholders  []identity.Placeholder // of attributes, that were set for the identity
-	preflight     bool                   // the request goes on undecided, and bare of all that could decide it
-
-	// What nearly every request does with, so that it is one piece of memory.
-	line  [1]string
-	first visit
+// visits are those of one request that decided for a realm. A request is decided once for a realm.
+type visits struct {
+	latest *visit // of those that were begun so far, each of which knows the one before it
+	first  visit  // what nearly every request does with, so that it is one piece of memory
 }
 
-// journeyVar is where a request's variables hold its journey.
-const journeyVar = "jwt_session.journey"
+// begun is a journey that begins with a handler.
+type begun struct {
+	journey.Journey
+	visits
+}
 
-// journeyOf returns the journey of a request, which begins with the first handler that it meets. From then on combined
-// cookies have the application's form in the request: they are split once, since a session id may look combined itself.
-func journeyOf(names *app.Names, r *http.Request) *journey {
-	if existing, ok := caddyhttp.GetVar(r.Context(), journeyVar).(*journey); ok {
-		return existing
+// journeyOf returns the journey of a request, and the visits that belong to it.
+func journeyOf(names *app.Names, r *http.Request) (*journey.Journey, *visits) {
+	found := journey.Find(r)
+	if found == nil {
+		began := new(begun)
+		began.Begin(names, r)
+		began.Exchanges = &began.visits
+		return &began.Journey, &began.visits
 	}
-	begun := new(journey)
-	begun.carried = splitCookies(names, r)
-	begun.cookies = append(begun.line[:0], r.Header["Cookie"]...)
-	begun.authorization = slices.Clone(r.Header["Authorization"])
-	caddyhttp.SetVar(r.Context(), journeyVar, begun)
-	return begun
+	if known, ok := found.Exchanges.(*visits); ok {
+		return found, known
+	}
+	visits := new(visits)
+	found.Exchanges = visits
+	return found, visits
 }
 
-// visit returns the visit that the request was decided by for the realm, or nil. Few requests meet more than one realm.
-func (j *journey) visit(realm string) *visit {
-	for v := j.latest; v != nil; v = v.previous {
+// of returns the visit that the request was decided by for the realm, or nil. Few requests meet more than one realm.
+func (w *visits) of(realm string) *visit {
+	for v := w.latest; v != nil; v = v.previous {
 		if v.realm == realm {
 			return v
 		}
@@ -55,19 +46,13 @@ func (j *journey) visit(realm string) *visit {
 	return nil
 }
 
-// newVisit returns one to be filled in.
-func (j *journey) newVisit() *visit {
-	if j.latest == nil {
-		return &j.first
+// begin returns one to be filled in.
+func (w *visits) begin() *visit {
+	if w.latest == nil {
+		return &w.first
 	}
 	return new(visit)
 }
 
 // add keeps the visit that decides for its realm.
-func (j *journey) add(v *visit) { v.previous, j.latest, j.last = j.latest, v, v }
-
-// Format writes nothing: a variable can be a placeholder, and this one holds cookies.
-func (*journey) Format(fmt.State, rune) {}
-
-// String returns nothing, for the same reason.
-func (*journey) String() string { return "" }
+func (w *visits) add(v *visit) { v.previous, w.latest = w.latest, v }

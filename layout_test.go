@@ -106,25 +106,41 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 var layout = map[string][]string{
 	"": {
 		"app", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
-		"internal/pathmatch", "internal/realm", "internal/response", "internal/secret", "internal/telemetry", "issuer",
-		"ledger", "modules/admin", "modules/jwks", "modules/statuspage", "request/carrier", "request/identity",
-		"request/refusal", "sessions", "sessions/whoami", "validator",
+		"internal/pathmatch", "internal/realm", "internal/response", "internal/telemetry", "issuer", "ledger",
+		"modules/admin", "modules/callback", "modules/jwks", "modules/require", "modules/state", "modules/statuspage",
+		"modules/strip", "request/carrier", "request/identity", "request/journey", "request/refusal", "sessions",
+		"sessions/whoami", "validator",
 	},
 
 	"modules/admin": {
 		"app", "app/status", "blacklist", "internal/telemetry", "keyring", "ledger", "request/refusal", "sessions",
 		"validator",
 	},
-	"modules/jwks":       {"app", "internal/option", "request/refusal"},
+	"modules/callback": {
+		"app", "internal/cookie", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
+		"ledger", "request/carrier", "request/journey", "request/refusal", "sessions", "validator",
+	},
+	"modules/jwks": {"app", "internal/option", "request/refusal"},
+	"modules/require": {
+		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "sessions",
+		"sessions/whoami", "validator",
+	},
+	"modules/state": {
+		"app", "internal/caching", "internal/cookie", "internal/option", "internal/response", "internal/telemetry",
+		"request/carrier", "request/identity", "request/journey", "sessions/whoami", "validator",
+	},
 	"modules/statuspage": {"app", "app/status", "internal/option", "internal/telemetry", "request/identity", "request/refusal"},
+	"modules/strip":      {"app", "internal/alias", "internal/option", "request/identity", "request/journey"},
 
 	"request/carrier":  {"internal/cookie", "internal/option", "validator"},
 	"request/identity": {"internal/realm", "sessions", "validator"},
+	"request/journey":  {"app", "internal/alias", "internal/cookie", "request/identity", "validator"},
 	"request/refusal":  {"internal/pathmatch", "internal/urlpath", "validator"},
 
 	"app": {
-		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer", "keyring",
-		"ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage", "validator",
+		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
+		"keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage",
+		"validator",
 	},
 	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "validator"},
 
@@ -227,7 +243,7 @@ func faultsOf(listed packages, layout map[string][]string) []string {
 const (
 	maxFileLines = 400
 	// The root has more files than it should, which is 12. The number may fall, and must not rise.
-	maxRootFiles = 54
+	maxRootFiles = 45
 )
 
 func TestLayoutKeepsItsBudget(t *testing.T) {

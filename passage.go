@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -61,7 +62,7 @@ func (v *visit) recorded() validator.SessionState {
 		v.revoked = true
 		return validator.Revoked
 	case err != nil:
-		v.couldNotTell(reasonStoreUnavailable, err)
+		v.couldNotTell(validator.StoreUnavailable, err)
 		return validator.Undetermined
 	case active:
 		return validator.Active
@@ -99,15 +100,15 @@ func (v *visit) hideRefused() {
 // hideUndecided withholds from error routes what came with a request that fails before anybody decided about it: our tokens,
 // and session cookies, which stay only where no revocation is in force in the realm or the session is known to be active. An
 // empty realm is one that could not be told.
-func (h *Handler) hideUndecided(r *http.Request, journey *journey, realm string) {
-	hideTokens(h.app.Names(), r)
-	h.hideAliases(r, h.cookieNamesIn(journey))
-	if realm == "" || !h.mayReachErrorRoutes(r.Context(), journey, realm) {
+func (h *Handler) hideUndecided(r *http.Request, way *journey.Journey, visits *visits, realm string) {
+	journey.HideTokens(h.app.Names(), r)
+	h.hideAliases(r, h.cookieNamesIn(visits))
+	if realm == "" || !h.mayReachErrorRoutes(r.Context(), way, realm) {
 		h.dropSessionCookies(r)
 	}
 }
 
-func (h *Handler) mayReachErrorRoutes(ctx context.Context, journey *journey, realm string) bool {
+func (h *Handler) mayReachErrorRoutes(ctx context.Context, way *journey.Journey, realm string) bool {
 	gateway, err := h.app.CoreForRequest()
 	if err != nil {
 		return false
@@ -115,7 +116,7 @@ func (h *Handler) mayReachErrorRoutes(ctx context.Context, journey *journey, rea
 	if !gateway.Ledger.RevokesIn(realm) {
 		return true
 	}
-	cookies, err := validator.ScanCookies(journey.cookies)
+	cookies, err := validator.ScanCookies(way.Cookies)
 	if err != nil {
 		return false
 	}
@@ -153,10 +154,11 @@ func (v *visit) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	clear(header)
 	maps.Copy(header, own)
 	v.revoked, v.reason = true, validator.SessionRevoked
-	journeyOf(v.app.Names(), v.request).clearPlaceholders(v.repl)
+	v.decision.Identity = identity.Principal{}
+	v.journey.ClearPlaceholders(v.repl)
 	v.repl.Set(identity.PlaceholderRealm, v.Handler.realm.Placeholder(v.realm))
 	v.setReason()
-	return v.demand(w, v.request)
+	return v.Refuse(w, v.request)
 }
 
 // isRevoked says whether the operator said no to the session that came, or to one of those that ambiguous cookies could

@@ -17,6 +17,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/state"
 )
 
 // Every Caddyfile in the README is one that Caddy accepts, and every option is explained there.
@@ -54,7 +56,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, names := range []string{
-		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, stateOptions, app.GlobalOptions, issuerOptions, callbackOptions,
+		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, state.Options, app.GlobalOptions, issuerOptions, callback.Options,
 	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {

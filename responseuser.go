@@ -91,7 +91,7 @@ func (v *visit) listen() {
 		return
 	}
 	v.listening.since = v.now
-	v.listening.other = bringsOtherCredential(v.request, journeyOf(v.app.Names(), v.request).authorization, v.access.State)
+	v.listening.other = bringsOtherCredential(v.request, v.journey.Authorization, v.access.State)
 	if v.credential.Presence == validator.Present && !v.withheld {
 		v.listening.key = v.key()
 		v.listening.question = v.gateway.Ledger.Ask(v.key())
@@ -165,7 +165,7 @@ func (v *visit) hear(named naming, header http.Header) {
 	case named.nobody:
 		v.hearNobody(question)
 	case v.listening.other: // who it is says nothing of the session cookies
-		v.response.Replaced = named.user != v.who.User && v.gateway.Ledger.IsUserRevoked(v.realm, named.user)
+		v.response.Replaced = named.user != v.decision.Identity.User && v.gateway.Ledger.IsUserRevoked(v.realm, named.user)
 	case !v.isFresh(named.user, credential):
 		v.hearUser(question, named.user, cookies, credential)
 	}
@@ -175,7 +175,7 @@ func (v *visit) hear(named naming, header http.Header) {
 func (v *visit) isFresh(user string, credential validator.SessionCredential) bool {
 	of, _ := v.lineage()
 	switch {
-	case of.User != user || v.who.User != user || !credential.Hash.Equal(v.credential.Hash) || v.ended:
+	case of.User != user || v.decision.Identity.User != user || !credential.Hash.Equal(v.credential.Hash) || v.ended:
 		return false
 	case v.record.User != "":
 		return v.record.Source == sessions.Added ||
@@ -187,7 +187,7 @@ func (v *visit) isFresh(user string, credential validator.SessionCredential) boo
 
 // hearNobody ends the session that came, where somebody was known in it.
 func (v *visit) hearNobody(question *ledger.Question) {
-	if v.who.User == "" || v.ended {
+	if v.decision.Identity.User == "" || v.ended {
 		return
 	}
 	err := question.Nobody(v.background(), 0)
@@ -205,7 +205,7 @@ func (v *visit) hearUser(
 	question *ledger.Question, user string, cookies validator.Cookies, credential validator.SessionCredential,
 ) {
 	identity := ledger.Identity{User: user}
-	if v.who.User == user && credential.Hash.Equal(v.credential.Hash) {
+	if v.decision.Identity.User == user && credential.Hash.Equal(v.credential.Hash) {
 		identity.Attributes = v.sessionAttributes() // the header says nothing of them
 	}
 	lifetimes := ledger.Lifetimes{Idle: time.Duration(v.SessionIdleTimeout), MaxAge: time.Duration(v.SessionMaxAge)}

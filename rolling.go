@@ -24,17 +24,17 @@ func (h *Handler) isRolling() bool { return h.Whoami != nil && h.Whoami.Rolling 
 // which have ended the session by now), and for none that a cache may have
 // kept for somebody else, nor for one that names another user. Where it does not, the change is an end.
 func (v *visit) roll(status int, header http.Header, named naming) {
-	if !v.isRolling() || v.who.User == "" || v.ended || v.revoked || !isReading(v.request.Method) {
+	if !v.isRolling() || v.decision.Identity.User == "" || v.ended || v.revoked || !isReading(v.request.Method) {
 		return
 	}
 	effect := v.effectOf(header)
-	if !effect.Moves || !named.allows(v.who.User) || caching.MayBeAnothers(status, header, v.now) {
+	if !effect.Moves || !named.allows(v.decision.Identity.User) || caching.MayBeAnothers(status, header, v.now) {
 		return
 	}
 	cookies := sessionCookiesOf(effect.After)
 	credential := v.sessionCookies.Read(cookies)
 	of, token := v.lineage()
-	if credential.Presence != validator.Present || of.User != v.who.User {
+	if credential.Presence != validator.Present || of.User != v.decision.Identity.User {
 		return
 	}
 	session, err := v.gateway.Ledger.Follow(v.background(), ledger.Step{

@@ -1,18 +1,16 @@
 package jwtsession
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -20,21 +18,21 @@ import (
 // serve is the way of every request: strip, decide, then pass on or refuse.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	journey := journeyOf(h.app.Names(), r) // before anything is taken from the request
+	way, visits := journeyOf(h.app.Names(), r) // before anything is taken from the request
 	h.identity.Strip(r)
 	h.ForwardToken.strip(r)
-	cleanPath(r, h.cookieNamesIn(journey))
-	journey.clearPlaceholders(repl)
+	journey.CleanPath(r, h.cookieNamesIn(visits))
+	way.ClearPlaceholders(repl)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
-		hideTokens(h.app.Names(), r)
-		h.hideAliases(r, h.cookieNamesIn(journey))
+		journey.HideTokens(h.app.Names(), r)
+		h.hideAliases(r, h.cookieNamesIn(visits))
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
-		journey.preflight = true
+		way.Preflight = true
 		return h.servePreflight(w, r, next)
 	}
-	refused := h.CSRF.Check(r, journey.authorization)
+	refused := h.CSRF.Check(r, way.Authorization)
 	if refused != nil && isProviderAnswer(h.app.Names(), r, h.realm) {
 		refused = nil
 	}
@@ -44,54 +42,64 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	})
 	switch {
 	case refused != nil:
-		h.hideUndecided(r, journey, realm)
+		h.hideUndecided(r, way, visits, realm)
 		return caddyhttp.Error(http.StatusForbidden, refused)
 	case err != nil:
-		h.hideUndecided(r, journey, "")
+		h.hideUndecided(r, way, visits, "")
 		return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm: %w", h.Realm, err))
 	}
 	repl.Set(identity.PlaceholderRealm, h.realm.Placeholder(realm))
-	if earlier := journey.visit(realm); earlier != nil {
+	if earlier := visits.of(realm); earlier != nil {
 		if more := asksForMore(earlier.Handler, h); len(more) > 0 {
 			return caddyhttp.Error(http.StatusInternalServerError, moreAskedError(earlier.Handler, h, more))
 		}
-		return h.follow(w, r, next, repl, journey, earlier)
+		return h.follow(w, r, next, repl, way, visits, earlier)
 	}
-	v, err := h.newVisit(journey, r, next, repl, realm)
+	v, err := h.newVisit(way, visits, r, next, repl, realm)
 	if err != nil {
-		h.hideUndecided(r, journey, "")
+		h.hideUndecided(r, way, visits, "")
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	journey.add(v)
+	visits.add(v)
 	defer v.releaseMint()
 	verdict := v.decide()
 	v.lapsed = v.isLapsed(verdict)
-	return v.act(w, v.weighAccess(verdict))
+	verdict = v.weighAccess(verdict)
+	v.announce()
+	return v.act(w, verdict)
 }
 
 // follow is the way of a request that was decided for this realm before: this handler only adds what its own route wants.
 func (h *Handler) follow(
-	w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, journey *journey, earlier *visit,
+	w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, way *journey.Journey,
+	visits *visits, earlier *visit,
 ) error {
 	v := &visit{
 		Handler: h, realm: earlier.realm, request: r, next: next, repl: repl, now: earlier.now, secure: earlier.secure,
-		reason: earlier.reason, gateway: earlier.gateway, who: earlier.who, undetermined: earlier.undetermined,
-		access: earlier.access, follows: true,
+		reason: earlier.reason, gateway: earlier.gateway,
+		access: earlier.access, follows: true, journey: way,
 	}
-	journey.last = v
-	h.hideAliases(r, h.cookieNamesIn(journey)) // handlers in between may have changed the request
+	v.decision.Undetermined, v.decision.Identity = earlier.decision.Undetermined, earlier.decision.Identity
+	v.announce()
+	h.hideAliases(r, h.cookieNamesIn(visits)) // handlers in between may have changed the request
 	v.takeBearer()
 	switch {
-	case earlier.who.User != "":
-		h.identity.Set(r, earlier.who)
-		journey.setPlaceholders(repl, earlier.who)
+	case earlier.decision.Identity.User != "":
+		h.identity.Set(r, earlier.decision.Identity)
+		way.SetPlaceholders(repl, earlier.decision.Identity)
 		v.forward()
 		return next.ServeHTTP(h.withoutResponseUser(w), r)
-	case earlier.undetermined:
+	case earlier.decision.Undetermined:
 		return v.couldNot(w)
 	default:
 		return v.unauthenticated(w)
 	}
+}
+
+// announce makes what is decided known to the modules behind, and to those of error routes.
+func (v *visit) announce() {
+	v.decision.Realm, v.decision.Secure, v.decision.Core, v.decision.Refuser = v.realm, v.secure, v.gateway, v
+	v.journey.Decide(&v.decision)
 }
 
 // act does what was decided.
@@ -112,7 +120,7 @@ func (v *visit) act(w http.ResponseWriter, verdict validator.Verdict) error {
 		v.tokenCookie, v.reason = verdict.Token, verdict.Reason
 		return v.unauthenticated(w)
 	case validator.CouldNotTell:
-		v.tokenCookie, v.undetermined = verdict.Token, true
+		v.tokenCookie, v.decision.Undetermined = verdict.Token, true
 		return v.couldNot(w)
 	default:
 		v.reason = validator.NoCredentials
@@ -159,10 +167,10 @@ func (v *visit) passOn(w http.ResponseWriter, who identity.Principal) error {
 	}
 	if who.User != "" {
 		v.identity.Set(v.request, who)
-		journeyOf(v.app.Names(), v.request).setPlaceholders(v.repl, who)
+		v.journey.SetPlaceholders(v.repl, who)
 		v.warnOfLoss(who)
 	}
-	v.who = who
+	v.decision.Identity = who
 	v.forward()
 	v.count()
 	v.setReason()
@@ -221,99 +229,9 @@ func (v *visit) setReason() {
 	}
 }
 
-// unauthenticated answers a request that nobody is signed in with.
-func (v *visit) unauthenticated(w http.ResponseWriter) error {
-	rule, err := refusal.RuleFor(v.Unauthenticated, v.request)
-	if err != nil {
-		return err
-	}
-	what := rule.AnswerTo(v.request, v.repl)
-	if what.Pass {
-		return v.passOn(w, identity.Principal{})
-	}
-	v.count()
-	v.beforeApplication()
-	v.setReason()
-	v.clearOnRefusal(w.Header())
-	if what.Location != "" {
-		http.Redirect(w, v.request, what.Location, http.StatusFound)
-		return nil
-	}
-	return v.refuse(w)
-}
-
-// refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
-func (v *visit) refuse(w http.ResponseWriter) error {
-	defer v.hideRefused()
-	w.Header().Add("Www-Authenticate", challenge(v.realm, v.hasToken(), v.reason)) // as net/http spells it
-	if check := v.logger.Check(zap.DebugLevel, "request refused"); check != nil {
-		check.Write(zap.String("realm", v.realm), zap.String("reason", string(v.reason)))
-	}
-	return caddyhttp.Error(http.StatusUnauthorized, notSignedInError(v.reason))
-}
-
-// notSignedInError is the error of a request that was refused, by the reason.
-type notSignedInError validator.Reason
-
-func (n notSignedInError) Error() string { return "not signed in: " + string(n) }
-
-// challenge returns the WWW-Authenticate value (RFC 6750 section 3). Without a token there is no error to name.
-func challenge(realm string, tokenSent bool, reason validator.Reason) string {
-	if !tokenSent {
-		return `Bearer realm="` + realm + `"` // nothing in a realm's name needs to be escaped
-	}
-	var description string
-	switch reason {
-	case validator.TokenExpired, validator.TokenTooOld:
-		description = "the token expired"
-	case validator.SessionMissing, validator.SessionIncomplete:
-		description = "the token came without its session"
-	default:
-		description = "the token is not accepted"
-	}
-	return `Bearer realm="` + realm + `", error="invalid_token", error_description="` + description + `"`
-}
-
-var errUndetermined = errors.New("whether the user is signed in could not be found out")
-
-// couldNot answers a request where neither yes nor no could be found out: never with 401, which would sign the user
-// out. What needs no identity goes on.
-func (v *visit) couldNot(w http.ResponseWriter) error {
-	rule, err := refusal.RuleFor(v.Unauthenticated, v.request)
-	if err != nil {
-		return err
-	}
-	if rule.AnswerTo(v.request, v.repl).Pass {
-		v.tokenCookie = validator.LeaveToken
-		return v.passOn(w, identity.Principal{})
-	}
-	v.count()
-	v.beforeApplication()
-	return v.unavailable(w)
-}
-
-// unavailable answers 503: neither yes nor no.
-func (v *visit) unavailable(w http.ResponseWriter) error {
-	defer v.hideRefused()
-	v.setReason()
-	v.clearOnRefusal(w.Header())
-	w.Header().Set("Retry-After", refusal.RetryAfter)
-	return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("%w: %s", errUndetermined, v.reason))
-}
-
-// clearOnRefusal clears the token on an answer of our own, which no cache may store.
-func (v *visit) clearOnRefusal(header http.Header) {
-	header.Set("Cache-Control", "no-store")
-	if line := v.clearLine(); line != "" {
-		header.Add("Set-Cookie", line)
-	}
-	v.clearRevoked(header)
-	v.clearSignIn(header)
-}
-
 // count counts the request once, by what it came to.
 func (v *visit) count() {
-	via := v.who.Via
+	via := v.decision.Identity.Via
 	if via == "" {
 		via = identity.ViaNone
 	}

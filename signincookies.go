@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -77,18 +78,12 @@ func (v *visit) clearSignIn(header http.Header) bool {
 		}
 		for _, name := range []string{callback.IDTokenCookie, callback.AccessTokenCookie} {
 			if name != "" && v.hasCookie(name) && !cookie.Sets(header["Set-Cookie"], name) {
-				header.Add("Set-Cookie", removalOfSignIn(name))
+				header.Add("Set-Cookie", carrier.RemoveSignIn(name))
 				cleared = true
 			}
 		}
 	}
 	return cleared
-}
-
-// removalOfSignIn returns the Set-Cookie line that takes a cookie of a sign-in from the browser.
-func removalOfSignIn(name string) string {
-	removal := http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	return removal.String()
 }
 
 // hasCookie reports whether the client sent a cookie of the name.

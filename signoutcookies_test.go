@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
 
@@ -93,9 +94,9 @@ func TestAnEndEndsTheAccessToken(t *testing.T) {
 				continue // its own test below
 			}
 			t.Run(fmt.Sprintf("%s/%s", name, mode), func(t *testing.T) {
-				g := newAccessGateway(t, responseCode, mode)
+				g := newAccessGateway(t, callback.ResponseCode, mode)
 				b := g.visitor()
-				g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+				g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 				header := b.get("/page").received.Header
 				if header.Get("OurApp-User-ID") != "alice" || header.Get("X-Scope") == "" || header.Get("X-Via") != "issuer" {
 					t.Fatalf("before: user %q via %s", header.Get("OurApp-User-ID"), header.Get("X-Via"))
@@ -133,9 +134,9 @@ func TestAnEndEndsTheAccessToken(t *testing.T) {
 
 // In mode stateless the token may outlive the session, which nobody looks at; the access token does not stand alone.
 func TestAccessTokenDoesNotStandAloneInStatelessMode(t *testing.T) {
-	g := newAccessGateway(t, responseCode, "stateless")
+	g := newAccessGateway(t, callback.ResponseCode, "stateless")
 	b := g.visitor()
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	for range 2 { // no token of ours yet: the session is looked up for the access token's sake
 		if user := b.get("/page").received.user(t); user != "alice" {
 			t.Fatalf("beside the session the user is %q", user)
@@ -159,9 +160,9 @@ func TestAccessTokenDoesNotStandAloneInStatelessMode(t *testing.T) {
 
 // An end outlives the process, and so does that of the access token.
 func TestAnEndEndsTheAccessTokenOverARestart(t *testing.T) {
-	g := newAccessGateway(t, responseCode, "mixed")
+	g := newAccessGateway(t, callback.ResponseCode, "mixed")
 	b := g.visitor()
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	b.get("/page")
 	kept := b.kept("access_token", "session")
 	b.get("/logout")
@@ -204,9 +205,9 @@ func TestSignInTakesOverTheCookies(t *testing.T) {
 
 // What is over is cleared, and nothing else: not without a session that ended, nor on what a cache may store.
 func TestCookiesOfASignInThatStay(t *testing.T) {
-	g := newAccessGateway(t, responseCode, "mixed")
+	g := newAccessGateway(t, callback.ResponseCode, "mixed")
 	b := g.visitor()
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	if cleared := b.get("/page").cleared(); len(cleared) > 0 {
 		t.Errorf("while the session is active, %q are cleared", cleared)
 	}
@@ -232,7 +233,7 @@ func TestCookiesOfASignInThatStay(t *testing.T) {
 
 // A stream that the access token opened ends with the session beside it.
 func TestStreamByAccessTokenEndsWithTheSession(t *testing.T) {
-	g := newAccessGateway(t, responseCode, "mixed")
+	g := newAccessGateway(t, callback.ResponseCode, "mixed")
 	s := &streamingApp{testGateway: g.testGateway, left: make(chan string, 64), send: make(chan string)}
 	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, "/events") {
@@ -242,7 +243,7 @@ func TestStreamByAccessTokenEndsWithTheSession(t *testing.T) {
 		return true
 	})
 	b := g.visitor()
-	g.finish(b, responseCode, g.begin(b, "/auth/login", "alice"))
+	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	stream := s.open(b, "event source", "/events")
 	if s.ledger().Watching() != 1 {
 		t.Fatalf("%d streams are watched", s.ledger().Watching())

@@ -30,7 +30,7 @@ type stream struct {
 // prepareStream is called before the request goes on. What a request that may become a stream costs more, all others
 // don't: a context of its own.
 func (v *visit) prepareStream() {
-	mayBeNamed := v.who.User != "" || v.responseUser.header != "" // by now, or by the response itself
+	mayBeNamed := v.decision.Identity.User != "" || v.responseUser.header != "" // by now, or by the response itself
 	if v.KeepStreams || v.gateway == nil || !mayBeNamed || !mayStream(v.request) {
 		return
 	}
@@ -104,7 +104,7 @@ func (v *visit) watched() (subjects ledger.Subjects, authTime int64, known bool)
 	if v.heard.User != "" {
 		return ledger.SubjectsOfSession(v.heard.Key, v.heard.User), v.heard.AuthTime, true
 	}
-	switch v.who.Via {
+	switch v.decision.Identity.Via {
 	case identity.ViaToken:
 		claims := v.token.Claims
 		subjects = ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject())
@@ -123,9 +123,9 @@ func (v *visit) watched() (subjects ledger.Subjects, authTime int64, known bool)
 			if v.ended {
 				authTime = max(authTime, v.gateway.Ledger.AuthTimeAfterEnd(beside.key))
 			}
-			return ledger.SubjectsOf(v.access.tokenID, beside.key, v.who.User), authTime, true
+			return ledger.SubjectsOf(v.access.tokenID, beside.key, v.decision.Identity.User), authTime, true
 		}
-		subjects = ledger.SubjectsOf(v.access.tokenID, sessions.Key{Realm: v.realm}, v.who.User)
+		subjects = ledger.SubjectsOf(v.access.tokenID, sessions.Key{Realm: v.realm}, v.decision.Identity.User)
 		authTime = v.access.source.AuthTime
 	default:
 		return ledger.Subjects{}, 0, false

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -62,30 +62,31 @@ type visit struct {
 	heard       sessions.Session // of the user whom the response named
 	reason      validator.Reason
 
-	who          identity.Principal // the outcome, for later handlers of the realm
-	undetermined bool               // likewise: it could not be told
-	follows      bool               // an earlier handler decided, and looks at the response
-	previous     *visit             // of the same request, for another realm
+	journey  *journey.Journey
+	decision journey.Decision // for the modules behind
+	follows  bool             // an earlier handler decided, and looks at the response
+	previous *visit           // of the same request, for another realm
 
 	response response.Writer // what the application writes to
 }
 
 // newVisit reads the credentials that the client sent, and hides our tokens from all that comes behind.
 func (h *Handler) newVisit(
-	journey *journey, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string,
+	way *journey.Journey, visits *visits, r *http.Request, next caddyhttp.Handler, repl *caddy.Replacer, realm string,
 ) (*visit, error) {
-	cookies, err := validator.ScanCookies(journey.cookies)
+	cookies, err := validator.ScanCookies(way.Cookies)
 	if err != nil {
 		return nil, err
 	}
-	v := journey.newVisit()
+	v := visits.begin()
 	*v = visit{
 		Handler: h, realm: realm, request: r, next: next, repl: repl, now: h.app.Now(), cookies: cookies,
 		secure: h.TokenCookie.IsSecure(r), credential: h.sessionCookies.Read(cookies), traced: telemetry.TraceTime(r.Context()),
+		journey: way,
 	}
-	hideTokens(h.app.Names(), r)
+	journey.HideTokens(h.app.Names(), r)
 	h.hideAliases(r, h.cookieNames)
-	v.joinCarried(journey)
+	v.joinCarried(visits)
 	if v.forget, err = v.matchesForgetOn(); err != nil {
 		return nil, err
 	}
@@ -108,16 +109,6 @@ func (h *Handler) newVisit(
 	}
 	v.revoked = v.isRevoked()
 	return v, nil
-}
-
-// hideTokens removes the token cookies of every realm from the request.
-func hideTokens(names *app.Names, r *http.Request) {
-	kept := validator.DropPairs(r.Header["Cookie"], names.HoldsToken)
-	if len(kept) == 0 {
-		delete(r.Header, "Cookie")
-		return
-	}
-	r.Header["Cookie"] = kept
 }
 
 func (v *visit) matchesForgetOn() (bool, error) {
@@ -164,7 +155,7 @@ func (v *visit) decide() validator.Verdict {
 		if !v.tokenSent && !v.mayBeBearer() && v.credential.Presence == validator.Absent {
 			return validator.Unauthenticated{Reason: validator.NoCredentials}
 		}
-		v.reason = reasonStoreUnavailable
+		v.reason = validator.StoreUnavailable
 		return validator.CouldNotTell{}
 	}
 	evidence := v.evidence()
@@ -300,7 +291,7 @@ func (v *visit) lookUp(maxAge time.Duration) validator.SessionState {
 		return validator.Revoked
 	}
 	if err != nil {
-		v.couldNotTell(reasonStoreUnavailable, err)
+		v.couldNotTell(validator.StoreUnavailable, err)
 		return validator.Undetermined
 	}
 	if active && v.isCurrent(record, maxAge, v.now) {

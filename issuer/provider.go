@@ -13,6 +13,10 @@ import (
 
 // Defaults of [Options].
 const (
+	// DefaultUserClaim is the claim that names the user. A provider gives its value to one user and never to another.
+	DefaultUserClaim = "sub"
+	// DefaultLeeway is how far the clock of a provider may differ.
+	DefaultLeeway = 30 * time.Second
 	// DefaultRefreshMin is the default of [Options.RefreshMin].
 	DefaultRefreshMin = time.Minute
 	// DefaultStaleMax is the default of [Options.StaleMax].

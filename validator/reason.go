@@ -73,3 +73,13 @@ const (
 	// Conflict means that an access token names one user, and the session or another token names another.
 	Conflict Reason = "conflict"
 )
+
+// The reasons why it could not be told who a request is from, and why a user may not do what he asks for.
+const (
+	// StoreUnavailable means that the store of active sessions did not answer.
+	StoreUnavailable Reason = "store_unavailable"
+	// IssuerUnavailable means that the identity provider did not tell which keys it has.
+	IssuerUnavailable Reason = "issuer_unavailable"
+	// InsufficientScope means that the user is known and lacks a required value (RFC 6750 section 3.1).
+	InsufficientScope Reason = "insufficient_scope"
+)

@@ -276,3 +276,6 @@ func CheckAttributeName(name string) error {
 func Only(name string) Headers {
 	return Headers{folded: []string{Fold(name)}}
 }
+
+// Authorization is what is removed from a request that is to have the gateway's own token there and nobody else's.
+var Authorization = Only("Authorization")

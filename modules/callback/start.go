@@ -1,4 +1,4 @@
-package jwtsession
+package callback
 
 import (
 	"crypto/sha256"
@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/secret"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -59,7 +60,7 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable(w, err)
 	}
-	cookies, err := validator.ScanCookies(journeyOf(c.app.Names(), r).cookies)
+	cookies, err := validator.ScanCookies(journey.Of(c.app.Names(), r).Cookies)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
@@ -67,7 +68,7 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 		State: secret.New(), Nonce: secret.New(), Issuer: c.Issuer, Realm: c.Realm, Began: c.app.Now().Unix(),
 		Return: c.localReturn(r.URL.Query().Get("return")),
 	}
-	if c.Response == responseCode {
+	if c.Response == ResponseCode {
 		attempt.Verifier = secret.New()
 	}
 	if earlier := desk.site.SessionCookies.Read(cookies); earlier.Presence == validator.Present {
@@ -105,7 +106,7 @@ func (c *Callback) authorization(endpoint string, attempt signIn, redirectURI st
 	} {
 		query.Set(name, value)
 	}
-	if c.Response == responseCode {
+	if c.Response == ResponseCode {
 		challenge := sha256.Sum256([]byte(attempt.Verifier))
 		query.Set("response_type", "code")
 		query.Set("code_challenge", base64.RawURLEncoding.EncodeToString(challenge[:]))

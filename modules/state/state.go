@@ -1,6 +1,7 @@
-package jwtsession
+package state
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -143,25 +145,25 @@ var errStateWithoutHandler = errors.New("jwt_session_state: there is no jwt_sess
 
 // ServeHTTP hands the state to the application, and takes the new one from its response.
 func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	journey := journeyOf(s.app.Names(), r)
+	way := journey.Of(s.app.Names(), r)
 	s.incoming.Strip(r)
-	setLines(r.Header, "Cookie", validator.DropCookies(r.Header["Cookie"], func(name string) bool { return name == s.Cookie }))
+	journey.SetLines(r.Header, "Cookie", validator.DropCookies(r.Header["Cookie"], func(name string) bool { return name == s.Cookie }))
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		return next.ServeHTTP(w, r)
-	case journey.last == nil && !journey.preflight:
+	case way.Decision() == nil && !way.Preflight:
 		return caddyhttp.Error(http.StatusInternalServerError, errStateWithoutHandler)
 	}
-	visit := journey.last
-	if !journey.preflight {
-		if object, ok := s.read(visit, journey.visit(visit.realm).cookies); ok {
+	decision := way.Decision()
+	if !way.Preflight {
+		if object, ok := s.read(r.Context(), decision, way.Cookies); ok {
 			r.Header.Set(s.RequestHeader, object)
 		}
 	}
 	writer := &stateWriter{header: s.ResponseHeader}
 	writer.Writer = response.NewWriter(w, func(status int) {
-		if object, ok := s.take(w.Header()); ok && !journey.preflight {
-			s.settle(status, w.Header(), visit, object)
+		if object, ok := s.take(w.Header()); ok && !way.Preflight {
+			s.settle(status, w.Header(), decision, object)
 		}
 	})
 	err := next.ServeHTTP(writer, r)
@@ -174,26 +176,28 @@ func (s *State) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 }
 
 // read returns the state that came with the request, if it counts.
-func (s *State) read(v *visit, cookies validator.Cookies) (string, bool) {
-	if v.gateway == nil {
+func (s *State) read(ctx context.Context, decision *journey.Decision, lines []string) (string, bool) {
+	cookies, err := validator.ScanCookies(lines)
+	if decision.Core == nil || err != nil {
 		return "", false
 	}
-	object, reason := s.verify(v, validator.ReadToken(cookies, s.Cookie))
-	if reason == validator.TokenUnknownKey && v.gateway.RereadKeys(v.request.Context()) {
-		object, reason = s.verify(v, validator.ReadToken(cookies, s.Cookie)) // another gateway may have changed the keys
+	token := validator.ReadToken(cookies, s.Cookie)
+	object, reason := s.verify(decision, token)
+	if reason == validator.TokenUnknownKey && decision.Core.RereadKeys(ctx) {
+		object, reason = s.verify(decision, token) // another gateway may have changed the keys
 	}
 	if check := s.logger.Check(zap.DebugLevel, "state passed over"); check != nil && reason != "" && reason != validator.NoCredentials {
-		check.Write(zap.String("realm", v.realm), zap.String("cookie", s.Cookie), zap.String("reason", string(reason)))
+		check.Write(zap.String("realm", decision.Realm), zap.String("cookie", s.Cookie), zap.String("reason", string(reason)))
 	}
 	return object, reason == ""
 }
 
-func (s *State) verify(v *visit, token validator.TokenCredential) (string, validator.Reason) {
-	return v.gateway.Keys.Current().ReadState(s.binding(v), token, time.Duration(s.MaxAge), v.now)
+func (s *State) verify(decision *journey.Decision, token validator.TokenCredential) (string, validator.Reason) {
+	return decision.Core.Keys.Current().ReadState(s.binding(decision), token, time.Duration(s.MaxAge), s.app.Now())
 }
 
-func (s *State) binding(v *visit) validator.StateBinding {
-	return validator.StateBinding{Realm: v.realm, Cookie: s.Cookie, User: v.who.User}
+func (s *State) binding(decision *journey.Decision) validator.StateBinding {
+	return validator.StateBinding{Realm: decision.Realm, Cookie: s.Cookie, User: decision.Identity.User}
 }
 
 // take takes the application's new state from its response, if there is one.
@@ -208,10 +212,10 @@ func (s *State) take(header http.Header) (string, bool) {
 }
 
 // settle sets the cookie with the application's new state.
-func (s *State) settle(status int, header http.Header, v *visit, object string) {
-	now := v.app.Now()
+func (s *State) settle(status int, header http.Header, decision *journey.Decision, object string) {
+	now := s.app.Now()
 	switch {
-	case v.gateway == nil || v.undetermined:
+	case decision.Core == nil || decision.Undetermined:
 		s.warn("a new state is not set, since it can't be told who is signed in")
 		return
 	case !caching.MayCarry(status, header, now):
@@ -221,12 +225,12 @@ func (s *State) settle(status int, header http.Header, v *visit, object string) 
 		s.warn("a new state is not set: the application sets a cookie of its name itself")
 		return
 	}
-	token, err := v.gateway.Keys.Current().SignState(s.binding(v), object, time.Duration(s.MaxAge), now)
+	token, err := decision.Core.Keys.Current().SignState(s.binding(decision), object, time.Duration(s.MaxAge), now)
 	if err != nil {
 		s.warn("the application sent a state that can't be set", zap.Error(err))
 		return
 	}
-	line := s.cookie(token, v.secure).String()
+	line := s.cookie(token, decision.Secure).String()
 	if len(line) > carrier.MaxSetCookie {
 		s.warn("a new state is too large for a cookie; the one before stays",
 			zap.Int("bytes", len(line)), zap.Int("limit", carrier.MaxSetCookie))

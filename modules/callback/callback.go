@@ -1,4 +1,4 @@
-package jwtsession
+package callback
 
 import (
 	"errors"
@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 )
 
@@ -82,8 +83,8 @@ type Callback struct {
 
 // The ways in which a provider answers.
 const (
-	responseCode     = "code"
-	responseFormPost = "form_post"
+	ResponseCode     = "code"
+	ResponseFormPost = "form_post"
 )
 
 const (
@@ -106,7 +107,7 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 	option.SetDefault(&c.Start, defaultStartPath)
 	option.SetDefault(&c.Finish, defaultFinishPath)
 	option.SetDefault(&c.Redirect, "/")
-	option.SetDefault(&c.Response, responseCode)
+	option.SetDefault(&c.Response, ResponseCode)
 	if len(c.Scope) == 0 {
 		c.Scope = []string{scopeOpenID}
 	}
@@ -127,7 +128,7 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 // names returns what the callback says of itself.
 func (c *Callback) names() app.SignInNames {
 	own := app.SignInNames{Realm: c.Realm, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie}
-	if c.Response == responseFormPost {
+	if c.Response == ResponseFormPost {
 		own.FormPostPath = c.Finish
 	}
 	return own
@@ -158,9 +159,9 @@ func (c *Callback) validate() error {
 	switch {
 	case c.clientID == "":
 		return errors.New("client_id: want the name that the provider knows this gateway by")
-	case c.Response != responseCode && c.Response != responseFormPost:
-		return fmt.Errorf("response %s: want %s or %s", c.Response, responseCode, responseFormPost)
-	case c.Response == responseCode && c.secret == "":
+	case c.Response != ResponseCode && c.Response != ResponseFormPost:
+		return fmt.Errorf("response %s: want %s or %s", c.Response, ResponseCode, ResponseFormPost)
+	case c.Response == ResponseCode && c.secret == "":
 		return errors.New("client_secret: want the secret that the provider gave, to redeem codes with; placeholders such as {env.X} work")
 	case !slices.Contains(c.Scope, scopeOpenID):
 		return fmt.Errorf("scope %s: it must have openid, or there is no ID token", strings.Join(c.Scope, " "))
@@ -179,7 +180,7 @@ func (c *Callback) validate() error {
 // contradiction says which of the options that are set can't stand together, or not without another one.
 func (c *Callback) contradiction() error {
 	switch {
-	case c.Response == responseFormPost && c.ClientSecret != "":
+	case c.Response == ResponseFormPost && c.ClientSecret != "":
 		return errors.New("client_secret: with response form_post there is no code to redeem; leave it out")
 	case c.AccessTokenCookie != "" && c.Audience == "":
 		return errors.New("access_token_cookie: say with audience whom the access tokens must be for")
@@ -197,7 +198,7 @@ func (c *Callback) validateCookies() error {
 		case name == "":
 		case !httpguts.ValidHeaderFieldName(name):
 			return fmt.Errorf("%s %q: not a cookie name (RFC 6265 section 4.1.1)", option, name)
-		case name == stateCookie:
+		case name == StateCookie:
 			return fmt.Errorf("%s %s: that is the name of another cookie of the sign-in", option, name)
 		}
 	}
@@ -229,35 +230,17 @@ func (c *Callback) options() issuer.Options {
 // ServeHTTP answers requests for the start and the finish path, and passes all others on.
 func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	switch {
-	case isAtPath(r, c.Start):
+	case journey.IsAt(r, c.Start):
 		return c.serve(w, r, http.MethodGet, c.begin)
-	case isAtPath(r, c.Finish):
+	case journey.IsAt(r, c.Finish):
 		method := http.MethodGet
-		if c.Response == responseFormPost {
+		if c.Response == ResponseFormPost {
 			method = http.MethodPost
 		}
 		return c.serve(w, r, method, c.finish)
 	default:
 		return next.ServeHTTP(w, r)
 	}
-}
-
-// isAtPath says whether the request is for the path: as it came, which is what the provider knows, or as handlers before
-// this one rewrote it.
-func isAtPath(r *http.Request, path string) bool {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL.Path == path {
-		return true
-	}
-	return r.URL.Path == path
-}
-
-// isProviderAnswer says whether the request is the form that a provider lets the browser send to a callback of the realm,
-// which comes from another site by its nature. The state and its cookie guard it. It matters where the callback is behind
-// the realm's handler.
-func isProviderAnswer(names *app.Names, r *http.Request, of realm.Pattern) bool {
-	return r.Method == http.MethodPost && slices.ContainsFunc(names.SignIns(), func(one app.SignInNames) bool {
-		return one.FormPostPath != "" && of.Matches(one.Realm) && isAtPath(r, one.FormPostPath)
-	})
 }
 
 func (c *Callback) serve(w http.ResponseWriter, r *http.Request, method string, answer func(http.ResponseWriter, *http.Request) error) error {

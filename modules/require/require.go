@@ -1,4 +1,4 @@
-package jwtsession
+package require
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -101,9 +101,6 @@ func (q *Require) Validate() error {
 	return nil
 }
 
-// reasonInsufficient says that the user is known and may not.
-const reasonInsufficient validator.Reason = "insufficient_scope"
-
 var (
 	errNoHandler    = errors.New("jwt_session_require: there is no jwt_session before it in this route")
 	errInsufficient = errors.New("the user lacks a required value")
@@ -117,21 +114,21 @@ func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		return next.ServeHTTP(w, r)
 	}
-	journey := journeyOf(q.app.Names(), r)
+	way := journey.Of(q.app.Names(), r)
 	switch {
 	case whoami.IsSubrequest(r.Context()):
 		return next.ServeHTTP(w, r) // our own question: who it is about is not known before it is answered
-	case journey.preflight:
+	case way.Preflight:
 		return next.ServeHTTP(w, r) // what follows it must hold the values
-	case journey.last == nil:
+	case way.Decision() == nil:
 		return caddyhttp.Error(http.StatusInternalServerError, errNoHandler)
 	}
-	v := journey.last
+	decision := way.Decision()
 	switch {
-	case v.who.User == "":
-		return v.demand(w, r)
-	case !q.holds(v.who.Attributes[q.Attribute]):
-		return q.forbid(w, v)
+	case decision.Identity.User == "":
+		return decision.Refuser.Refuse(w, r)
+	case !q.holds(decision.Identity.Attributes[q.Attribute]):
+		return q.forbid(w, r, decision.Realm)
 	}
 	return next.ServeHTTP(w, r)
 }
@@ -151,38 +148,17 @@ func (q *Require) holds(attribute sessions.Attribute) bool {
 }
 
 // forbid answers 403 (RFC 6750 section 3.1). What is lacking is for the log, not for the client.
-func (q *Require) forbid(w http.ResponseWriter, v *visit) error {
-	v.repl.Set(identity.PlaceholderReason, string(reasonInsufficient))
+func (q *Require) forbid(w http.ResponseWriter, r *http.Request, realm string) error {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	repl.Set(identity.PlaceholderReason, string(validator.InsufficientScope))
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("WWW-Authenticate", fmt.Sprintf(
-		`Bearer realm=%q, error="insufficient_scope", error_description="the user may not do this"`, v.realm))
+		`Bearer realm=%q, error="insufficient_scope", error_description="the user may not do this"`, realm))
 	if check := q.logger.Check(zap.DebugLevel, "request refused"); check != nil {
-		check.Write(zap.String("realm", v.realm), zap.String("reason", string(reasonInsufficient)),
+		check.Write(zap.String("realm", realm), zap.String("reason", string(validator.InsufficientScope)),
 			zap.String("attribute", q.Attribute), zap.Strings("values", q.Values))
 	}
 	return caddyhttp.Error(http.StatusForbidden, fmt.Errorf("%w of %s", errInsufficient, q.Attribute))
-}
-
-// demand answers a request that went on without identity and is to have one behind: by the first rule that does not let it
-// pass.
-func (v *visit) demand(w http.ResponseWriter, r *http.Request) error {
-	if v.undetermined {
-		return v.unavailable(w)
-	}
-	closed := slices.DeleteFunc(slices.Clone(v.Unauthenticated), func(rule *refusal.Rule) bool {
-		return rule.Action == refusal.Pass
-	})
-	rule, err := refusal.RuleFor(closed, r)
-	if err != nil {
-		return err
-	}
-	if location := rule.AnswerTo(r, v.repl).Location; location != "" {
-		w.Header().Set("Cache-Control", "no-store")
-		http.Redirect(w, r, location, http.StatusFound) // which settles the token cookie as every response does
-		return nil
-	}
-	v.clearOnRefusal(w.Header())
-	return v.refuse(w)
 }
 
 // Interface guards.

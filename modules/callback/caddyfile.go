@@ -1,4 +1,4 @@
-package jwtsession
+package callback
 
 import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -7,7 +7,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 )
 
-const callbackOptions = "issuer, client_id, client_secret, audience, scope, start, finish, redirect, response, " +
+func init() { httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", parseCallback) }
+
+const Options = "issuer, client_id, client_secret, audience, scope, start, finish, redirect, response, " +
 	"id_token_cookie, access_token_cookie"
 
 // parseCallback reads the directive. Syntax:
@@ -42,7 +44,7 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 		"id_token_cookie":     &callback.IDTokenCookie,
 		"access_token_cookie": &callback.AccessTokenCookie,
 	}
-	err := parser.Block("jwt_session_callback", callbackOptions, func(name string) error {
+	err := parser.Block("jwt_session_callback", Options, func(name string) error {
 		if into, ok := texts[name]; ok {
 			return parser.Text(into)
 		}
@@ -50,7 +52,7 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 		case "scope":
 			return parser.Texts(&callback.Scope)
 		case "response":
-			return parser.OneOf(&callback.Response, responseCode, responseFormPost)
+			return parser.OneOf(&callback.Response, ResponseCode, ResponseFormPost)
 		}
 		return option.ErrUnknown
 	})

@@ -1,4 +1,4 @@
-package jwtsession
+package strip
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 )
 
 func init() {
@@ -72,17 +73,17 @@ func (s *Strip) prepare() error {
 
 // ServeHTTP strips the request and passes it on.
 func (s *Strip) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	journeyOf(s.app.Names(), r) // a handler behind this one still reads what the client sent
+	journey.Of(s.app.Names(), r) // a handler behind this one still reads what the client sent
 	s.identity.Strip(r)
 	for _, site := range s.app.Names().Sites() {
 		site.Identity.Strip(r)
 		if site.ForwardsToken {
-			authorization.Strip(r)
+			identity.Authorization.Strip(r)
 		}
 	}
-	hideTokens(s.app.Names(), r)
-	hideAliases(r, s.cookieNames())
-	cleanPath(r, s.cookieNames())
+	journey.HideTokens(s.app.Names(), r)
+	journey.HideAliases(r, s.cookieNames())
+	journey.CleanPath(r, s.cookieNames())
 	return next.ServeHTTP(w, r)
 }
 

@@ -1,4 +1,4 @@
-package jwtsession
+package callback
 
 import (
 	"crypto/sha256"
@@ -14,11 +14,11 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// stateCookie ties what comes back from the provider to the browser that the sign-in began in.
-const stateCookie = "__Host-jwt_session_state"
+// StateCookie ties what comes back from the provider to the browser that the sign-in began in.
+const StateCookie = "__Host-jwt_session_state"
 
-// signInTime is how long a sign-in may take.
-const signInTime = 10 * time.Minute
+// SignInTime is how long a sign-in may take.
+const SignInTime = 10 * time.Minute
 
 // sealingPurpose names the key that the state cookie is sealed with.
 const sealingPurpose = "callback"
@@ -46,13 +46,13 @@ func sealSignIn(keys *validator.KeySet, attempt signIn) (*http.Cookie, error) {
 		return nil, err
 	}
 	cookie := newStateCookie(sealed)
-	cookie.MaxAge = int(signInTime / time.Second)
+	cookie.MaxAge = int(SignInTime / time.Second)
 	return cookie, nil
 }
 
 // newStateCookie returns the cookie; the provider's form comes from another site, so that it must be SameSite=None.
 func newStateCookie(value string) *http.Cookie {
-	return &http.Cookie{Name: stateCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode}
+	return &http.Cookie{Name: StateCookie, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteNoneMode}
 }
 
 // clearStateCookie ends the sign-in in the browser.
@@ -69,7 +69,7 @@ var (
 
 // openSignIn reads the sign-in from the cookie and checks that it is this one's, and not over.
 func (c *Callback) openSignIn(keys *validator.KeySet, cookies validator.Cookies) (signIn, error) {
-	value, ok := cookies.Only(stateCookie)
+	value, ok := cookies.Only(StateCookie)
 	if !ok {
 		return signIn{}, errNoSignIn
 	}
@@ -83,7 +83,7 @@ func (c *Callback) openSignIn(keys *validator.KeySet, cookies validator.Cookies)
 	}
 	age := c.app.Now().Sub(time.Unix(attempt.Began, 0))
 	if attempt.Issuer != c.Issuer || attempt.Realm != c.Realm || attempt.State == "" || attempt.Nonce == "" ||
-		age < 0 || age >= signInTime {
+		age < 0 || age >= SignInTime {
 		return signIn{}, errNoSignIn
 	}
 	return attempt, nil
@@ -107,7 +107,7 @@ func newUsedStates() *usedStates {
 	return &usedStates{seen: seen}
 }
 
-// use says whether the state was not used before, and uses it.
+// use reports whether the state was not used before, and uses it.
 func (u *usedStates) use(state string) bool {
 	hash := sha256.Sum256([]byte(state))
 	u.mutex.Lock()

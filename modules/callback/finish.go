@@ -1,4 +1,4 @@
-package jwtsession
+package callback
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -18,6 +17,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -31,7 +31,7 @@ var answerParameters = []string{"state", "iss", "error", "code", "id_token", "ac
 // readAnswer returns what the provider sent: in the query of the code flow, else in the form.
 func (c *Callback) readAnswer(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	var answer url.Values
-	if c.Response == responseFormPost {
+	if c.Response == ResponseFormPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxAnswer)
 		if err := r.ParseForm(); err != nil {
 			return nil, errors.New("the provider's form can't be read")
@@ -57,7 +57,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cookies, err := validator.ScanCookies(journeyOf(c.app.Names(), r).cookies)
+	cookies, err := validator.ScanCookies(journey.Of(c.app.Names(), r).Cookies)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
@@ -118,7 +118,7 @@ func (c *Callback) signedIn(
 		return signedInUser{}, attempt, errors.New("the provider did not sign the user in")
 	}
 	user := signedInUser{tokens: issuer.Tokens{ID: answer.Get("id_token"), Access: answer.Get("access_token")}}
-	if c.Response == responseCode {
+	if c.Response == ResponseCode {
 		if user.tokens, err = c.redeem(r, desk, attempt, answer.Get("code")); err != nil {
 			return signedInUser{}, attempt, err
 		}
@@ -140,10 +140,10 @@ func (c *Callback) redeem(r *http.Request, desk signInDesk, attempt signIn, code
 // verify verifies the tokens: both are this provider's, for this client and this sign-in, and of one user.
 func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, user *signedInUser) error {
 	now := c.app.Now()
-	reason, err := withKeys(ctx, desk.provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+	reason, err := desk.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.token, reason = keys.VerifyID(user.tokens.ID, validator.IDRules{
-			Issuer: c.Issuer, ClientID: c.clientID, Nonce: attempt.Nonce, UserClaim: defaultUserClaim,
-			Leeway: time.Duration(defaultLeeway), AccessToken: user.tokens.Access,
+			Issuer: c.Issuer, ClientID: c.clientID, Nonce: attempt.Nonce, UserClaim: issuer.DefaultUserClaim,
+			Leeway: issuer.DefaultLeeway, AccessToken: user.tokens.Access,
 		}, now)
 		return reason
 	})
@@ -156,9 +156,9 @@ func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, 
 	if c.Audience == "" {
 		return c.verifySubject(ctx, desk, *user)
 	}
-	reason, err = withKeys(ctx, desk.provider, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+	reason, err = desk.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.access, reason = keys.VerifyAccess(validator.TokenOf(user.tokens.Access), validator.AccessRules{
-			Issuer: c.Issuer, Audiences: []string{c.Audience}, UserClaim: defaultUserClaim, Leeway: time.Duration(defaultLeeway),
+			Issuer: c.Issuer, Audiences: []string{c.Audience}, UserClaim: issuer.DefaultUserClaim, Leeway: issuer.DefaultLeeway,
 		}, now)
 		return reason
 	})
@@ -232,7 +232,7 @@ func (c *Callback) openSession(
 	}
 	c.setCookie(w, session)
 	desk.gateway.Ledger.Places().Note(c.Realm, cookie.Exchange{
-		Request: browserRequest(r), IsSession: desk.site.SessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.Now(),
+		Request: journey.Place(r), IsSession: desk.site.SessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.Now(),
 	})
 	if c.IDTokenCookie != "" {
 		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, Path: "/", MaxAge: c.remaining(user.token.Expires())})
@@ -244,7 +244,7 @@ func (c *Callback) openSession(
 	}
 	for _, name := range []string{c.IDTokenCookie, c.AccessTokenCookie} {
 		if name != "" && !cookie.Sets(w.Header()["Set-Cookie"], name) {
-			w.Header().Add("Set-Cookie", removalOfSignIn(name)) // that of the earlier session
+			w.Header().Add("Set-Cookie", carrier.RemoveSignIn(name)) // that of the earlier session
 		}
 	}
 	return nil
