@@ -10,11 +10,17 @@ import (
 // describe returns what the handler says of itself, once it is prepared.
 func (h *Handler) describe() *app.Site {
 	site := &app.Site{
-		Realm: h.realm, Mode: h.mode, ModeName: h.Mode, SessionCookies: h.sessionCookies, SessionID: h.SessionID,
-		IdleTimeout: time.Duration(h.SessionIdleTimeout), MaxAge: time.Duration(h.SessionMaxAge),
-		TokenLifetime: time.Duration(h.TokenLifetime), TokenCookie: h.TokenCookie, TokenInSessionCookie: h.TokenInSessionCookie,
-		TokenEncrypt: h.TokenEncrypt, ForwardsToken: h.ForwardToken != nil,
-		Identity: h.identity, Needs: h.needs, Whoami: h.Whoami.configured(), NamesUsers: h.ResponseUser != "",
+		Realm: h.realm, Mode: h.mode, ModeName: h.Mode,
+		Session: app.SiteSession{
+			Cookies: h.sessionCookies, ID: h.SessionID,
+			IdleTimeout: time.Duration(h.SessionIdleTimeout), MaxAge: time.Duration(h.SessionMaxAge),
+		},
+		Token: app.SiteToken{
+			Lifetime: time.Duration(h.TokenLifetime), Cookie: h.TokenCookie, InSessionCookie: h.TokenInSessionCookie,
+			Encrypt: h.TokenEncrypt,
+		},
+		ForwardsToken: h.ForwardToken != nil,
+		Identity:      h.identity, Needs: h.needs, Whoami: h.Whoami.configured(), NamesUsers: h.ResponseUser != "",
 	}
 	if h.Whoami != nil {
 		site.AskedWith = h.Whoami.Cookies

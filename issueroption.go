@@ -113,6 +113,7 @@ func (i *Issuer) check() error {
 
 // prepareIssuers checks each, and that its tokens reach it.
 func (h *Handler) prepareIssuers() error {
+	own := &app.Site{Realm: h.realm, Token: app.SiteToken{Cookie: h.TokenCookie}}
 	for _, one := range h.Issuers {
 		if err := one.prepare(); err != nil {
 			return fmt.Errorf("issuer %s: %w", option.SafeURL(one.URL), err)
@@ -120,7 +121,7 @@ func (h *Handler) prepareIssuers() error {
 		if header := one.From.Header; header != "" && h.identity.Owns(header) {
 			return fmt.Errorf("issuer %s: from header %s: that is a header of the identity, which clients can't send", one.URL, header)
 		}
-		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || (&app.Site{Realm: h.realm, TokenCookie: h.TokenCookie}).IsTokenCookie(cookie)) {
+		if cookie := one.From.Cookie; cookie != "" && (h.sessionCookies.Match(cookie) || own.IsTokenCookie(cookie)) {
 			return fmt.Errorf("issuer %s: from cookie %s: that is a cookie of the session or of our own token", one.URL, cookie)
 		}
 	}

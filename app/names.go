@@ -45,14 +45,14 @@ func (n *Names) AddSite(site *Site) error {
 		if err := realm.CheckApart(site.Realm, other.Realm, ""); err != nil {
 			return err
 		}
-		if other.Realm.String() == site.Realm.String() && !other.TokenInSessionCookie.IsSame(site.TokenInSessionCookie) {
+		if other.Realm.String() == site.Realm.String() && !other.Token.InSessionCookie.IsSame(site.Token.InSessionCookie) {
 			return errors.New("token_in_session_cookie: every handler of the realm must have it, with the same options, or none: " +
 				"they see the same cookie")
 		}
 	}
 	n.sites = append(n.sites, site)
-	n.combines = n.combines || site.TokenInSessionCookie != nil
-	n.longestToken, n.longestIdle = max(n.longestToken, site.TokenLifetime), max(n.longestIdle, site.IdleTimeout)
+	n.combines = n.combines || site.Token.InSessionCookie != nil
+	n.longestToken, n.longestIdle = max(n.longestToken, site.Token.Lifetime), max(n.longestIdle, site.Session.IdleTimeout)
 	for _, other := range n.sites {
 		if of := cookieConflict(site, other); of != nil {
 			return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name",
@@ -100,7 +100,7 @@ func (n *Names) check() error {
 
 func (s StateNames) check(site *Site) error {
 	switch {
-	case site.SessionCookies.Match(s.Cookie):
+	case site.Session.Cookies.Match(s.Cookie):
 		return fmt.Errorf("jwt_session_state %s: that is a session_cookie of realm %s; choose another name", s.Cookie, site.Realm)
 	case site.IsTokenCookie(s.Cookie):
 		return fmt.Errorf("jwt_session_state %s: that is the token_cookie of realm %s; choose another name", s.Cookie, site.Realm)
@@ -112,7 +112,7 @@ func (s StateNames) check(site *Site) error {
 }
 
 func (s SignInNames) check(site *Site) error {
-	name, one := site.SessionCookies.Single()
+	name, one := site.Session.Cookies.Single()
 	if !one {
 		return fmt.Errorf("session_cookie %s: a sign-in opens a session in exactly one cookie, which is no pattern", site.cookiesText())
 	}
@@ -131,9 +131,9 @@ func (s SignInNames) check(site *Site) error {
 // from the application that set it.
 func cookieConflict(one, other *Site) *Site {
 	for _, pair := range [][2]*Site{{one, other}, {other, one}} {
-		cookie, example := pair[1].TokenCookie, pair[1].Realm.Example()
-		if pair[0].SessionCookies.Match(cookie.PlainName(example)) || pair[0].SessionCookies.Match(cookie.SecureName(example)) ||
-			slices.ContainsFunc(pair[0].SessionCookies.Names(), pair[1].IsTokenCookie) {
+		cookie, example := pair[1].Token.Cookie, pair[1].Realm.Example()
+		if pair[0].Session.Cookies.Match(cookie.PlainName(example)) || pair[0].Session.Cookies.Match(cookie.SecureName(example)) ||
+			slices.ContainsFunc(pair[0].Session.Cookies.Names(), pair[1].IsTokenCookie) {
 			return pair[1]
 		}
 	}
@@ -171,10 +171,10 @@ func (s *Site) tokenCookieNames() []string {
 		fixed, _, _ := strings.Cut(name, "{")
 		name = strings.ToLower(fixed) + "*"
 	}
-	return []string{s.TokenCookie.PlainName(name), s.TokenCookie.SecureName(name)}
+	return []string{s.Token.Cookie.PlainName(name), s.Token.Cookie.SecureName(name)}
 }
 
-func (s *Site) cookiesText() string { return strings.Join(s.SessionCookies.Names(), " ") }
+func (s *Site) cookiesText() string { return strings.Join(s.Session.Cookies.Names(), " ") }
 
 // Sites returns all sites. The caller must not change them.
 func (n *Names) Sites() []*Site { return n.sites }
@@ -237,7 +237,7 @@ func (n *Names) IsCombined(name string) bool {
 func (n *Names) SessionCookies() alias.Names {
 	var all []string
 	for _, site := range n.sites {
-		all = append(all, site.SessionCookies.Names()...)
+		all = append(all, site.Session.Cookies.Names()...)
 	}
 	return alias.NewNames(all...)
 }

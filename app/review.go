@@ -85,12 +85,12 @@ func (a *App) reviewTokenCookies() {
 
 // sharesTokenCookie reports whether tokens of both sites can be in one cookie.
 func (s *Site) sharesTokenCookie(other *Site) bool {
-	if s.TokenInSessionCookie != nil || other.TokenInSessionCookie != nil {
+	if s.Token.InSessionCookie != nil || other.Token.InSessionCookie != nil {
 		return s.CombinedCookie() == other.CombinedCookie()
 	}
 	own, others := s.Realm.Example(), other.Realm.Example()
-	for _, name := range []string{s.TokenCookie.PlainName(own), s.TokenCookie.SecureName(own)} {
-		if name == other.TokenCookie.PlainName(others) || name == other.TokenCookie.SecureName(others) {
+	for _, name := range []string{s.Token.Cookie.PlainName(own), s.Token.Cookie.SecureName(own)} {
+		if name == other.Token.Cookie.PlainName(others) || name == other.Token.Cookie.SecureName(others) {
 			return true
 		}
 	}
@@ -104,19 +104,19 @@ func (s *Site) Difference(other *Site) string {
 	switch {
 	case s.Realm.String() != other.Realm.String():
 		return ""
-	case !slices.Equal(s.SessionCookies.Names(), other.SessionCookies.Names()):
+	case !slices.Equal(s.Session.Cookies.Names(), other.Session.Cookies.Names()):
 		return "session_cookie"
-	case !s.SessionID.isSame(other.SessionID):
+	case !s.Session.ID.isSame(other.Session.ID):
 		return "session_cookie (min_length and pattern)"
-	case s.IdleTimeout != other.IdleTimeout:
+	case s.Session.IdleTimeout != other.Session.IdleTimeout:
 		return "session_idle_timeout"
-	case s.MaxAge != other.MaxAge:
+	case s.Session.MaxAge != other.Session.MaxAge:
 		return "session_max_age"
-	case stateless == otherStateless && s.TokenLifetime != other.TokenLifetime:
+	case stateless == otherStateless && s.Token.Lifetime != other.Token.Lifetime:
 		return "token_lifetime"
-	case s.TokenEncrypt != other.TokenEncrypt:
+	case s.Token.Encrypt != other.Token.Encrypt:
 		return "token_encrypt"
-	case s.Mode != validator.Stateful && other.Mode != validator.Stateful && *s.TokenCookie != *other.TokenCookie:
+	case s.Mode != validator.Stateful && other.Mode != validator.Stateful && *s.Token.Cookie != *other.Token.Cookie:
 		return "token_cookie"
 	case !stateless && !otherStateless && s.Whoami != other.Whoami:
 		return "whoami"

@@ -64,7 +64,7 @@ func (s *SessionID) withDefaults() SessionID {
 // checkOwnIDs makes sure that the ids of sessions that a sign-in opens are session ids to the handler.
 func checkOwnIDs(site *Site) error {
 	for _, id := range exampleSecrets() {
-		if reason := site.SessionCookies.Check(id); reason != "" {
+		if reason := site.Session.Cookies.Check(id); reason != "" {
 			return fmt.Errorf("session_cookie %s: the session ids that a sign-in makes, %d characters of A-Z, a-z, 0-9, - and _, are none "+
 				"by its min_length or pattern; let these allow them", site.cookiesText(), len(id))
 		}

@@ -17,18 +17,10 @@ type Site struct {
 	// ModeName is the mode as it is configured.
 	ModeName string
 
-	SessionCookies validator.SessionCookies
-	// SessionID says which values of the session cookies are session ids. Nil stands for the defaults.
-	SessionID *SessionID
-
-	// IdleTimeout and MaxAge are how long a session may be unused, and how long it lasts at most.
-	IdleTimeout, MaxAge time.Duration
-
-	TokenLifetime        time.Duration
-	TokenCookie          *carrier.TokenCookie
-	TokenInSessionCookie *carrier.TokenInSessionCookie // nil: the token has a cookie of its own
-	TokenEncrypt         bool
-	ForwardsToken        bool
+	Session SiteSession
+	Token   SiteToken
+	// ForwardsToken reports whether the site has forward_token.
+	ForwardsToken bool
 
 	Identity identity.Headers
 	// Needs names the attributes that the route needs, and Learns those that the application or a provider tells.
@@ -45,6 +37,24 @@ type Site struct {
 	Providers []SiteProvider
 }
 
+// SiteSession is how a site finds sessions and how long they last.
+type SiteSession struct {
+	Cookies validator.SessionCookies
+	// ID says which values of the session cookies are session ids. Nil stands for the defaults.
+	ID *SessionID
+
+	// IdleTimeout and MaxAge are how long a session may be unused, and how long it lasts at most.
+	IdleTimeout, MaxAge time.Duration
+}
+
+// SiteToken is how long a token of a site counts and how it travels.
+type SiteToken struct {
+	Lifetime        time.Duration
+	Cookie          *carrier.TokenCookie
+	InSessionCookie *carrier.TokenInSessionCookie // nil: the token has a cookie of its own
+	Encrypt         bool
+}
+
 // SiteProvider is an identity provider and the place that its access tokens come in.
 type SiteProvider struct {
 	URL  string
@@ -53,8 +63,8 @@ type SiteProvider struct {
 
 // IsTokenCookie reports whether a cookie of this name can be the token cookie of some request to the site.
 func (s *Site) IsTokenCookie(name string) bool {
-	if s.TokenCookie.Name != "" {
-		return name == s.TokenCookie.Name
+	if s.Token.Cookie.Name != "" {
+		return name == s.Token.Cookie.Name
 	}
 	of, ours := strings.CutPrefix(strings.TrimPrefix(name, carrier.HostPrefix), "jwt_")
 	return ours && s.Realm.Matches(of)
@@ -62,7 +72,7 @@ func (s *Site) IsTokenCookie(name string) bool {
 
 // SurmisesTokens reports whether only the value of a cookie can tell that it is a token of the site, since its name is made
 // for each request.
-func (s *Site) SurmisesTokens() bool { return s.TokenCookie.Name == "" && s.Realm.Dynamic() }
+func (s *Site) SurmisesTokens() bool { return s.Token.Cookie.Name == "" && s.Realm.Dynamic() }
 
 // HoldsToken reports whether a cookie can be the token cookie of some request to the site.
 func (s *Site) HoldsToken(name, value string) bool {
@@ -71,8 +81,8 @@ func (s *Site) HoldsToken(name, value string) bool {
 
 // CombinedCookie returns the session cookie that carries the token beside the session id, or nothing.
 func (s *Site) CombinedCookie() string {
-	if s.TokenInSessionCookie == nil {
+	if s.Token.InSessionCookie == nil {
 		return ""
 	}
-	return s.SessionCookies.Names()[0]
+	return s.Session.Cookies.Names()[0]
 }

@@ -88,21 +88,21 @@ func (c *Call) additionOf(text []byte) (addition, error) {
 	if err != nil {
 		return addition{}, err
 	}
-	hash, err := body.ID.hashIn(site.SessionCookies, "id")
+	hash, err := body.ID.hashIn(site.Session.Cookies, "id")
 	if err != nil {
 		return addition{}, err
 	}
 	if err := body.check(); err != nil {
 		return addition{}, err
 	}
-	life := site.MaxAge
+	life := site.Session.MaxAge
 	if body.ExpiresIn != nil {
 		life = min(life, time.Duration(*body.ExpiresIn)*time.Second)
 	}
 	return addition{
 		key:       sessions.Key{Realm: body.Realm, Hash: hash},
 		identity:  ledger.Identity{User: body.User, Attributes: body.Attributes},
-		lifetimes: ledger.Lifetimes{Idle: site.IdleTimeout, MaxAge: life},
+		lifetimes: ledger.Lifetimes{Idle: site.Session.IdleTimeout, MaxAge: life},
 	}, nil
 }
 
@@ -165,7 +165,7 @@ func (c *Call) sessionKey(realm string, id sessionID, hash string) (sessions.Key
 	}
 	key := sessions.Key{Realm: realm}
 	if id.given() {
-		key.Hash, err = id.hashIn(site.SessionCookies, "session")
+		key.Hash, err = id.hashIn(site.Session.Cookies, "session")
 	} else if key.Hash, err = sessions.ParseHash(hash); err != nil {
 		err = apiError(http.StatusBadRequest, "session_hash: want 64 hexadecimal digits, the SHA-256 of the session id")
 	}

@@ -77,7 +77,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		}
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	if err := c.openSession(w, r, desk, user, c.earlier(attempt, desk.site.SessionCookies.Read(cookies))); err != nil {
+	if err := c.openSession(w, r, desk, user, c.earlier(attempt, desk.site.Session.Cookies.Read(cookies))); err != nil {
 		return unavailable(w, err)
 	}
 	http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
@@ -133,7 +133,7 @@ func (c *Callback) redeem(r *http.Request, desk signInDesk, attempt signIn, code
 	}
 	return desk.provider.Redeem(r.Context(), issuer.Redemption{
 		ClientID: c.clientID, ClientSecret: c.secret, Code: code, CodeVerifier: attempt.Verifier,
-		RedirectURI: c.redirectURI(r, desk.site.TokenCookie.IsSecure(r)),
+		RedirectURI: c.redirectURI(r, desk.site.Token.Cookie.IsSecure(r)),
 	})
 }
 
@@ -219,20 +219,20 @@ func (c *Callback) openSession(
 	id := secret.New()
 	_, err := desk.gateway.Ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
 		ledger.Identity{User: user.token.User(), Attributes: attributes},
-		ledger.Lifetimes{Idle: desk.site.IdleTimeout, MaxAge: desk.site.MaxAge})
+		ledger.Lifetimes{Idle: desk.site.Session.IdleTimeout, MaxAge: desk.site.Session.MaxAge})
 	if err != nil {
 		telemetry.CountStoreError(err)
 		c.logger.Error("opening a session", zap.String("realm", c.Realm), zap.Error(err))
 		return errors.New("the session store did not take the session")
 	}
-	name, _ := desk.site.SessionCookies.Single()
+	name, _ := desk.site.Session.Cookies.Single()
 	session := http.Cookie{Name: name, Value: id, HttpOnly: true, Path: "/"}
-	if combined := desk.site.TokenInSessionCookie; combined != nil { // the token is to come into the same cookie
+	if combined := desk.site.Token.InSessionCookie; combined != nil { // the token is to come into the same cookie
 		session.Path, session.Domain = combined.Path, combined.Domain
 	}
 	c.setCookie(w, session)
 	desk.gateway.Ledger.Places().Note(c.Realm, cookie.Exchange{
-		Request: journey.Place(r), IsSession: desk.site.SessionCookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.Now(),
+		Request: journey.Place(r), IsSession: desk.site.Session.Cookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.Now(),
 	})
 	if c.IDTokenCookie != "" {
 		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, Path: "/", MaxAge: c.remaining(user.token.Expires())})

@@ -71,10 +71,10 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if c.Response == ResponseCode {
 		attempt.Verifier = secret.New()
 	}
-	if earlier := desk.site.SessionCookies.Read(cookies); earlier.Presence == validator.Present {
+	if earlier := desk.site.Session.Cookies.Read(cookies); earlier.Presence == validator.Present {
 		attempt.Earlier = &earlier.Hash
 	}
-	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, desk.site.TokenCookie.IsSecure(r)))
+	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, desk.site.Token.Cookie.IsSecure(r)))
 	if err != nil {
 		return unavailable(w, err)
 	}
