@@ -4,19 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
-	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
-	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -48,26 +44,19 @@ type App struct {
 	// short it is, a revocation outlives the tokens and the records that it is about. Default: `720h`, which is 30 days.
 	RevokedFor caddy.Duration `json:"revoked_for,omitempty"`
 
-	ctx     caddy.Context
-	logger  *zap.Logger
-	engine  Engine
-	events  *caddyevents.App
-	keys    []validator.Key // as configured; nil: the gateway's own
+	ctx    caddy.Context
+	logger *zap.Logger
+	clock  func() time.Time
+	events events
+	keys   keyPlan
+
+	// What the modules of the configuration bring while they are provisioned.
 	names   Names
 	onStart []func() error
-	shared  map[string]any // what modules of the configuration share, by name
+	shared  map[string]any // by name
 
-	clock func() time.Time
-
-	warnings  telemetry.Warnings
 	providers providers
-
-	opening        sync.Mutex
-	closed         bool
-	lease          *registry.Lease[*ledger.Ledger]
-	keeper         *keyring.Keeper // of the gateway's own keys
-	keysBackground keysBackground
-	open           atomic.Pointer[Core]
+	opening   opening
 }
 
 // DefaultTokenCache is how many verified tokens are remembered where the configuration does not say.
@@ -105,11 +94,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("loading store: the module %T is no store engine", module)
 	}
-	a.engine = engine
-	if err := a.prepareKeys(); err != nil {
+	a.opening.store.engine = engine
+	if len(a.Keys) == 0 && a.KeyRotation == nil {
+		a.KeyRotation = new(KeyRotation)
+	}
+	if a.keys, err = planKeys(a.Keys, a.KeyRotation); err != nil {
 		return err
 	}
-	if err := a.provisionEvents(); err != nil {
+	if a.events, err = findEvents(ctx); err != nil {
 		return err
 	}
 	return telemetry.Register(ctx.GetMetricsRegistry(), RunningStock)
@@ -152,9 +144,9 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	a.review()
+	review(&a.names, a.logger, a.keys.publishes())
 	running.add(a)
-	a.keysBackground.start(a.keeper)
+	a.opening.keys.start()
 	return nil
 }
 
@@ -164,17 +156,7 @@ func (a *App) Stop() error { return nil }
 // Cleanup gives the store back. Caddy also calls it for a configuration that it refused.
 func (a *App) Cleanup() error {
 	running.remove(a)
-	failed := a.providers.release()
-	a.opening.Lock()
-	defer a.opening.Unlock()
-	a.keysBackground.stop(a.keeper)
-	a.closed = true
-	lease := a.lease
-	a.lease = nil
-	if lease != nil {
-		failed = errors.Join(failed, lease.Release())
-	}
-	return failed
+	return errors.Join(a.providers.release(), a.opening.close())
 }
 
 // Of returns the app of a configuration that is being provisioned. Caddy provisions it first if need be.
@@ -200,7 +182,31 @@ func (a *App) SetClock(now func() time.Time) { a.clock = now }
 
 // ConfiguredKeys returns the keys that the configuration gives, the one that signs first. It returns nil where the gateway
 // makes its own.
-func (a *App) ConfiguredKeys() []validator.Key { return a.keys }
+func (a *App) ConfiguredKeys() []validator.Key { return a.keys.configured }
+
+// PublishesKeys reports whether other services can verify tokens: whether there is a key, or will be, with a public half.
+func (a *App) PublishesKeys() bool { return a.keys.publishes() }
+
+// CheckOldKeys returns an error if a lifetime would keep more than maxOldKeys keys at this rotation. The option is the
+// lifetime's, for the error.
+func (a *App) CheckOldKeys(option string, life time.Duration) error {
+	return a.keys.checkOldKeys(option, life)
+}
+
+// Provider returns the identity provider that is opened with the options. It waits for nothing.
+func (a *App) Provider(options issuer.Options) (*issuer.Provider, error) {
+	return a.providers.get(options)
+}
+
+// Emit sends an event about something rare to Caddy's events app. Caddy runs its handlers before Emit returns. The data holds
+// nothing secret, and no user or session.
+func (a *App) Emit(name string, data map[string]any) { a.events.emit(name, data) }
+
+// Store returns the name of the store's engine and the place that the data is in.
+func (a *App) Store() (engine, location string) { return a.opening.store.name() }
+
+// CloseStore gives the store back while the app goes on. It is for tests of what a store that fails does to requests.
+func (a *App) CloseStore() error { return a.opening.closeStore() }
 
 // Interface guards.
 var (

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
@@ -25,57 +24,6 @@ func (g *Core) Dead(claims *validator.Claims) (validator.Reason, bool) {
 		return validator.TokenEnded, true
 	}
 	return validator.TokenRevoked, dead
-}
-
-var errAppClosed = errors.New("the configuration was replaced")
-
-// Opened returns the open store and the keys, or nil if they are not open yet.
-func (a *App) Opened() *Core { return a.open.Load() }
-
-// Open returns the open store and the keys, and opens them first if need be: apps start in no particular order, so
-// that a request may come before Start did.
-func (a *App) Open() (*Core, error) {
-	if open := a.Opened(); open != nil {
-		return open, nil
-	}
-	a.opening.Lock()
-	defer a.opening.Unlock()
-	if open := a.Opened(); open != nil {
-		return open, nil
-	}
-	if a.closed {
-		return nil, errAppClosed
-	}
-	shared, err := a.openStore()
-	if err != nil {
-		return nil, err
-	}
-	keys, err := a.openKeys()
-	if err != nil {
-		return nil, err
-	}
-	shared.Retain(a.names.longestToken, a.names.longestIdle)
-	shared.KeepRevocations(time.Duration(a.RevokedFor))
-	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
-	open := &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: a.keeper}
-	a.open.Store(open)
-	return open, nil
-}
-
-// CoreForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
-// to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
-// decided with what the running configuration has open, as if they had gone there.
-func (a *App) CoreForRequest() (*Core, error) {
-	open, err := a.Open()
-	if err == nil {
-		return open, nil
-	}
-	if app := running.newest(); app != nil {
-		if open := app.Opened(); open != nil {
-			return open, nil
-		}
-	}
-	return nil, err
 }
 
 // Verify verifies a token. If the key is unknown, Verify reads the gateway's own keys again first: another gateway may have
@@ -102,4 +50,69 @@ func (g *Core) Authenticate(ctx context.Context, text string) (*validator.Claims
 // verified again. See [keyring.Keeper.Reread].
 func (g *Core) RereadKeys(ctx context.Context) bool {
 	return g.Keeper != nil && g.Keeper.Reread(ctx)
+}
+
+// Opened returns the open store and the keys, or nil if they are not open yet.
+func (a *App) Opened() *Core { return a.opening.core.Load() }
+
+// Open returns the open store and the keys, and opens them first if need be: apps start in no particular order, so
+// that a request may come before Start did.
+func (a *App) Open() (*Core, error) {
+	if open := a.Opened(); open != nil {
+		return open, nil
+	}
+	return a.opening.once(a.openCore)
+}
+
+// openCore opens the store and the keys.
+func (a *App) openCore(store *storeLease, own *ownKeys) (*Core, error) {
+	shared, err := store.open(a.ctx, a.clock)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := a.openKeys(own)
+	if err != nil {
+		return nil, err
+	}
+	shared.Retain(a.names.longestToken, a.names.longestIdle)
+	shared.KeepRevocations(time.Duration(a.RevokedFor))
+	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
+	return &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: own.keeper}, nil
+}
+
+// openKeys returns the keys of the configuration, or opens those that the gateway keeps itself.
+func (a *App) openKeys(own *ownKeys) (*validator.KeyRing, error) {
+	if a.keys.configured != nil {
+		set, err := validator.NewKeySet(a.keys.configured...)
+		if err != nil {
+			return nil, err
+		}
+		return validator.NewKeyRing(set), nil
+	}
+	news := &keyNews{logger: a.logger, clock: a.clock, events: a.events}
+	return own.open(a.ctx, keyring.Options{
+		Algorithm:     a.keys.rotation.algorithm,
+		RotateEvery:   time.Duration(a.keys.rotation.RotateEvery),
+		KeyDelay:      time.Duration(a.keys.rotation.KeyDelay),
+		TokenLifetime: a.names.longestVerified(),
+		Now:           a.clock,
+		Report:        news.failed,
+		Changed:       news.changed,
+	})
+}
+
+// CoreForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
+// to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
+// decided with what the running configuration has open, as if they had gone there.
+func (a *App) CoreForRequest() (*Core, error) {
+	open, err := a.Open()
+	if err == nil {
+		return open, nil
+	}
+	if app := running.newest(); app != nil {
+		if open := app.Opened(); open != nil {
+			return open, nil
+		}
+	}
+	return nil, err
 }

@@ -8,23 +8,27 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 )
 
-// provisionEvents finds Caddy's events app, if the configuration has one: without it nobody listens.
-func (a *App) provisionEvents() error {
-	app, err := a.ctx.AppIfConfigured("events")
-	if errors.Is(err, caddy.ErrNotConfigured) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("finding the events app: %w", err)
-	}
-	a.events = app.(*caddyevents.App)
-	return nil
+// events sends events to Caddy's events app. The zero value sends them to nobody.
+type events struct {
+	ctx caddy.Context
+	app *caddyevents.App // nil: the configuration has none, and nobody listens
 }
 
-// Emit sends an event about something rare to Caddy's events app. Caddy runs its handlers before Emit returns. The data holds
-// nothing secret, and no user or session.
-func (a *App) Emit(name string, data map[string]any) {
-	if a.events != nil {
-		a.events.Emit(a.ctx, name, data)
+// findEvents finds Caddy's events app, if the configuration has one.
+func findEvents(ctx caddy.Context) (events, error) {
+	app, err := ctx.AppIfConfigured("events")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return events{}, nil
+	}
+	if err != nil {
+		return events{}, fmt.Errorf("finding the events app: %w", err)
+	}
+	return events{ctx: ctx, app: app.(*caddyevents.App)}, nil
+}
+
+// emit sends an event. See [App.Emit].
+func (e events) emit(name string, data map[string]any) {
+	if e.app != nil {
+		e.app.Emit(e.ctx, name, data)
 	}
 }

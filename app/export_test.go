@@ -6,7 +6,7 @@ import "go.uber.org/zap"
 const StartPatience = startPatience
 
 // NewClosed returns an app whose configuration was replaced.
-func NewClosed() *App { return &App{closed: true, logger: zap.NewNop()} }
+func NewClosed() *App { return &App{opening: opening{closed: true}, logger: zap.NewNop()} }
 
 // Announce tells of an app that is going to start, Add that it has started, and Remove that it is gone.
 func Announce(a *App) { running.announce(a) }

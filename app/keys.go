@@ -79,20 +79,46 @@ func (r *KeyRotation) contradiction() error {
 var errKeysTwice = errors.New("algorithm, rotate_every and key_delay are for keys that the gateway makes itself: " +
 	"they can't stand beside key, whose keys say what they are for")
 
-// prepareKeys reads the keys that the configuration gives, or says how the gateway makes its own. It creates nothing.
-func (a *App) prepareKeys() error {
-	if len(a.Keys) == 0 {
-		if a.KeyRotation == nil {
-			a.KeyRotation = new(KeyRotation)
-		}
-		return a.KeyRotation.prepare()
+// keyPlan says where the keys come from: the configuration gives them, or the gateway makes its own. The zero value plans no
+// key.
+type keyPlan struct {
+	configured []validator.Key // the one that signs first; nil: the gateway makes its own
+	rotation   *KeyRotation    // how it makes them; nil: it makes none
+}
+
+// planKeys reads the keys that the configuration gives, or checks how the gateway makes its own. It creates nothing.
+func planKeys(sources []KeySource, rotation *KeyRotation) (keyPlan, error) {
+	if len(sources) == 0 {
+		return keyPlan{rotation: rotation}, rotation.prepare()
 	}
-	if a.KeyRotation != nil {
-		return errKeysTwice
+	if rotation != nil {
+		return keyPlan{}, errKeysTwice
 	}
-	var err error
-	a.keys, err = loadKeys(a.Keys)
-	return err
+	configured, err := loadKeys(sources)
+	return keyPlan{configured: configured}, err
+}
+
+// publishes reports whether there is a key, or will be, with a public half.
+func (p keyPlan) publishes() bool {
+	if p.configured == nil {
+		return p.rotation.algorithm != validator.HS256
+	}
+	return slices.ContainsFunc(p.configured, func(key validator.Key) bool { return key.Algorithm() != validator.HS256 })
+}
+
+// maxOldKeys is how many keys may be kept because something that they signed still counts.
+const maxOldKeys = 1000
+
+// checkOldKeys returns an error if a lifetime would keep more than maxOldKeys keys. See [App.CheckOldKeys].
+func (p keyPlan) checkOldKeys(option string, life time.Duration) error {
+	if p.configured != nil || p.rotation == nil {
+		return nil
+	}
+	if every := time.Duration(p.rotation.RotateEvery); every > 0 && life/every > maxOldKeys {
+		return fmt.Errorf("%s %s: with rotate_every %s that would keep more than %d keys; rotate less often",
+			option, life, every, maxOldKeys)
+	}
+	return nil
 }
 
 // loadKeys reads the configured keys. Each error names the key by its number, its kind and its path, and shows nothing of
@@ -193,28 +219,4 @@ func (s KeySource) loadFile() ([]validator.Key, error) {
 func decodeBase64(text string) ([]byte, error) {
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
 	return base64.RawStdEncoding.DecodeString(text)
-}
-
-// PublishesKeys reports whether other services can verify tokens: whether there is a key, or will be, with a public half.
-func (a *App) PublishesKeys() bool {
-	if a.keys == nil {
-		return a.KeyRotation.algorithm != validator.HS256
-	}
-	return slices.ContainsFunc(a.keys, func(key validator.Key) bool { return key.Algorithm() != validator.HS256 })
-}
-
-// maxOldKeys is how many keys may be kept because something that they signed still counts.
-const maxOldKeys = 1000
-
-// CheckOldKeys returns an error if a lifetime would keep more than maxOldKeys keys at this rotation. The option is the
-// lifetime's, for the error.
-func (a *App) CheckOldKeys(option string, life time.Duration) error {
-	if a.keys != nil || a.KeyRotation == nil {
-		return nil // the configuration gives the keys
-	}
-	if every := time.Duration(a.KeyRotation.RotateEvery); every > 0 && life/every > maxOldKeys {
-		return fmt.Errorf("%s %s: with rotate_every %s that would keep more than %d keys; rotate less often",
-			option, life, every, maxOldKeys)
-	}
-	return nil
 }

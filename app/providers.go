@@ -27,12 +27,7 @@ type providers struct {
 	closed bool
 }
 
-// Provider returns the identity provider that is opened with the options. It waits for nothing.
-func (a *App) Provider(options issuer.Options) (*issuer.Provider, error) {
-	return a.providers.get(options)
-}
-
-// get returns the provider that is opened with the options. It waits for nothing.
+// get returns the provider that is opened with the options. See [App.Provider].
 func (p *providers) get(options issuer.Options) (*issuer.Provider, error) {
 	key := fmt.Sprintf("%s\n%s\n%s\n%s", options.Issuer, options.KeysURL, options.RefreshMin, options.StaleMax)
 	p.mutex.Lock()

@@ -8,33 +8,41 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// review says at start what is allowed, but seldom meant.
-func (a *App) review() {
-	a.reviewTokenCookies()
-	a.reviewSources()
-	for i, site := range a.names.sites {
-		for _, other := range a.names.sites[:i] {
+// review warns at the start of what is allowed, but seldom meant. The last argument reports whether other services can verify
+// tokens.
+func review(names *Names, logger *zap.Logger, publishesKeys bool) {
+	reviewTokenCookies(names, logger)
+	reviewSources(names, logger)
+	reviewDifferences(names, logger)
+	reviewRequires(names, logger)
+	if !publishesKeys {
+		reviewForwarding(names, logger)
+	}
+}
+
+// reviewDifferences warns of handlers of one realm that differ where they should not.
+func reviewDifferences(names *Names, logger *zap.Logger) {
+	for i, site := range names.sites {
+		for _, other := range names.sites[:i] {
 			if what := other.Difference(site); what != "" {
-				a.logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
+				logger.Warn("handlers of one realm differ, so that they don't know one another's sessions or tokens",
 					zap.String("realm", site.Realm.String()), zap.String("option", what))
 				break
 			}
 		}
 	}
-	a.reviewRequires()
-	a.reviewForwarding()
 }
 
 // reviewSources names each realm that the admin API alone brings sessions to.
-func (a *App) reviewSources() {
+func reviewSources(names *Names, logger *zap.Logger) {
 	said := make(map[string]bool)
-	for _, site := range a.names.sites {
+	for _, site := range names.sites {
 		name := site.Realm.String()
-		if said[name] || a.names.opensSessions(site) {
+		if said[name] || names.opensSessions(site) {
 			continue
 		}
 		said[name] = true
-		a.logger.Info("realm without whoami: only sessions added through the admin API are known", zap.String("realm", name))
+		logger.Info("realm without whoami: only sessions added through the admin API are known", zap.String("realm", name))
 	}
 }
 
@@ -46,36 +54,33 @@ func (n *Names) opensSessions(site *Site) bool {
 	}) || slices.ContainsFunc(n.signIns, func(one SignInNames) bool { return site.Realm.Matches(one.Realm) })
 }
 
-// reviewForwarding warns of a secret that would be shared with services: who can verify with it can also mint.
-func (a *App) reviewForwarding() {
-	if a.PublishesKeys() {
-		return
-	}
-	for _, site := range a.names.sites {
+// reviewForwarding warns of a secret that would be shared with services: a service that can verify with it can also mint.
+func reviewForwarding(names *Names, logger *zap.Logger) {
+	for _, site := range names.sites {
 		if site.ForwardsToken {
-			a.logger.Warn("forward_token with HS256 alone: a service that can verify such a token has the gateway's own secret, "+
+			logger.Warn("forward_token with HS256 alone: a service that can verify such a token has the gateway's own secret, "+
 				"and could sign in as anybody; use a key of another algorithm", zap.String("realm", site.Realm.String()))
 		}
 	}
 }
 
-// reviewRequires names attributes that are required and that nobody reads: a slip of the pen there keeps everybody out.
-func (a *App) reviewRequires() {
-	for _, attribute := range a.names.required {
-		if !slices.ContainsFunc(a.names.sites, func(site *Site) bool { return slices.Contains(site.Learns, attribute) }) {
-			a.logger.Warn("jwt_session_require names an attribute that no whoami and no issuer reads: only sessions added through the "+
+// reviewRequires warns of an attribute that is required and that nobody reads. A typing error there keeps everybody out.
+func reviewRequires(names *Names, logger *zap.Logger) {
+	for _, attribute := range names.required {
+		if !slices.ContainsFunc(names.sites, func(site *Site) bool { return slices.Contains(site.Learns, attribute) }) {
+			logger.Warn("jwt_session_require names an attribute that no whoami and no issuer reads: only sessions added through the "+
 				"admin API can have it", zap.String("attribute", attribute))
 		}
 	}
 }
 
-// reviewTokenCookies says where two realms have one name for their tokens' cookies. On one site each would find the
-// other's token there, and leave it alone; on two that share no cookies it does no harm.
-func (a *App) reviewTokenCookies() {
-	for i, site := range a.names.sites {
-		for _, other := range a.names.sites[:i] {
+// reviewTokenCookies warns of two realms that have one name for the cookies of their tokens. On one site each would find the
+// other's token there, and leave it alone. On two sites that share no cookies it does no harm.
+func reviewTokenCookies(names *Names, logger *zap.Logger) {
+	for i, site := range names.sites {
+		for _, other := range names.sites[:i] {
 			if site.Realm.String() != other.Realm.String() && site.sharesTokenCookie(other) {
-				a.logger.Warn("two realms have one token_cookie; if they are on one site, only one of them gets tokens",
+				logger.Warn("two realms have one token_cookie; if they are on one site, only one of them gets tokens",
 					zap.String("realm", site.Realm.String()), zap.String("other_realm", other.Realm.String()))
 				return
 			}
@@ -97,8 +102,8 @@ func (s *Site) sharesTokenCookie(other *Site) bool {
 	return false
 }
 
-// Difference names an option that these two should have in common, as sites of one realm, and don't. One in stateless mode
-// asks nobody, and its tokens have a lifetime of their own.
+// Difference returns an option that two sites of one realm should have in common and do not. It returns nothing for sites of
+// two realms. A site in stateless mode asks nobody, and its tokens have a lifetime of their own.
 func (s *Site) Difference(other *Site) string {
 	stateless, otherStateless := s.Mode == validator.Stateless, other.Mode == validator.Stateless
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -31,64 +32,71 @@ type Engine interface {
 // open as long as one of them does.
 var stores registry.Registry[*ledger.Ledger]
 
-// Store returns the name of the store's engine and the place that the data is in.
-func (a *App) Store() (engine, location string) {
-	if module, ok := a.engine.(caddy.Module); ok {
+// storeLease is a configuration's share of the open store that its engine names.
+type storeLease struct {
+	engine Engine
+	lease  *registry.Lease[*ledger.Ledger] // nil: the store is not open
+}
+
+// name returns the name of the engine and the place that the data is in.
+func (s *storeLease) name() (engine, location string) {
+	if module, ok := s.engine.(caddy.Module); ok {
 		engine = module.CaddyModule().ID.Name()
 	}
-	location, _ = a.engine.Location() // it was found when the store was opened
+	location, _ = s.engine.Location() // it was found when the store was opened
 	return engine, location
 }
 
-// CloseStore gives the store back while the app goes on. It is for tests of what a store that fails does to requests.
-func (a *App) CloseStore() error {
-	a.opening.Lock()
-	defer a.opening.Unlock()
-	lease := a.lease
-	a.lease = nil
+// open returns the ledger of the store, and opens it unless another configuration has.
+func (s *storeLease) open(ctx caddy.Context, clock func() time.Time) (*ledger.Ledger, error) {
+	if s.lease != nil {
+		return s.lease.Value(), nil
+	}
+	location, err := s.engine.Location()
+	if err != nil {
+		return nil, fmt.Errorf("opening session store: %w", err)
+	}
+	lease, err := stores.Acquire(location, s.engine.Options(), func() (*ledger.Ledger, error) {
+		return openLedger(ctx, s.engine, location, clock)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening session store: %w", err)
+	}
+	s.lease = lease
+	return lease.Value(), nil
+}
+
+// release gives the share back. It does nothing if the store is not open.
+func (s *storeLease) release() error {
+	lease := s.lease
+	s.lease = nil
 	if lease == nil {
 		return nil
 	}
 	return lease.Release()
 }
 
-func (a *App) openStore() (*ledger.Ledger, error) {
-	if a.lease != nil {
-		return a.lease.Value(), nil
-	}
-	location, err := a.engine.Location()
-	if err != nil {
-		return nil, fmt.Errorf("opening session store: %w", err)
-	}
-	lease, err := stores.Acquire(location, a.engine.Options(), func() (*ledger.Ledger, error) { return a.openLedger(location) })
-	if err != nil {
-		return nil, fmt.Errorf("opening session store: %w", err)
-	}
-	a.lease = lease
-	return lease.Value(), nil
-}
-
 // openLedger opens the store for the first configuration that names it. The store may outlive that configuration, so it
 // gets Caddy's own logger and no context of ours.
-func (a *App) openLedger(location string) (*ledger.Ledger, error) {
+func openLedger(ctx caddy.Context, engine Engine, location string, clock func() time.Time) (*ledger.Ledger, error) {
 	logger := caddy.Log().Named("jwt_session")
 	memory := memoryOf(location)
-	id, err := memory.recall(a.ctx, a.ctx.Storage())
+	id, err := memory.recall(ctx, ctx.Storage())
 	if err != nil {
 		return nil, err
 	}
-	place, err := a.engine.Open(id, logger)
+	place, err := engine.Open(id, logger)
 	if errors.Is(err, storage.ErrOtherStore) {
 		return nil, fmt.Errorf("%w; to begin with no sessions and no revocations, remove %s from Caddy's storage", err, memory.path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := memory.keep(a.ctx, a.ctx.Storage(), id, place); err != nil {
+	if err := memory.keep(ctx, ctx.Storage(), id, place); err != nil {
 		return nil, errors.Join(err, place.Close())
 	}
 	shared, err := ledger.Open(context.Background(), place, ledger.Options{
-		Now: a.clock,
+		Now: clock,
 		Report: func(err error) {
 			telemetry.CountStoreError(err)
 			logger.Error("keeping sessions", zap.Error(err))
