@@ -157,7 +157,10 @@ func (p handlerParser) option(name string) error {
 	case "restore_session":
 		return p.OnOff(&handler.RestoreSession)
 	case "response_user":
-		return p.Checked(p.Text(&handler.ResponseUser), handler.prepareResponseUser)
+		return p.Checked(p.Text(&handler.ResponseUser), func() error {
+			_, err := listenerOf(handler.ResponseUser, nil)
+			return err
+		})
 	case "forget_on":
 		return p.forgetOn()
 	case "token_cookie":

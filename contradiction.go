@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
+	"github.com/caddyserver/caddy/v2"
 )
 
 // contradiction says which of the options that are set can't stand together. It looks at what was written and not at
@@ -101,6 +102,84 @@ func (h *Handler) tokenPlacesContradict() error {
 				"choose another with from header|cookie <name>", option.SafeURL(one.URL), place)
 		}
 		places[place] = true
+	}
+	return nil
+}
+
+// validate checks the finished configuration.
+func (h *Handler) validate() error {
+	if err := h.validateMode(); err != nil {
+		return err
+	}
+	if err := validateResponseUser(h); err != nil {
+		return err
+	}
+	for name, duration := range map[string]caddy.Duration{
+		"session_idle_timeout": h.SessionIdleTimeout, "session_max_age": h.SessionMaxAge,
+		"token_lifetime": h.TokenLifetime, "renew_before": h.RenewBefore,
+	} {
+		if duration <= 0 {
+			return fmt.Errorf("%s must be more than 0", name)
+		}
+	}
+	if lifetime := time.Duration(h.TokenLifetime); lifetime%time.Second != 0 {
+		return fmt.Errorf("token_lifetime %s: tokens count in whole seconds", lifetime)
+	}
+	if err := h.route.Policy.App.CheckOldKeys("token_lifetime", time.Duration(h.TokenLifetime)); err != nil {
+		return err
+	}
+	if h.Preflight != "" && h.Preflight != preflightPass && h.Preflight != preflightDeny {
+		return fmt.Errorf("preflight: %q is not known; want %s or %s", h.Preflight, preflightPass, preflightDeny)
+	}
+	if err := h.timesContradict(); err != nil { // defaults too
+		return err
+	}
+	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
+		return err
+	}
+	if err := h.askedCookiesContradict(); err != nil { // defaults too
+		return err
+	}
+	if err := refusal.ValidateRules(h.Unauthenticated); err != nil {
+		return err
+	}
+	return h.route.Policy.App.Names().AddSite(h.route.Policy.Site)
+}
+
+func (h *Handler) validateMode() error {
+	switch {
+	case h.MixedPercent < 0 || h.MixedPercent > 100:
+		return fmt.Errorf("mode mixed %g%%: want a share from 0%% to 100%%", h.MixedPercent)
+	case h.MixedPercent != 100 && h.Mode != modeMixed:
+		return fmt.Errorf("mode %s takes no share of sessions; mixed does", h.Mode)
+	}
+	return nil
+}
+
+func errCookieConflict(sessionCookies, realm string) error {
+	return fmt.Errorf("session_cookie %s can be the token_cookie of realm %s; give that another name", sessionCookies, realm)
+}
+
+// askedCookiesContradict looks for a cookie that the question must not carry, among those that were written so far.
+func (h *Handler) askedCookiesContradict() error {
+	if h.Whoami == nil {
+		return nil
+	}
+	for _, name := range h.Whoami.Cookies {
+		for _, session := range h.SessionCookies {
+			if app.CanBeOneCookie(name, session) {
+				return fmt.Errorf("whoami: cookies %s: that is the session_cookie %s, which the question carries anyway; leave it out",
+					name, session)
+			}
+		}
+		if h.TokenCookie != nil && h.TokenCookie.Name != "" && app.CanBeOneCookie(name, h.TokenCookie.Name) {
+			return app.ErrAskedWithToken(name, "the token_cookie of realm "+h.Realm)
+		}
+		for _, one := range h.Issuers {
+			if one.From != nil && one.From.Cookie != "" && app.CanBeOneCookie(name, one.From.Cookie) {
+				return app.ErrAskedWithToken(name, fmt.Sprintf("the cookie with tokens of the issuer %s", option.SafeURL(one.URL)))
+			}
+		}
 	}
 	return nil
 }

@@ -6,28 +6,29 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/exchange"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 )
 
-// handlerOf reads a handler's options as Provision does, up to what needs a server.
-func handlerOf(t *testing.T, options string) *Handler {
+// routeOf reads a handler's options as Provision does, up to what needs a server.
+func routeOf(t *testing.T, options string) *exchange.Route {
 	t.Helper()
 	read, err := parseHandler(httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser("jwt_session shop {\n" + options + "\n}")})
 	if err != nil {
 		t.Fatalf("%s: %v", options, err)
 	}
 	handler := read.(*Handler)
-	handler.demands = demandsOf(handler)
+	route := &exchange.Route{Policy: new(policy.Policy), Demands: demandsOf(handler)}
 	handler.setDefaults()
-	if handler.mode, err = parseMode(handler.Mode); err != nil {
+	if route.Policy.Site, err = handler.describe(); err != nil {
 		t.Fatal(err)
 	}
-	if handler.identity, err = handler.Identity.Prepare(); err != nil {
+	if route.Sources.Places, err = handler.preparePlaces(route.Policy.Site); err != nil {
 		t.Fatal(err)
 	}
-	handler.needs = handler.neededAttributes()
-	return handler
+	return route
 }
 
 func TestAsksForMore(t *testing.T) {
@@ -85,7 +86,7 @@ func TestAsksForMore(t *testing.T) {
 		{"", "token_issuer a\nforward_token", ""},
 		{"", "mode stateful\nidentity_header X-Role role", "mode stateful,attribute role"},
 	} {
-		got := asksForMore(handlerOf(t, test.decided), handlerOf(t, test.later))
+		got := exchange.AsksForMore(routeOf(t, test.decided), routeOf(t, test.later))
 		var want []string
 		if test.want != "" {
 			want = strings.Split(test.want, ",")

@@ -14,8 +14,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
 const forwardSecret = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"
@@ -133,72 +131,6 @@ func TestForwardTokenOfAddedSession(t *testing.T) {
 	}
 	if len(made) != 2 {
 		t.Errorf("%d tokens in a minute, want 2", len(made))
-	}
-}
-
-// The memory hands out nothing that says other than the identity does now.
-func TestForwardedTokenServes(t *testing.T) {
-	now := time.Unix(1000, 0)
-	who := identity.Principal{User: "alice", Expires: 1060, Attributes: sessions.Attributes{"role": sessions.Text("a")}}
-	token := forwardedToken{token: "t", attributes: who.Attributes, made: 1000, expires: 1060}
-	for name, test := range map[string]struct {
-		change func(*forwardedToken, *identity.Principal)
-		at     time.Time
-		want   bool
-	}{
-		"as it is":           {func(*forwardedToken, *identity.Principal) {}, now, true},
-		"in its last second": {func(*forwardedToken, *identity.Principal) {}, time.Unix(1059, 0), true},
-		"over":               {func(*forwardedToken, *identity.Principal) {}, time.Unix(1060, 0), false},
-		"another attribute": {func(_ *forwardedToken, p *identity.Principal) {
-			p.Attributes = sessions.Attributes{"role": sessions.Text("b")}
-		}, now, false},
-		"no attribute":         {func(_ *forwardedToken, p *identity.Principal) { p.Attributes = nil }, now, false},
-		"a shorter life":       {func(_ *forwardedToken, p *identity.Principal) { p.Expires = 1059 }, now, false},
-		"a longer one":         {func(_ *forwardedToken, p *identity.Principal) { p.Expires = 1090 }, time.Unix(1030, 0), true},
-		"a longer one, needed": {func(_ *forwardedToken, p *identity.Principal) { p.Expires = 1090 }, time.Unix(1031, 0), false},
-	} {
-		token, who := token, who
-		test.change(&token, &who)
-		if got := token.serves(who, test.at); got != test.want {
-			t.Errorf("%s: got %v", name, got)
-		}
-	}
-}
-
-func TestForwardMemory(t *testing.T) {
-	now, who := time.Unix(1000, 0), identity.Principal{User: "alice", Expires: 1060}
-	memory := newForwardMemory(64)
-	for i := range 10_000 {
-		memory.put(forwardSubject{user: "alice", source: identity.Source{AuthTime: int64(i)}}, forwardedToken{token: "t", expires: 1060})
-	}
-	size := 0
-	for _, shard := range memory.shards {
-		size += shard.Len()
-	}
-	if size > 64 {
-		t.Errorf("%d tokens are remembered, want 64 at most", size)
-	}
-	subject := forwardSubject{key: "k", realm: "r", issuer: "i", audience: "a", user: "alice", source: identity.Source{Token: "j", AuthTime: 1}}
-	memory.put(subject, forwardedToken{token: "t", expires: 1060})
-	if token, ok := memory.get(subject, who, now); !ok || token != "t" {
-		t.Error("it is not remembered")
-	}
-	for name, change := range map[string]func(*forwardSubject){
-		"key": func(s *forwardSubject) { s.key = "x" }, "realm": func(s *forwardSubject) { s.realm = "x" },
-		"issuer": func(s *forwardSubject) { s.issuer = "x" }, "audience": func(s *forwardSubject) { s.audience = "x" },
-		"user": func(s *forwardSubject) { s.user = "x" }, "token": func(s *forwardSubject) { s.source.Token = "x" },
-		"session": func(s *forwardSubject) { s.source.Session[0]++ }, "authTime": func(s *forwardSubject) { s.source.AuthTime++ },
-	} {
-		other := subject
-		change(&other)
-		if _, ok := memory.get(other, who, now); ok {
-			t.Errorf("another %s gets the same token", name)
-		}
-	}
-	var none *forwardMemory
-	none.put(subject, forwardedToken{})
-	if _, ok := none.get(subject, who, now); ok || newForwardMemory(0) != nil {
-		t.Error("a memory that is off remembers")
 	}
 }
 

@@ -32,6 +32,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
+// eventStream is the type of an event stream.
+const eventStream = "text/event-stream"
+
 // testClock is a clock that moves when it is told to.
 type testClock struct {
 	mutex sync.Mutex

@@ -105,11 +105,10 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 // app, one request's way, the core, and the leaves.
 var layout = map[string][]string{
 	"": {
-		"app", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
-		"internal/pathmatch", "internal/realm", "internal/response", "internal/telemetry", "issuer", "ledger",
+		"app", "internal/alias", "internal/command", "internal/option", "internal/pathmatch", "internal/realm", "issuer",
 		"modules/admin", "modules/callback", "modules/jwks", "modules/require", "modules/state", "modules/statuspage",
-		"modules/strip", "request/carrier", "request/identity", "request/journey", "request/refusal", "sessions",
-		"sessions/whoami", "validator",
+		"modules/strip", "request/access", "request/carrier", "request/exchange", "request/forward", "request/identity",
+		"request/policy", "request/question", "request/refusal", "request/settlement", "sessions/whoami", "validator",
 	},
 
 	"modules/admin": {
@@ -132,10 +131,39 @@ var layout = map[string][]string{
 	"modules/statuspage": {"app", "app/status", "internal/option", "internal/telemetry", "request/identity", "request/refusal"},
 	"modules/strip":      {"app", "internal/alias", "internal/option", "request/identity", "request/journey"},
 
-	"request/carrier":  {"internal/cookie", "internal/option", "validator"},
+	"request/access": {"app", "issuer", "request/arrival", "request/identity", "request/policy", "sessions", "validator"},
+	"request/arrival": {
+		"internal/cookie", "internal/pathmatch", "internal/telemetry", "request/carrier", "request/journey",
+		"request/policy", "sessions", "validator",
+	},
+	"request/carrier": {"internal/cookie", "internal/option", "validator"},
+	"request/exchange": {
+		"app", "internal/alias", "internal/pathmatch", "internal/realm", "internal/response", "internal/telemetry",
+		"request/access", "request/arrival", "request/carrier", "request/forward", "request/identity", "request/journey",
+		"request/outcome", "request/policy", "request/refusal", "request/settlement", "request/stream", "sessions",
+		"sessions/whoami", "validator",
+	},
+	"request/forward":  {"app", "internal/remember", "request/identity", "sessions", "validator"},
+	"request/grant":    {"sessions"},
 	"request/identity": {"internal/realm", "sessions", "validator"},
 	"request/journey":  {"app", "internal/alias", "internal/cookie", "request/identity", "validator"},
-	"request/refusal":  {"internal/pathmatch", "internal/urlpath", "validator"},
+	"request/outcome": {
+		"app", "internal/cookie", "internal/telemetry", "ledger", "request/access", "request/arrival", "request/carrier",
+		"request/grant", "request/identity", "request/journey", "request/policy", "request/question", "sessions",
+		"validator",
+	},
+	"request/policy": {"app", "internal/telemetry", "ledger", "sessions", "sessions/whoami", "validator"},
+	"request/question": {
+		"app", "internal/cookie", "internal/telemetry", "ledger", "request/arrival", "request/journey", "request/policy",
+		"sessions", "sessions/whoami", "validator",
+	},
+	"request/refusal": {"internal/pathmatch", "internal/urlpath", "validator"},
+	"request/settlement": {
+		"internal/caching", "internal/cookie", "internal/response", "internal/telemetry", "ledger", "request/arrival",
+		"request/carrier", "request/grant", "request/identity", "request/journey", "request/outcome", "request/policy",
+		"request/question", "request/refusal", "sessions", "sessions/whoami", "validator",
+	},
+	"request/stream": {"internal/response", "ledger"},
 
 	"app": {
 		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
@@ -163,6 +191,7 @@ var layout = map[string][]string{
 	"internal/option":    {},
 	"internal/pathmatch": {"internal/urlpath"},
 	"internal/realm":     {},
+	"internal/remember":  {},
 	"internal/response":  {},
 	"internal/secret":    {},
 	"internal/telemetry": {"blacklist", "sessions", "sessions/whoami", "validator"},
@@ -243,7 +272,7 @@ func faultsOf(listed packages, layout map[string][]string) []string {
 const (
 	maxFileLines = 400
 	// The root has more files than it should, which is 12. The number may fall, and must not rise.
-	maxRootFiles = 45
+	maxRootFiles = 12
 )
 
 func TestLayoutKeepsItsBudget(t *testing.T) {

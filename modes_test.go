@@ -12,7 +12,6 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -147,39 +146,6 @@ func (g *testGateway) mismatches() float64 {
 		sum += metric.GetCounter().GetValue()
 	}
 	return sum
-}
-
-func TestCompareShadow(t *testing.T) {
-	g := newTestGateway(t, "")
-	session := sessions.Session{User: "alice", Attributes: sessions.Attributes{"role": sessions.Text("customer")}}
-	token := func(user string) validator.Token {
-		claims, reason := g.app.Opened().Verifier.Authenticate(g.mintFor(user, "id"))
-		if reason != "" {
-			t.Fatal(reason)
-		}
-		return validator.Token{State: validator.TokenUsable, Claims: claims}
-	}
-	for _, c := range []struct {
-		name    string
-		token   validator.Token
-		binding validator.Binding
-		verdict validator.Verdict
-		session sessions.Session
-		want    telemetry.Mismatch
-	}{
-		{"agreement", token("alice"), validator.SameSession, validator.BySession{}, sessions.Session{User: "alice"}, ""},
-		{"another user", token("bob"), validator.SameSession, validator.BySession{}, sessions.Session{User: "alice"}, telemetry.MismatchUser},
-		{"other attributes", token("alice"), validator.SameSession, validator.BySession{}, session, telemetry.MismatchAttributes},
-		{"signed out", token("alice"), validator.SameSession, validator.Unauthenticated{}, sessions.Session{}, telemetry.MismatchSignedOut},
-		{"could not tell", token("alice"), validator.SameSession, validator.CouldNotTell{}, sessions.Session{}, telemetry.MismatchUndetermined},
-		{"no token", validator.Token{State: validator.TokenAbsent}, validator.SameSession, validator.BySession{}, session, ""},
-		{"a token of another session", token("bob"), validator.OtherSession, validator.BySession{}, session, ""},
-		{"no verdict", token("alice"), validator.SameSession, nil, sessions.Session{}, telemetry.MismatchSignedOut},
-	} {
-		if got := compare(c.token, c.binding, c.verdict, c.session); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
-		}
-	}
 }
 
 func TestShareOfSessionsIsTheSameEverywhere(t *testing.T) {

@@ -3,23 +3,15 @@ package jwtsession
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/response"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/exchange"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
-	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 func init() {
@@ -151,22 +143,7 @@ type Handler struct {
 	// Leave WebSockets and event streams open when the session that they were opened with is ended or revoked.
 	KeepStreams bool `json:"keep_streams,omitempty"`
 
-	app            *app.App
-	site           *app.Site // what the rest of the configuration knows of the handler
-	logger         *zap.Logger
-	realm          realm.Pattern
-	mode           validator.Mode
-	sessionCookies validator.SessionCookies
-	cookieNames    alias.Names // the same, for telling what could be taken for one
-	forgetOn       pathmatch.Sets
-	identity       identity.Headers
-	whoami         *whoamiSource
-	responseUser   responseUser
-	needs          []string // names of the attributes that this route needs
-	demands        demands
-	warnings       telemetry.Warnings
-	requests       telemetry.RequestCounters
-	forwarded      *forwardMemory
+	route *exchange.Route // what serves requests, once it is prepared
 }
 
 // CaddyModule returns the Caddy module information.
@@ -177,145 +154,19 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// The defaults of a handler.
-const (
-	defaultSessionCookie = "session"
-	defaultIdleTimeout   = caddy.Duration(30 * time.Minute)
-	defaultMaxAge        = caddy.Duration(24 * time.Hour)
-	defaultTokenLifetime = caddy.Duration(time.Minute)
-)
-
 // Provision sets the defaults and prepares what requests need. It opens and creates nothing.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Logger()
 	if err := h.contradiction(); err != nil { // before the defaults hide what was left out
 		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
 	}
-	h.demands = demandsOf(h)
+	asked := demandsOf(h)
 	h.setDefaults()
-	if err := h.prepare(ctx); err != nil {
+	route, err := h.prepare(ctx)
+	if err != nil {
 		return fmt.Errorf("jwt_session %s: %w", h.Realm, err)
 	}
-	return nil
-}
-
-func (h *Handler) setDefaults() {
-	if h.Mode == "" {
-		h.Mode = modeMixed
-	}
-	if len(h.SessionCookies) == 0 {
-		h.SessionCookies = []string{defaultSessionCookie}
-	}
-	option.SetDefault(&h.SessionMaxAge, defaultMaxAge)
-	option.SetDefault(&h.SessionIdleTimeout, min(defaultIdleTimeout, h.SessionMaxAge))
-	option.SetDefault(&h.MixedPercent, 100)
-	if h.Mode == modeStateless {
-		option.SetDefault(&h.TokenLifetime, h.SessionIdleTimeout)
-	}
-	option.SetDefault(&h.TokenLifetime, defaultTokenLifetime)
-	option.SetDefault(&h.RenewBefore, h.TokenLifetime/2)
-	if h.TokenCookie == nil {
-		h.TokenCookie = new(carrier.TokenCookie)
-	}
-	h.TokenCookie.SetDefaults()
-	if h.TokenInSessionCookie != nil {
-		h.TokenInSessionCookie.SetDefaults()
-	}
-	if h.Identity == nil {
-		h.Identity = new(identity.Options)
-	}
-}
-
-// The names of the modes.
-const (
-	modeMixed     = "mixed"
-	modeStateful  = "stateful"
-	modeStateless = "stateless"
-	modeShadow    = "shadow"
-)
-
-func (h *Handler) prepare(ctx caddy.Context) error {
-	var err error
-	if h.realm, err = realm.Parse(h.Realm); err != nil {
-		return err
-	}
-	if h.mode, err = parseMode(h.Mode); err != nil {
-		return err
-	}
-	if h.CSRF != nil {
-		if err = h.CSRF.Prepare(); err != nil {
-			return err
-		}
-	}
-	if err := h.prepareSessionCookies(); err != nil {
-		return err
-	}
-	h.cookieNames = alias.NewNames(h.SessionCookies...)
-	if h.identity, err = h.Identity.Prepare(); err != nil {
-		return err
-	}
-	if h.Whoami != nil {
-		if h.whoami, err = h.Whoami.prepare(ctx, h.identity); err != nil {
-			return fmt.Errorf("whoami: %w", err)
-		}
-	}
-	if err := h.prepareIssuers(); err != nil {
-		return err
-	}
-	if err := h.prepareResponseUser(); err != nil {
-		return err
-	}
-	h.needs = h.neededAttributes()
-	if err := h.provisionMatchers(ctx); err != nil {
-		return err
-	}
-	if h.app, err = app.Of(ctx); err != nil {
-		return err
-	}
-	if h.whoami != nil {
-		if h.whoami.desk, err = deskFor(h.app, h.Realm, h.Whoami); err != nil {
-			return fmt.Errorf("whoami: %w", err)
-		}
-	}
-	if h.forwarded, err = forwardMemoryOf(h.app); err != nil {
-		return err
-	}
-	h.site = h.describe()
-	h.app.OnStart(h.openIssuers)
-	return nil
-}
-
-func parseMode(name string) (validator.Mode, error) {
-	switch name {
-	case modeMixed:
-		return validator.Mixed, nil
-	case modeStateful:
-		return validator.Stateful, nil
-	case modeStateless:
-		return validator.Stateless, nil
-	case modeShadow:
-		return validator.Shadow, nil
-	default:
-		return 0, fmt.Errorf("mode: %q is not known; want %s, %s, %s or %s",
-			name, modeMixed, modeStateful, modeStateless, modeShadow)
-	}
-}
-
-func (h *Handler) provisionMatchers(ctx caddy.Context) error {
-	if len(h.ForgetOnRaw) > 0 {
-		sets, err := ctx.LoadModule(h, "ForgetOnRaw")
-		if err != nil {
-			return fmt.Errorf("forget_on: %w", err)
-		}
-		if h.forgetOn, err = pathmatch.New(sets); err != nil {
-			return fmt.Errorf("forget_on: %w", err)
-		}
-	}
-	for _, rule := range h.Unauthenticated {
-		if err := rule.Provision(ctx); err != nil {
-			return fmt.Errorf("unauthenticated: %w", err)
-		}
-	}
+	route.Demands = asked
+	h.route = route
 	return nil
 }
 
@@ -327,62 +178,9 @@ func (h *Handler) Validate() error {
 	return nil
 }
 
-func (h *Handler) validate() error {
-	if err := h.validateMode(); err != nil {
-		return err
-	}
-	if err := h.validateResponseUser(); err != nil {
-		return err
-	}
-	for name, duration := range map[string]caddy.Duration{
-		"session_idle_timeout": h.SessionIdleTimeout, "session_max_age": h.SessionMaxAge,
-		"token_lifetime": h.TokenLifetime, "renew_before": h.RenewBefore,
-	} {
-		if duration <= 0 {
-			return fmt.Errorf("%s must be more than 0", name)
-		}
-	}
-	if lifetime := time.Duration(h.TokenLifetime); lifetime%time.Second != 0 {
-		return fmt.Errorf("token_lifetime %s: tokens count in whole seconds", lifetime)
-	}
-	if err := h.app.CheckOldKeys("token_lifetime", time.Duration(h.TokenLifetime)); err != nil {
-		return err
-	}
-	if h.Preflight != "" && h.Preflight != preflightPass && h.Preflight != preflightDeny {
-		return fmt.Errorf("preflight: %q is not known; want %s or %s", h.Preflight, preflightPass, preflightDeny)
-	}
-	if err := h.timesContradict(); err != nil { // defaults too
-		return err
-	}
-	if err := h.ForwardToken.validate(h.TokenIssuer); err != nil {
-		return err
-	}
-	if err := h.askedCookiesContradict(); err != nil { // defaults too
-		return err
-	}
-	if err := refusal.ValidateRules(h.Unauthenticated); err != nil {
-		return err
-	}
-	return h.app.Names().AddSite(h.site)
-}
-
-func (h *Handler) validateMode() error {
-	switch {
-	case h.MixedPercent < 0 || h.MixedPercent > 100:
-		return fmt.Errorf("mode mixed %g%%: want a share from 0%% to 100%%", h.MixedPercent)
-	case h.MixedPercent != 100 && h.mode != validator.Mixed:
-		return fmt.Errorf("mode %s takes no share of sessions; mixed does", h.Mode)
-	}
-	return nil
-}
-
 // ServeHTTP decides who the request is from, and passes it on or refuses it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	err := h.serve(w, r, next)
-	if h.responseUser.header != "" {
-		response.DropTrailer(w.Header(), h.responseUser.header)
-	}
-	return err
+	return h.route.Serve(w, r, next)
 }
 
 // Interface guards.

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
-	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // An attacker plants a session cookie in the browser of a victim whom the application knows by Basic authentication or the
@@ -201,35 +199,6 @@ func TestSignInBesideAnotherCredential(t *testing.T) {
 	}
 	g.expectRolling(b.get("/page"), "", "none", "set", 0)
 	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
-}
-
-func TestBringsOtherCredential(t *testing.T) {
-	certified := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{}}}
-	for _, test := range []struct {
-		authorization []string
-		header        http.Header
-		tls           *tls.ConnectionState
-		access        validator.AccessState
-		want          bool
-	}{
-		{nil, nil, nil, validator.AccessAbsent, false},
-		{nil, http.Header{"Authorization": {"ours"}, "Cookie": {"a=b"}}, nil, validator.AccessAbsent, false},
-		{nil, nil, new(tls.ConnectionState), validator.AccessAbsent, false},
-		{[]string{""}, nil, nil, validator.AccessAbsent, true},
-		{[]string{"Basic x"}, nil, nil, validator.AccessAbsent, true},
-		{nil, http.Header{"Proxy-Authorization": {""}}, nil, validator.AccessAbsent, true},
-		{nil, nil, certified, validator.AccessAbsent, true},
-		{nil, http.Header{"Client-Cert": {":YQ==:"}}, nil, validator.AccessAbsent, true},
-		{nil, http.Header{"Client-Cert": {""}, "X-Forwarded-Client-Cert": {"By=a"}}, nil, validator.AccessAbsent, false},
-		{nil, nil, nil, validator.AccessUsable, true},
-		{nil, nil, nil, validator.AccessUndetermined, true},
-		{nil, nil, nil, validator.AccessUnusable, true},
-	} {
-		request := &http.Request{Header: test.header, TLS: test.tls}
-		if got := bringsOtherCredential(request, test.authorization, test.access); got != test.want {
-			t.Errorf("%s: got %v", fmt.Sprint(test.authorization, test.header, test.access), got)
-		}
-	}
 }
 
 // The credential beside the session does not make the page of a revoked user anybody's to read.

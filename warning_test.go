@@ -7,10 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
-
-	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 )
 
@@ -53,31 +49,5 @@ func TestWarningsDueOnceForAll(t *testing.T) {
 	all.Wait()
 	if due.Load() != 2 {
 		t.Errorf("two messages were due %d times", due.Load())
-	}
-}
-
-func TestWarnAs(t *testing.T) {
-	core, logs := observer.New(zap.DebugLevel)
-	clock := newTestClock()
-	h := &Handler{Realm: "shop", app: new(app.App), logger: zap.New(core)}
-	h.app.SetClock(clock.Now)
-	h.warn("first", zap.Int("n", 1))
-	h.warn("first", zap.Int("n", 2))
-	h.warnAs("a", "second")
-	h.warnAs("b", "second")
-	clock.advance(time.Minute)
-	h.warn("first", zap.Int("n", 3))
-	var got []string
-	for _, entry := range logs.AllUntimed() {
-		if entry.Level != zap.WarnLevel || entry.ContextMap()["realm"] != "shop" {
-			t.Errorf("%s: level %s, fields %v", entry.Message, entry.Level, entry.ContextMap())
-		}
-		got = append(got, entry.Message)
-	}
-	if len(got) != 4 || got[0] != "first" || got[1] != "second" || got[2] != "second" || got[3] != "first" {
-		t.Errorf("logged were %q", got)
-	}
-	if n := logs.FilterMessage("first").AllUntimed()[1].ContextMap()["n"]; n != int64(3) {
-		t.Errorf("the second one is number %v", n)
 	}
 }

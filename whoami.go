@@ -4,14 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/question"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // Whoami is how the application is asked who a session belongs to: by a GET request that goes through the rest of the
@@ -112,16 +117,8 @@ func (w *Whoami) setDefaults() {
 	}
 }
 
-// configured returns all that was configured, to be compared, and nothing where there is no whoami.
-func (w *Whoami) configured() string {
-	if w == nil {
-		return ""
-	}
-	return w.text
-}
-
-// prepare checks the options and returns what asks with them, the desk aside.
-func (w *Whoami) prepare(ctx caddy.Context, identity identity.Headers) (*whoamiSource, error) {
+// prepare checks the options and returns what asks with them, the queue aside.
+func (w *Whoami) prepare(ctx caddy.Context, identity identity.Headers) (*question.Asker, error) {
 	w.setDefaults()
 	text, err := json.Marshal(w)
 	if err != nil {
@@ -143,8 +140,8 @@ func (w *Whoami) prepare(ctx caddy.Context, identity identity.Headers) (*whoamiS
 	if err != nil {
 		return nil, err
 	}
-	source := &whoamiSource{page: page, template: template, negativeTTL: time.Duration(w.NegativeTTL)}
-	return source, w.prepareRoutes(ctx, source)
+	asker := &question.Asker{Page: page, Template: template, NegativeTTL: time.Duration(w.NegativeTTL), Cookies: w.Cookies}
+	return asker, w.prepareRoutes(ctx, asker)
 }
 
 func (w *Whoami) page() (*whoami.Page, error) {
@@ -229,9 +226,43 @@ func (e Extraction) prepareText() (whoami.Extractor, error) {
 	}
 }
 
-// deskLimits returns how many questions there may be at a time.
-func (w *Whoami) deskLimits() whoami.Limits {
+// queueFor returns the queue of a realm: handlers that ask the same page in the same way share it, so that there is one
+// question at a time about a session.
+func queueFor(of *app.App, realm string, config *Whoami) (*question.Queue, error) {
 	limits := whoami.DefaultLimits()
-	limits.Concurrent, limits.PerClient, limits.Timeout = w.MaxConcurrent, w.MaxPerClient, time.Duration(w.Timeout)
-	return limits
+	limits.Concurrent, limits.PerClient = config.MaxConcurrent, config.MaxPerClient
+	limits.Timeout = time.Duration(config.Timeout)
+	return app.Shared(of, "whoami "+realm+" "+config.text, func() (*question.Queue, error) { return question.NewQueue(limits) })
+}
+
+// prepareRoutes loads the route that questions go through where it is not the rest of the handler's own.
+func (w *Whoami) prepareRoutes(ctx caddy.Context, asker *question.Asker) error {
+	if w.Routes == nil {
+		return nil
+	}
+	if err := w.Routes.Provision(ctx); err != nil {
+		return fmt.Errorf("route: %w", err)
+	}
+	// What no handler answers is no answer of the application.
+	asker.Route = w.Routes.Compile(caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
+	return nil
+}
+
+// checkCookies looks at the names in the option cookies by themselves.
+func (w *Whoami) checkCookies() error {
+	for i, name := range w.Cookies {
+		if name == "*" {
+			return fmt.Errorf("whoami: cookies *: the question would carry every cookie, and an application that signs a user in " +
+				"by one of them would name him for whatever session came beside it; name the cookies that the answer needs")
+		}
+		if _, err := validator.NewSessionCookies(name); err != nil || strings.HasSuffix(name, "**") {
+			return fmt.Errorf("whoami: cookies %q: want a cookie's name, or the beginning of one followed by *", name)
+		}
+		for _, earlier := range w.Cookies[:i] {
+			if app.CanBeOneCookie(earlier, name) {
+				return fmt.Errorf("whoami: cookies: %s and %s can be the same cookie; name it once", earlier, name)
+			}
+		}
+	}
+	return nil
 }

@@ -81,7 +81,8 @@ func TestWhoamiRouteThatAnswersNothing(t *testing.T) {
 	}
 	g.expect(b.get("/page"), "alice", "set", 1)
 	handlers := modulesOf[*Handler](t, g.ctx)
-	if handlers[0].whoami.desk == handlers[1].whoami.desk || handlers[0].site.Difference(handlers[1].site) != "whoami" {
+	first, second := handlers[0].route, handlers[1].route
+	if first.Sources.Asker.Queue == second.Sources.Asker.Queue || first.Policy.Site.Difference(second.Policy.Site) != "whoami" {
 		t.Error("the routes are taken for the same")
 	}
 }

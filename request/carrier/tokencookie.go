@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // MaxSetCookie is the most that browsers keep of a cookie: name, value and attributes together (RFC 6265 section 6.1).
@@ -85,23 +88,9 @@ func (c *TokenCookie) IsSecure(r *http.Request) bool {
 	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// Set returns the Set-Cookie line that gives the browser the token, for as long as it is open if maxAge is 0.
-func (c *TokenCookie) Set(realm, token string, maxAge time.Duration, secure bool) string {
-	cookie := c.cookie(realm, token, secure)
-	cookie.MaxAge = int(maxAge / time.Second)
-	return cookie.String()
-}
-
-// Clear returns the Set-Cookie line that takes the token from the browser.
-func (c *TokenCookie) Clear(realm string, secure bool) string {
-	cookie := c.cookie(realm, "", secure)
-	cookie.MaxAge = -1
-	return cookie.String()
-}
-
-func (c *TokenCookie) cookie(realm, value string, secure bool) *http.Cookie {
+func (c *TokenCookie) cookie(name, value string, secure bool) *http.Cookie {
 	return &http.Cookie{
-		Name: c.NameFor(realm, secure), Value: value, Path: c.Path, Domain: c.Domain,
+		Name: name, Value: value, Path: c.Path, Domain: c.Domain,
 		Secure: secure, HttpOnly: true, SameSite: sameSite[c.SameSite],
 	}
 }
@@ -115,7 +104,7 @@ var sameSite = map[string]http.SameSite{
 
 // Validate checks the rules that browsers hold cookies to, which net/http does not (RFC 6265bis section 4.1.3).
 func (c *TokenCookie) Validate(realm string) error {
-	if err := c.cookie(realm, "", true).Valid(); err != nil {
+	if err := c.cookie(c.SecureName(realm), "", true).Valid(); err != nil {
 		return fmt.Errorf("checking the cookie %q: %w", c.PlainName(realm), err)
 	}
 	if !strings.HasPrefix(c.Path, "/") {
@@ -158,4 +147,73 @@ func prefixNeedsSecure(name string) bool {
 		}
 	}
 	return false
+}
+
+// Own is a cookie of its own, on the way of one request.
+type Own struct {
+	Cookie *TokenCookie
+	// Realm is the realm of the request.
+	Realm string
+	// Secure reports whether the response is a secure one for the browser.
+	Secure bool
+	// Sent holds the cookies that came.
+	Sent validator.Cookies
+	// Surmised reports whether only the value of a cookie can tell that it is a token.
+	Surmised bool
+}
+
+// Name returns the name of the cookie for this request.
+func (o *Own) Name() string { return o.Cookie.NameFor(o.Realm, o.Secure) }
+
+// Read returns the token that came.
+func (o *Own) Read() validator.TokenCredential {
+	name := o.Name()
+	if o.Surmised {
+		return validator.ReadToken(tokensAlone(o.Sent, name), name)
+	}
+	return validator.ReadToken(o.Sent, name)
+}
+
+// tokensAlone returns the cookies without those of the name that are no tokens, and so the application's.
+func tokensAlone(cookies validator.Cookies, name string) validator.Cookies {
+	return slices.DeleteFunc(slices.Clone(cookies), func(cookie validator.Cookie) bool {
+		return cookie.Name == name && !validator.HasTokenForm(cookie.Value)
+	})
+}
+
+// Taken reports a cookie of the name that is the application's.
+func (o *Own) Taken() string {
+	if !o.Surmised || o.Read().Presence != validator.Absent || validator.ReadToken(o.Sent, o.Name()).Presence == validator.Absent {
+		return ""
+	}
+	return "the application has a cookie of the name that this realm's token would have, so there is no token; give the token " +
+		"another name with token_cookie"
+}
+
+// Give returns the line with the token.
+func (o *Own) Give(_ validator.Cookies, token string, maxAge time.Duration) string {
+	given := o.Cookie.cookie(o.Name(), token, o.Secure)
+	given.MaxAge = int(maxAge / time.Second)
+	return given.String()
+}
+
+// Take returns the line that removes the cookie.
+func (o *Own) Take(Held) string {
+	removal := o.Cookie.cookie(o.Name(), "", o.Secure)
+	removal.MaxAge = -1
+	return removal.String()
+}
+
+// IsSet reports whether a line is for a cookie of the name.
+func (o *Own) IsSet(lines []string, _ cookie.Request, _ time.Time) bool {
+	return cookie.Sets(lines, o.Name())
+}
+
+// Join changes nothing: the application's cookies are not ours.
+func (o *Own) Join(http.Header, Joining) Joined { return Joined{} }
+
+// RemoveSession returns a line that removes the cookie at the root of the site.
+func (o *Own) RemoveSession(name string) string {
+	removal := http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: o.Secure, HttpOnly: true}
+	return removal.String()
 }

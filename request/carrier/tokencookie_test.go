@@ -116,10 +116,11 @@ func TestTokenCookieLines(t *testing.T) {
 		if err := cookie.Validate("shop"); err != nil {
 			t.Errorf("%+v: %v", test.cookie, err)
 		}
-		if got := cookie.Set("shop", "a.b.c", 0, test.secure); got != test.set {
+		own := &Own{Cookie: cookie, Realm: "shop", Secure: test.secure}
+		if got := own.Give(nil, "a.b.c", 0); got != test.set {
 			t.Errorf("set: got  %s\nwant %s", got, test.set)
 		}
-		if got := cookie.Clear("shop", test.secure); got != test.clear {
+		if got := own.Take(Held{}); got != test.clear {
 			t.Errorf("clear: got  %s\nwant %s", got, test.clear)
 		}
 		for _, line := range []string{test.set, test.clear} {

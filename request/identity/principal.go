@@ -22,6 +22,9 @@ type Principal struct {
 	id any // the user id, as the value of a placeholder
 }
 
+// Nobody is the principal of requests without a user. It never changes.
+var Nobody = new(Principal)
+
 // Source is what spoke for a user: one token, or one session since its user is known in it.
 type Source struct {
 	Token    string // its id

@@ -7,12 +7,12 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
-// Decision is what a `jwt_session` handler found out about a request. The zero value knows nobody.
+// Decision is what a `jwt_session` handler found out about a request.
 type Decision struct {
 	// Realm is the realm of the request.
 	Realm string
-	// Identity is the user. It is nobody's where the request goes on without a user, and where it is refused.
-	Identity identity.Principal
+	// Identity is the user. It is [identity.Nobody] where the request goes on without a user, and where it is refused.
+	Identity *identity.Principal
 	// Undetermined reports whether it could not be told who the request is from.
 	Undetermined bool
 	// Secure reports whether the response is a secure one for the browser.

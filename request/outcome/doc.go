@@ -1,0 +1,12 @@
+// Package outcome finds out who a request is from.
+//
+// [Outcome.Decide] is the only place that asks: it verifies tokens, looks sessions up, asks the application, and asks identity
+// providers for their keys. What it finds goes into a [validator.Verdict] by the pure functions [validator.Decide] and
+// [validator.DecideAccess].
+//
+// These hold throughout:
+//
+//   - The store and the application are waited for only where a token does not decide.
+//   - An outcome is written while the request is decided. After that, only [Outcome.Recorded] and [Outcome.End] add to it what
+//     they find out and do.
+package outcome
