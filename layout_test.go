@@ -86,7 +86,10 @@ func (p packages) needs(path string) map[string]bool {
 // The trusted core and what it builds on must not come to depend on the server or on a database, not even by others.
 func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 	listed := listPackages(t)
-	for _, name := range []string{"validator", "sessions", "blacklist", "ledger", "registry", "keyring", "internal/realm", "internal/alias"} {
+	for _, name := range []string{
+		"validator", "sessions", "blacklist", "ledger", "registry", "keyring", "internal/alias", "internal/realm",
+		"internal/remember",
+	} {
 		path := modulePath + "/" + name
 		if _, there := listed[path]; !there {
 			t.Errorf("there is no package %s", name)
@@ -163,6 +166,7 @@ var layout = map[string][]string{
 	"internal/option":    {},
 	"internal/pathmatch": {"internal/urlpath"},
 	"internal/realm":     {},
+	"internal/remember":  {},
 	"internal/response":  {},
 	"internal/secret":    {},
 	"internal/telemetry": {"blacklist", "sessions", "sessions/whoami", "validator"},
