@@ -156,7 +156,7 @@ var layout = map[string][]string{
 	"sessions/badgerstore": {"blacklist", "sessions", "storage"},
 	"sessions/whoami":      {"internal/caching", "sessions"},
 	"storage":              {"blacklist", "sessions"},
-	"validator":            {"sessions"},
+	"validator":            {"internal/remember", "sessions"},
 
 	"internal/alias":     {},
 	"internal/caching":   {},
