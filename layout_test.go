@@ -150,7 +150,7 @@ var layout = map[string][]string{
 	"blacklist":            {},
 	"issuer":               {"validator"},
 	"keyring":              {"validator"},
-	"ledger":               {"blacklist", "internal/cookie", "sessions", "storage"},
+	"ledger":               {"blacklist", "internal/cookie", "internal/remember", "sessions", "storage"},
 	"registry":             {},
 	"sessions":             {},
 	"sessions/badgerstore": {"blacklist", "sessions", "storage"},

@@ -30,7 +30,7 @@ func (l *Ledger) refuse(
 	if found.present && !found.ended && found.User != user {
 		replaced, err = l.end(ctx, s, found, nil, Lineage{}, now)
 	}
-	l.refusals.remember(found.Key, now.Add(refusalTime))
+	l.refusals.Put(found.Key, now.Add(refusalTime))
 	l.prolong(time.Time{}, against.subject, against.subject.Everywhere())
 	l.prolongWatch(against.subject.Watched())
 	if err != nil {

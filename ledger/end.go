@@ -76,7 +76,7 @@ func (l *Ledger) end(
 	ctx context.Context, s *stripe, found finding, lookUp error, proven Lineage, now time.Time,
 ) ([]blacklist.Subject, error) {
 	s.overtake(found.Key)
-	l.signedOut.drop(found.Key)
+	l.signedOut.Drop(found.Key)
 	second, before := l.blacklist.Second(endOf(found.Key))
 	at := max(now.Unix(), proven.AuthTime)
 	lineages := l.lineagesOf(found, proven)

@@ -40,7 +40,7 @@ func (l *Ledger) flush(ctx context.Context, subject blacklist.Subject, dropped s
 	for i := range l.stripes {
 		l.stripes[i].overtakeAll(dropped)
 	}
-	l.signedOut.until.Purge()
+	l.signedOut.Clear()
 	return nil
 }
 

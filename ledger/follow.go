@@ -91,8 +91,8 @@ func (l *Ledger) follow(ctx context.Context, step Step) (session sessions.Sessio
 	}
 	s.overtake(to)
 	raise(&l.longestIdle, int64(step.Idle))
-	l.givenIDs.of.Add(step.From, givenID{step.Lineage, found.Ends})
-	l.givenIDs.of.Add(to, givenID{step.Lineage, found.Ends})
+	l.givenIDs.Put(step.From, givenID{step.Lineage, found.Ends})
+	l.givenIDs.Put(to, givenID{step.Lineage, found.Ends})
 	return session, unsaved, nil
 }
 
@@ -108,7 +108,7 @@ func (l *Ledger) mayFollow(step Step, found, there finding, now time.Time) bool 
 	case l.isUserRevoked(blacklist.RevokedUser(from.Realm, step.User), step.AuthTime),
 		l.blacklist.Contains(revokedSession(from)), l.blacklist.Contains(revokedSession(to)):
 		return false
-	case l.signedOut.has(to, now), l.refusals.has(to, now), l.refusals.has(from, now):
+	case l.signedOut.Has(to, now), l.refusals.Has(to, now), l.refusals.Has(from, now):
 		return false
 	case found.present:
 		if !found.active || lineageOf(found.Session) != step.Lineage {

@@ -43,7 +43,7 @@ func (l *Ledger) retry(ctx context.Context) {
 }
 
 func (l *Ledger) sweep(ctx context.Context) {
-	l.refusals.sweep(l.now())
+	l.refusals.Sweep(l.now())
 	if err := l.blacklist.Sweep(ctx); err != nil {
 		l.report(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/remember"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
@@ -47,13 +48,13 @@ type Ledger struct {
 
 	stripes     [256]stripe
 	users       users
-	signedOut   *signedOut
-	refusals    refusals
-	recentlySet *recentlySet
+	signedOut   remember.Until[sessions.Key]
+	refusals    remember.Until[sessions.Key]
+	recentlySet recentlySet
 	places      *cookie.Places
 	revokedAt   *revocationMoments
-	givenIDs    *givenIDs
-	mintClaims  *mintClaims
+	givenIDs    *remember.Memory[sessions.Key, givenID]
+	mintClaims  *remember.Memory[sessions.Key, *mintClaim]
 	watches     *watches
 
 	stop      context.CancelFunc
@@ -79,10 +80,13 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	ledger := &Ledger{
 		place: place, store: place.Sessions(), blacklist: list,
 		now: options.Now, report: options.Report,
-		signedOut: newSignedOut(), recentlySet: newRecentlySet(), places: cookie.NewPlaces(),
-		revokedAt: newRevocationMoments(), givenIDs: newGivenIDs(), mintClaims: newMintClaims(),
-		watches: newWatches(),
-		stop:    stop, stopped: make(chan struct{}), maxRecords: MaxRecords,
+		signedOut:   remember.NewUntil[sessions.Key](maxSignedOut),
+		refusals:    remember.NewShardedUntil[sessions.Key](maxRefusals), // every request asks
+		recentlySet: recentlySet{remember.New[sessions.Key, Moment](maxRecentlySet)},
+		givenIDs:    remember.New[sessions.Key, givenID](maxGivenIDs),
+		mintClaims:  remember.New[sessions.Key, *mintClaim](maxMintClaims),
+		places:      cookie.NewPlaces(), revokedAt: newRevocationMoments(), watches: newWatches(),
+		stop: stop, stopped: make(chan struct{}), maxRecords: MaxRecords,
 	}
 	ledger.KeepRevocations(DefaultRevocationLife)
 	list.OnChange(ledger.watches.tell)

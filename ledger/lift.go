@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -53,7 +52,7 @@ func (l *Ledger) liftSession(ctx context.Context, key sessions.Key, owner blackl
 	}
 	lifted, err := l.blacklist.Lift(ctx, gone...)
 	if err == nil {
-		l.refusals.sweep(time.Time{})
+		l.refusals.Clear()
 	}
 	return lifted, err
 }
@@ -92,6 +91,6 @@ func (l *Ledger) liftUser(ctx context.Context, subject blacklist.Subject) (bool,
 	if err != nil {
 		return false, fmt.Errorf("lifting the revocation of a user: %w", err)
 	}
-	l.refusals.sweep(time.Time{})
+	l.refusals.Clear()
 	return lifted, nil
 }

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -38,7 +36,7 @@ func (l *Ledger) lineagesOf(found finding, proven ...Lineage) []Lineage {
 	if found.present && found.Rolling {
 		proven = append(proven, lineageOf(found.Session))
 	}
-	if given, ok := l.givenIDs.of.Peek(found.Key); ok {
+	if given, ok := l.givenIDs.Peek(found.Key); ok {
 		proven = append(proven, given.Lineage)
 	}
 	var known []Lineage
@@ -77,30 +75,21 @@ func (l *Ledger) lineageEntries(found finding, lineages []Lineage, now time.Time
 	return entries
 }
 
-// maxGivenIDs is the greatest number of ids in givenIDs.
+// maxGivenIDs is the greatest number of ids in givenIDs. Of an id that was forgotten it is not known which others it led to.
 const maxGivenIDs = 65536
 
-// givenIDs remembers to which session with changing ids the application gave an id lately, for when the record of that id
-// is gone. It is bounded: of an id that was forgotten it is not known which others it led to.
-type givenIDs struct {
-	of *lru.Cache[sessions.Key, givenID]
-}
-
+// givenID is the session with changing ids to which the application gave an id lately, for when the record of that id is
+// gone.
 type givenID struct {
 	Lineage
 	ends time.Time // of the session; zero if it is not known
-}
-
-func newGivenIDs() *givenIDs {
-	of, _ := lru.New[sessions.Key, givenID](maxGivenIDs) // fails for a size below 1 only
-	return &givenIDs{of: of}
 }
 
 // rejoin returns a session that is being learned. If the application gave the session's id to a session of the same user
 // that still goes on, the result is a part of that session: the application knows more ids of it than the gateway has
 // records, and what ends one of them must end this one too.
 func (l *Ledger) rejoin(session sessions.Session) sessions.Session {
-	seen, ok := l.givenIDs.of.Peek(session.Key)
+	seen, ok := l.givenIDs.Peek(session.Key)
 	if !ok || seen.User != session.User || seen.ends.IsZero() || !session.Seen.Before(seen.ends) {
 		return session
 	}

@@ -1,15 +1,14 @@
 package ledger
 
 import (
-	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
 const (
+	// maxMintClaims is the greatest number of claims in mintClaims. With more of them at a time the oldest is forgotten, and
+	// a session may get two tokens at once.
 	maxMintClaims = 65536
 	// mintClaimTime is the age from which on a claim that was not released counts as abandoned.
 	mintClaimTime = 10 * time.Second
@@ -33,41 +32,25 @@ func (l *Ledger) MayMintFor(session sessions.Session) bool {
 // at a time. Call release when the token has been sent or was given up; further calls do nothing. A claim that is ten
 // seconds old may be taken over.
 func (l *Ledger) ClaimMint(key sessions.Key) (release func(), ok bool) {
-	return l.mintClaims.claim(key, l.now())
-}
-
-// mintClaims holds the sessions for which a token is being minted. It is bounded: with more of them at a time the oldest is
-// forgotten, and a session may get two tokens at once.
-type mintClaims struct {
-	mu   sync.Mutex
-	held *simplelru.LRU[sessions.Key, *mintClaim]
+	own := &mintClaim{since: l.now()}
+	claim := l.mintClaims.Lock(key)
+	defer claim.Unlock()
+	if other, held := claim.Peek(); held {
+		// A claim from the future is from before the clock was set back, and as old as can be.
+		if age := own.since.Sub(other.since); 0 <= age && age < mintClaimTime {
+			return func() {}, false
+		}
+	}
+	claim.Put(own)
+	return func() { l.releaseMint(key, own) }, true
 }
 
 type mintClaim struct{ since time.Time }
 
-func newMintClaims() *mintClaims {
-	held, _ := simplelru.NewLRU[sessions.Key, *mintClaim](maxMintClaims, nil) // fails for a size below 1 only
-	return &mintClaims{held: held}
-}
-
-func (c *mintClaims) claim(key sessions.Key, now time.Time) (release func(), ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if other, held := c.held.Peek(key); held {
-		// A claim from the future is from before the clock was set back, and as old as can be.
-		if age := now.Sub(other.since); 0 <= age && age < mintClaimTime {
-			return func() {}, false
-		}
-	}
-	own := &mintClaim{since: now}
-	c.held.Add(key, own)
-	return func() { c.release(key, own) }, true
-}
-
-func (c *mintClaims) release(key sessions.Key, own *mintClaim) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if held, ok := c.held.Peek(key); ok && held == own {
-		c.held.Remove(key)
+func (l *Ledger) releaseMint(key sessions.Key, own *mintClaim) {
+	claim := l.mintClaims.Lock(key)
+	defer claim.Unlock()
+	if held, ok := claim.Peek(); ok && held == own {
+		claim.Drop()
 	}
 }

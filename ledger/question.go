@@ -155,7 +155,7 @@ func (q *Question) identify(
 		case err != nil:
 			return confirmed, false, nil, &UnkeptError{Known: true, cause: err}
 		case written:
-			l.signedOut.drop(q.key)
+			l.signedOut.Drop(q.key)
 			return confirmed, false, l.admit(confirmed, against), nil
 		}
 	}
@@ -204,7 +204,7 @@ func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blackl
 		return l.end(ctx, s, found, err, Lineage{}, now)
 	}
 	if remember > 0 && !q.forgotten {
-		l.signedOut.remember(q.key, now.Add(remember))
+		l.signedOut.Put(q.key, now.Add(remember))
 	}
 	return nil, nil
 }

@@ -1,10 +1,9 @@
 package ledger
 
 import (
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/remember"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -15,17 +14,12 @@ const maxRecentlySet = 131072
 // began. It is bounded: with more of them the oldest are forgotten, and a user who has not used his by then signs in once
 // more.
 type recentlySet struct {
-	at *lru.Cache[sessions.Key, Moment]
-}
-
-func newRecentlySet() *recentlySet {
-	at, _ := lru.New[sessions.Key, Moment](maxRecentlySet) // fails for a size below 1 only
-	return &recentlySet{at: at}
+	*remember.Memory[sessions.Key, Moment]
 }
 
 // since reports whether the id was set in answer to a request that began at the moment or later.
-func (s *recentlySet) since(key sessions.Key, moment Moment) bool {
-	at, seen := s.at.Peek(key)
+func (s recentlySet) since(key sessions.Key, moment Moment) bool {
+	at, seen := s.Peek(key)
 	return seen && at >= moment
 }
 
@@ -41,10 +35,10 @@ func (l *Ledger) SawSet(key sessions.Key, began Moment) {
 	}
 	s := l.lock(key)
 	defer s.mu.Unlock()
-	if at, seen := l.recentlySet.at.Peek(key); !seen || at < began {
-		l.recentlySet.at.Add(key, began)
+	if at, seen := l.recentlySet.Peek(key); !seen || at < began {
+		l.recentlySet.Put(key, began)
 	}
-	l.refusals.drop(key)
+	l.refusals.Drop(key)
 }
 
 // Places returns the memory of where the values of session cookies were seen set. It is lost with a restart.

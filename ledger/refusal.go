@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"errors"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -22,78 +20,9 @@ func (l *Ledger) Revoked(key sessions.Key) bool {
 		l.prolongSession(key)
 		return true
 	}
-	return l.refusals.has(key, l.now())
+	return l.refusals.Has(key, l.now())
 }
 
-// refusals holds the sessions in which the application named a user who is not accepted there, each with the time until which
-// that is remembered. Every request asks for them, so they are in parts with a lock each.
-type refusals struct {
-	count atomic.Int64 // with none there is nothing to look up
-	parts [256]refusalPart
-}
-
-// maxRefusals is how many refusals a part remembers. With more of them it forgets one, which is then refused anew.
-const maxRefusals = 256
-
-type refusalPart struct {
-	mu    sync.RWMutex
-	until map[sessions.Key]time.Time
-}
-
-func (r *refusals) has(key sessions.Key, now time.Time) bool {
-	if r.count.Load() == 0 {
-		return false
-	}
-	part := &r.parts[key.Hash[0]]
-	part.mu.RLock()
-	defer part.mu.RUnlock()
-	until, refused := part.until[key]
-	return refused && now.Before(until)
-}
-
-func (r *refusals) remember(key sessions.Key, until time.Time) {
-	part := &r.parts[key.Hash[0]]
-	part.mu.Lock()
-	defer part.mu.Unlock()
-	if _, again := part.until[key]; !again {
-		for other := range part.until {
-			if len(part.until) < maxRefusals {
-				break
-			}
-			r.remove(part, other)
-		}
-		r.count.Add(1)
-	}
-	if part.until == nil {
-		part.until = make(map[sessions.Key]time.Time)
-	}
-	part.until[key] = until
-}
-
-func (r *refusals) drop(key sessions.Key) {
-	part := &r.parts[key.Hash[0]]
-	part.mu.Lock()
-	defer part.mu.Unlock()
-	r.remove(part, key)
-}
-
-// sweep drops the refusals that are over at the given time. The zero time drops all.
-func (r *refusals) sweep(now time.Time) {
-	for i := range r.parts {
-		part := &r.parts[i]
-		part.mu.Lock()
-		for key, until := range part.until {
-			if now.IsZero() || !now.Before(until) {
-				r.remove(part, key)
-			}
-		}
-		part.mu.Unlock()
-	}
-}
-
-func (r *refusals) remove(part *refusalPart, key sessions.Key) {
-	if _, refused := part.until[key]; refused {
-		delete(part.until, key)
-		r.count.Add(-1)
-	}
-}
+// maxRefusals is about the greatest number of sessions in refusals. With more of them the least recently used are forgotten,
+// which are then refused anew.
+const maxRefusals = 65536

@@ -43,7 +43,7 @@ func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	lineages := l.lineagesOf(found)
-	if given, ok := l.givenIDs.of.Peek(key); ok && !found.present { // it was replaced by other ids of the same session
+	if given, ok := l.givenIDs.Peek(key); ok && !found.present { // it was replaced by other ids of the same session
 		found.present, found.User, found.AuthTime = true, given.User, given.AuthTime
 	}
 	if found.present {

@@ -149,8 +149,8 @@ func (l *Ledger) open(
 		s.overtake(session.Key)
 		unsaved = l.enforceAll(found, lineages, max(now.Unix(), found.AuthTime), now)
 	}
-	l.signedOut.drop(session.Key)
-	l.refusals.drop(session.Key)
+	l.signedOut.Drop(session.Key)
+	l.refusals.Drop(session.Key)
 	against := l.standingOf(session.Realm, session.User)
 	session.AuthTime = l.after(session, against)
 	if err := l.store.Put(ctx, session, now); err != nil {

@@ -9,7 +9,8 @@ import (
 
 // maxUndeleted is how many deletions a stripe remembers to try again. While the store can't be read, any cookie may be that
 // of a session, and a flood of them must not fill the memory. Beyond the bound, an end that nothing proves is kept no longer
-// than the longest token life.
+// than the longest token life. It is no memory of package remember, which would forget an older deletion instead of
+// refusing the newer one.
 const maxUndeleted = 1024
 
 // stripe holds what is in flight for the sessions whose hash begins with its byte. Its lock is held while one session is
