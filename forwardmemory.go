@@ -1,13 +1,11 @@
 package jwtsession
 
 import (
-	"hash/maphash"
 	"maps"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/remember"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -37,12 +35,8 @@ func (t forwardedToken) serves(who identity.Principal, now time.Time) bool {
 // forwardMemory remembers tokens that were made for services; those used longest ago give way. A nil one remembers
 // nothing. Safe for concurrent use.
 type forwardMemory struct {
-	seed   maphash.Seed
-	shards [forwardShards]*lru.Cache[forwardSubject, forwardedToken]
+	tokens *remember.Memory[forwardSubject, forwardedToken]
 }
-
-// forwardShards is how many parts the memory has, each with a lock of its own: requests of different users seldom meet.
-const forwardShards = 64
 
 // forwardMemoryOf returns the memory that the handlers of a configuration share.
 func forwardMemoryOf(of *app.App) (*forwardMemory, error) {
@@ -54,23 +48,14 @@ func newForwardMemory(entries int) *forwardMemory {
 	if entries < 1 {
 		return nil
 	}
-	memory := &forwardMemory{seed: maphash.MakeSeed()}
-	for i := range memory.shards {
-		// The only error is for a size below one.
-		memory.shards[i], _ = lru.New[forwardSubject, forwardedToken]((entries + forwardShards - 1) / forwardShards)
-	}
-	return memory
-}
-
-func (m *forwardMemory) shard(subject forwardSubject) *lru.Cache[forwardSubject, forwardedToken] {
-	return m.shards[maphash.Comparable(m.seed, subject)%forwardShards]
+	return &forwardMemory{remember.NewSharded[forwardSubject, forwardedToken](entries)}
 }
 
 func (m *forwardMemory) get(subject forwardSubject, who identity.Principal, now time.Time) (string, bool) {
 	if m == nil {
 		return "", false
 	}
-	known, ok := m.shard(subject).Get(subject)
+	known, ok := m.tokens.Get(subject)
 	if !ok || !known.serves(who, now) {
 		return "", false
 	}
@@ -79,6 +64,6 @@ func (m *forwardMemory) get(subject forwardSubject, who identity.Principal, now 
 
 func (m *forwardMemory) put(subject forwardSubject, token forwardedToken) {
 	if m != nil {
-		m.shard(subject).Add(subject, token)
+		m.tokens.Put(subject, token)
 	}
 }

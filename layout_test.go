@@ -109,10 +109,10 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 var layout = map[string][]string{
 	"": {
 		"app", "internal/alias", "internal/caching", "internal/command", "internal/cookie", "internal/option",
-		"internal/pathmatch", "internal/realm", "internal/response", "internal/telemetry", "issuer", "ledger",
-		"modules/admin", "modules/callback", "modules/jwks", "modules/require", "modules/state", "modules/statuspage",
-		"modules/strip", "request/carrier", "request/identity", "request/journey", "request/refusal", "sessions",
-		"sessions/whoami", "validator",
+		"internal/pathmatch", "internal/realm", "internal/remember", "internal/response", "internal/telemetry", "issuer",
+		"ledger", "modules/admin", "modules/callback", "modules/jwks", "modules/require", "modules/state",
+		"modules/statuspage", "modules/strip", "request/carrier", "request/identity", "request/journey", "request/refusal",
+		"sessions", "sessions/whoami", "validator",
 	},
 
 	"modules/admin": {
@@ -120,8 +120,9 @@ var layout = map[string][]string{
 		"validator",
 	},
 	"modules/callback": {
-		"app", "internal/cookie", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
-		"ledger", "request/carrier", "request/journey", "request/refusal", "sessions", "validator",
+		"app", "internal/cookie", "internal/option", "internal/realm", "internal/remember", "internal/secret",
+		"internal/telemetry", "issuer", "ledger", "request/carrier", "request/journey", "request/refusal", "sessions",
+		"validator",
 	},
 	"modules/jwks": {"app", "internal/option", "request/refusal"},
 	"modules/require": {
@@ -161,7 +162,7 @@ var layout = map[string][]string{
 	"internal/alias":     {},
 	"internal/caching":   {},
 	"internal/command":   {"ledger", "sessions", "sessions/badgerstore", "validator"},
-	"internal/cookie":    {},
+	"internal/cookie":    {"internal/remember"},
 	"internal/gateway":   {},
 	"internal/option":    {},
 	"internal/pathmatch": {"internal/urlpath"},
