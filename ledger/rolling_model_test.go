@@ -210,7 +210,7 @@ func (r *rolling) answer(t *rapid.T) {
 }
 
 func (r *rolling) isRevoked(session sessions.Session) bool {
-	return r.isUserRevoked(blacklist.RevokedUser(session.Realm, session.User), session.AuthTime) || r.Revoked(session.Key)
+	return r.blacklist.isUserRevoked(blacklist.RevokedUser(session.Realm, session.User), session.AuthTime) || r.Revoked(session.Key)
 }
 
 // answerToPost sets another id in an answer that is no following.
