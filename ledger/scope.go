@@ -10,9 +10,10 @@ import (
 
 // scope is what a revocation of a user, or a flush, is about.
 //
-// The revocation has to name a second that nothing known in the scope is after. A session has the auth_time of the clock
-// when it began, unless an entry made it begin later. Then its auth_time is one second after that entry, and the entry is in
-// the list until that second has come. So the entries tell how far ahead of the clock an auth_time can be.
+// Its entry names a second, and everything known in the scope must be from that second or before. A session has the
+// auth_time of the clock when it began, unless an entry made it begin later. Then its auth_time is one second after that
+// entry, and the entry is in the list until that second has come. So the entries tell how far ahead of the clock an
+// auth_time can be.
 type scope struct {
 	everywhere bool
 	realm      string // unless everywhere
@@ -29,8 +30,8 @@ func (s scope) includes(subject blacklist.Subject) bool {
 	return inRealm && (s.user == "" || subject.User() == "" || subject.User() == s.user)
 }
 
-// latest returns a second that nothing in the scope is after. It does not consider what began after the end of a session;
-// see ends.
+// latest returns a second that everything in the scope is from, or from before. It does not consider what began after the
+// end of a session; see ends.
 func (s scope) latest(list *entries, now time.Time) int64 {
 	second := max(now.Unix(), list.latest.Load())
 	for _, kind := range []blacklist.Kind{

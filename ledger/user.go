@@ -6,7 +6,7 @@ import (
 )
 
 // users holds the locks of users. Sessions of a user are learned, opened and renewed under his shared lock. He is revoked and
-// watched, and this is lifted, under his exclusive lock. The lock of a user is taken after that of a session, and nobody
+// watched, and this is lifted, under his exclusive lock. The lock of a user is taken after that of a session, and no call
 // takes two of them.
 type users [256]sync.RWMutex
 

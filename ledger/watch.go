@@ -36,7 +36,7 @@ func (w *Watch) check() {
 // maxTold is how many changes are kept until they are looked at. Beyond it, every watch is checked.
 const maxTold = 1024
 
-// watches holds all open watches by session. Whoever ends something only leaves word.
+// watches holds all open watches by session. A change of what is in force is only noted in told; [watches.run] looks at it.
 type watches struct {
 	blacklist *entries
 	open      atomic.Int64
@@ -87,7 +87,7 @@ func (w *watches) remove(watch *Watch) {
 	w.open.Add(-1)
 }
 
-// tell leaves word that something came into force, if anybody may want to know.
+// tell notes that something came into force, unless no watch is open.
 func (w *watches) tell(subject blacklist.Subject) {
 	if w.open.Load() == 0 {
 		return
