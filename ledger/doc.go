@@ -63,10 +63,11 @@
 //   - scope: the sessions that a revocation of a user, or a flush, is about.
 //   - [Lineage]: what all ids of one session have in common when the application changes them.
 //   - [Moment]: a place in the order of requests and revocations of this process.
+//   - revokedAt: the moments at which the revocations of this process came into force.
+//   - memories: what the ledger knows of sessions for a while and may forget: the next four.
 //   - signedOut: the sessions that the application lately knew nobody in.
 //   - refusals: the sessions in which the application lately named a user who is not accepted there.
 //   - recentlySet: the ids that the application lately set, with the moment of the request.
-//   - revokedAt: the moments at which the revocations of this process came into force.
 //   - givenIDs: the sessions to which the application lately gave an id, by the id.
 //   - mintClaims: the sessions for which a token is being minted.
 //   - watches: the exchanges that last and want to know when their session is over.
