@@ -86,7 +86,10 @@ func (p packages) needs(path string) map[string]bool {
 // The trusted core and what it builds on must not come to depend on the server or on a database, not even by others.
 func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 	listed := listPackages(t)
-	for _, name := range []string{"validator", "sessions", "blacklist", "ledger", "registry", "keyring", "internal/realm", "internal/alias"} {
+	for _, name := range []string{
+		"validator", "sessions", "blacklist", "ledger", "registry", "keyring", "internal/alias", "internal/realm",
+		"internal/remember",
+	} {
 		path := modulePath + "/" + name
 		if _, there := listed[path]; !there {
 			t.Errorf("there is no package %s", name)
@@ -116,8 +119,9 @@ var layout = map[string][]string{
 		"validator",
 	},
 	"modules/callback": {
-		"app", "internal/cookie", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
-		"ledger", "request/carrier", "request/journey", "request/refusal", "sessions", "validator",
+		"app", "internal/cookie", "internal/option", "internal/realm", "internal/remember", "internal/secret",
+		"internal/telemetry", "issuer", "ledger", "request/carrier", "request/journey", "request/refusal", "sessions",
+		"validator",
 	},
 	"modules/jwks": {"app", "internal/option", "request/refusal"},
 	"modules/require": {
@@ -175,18 +179,18 @@ var layout = map[string][]string{
 	"blacklist":            {},
 	"issuer":               {"validator"},
 	"keyring":              {"validator"},
-	"ledger":               {"blacklist", "internal/cookie", "sessions", "storage"},
+	"ledger":               {"blacklist", "internal/cookie", "internal/remember", "sessions", "storage"},
 	"registry":             {},
 	"sessions":             {},
 	"sessions/badgerstore": {"blacklist", "sessions", "storage"},
 	"sessions/whoami":      {"internal/caching", "sessions"},
 	"storage":              {"blacklist", "sessions"},
-	"validator":            {"sessions"},
+	"validator":            {"internal/remember", "sessions"},
 
 	"internal/alias":     {},
 	"internal/caching":   {},
 	"internal/command":   {"ledger", "sessions", "sessions/badgerstore", "validator"},
-	"internal/cookie":    {},
+	"internal/cookie":    {"internal/remember"},
 	"internal/gateway":   {},
 	"internal/option":    {},
 	"internal/pathmatch": {"internal/urlpath"},

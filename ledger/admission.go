@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"context"
+	"maps"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -11,55 +11,82 @@ import (
 // accepts reports whether the user that the application names in a session is accepted. A revocation outranks the
 // application, which has not heard of it. So a session of a user who is revoked or watched is accepted only if it was known
 // to be his before and is not revoked itself, or if the application was seen to set its id since.
-func (l *Ledger) accepts(found finding, user string, against standing) bool {
+func (b *book) accepts(found *finding, user string, against standing) bool {
 	if !against.isFlagged() || found.active && found.User == user {
 		return true
 	}
-	second, isAdmitted := l.blacklist.Second(admitted(found.Key, user))
-	if isAdmitted && !l.isLineageOver(found.Realm, Lineage{user, second}) && (!against.revoked || second > against.second) {
+	second, isAdmitted := b.blacklist.Second(admitted(found.Key, user))
+	if isAdmitted && !b.blacklist.isLineageOver(found.Realm, Lineage{user, second}) &&
+		(!against.revoked || second > against.second) {
 		return true
 	}
-	return l.recentlySet.since(found.Key, against.since)
-}
-
-// refuse refuses the user that the application named, and remembers this for a while. If the session was another user's, it
-// has ended all the same; replaced holds the subjects that are pending with that end.
-func (l *Ledger) refuse(
-	ctx context.Context, s *stripe, found finding, user string, against standing, now time.Time,
-) (replaced []blacklist.Subject, err error) {
-	if found.present && !found.ended && found.User != user {
-		replaced, err = l.end(ctx, s, found, nil, Lineage{}, now)
-	}
-	l.refusals.remember(found.Key, now.Add(refusalTime))
-	l.prolong(time.Time{}, against.subject, against.subject.Everywhere())
-	l.prolongWatch(against.subject.Watched())
-	if err != nil {
-		l.report(err)
-	}
-	return replaced, ErrRevoked
+	return b.recentlySet.since(found.Key, against.since)
 }
 
 // admit notes that a session of a revoked or watched user is accepted, for when its record is gone. It returns the subjects
 // that are pending with that.
-func (l *Ledger) admit(session sessions.Session, against standing) []blacklist.Subject {
+func (b *book) admit(session sessions.Session, against standing) []blacklist.Subject {
 	if !against.isFlagged() {
 		return nil
 	}
 	subject := admitted(session.Key, session.User)
-	if entry, ok := l.blacklist.Entry(subject); ok && entry.Second >= session.AuthTime {
-		if l.prolong(time.Time{}, subject) {
+	if entry, ok := b.blacklist.Entry(subject); ok && entry.Second >= session.AuthTime {
+		if b.blacklist.prolong(time.Time{}, subject) {
 			return []blacklist.Subject{subject}
 		}
 		return nil
 	}
-	l.blacklist.Enforce(blacklist.Entry{
-		Subject: subject, Second: session.AuthTime, Expires: l.expiryOf(session.AuthTime, l.now()),
+	b.blacklist.Enforce(blacklist.Entry{
+		Subject: subject, Second: session.AuthTime, Expires: b.blacklist.expiryOf(session.AuthTime, b.now()),
 	})
 	return []blacklist.Subject{subject}
 }
 
-// refused prolongs the revocation that has refused a session, at least for as long as the record of the session lasts.
-func (l *Ledger) refused(found finding) {
+// beganAnew reports whether the application set the session's id once more after its user was revoked. Applications do that
+// whose ids stem from the user. Then the application is to be asked.
+func (b *book) beganAnew(found *finding) bool {
+	against := b.blacklist.standingOf(found.Realm, found.User)
+	return b.recentlySet.since(found.Key, against.since) && !b.blacklist.Contains(revokedSession(found.Key))
+}
+
+// prolongAgainst prolongs the revocation that has refused a session, at least for as long as the record of the session lasts.
+func (b *book) prolongAgainst(found *finding) {
 	user := blacklist.RevokedUser(found.Realm, found.User)
-	l.prolong(found.Expires.Add(margin), user, user.Everywhere())
+	b.blacklist.prolong(found.Expires.Add(margin), user, user.Everywhere())
+}
+
+// newSession returns a session that begins now.
+func (b *book) newSession(
+	key sessions.Key, identity Identity, lifetimes Lifetimes, source sessions.Source, now time.Time,
+) sessions.Session {
+	session := sessions.Session{
+		Key: key, User: identity.User, Attributes: maps.Clone(identity.Attributes), Source: source,
+		AuthTime: now.Unix(), Confirmed: now, Ends: now.Add(lifetimes.MaxAge),
+	}
+	raise(&b.blacklist.latest, session.AuthTime)
+	raise(&b.blacklist.longestIdle, int64(min(lifetimes.Idle, lifetimes.MaxAge)))
+	return session.Touched(now, lifetimes.Idle)
+}
+
+// rejoin returns a session that is being learned. If the application gave the session's id to a session of the same user
+// that still goes on, the result is a part of that session: the application knows more ids of it than the gateway has
+// records, and what ends one of them must end this one too.
+func (b *book) rejoin(session sessions.Session) sessions.Session {
+	seen, ok := b.givenIDs.Peek(session.Key)
+	if !ok || seen.User != session.User || seen.ends.IsZero() || !session.Seen.Before(seen.ends) {
+		return session
+	}
+	joined := session
+	joined.AuthTime, joined.Rolling = seen.AuthTime, true
+	if seen.ends.Before(joined.Ends) {
+		joined.Ends = seen.ends
+	}
+	if joined.Ends.Before(joined.Expires) {
+		joined.Expires = joined.Ends
+	}
+	against := b.blacklist.standingOf(session.Realm, session.User)
+	if b.blacklist.isLineageOver(session.Realm, seen.Lineage) || b.blacklist.after(joined, against) != seen.AuthTime {
+		return session // something is over that it would go on from
+	}
+	return joined
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -66,4 +67,116 @@ func BenchmarkTokenDeadAmongMillionParallel(b *testing.B) {
 			ask(i)
 		}
 	})
+}
+
+// BenchmarkPaths takes each way through the ledger once in every iteration. The allocations count, too: most of these ways
+// are those of requests.
+func BenchmarkPaths(b *testing.B) {
+	ctx := b.Context()
+	two := sessions.Key{Realm: "shop", Hash: sessions.HashOf("two")}
+	ann, long := Identity{User: "ann"}, Lifetimes{Idle: 1e6 * time.Hour, MaxAge: 1e6 * time.Hour}
+	paths := []struct {
+		name string
+		step func(f *fixture) error
+	}{
+		{"Active", func(f *fixture) error {
+			_, _, err := f.Active(ctx, shop)
+			return err
+		}},
+		{"Confirm", func(f *fixture) error {
+			_, err := f.Ask(shop).Identified(ctx, ann, lives)
+			return err
+		}},
+		{"Learn", func(f *fixture) error {
+			if _, err := f.Ask(two).Identified(ctx, ann, lives); err != nil {
+				return err
+			}
+			_, err := f.End(ctx, two, 0)
+			return err
+		}},
+		{"Nobody", func(f *fixture) error {
+			err := f.AskSince(two, start).Nobody(ctx, time.Minute)
+			f.IsNobody(two)
+			f.Forget(two)
+			return err
+		}},
+		{"Touch", func(f *fixture) error {
+			f.advance(2 * time.Minute)
+			session, _, err := f.Active(ctx, shop)
+			if err != nil {
+				return err
+			}
+			return f.Touch(ctx, session, long.Idle)
+		}},
+		{"Add", func(f *fixture) error {
+			_, err := f.Add(ctx, two, ann, lives)
+			return err
+		}},
+		{"Follow", func(f *fixture) error {
+			f.advance(time.Second) // two sessions that begin in one second would end together
+			session, err := f.Add(ctx, two, ann, lives)
+			if err != nil {
+				return err
+			}
+			to := sessions.HashOf("three")
+			session, err = f.Follow(ctx, Step{From: two, To: to, Lineage: lineageOf(session), Idle: lives.Idle})
+			if err != nil {
+				return err
+			}
+			_, err = f.EndRolling(ctx, session.Key, lineageOf(session), lives.Idle)
+			return err
+		}},
+		{"Mint", func(f *fixture) error {
+			release, _ := f.ClaimMint(shop)
+			f.MayMintFor(sessions.Session{Key: shop, User: "ann", AuthTime: start.Unix()})
+			release()
+			return nil
+		}},
+		{"Kill", func(f *fixture) error { return f.KillTokens(ctx, shop, start.Unix()) }},
+		{"RevokeSession", func(f *fixture) error {
+			if _, err := f.Add(ctx, two, ann, lives); err != nil {
+				return err
+			}
+			err := f.RevokeSession(ctx, two)
+			f.Revoked(two)
+			f.SawSet(two, f.Moment())
+			_, liftErr := f.LiftSession(ctx, two)
+			return errors.Join(err, liftErr)
+		}},
+		{"RevokeUser", func(f *fixture) error {
+			err := f.RevokeUser(ctx, "shop", "ann")
+			_, _ = f.Ask(shop).Identified(ctx, ann, lives)
+			f.Revoked(shop)
+			_, liftErr := f.LiftUser(ctx, "shop", "ann")
+			return errors.Join(err, liftErr)
+		}},
+		{"Flush", func(f *fixture) error { return f.Flush(ctx, "shop") }},
+		{"Watch", func(f *fixture) error {
+			f.Watch(SubjectsOfSession(shop, "ann"), start.Unix()+1000, func() {}).Stop()
+			return nil
+		}},
+		{"Count", func(f *fixture) error {
+			_, err := f.Count(ctx)
+			return err
+		}},
+		{"Housekeeping", func(f *fixture) error {
+			f.retry(ctx)
+			f.sweep(ctx)
+			return nil
+		}},
+	}
+	for _, path := range paths {
+		b.Run(path.name, func(b *testing.B) {
+			f := newFixture(b)
+			if _, err := f.Ask(shop).Identified(ctx, ann, long); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := path.step(f); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -19,19 +19,19 @@ const MaxRecords = 100
 // is called without any lock.
 //
 // If bound fails, the session is open all the same, and the next one tries again.
-func (l *Ledger) bound(ctx context.Context, opened sessions.Session) {
+func (b *book) bound(ctx context.Context, opened sessions.Session) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := l.dropOldest(ctx, opened); err != nil {
-		l.report(fmt.Errorf("dropping the oldest records of a user: %w", err))
+	if err := b.dropOldest(ctx, opened); err != nil {
+		b.report(fmt.Errorf("dropping the oldest records of a user: %w", err))
 	}
 }
 
-func (l *Ledger) dropOldest(ctx context.Context, opened sessions.Session) error {
-	query := sessions.Query{Realm: opened.Realm, User: opened.User, Limit: l.maxRecords + 1}
+func (b *book) dropOldest(ctx context.Context, opened sessions.Session) error {
+	query := sessions.Query{Realm: opened.Realm, User: opened.User, Limit: b.maxRecords + 1}
 	var records []sessions.Session
 	for {
-		page, err := l.store.List(ctx, query, l.now())
+		page, err := b.store.List(ctx, query, b.now())
 		if err != nil {
 			return err
 		}
@@ -41,8 +41,8 @@ func (l *Ledger) dropOldest(ctx context.Context, opened sessions.Session) error 
 		}
 		query.After = records[len(records)-1].Hash
 	}
-	for _, old := range excess(records, opened.Key, l.maxRecords) {
-		if err := l.drop(ctx, old); err != nil {
+	for _, old := range excess(records, opened.Key, b.maxRecords) {
+		if err := b.drop(ctx, old); err != nil {
 			return err
 		}
 	}
@@ -92,22 +92,24 @@ func excess(records []sessions.Session, opened sessions.Key, bound int) []surplu
 }
 
 // drop drops a record, unless it is in use again or belongs to another user by now.
-func (l *Ledger) drop(ctx context.Context, old surplus) error {
-	ended, err := l.dropRecord(ctx, old)
-	return l.ended(ctx, ended, err)
+func (b *book) drop(ctx context.Context, old surplus) error {
+	ended, err := b.dropRecord(ctx, old)
+	return b.persistEnd(ctx, ended, err)
 }
 
-func (l *Ledger) dropRecord(ctx context.Context, old surplus) (ended []blacklist.Subject, err error) {
-	s := l.lock(old.Key)
-	defer s.mu.Unlock()
-	now := l.now()
-	found, err := l.find(ctx, old.Key, now)
-	if err != nil || !found.present || lineageOf(found.Session) != lineageOf(old.Session) || !found.Seen.Equal(old.Seen) {
+func (b *book) dropRecord(ctx context.Context, old surplus) (ended []blacklist.Subject, err error) {
+	c := begin(b, old.Key)
+	defer c.done()
+	if err := c.look(ctx, b.now()); err != nil {
 		return nil, err
 	}
-	if found.Source == sessions.Added && !found.ended && !old.replaced {
-		return l.end(ctx, s, found, nil, Lineage{}, now)
+	found := &c.found
+	if !found.present || lineageOf(found.Session) != lineageOf(old.Session) || !found.Seen.Equal(old.Seen) {
+		return nil, nil
 	}
-	_, err = l.store.Delete(ctx, old.Key)
+	if found.Source == sessions.Added && !found.ended && !old.replaced {
+		return c.end(ctx, nil, Lineage{})
+	}
+	_, err = b.store.Delete(ctx, old.Key)
 	return nil, err
 }

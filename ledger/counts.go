@@ -23,30 +23,20 @@ type Counts struct {
 	Questions int
 }
 
-// Count returns all counts. It waits for every session that is being changed. After an error, all counts but Sessions are
-// right.
-func (l *Ledger) Count(ctx context.Context) (Counts, error) {
-	counts, err := l.Stock(ctx)
-	for i := range l.stripes {
-		counts.add(&l.stripes[i])
-	}
-	return counts, err
-}
-
-// Stock returns the counts that [Ledger.Count] returns, except that Undeleted and Questions are 0. It waits for the store
-// alone. After an error, all counts but Sessions are right.
-func (l *Ledger) Stock(ctx context.Context) (Counts, error) {
-	counts := Counts{Entries: l.blacklist.Len(), Pending: l.blacklist.PendingLen()}
+// stock counts what is in the store and in the blacklist.
+func stock(ctx context.Context, b *book) (Counts, error) {
+	counts := Counts{Entries: b.blacklist.Len(), Pending: b.blacklist.PendingLen()}
 	for _, kind := range blacklist.Revocations() {
-		counts.Revocations += l.blacklist.Count(kind)
+		counts.Revocations += b.blacklist.Count(kind)
 	}
 	var err error
-	if counts.Sessions, err = l.store.Count(ctx); err != nil {
+	if counts.Sessions, err = b.store.Count(ctx); err != nil {
 		return counts, fmt.Errorf("counting sessions: %w", err)
 	}
 	return counts, nil
 }
 
+// add adds what is in flight in a stripe. It waits for the session that is being changed there.
 func (c *Counts) add(s *stripe) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

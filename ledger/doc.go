@@ -45,18 +45,29 @@
 // There are three kinds of locks, and they are taken in this order: (1) the lock of a session's stripe, or of two or all
 // stripes in ascending order; (2) the lock of one user; (3) the locks inside the parts below, each held for one call.
 //
+// # Files
+//
+// The methods of [Ledger] are in three files. ledger.go opens the ledger and answers, sessions.go has what applications and
+// their users do to a session, and revocations.go has what operators do. The answers from memory are in inforce.go. Each
+// change of a session begins in change.go, with the lock of its stripe, and goes on in the file that is named after it.
+//
 // # Glossary
 //
+//   - book: all that changes with a session, and the locks under which it changes.
+//   - entries: the blacklist, with how long its entries are kept.
+//   - change: a change of one session, from the lock of its stripe to the unlock.
+//   - following: a change of a session's id.
 //   - stripe: one of 256 parts of the sessions, by the first byte of the hash, with the lock of these sessions.
 //   - finding: the record of a session with what is in force against it.
 //   - standing: what is in force against a user in a realm.
 //   - scope: the sessions that a revocation of a user, or a flush, is about.
 //   - [Lineage]: what all ids of one session have in common when the application changes them.
 //   - [Moment]: a place in the order of requests and revocations of this process.
+//   - revokedAt: the moments at which the revocations of this process came into force.
+//   - memories: what the ledger knows of sessions for a while and may forget: the next four.
 //   - signedOut: the sessions that the application lately knew nobody in.
 //   - refusals: the sessions in which the application lately named a user who is not accepted there.
 //   - recentlySet: the ids that the application lately set, with the moment of the request.
-//   - revokedAt: the moments at which the revocations of this process came into force.
 //   - givenIDs: the sessions to which the application lately gave an id, by the id.
 //   - mintClaims: the sessions for which a token is being minted.
 //   - watches: the exchanges that last and want to know when their session is over.

@@ -3,127 +3,109 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// End ends the session, which the application or its user has closed. provenAuthTime is the auth_time, in seconds since
-// 1970, of a usable token of the session that came with the request. It is 0 if there was none.
-//
-// End reports whether the session ended. A session that is active or proven ends at the latest of now, its AuthTime and
-// provenAuthTime. The end is in force at once; then the record is deleted, and the end is made durable. Nothing is written
-// if the session is neither active nor proven, or has ended already. If the store can't tell whether there is a record, the
-// end is written. End also makes the answers to questions in flight void and drops a remembered "nobody".
-//
-// If End returns true and an error, the end is in force, and what could not be written is tried again. End finishes its work
-// although ctx is cancelled.
-func (l *Ledger) End(ctx context.Context, key sessions.Key, provenAuthTime int64) (bool, error) {
-	return l.endProven(ctx, key, Lineage{AuthTime: provenAuthTime})
-}
-
-// EndRolling is like [Ledger.End], for a session whose id the application changes with every answer. The session ends under
-// all ids that it ever had. of is the lineage of the session when the request was decided, by the record or by a usable
-// token that is bound to the id; the zero lineage is that of nobody. idle is how long a record lasts without any use.
-func (l *Ledger) EndRolling(ctx context.Context, key sessions.Key, of Lineage, idle time.Duration) (bool, error) {
-	raise(&l.longestIdle, int64(idle))
-	return l.endProven(ctx, key, of)
-}
-
-func (l *Ledger) endProven(ctx context.Context, key sessions.Key, proven Lineage) (bool, error) {
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	ended, err := l.endNow(ctx, key, proven)
-	return len(ended) > 0, l.ended(ctx, ended, err)
-}
-
-func (l *Ledger) endNow(ctx context.Context, key sessions.Key, proven Lineage) ([]blacklist.Subject, error) {
-	s := l.lock(key)
-	defer s.mu.Unlock()
-	now := l.now()
-	found, err := l.find(ctx, key, now)
-	return l.end(ctx, s, found, err, proven, now)
-}
-
-// ended makes an end durable and joins what went wrong. It is called without the lock, since it takes a while.
-func (l *Ledger) ended(ctx context.Context, ended []blacklist.Subject, err error) error {
-	if len(ended) > 0 {
-		err = errors.Join(err, l.blacklist.Persist(ctx, ended...))
-	}
-	if err != nil {
-		return fmt.Errorf("ending session: %w", err)
-	}
-	return nil
-}
-
-// persist makes the subjects durable. It reports an error to [Options.Report]: the outcome of the call does not depend on it.
-func (l *Ledger) persist(ctx context.Context, unsaved []blacklist.Subject) {
-	if len(unsaved) == 0 {
-		return
-	}
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	if err := l.blacklist.Persist(ctx, unsaved...); err != nil {
-		l.report(fmt.Errorf("ending session of another user, or admitting one: %w", err))
-	}
-}
-
-// end ends the session in memory and deletes its record. lookUp is the error of finding the record. end returns the subjects
-// that are to be made durable, and none if nothing ended.
-func (l *Ledger) end(
-	ctx context.Context, s *stripe, found finding, lookUp error, proven Lineage, now time.Time,
-) ([]blacklist.Subject, error) {
-	s.overtake(found.Key)
-	l.signedOut.drop(found.Key)
-	second, before := l.blacklist.Second(endOf(found.Key))
-	at := max(now.Unix(), proven.AuthTime)
-	lineages := l.lineagesOf(found, proven)
+// end ends the session in memory and deletes its record. lookUp is the error of finding the record. proven is what the
+// request proves of the session. end returns the subjects that are to be made durable, and none if nothing ended.
+func (c *change) end(ctx context.Context, lookUp error, proven Lineage) ([]blacklist.Subject, error) {
+	found := &c.found
+	c.stripe.overtake(found.Key)
+	c.signedOut.Drop(found.Key)
+	last, before := c.blacklist.Second(endOf(found.Key))
+	second := max(c.at.Unix(), proven.AuthTime)
+	lineages := c.lineages(proven)
 	switch {
-	case lookUp != nil && !s.isUndeleted(found.Key):
+	case lookUp != nil && !c.stripe.isUndeleted(found.Key):
 		// The record may have been learned right after an end, in the second that follows it.
 		if before {
-			at = max(at, second+1)
+			second = max(second, last+1)
 		}
-	case found.present && !found.ended, proven.AuthTime > 0 && (!before || proven.AuthTime > second), len(lineages) > 0:
-		at = max(at, found.AuthTime)
+	case found.present && !found.ended, proven.AuthTime > 0 && (!before || proven.AuthTime > last), len(lineages) > 0:
+		second = max(second, found.AuthTime)
 	default:
 		return nil, lookUp
 	}
-	ended := l.enforceAll(found, lineages, at, now)
+	ended := c.enforceAll(lineages, second)
 	if lookUp == nil && !found.present {
 		return ended, nil
 	}
-	if _, err := l.store.Delete(ctx, found.Key); err != nil {
-		l.outlive(s, found, at, now)
+	if _, err := c.store.Delete(ctx, found.Key); err != nil {
+		c.outlive(second)
 		return ended, errors.Join(lookUp, err)
 	}
-	delete(s.undeleted, found.Key)
+	delete(c.stripe.undeleted, found.Key)
 	return ended, lookUp
 }
 
-// enforce puts an end in force for the longest token life, and at least until the given time.
-func (l *Ledger) enforce(key sessions.Key, second int64, atLeast time.Time) {
-	expires := l.expiryOfEnd(second)
-	if atLeast.After(expires) {
-		expires = atLeast
+// lineages returns the lineages that the session is known to have: by its record, by what was seen of its id before, and by
+// what the request proves. It leaves out lineages that have ended.
+func (c *change) lineages(proven ...Lineage) []Lineage {
+	if c.found.present && c.found.Rolling {
+		proven = append(proven, lineageOf(c.found.Session))
 	}
-	l.blacklist.Enforce(blacklist.Entry{Subject: endOf(key), Second: second, Expires: expires})
+	if given, ok := c.givenIDs.Peek(c.found.Key); ok {
+		proven = append(proven, given.Lineage)
+	}
+	var known []Lineage
+	for _, of := range proven {
+		if of.User != "" && !slices.Contains(known, of) && !c.blacklist.isLineageOver(c.found.Realm, of) {
+			known = append(known, of)
+		}
+	}
+	return known
 }
 
-// expiryOfEnd returns the time from which on no token can be alive that an end at the second hits.
-func (l *Ledger) expiryOfEnd(second int64) time.Time {
-	return time.Unix(second, 0).Add(time.Duration(l.longest.Load()) + margin)
+// enforceAll ends the session and its lineages and returns the subjects that are pending with that.
+func (c *change) enforceAll(lineages []Lineage, second int64) []blacklist.Subject {
+	c.blacklist.enforce(c.found.Key, second, time.Time{})
+	ended := []blacklist.Subject{endOf(c.found.Key)}
+	for _, entry := range c.lineageEntries(lineages) {
+		c.blacklist.Enforce(entry)
+		ended = append(ended, entry.Subject)
+	}
+	return ended
+}
+
+// lineageEntries returns the ends of the lineages. They last as long as there may be tokens or records of the lineages. No
+// record lasts beyond the end of its session, nor beyond its idle time, since an ended session is not touched any more.
+func (c *change) lineageEntries(lineages []Lineage) []blacklist.Entry {
+	var entries []blacklist.Entry
+	for _, of := range lineages {
+		expires := c.blacklist.expiryOfEnd(max(c.at.Unix(), of.AuthTime))
+		for _, lasts := range []time.Time{c.found.Ends, c.at.Add(time.Duration(c.blacklist.longestIdle.Load()))} {
+			if lasts = lasts.Add(margin); lasts.After(expires) {
+				expires = lasts
+			}
+		}
+		entries = append(entries, blacklist.Entry{Subject: of.subject(c.found.Realm), Second: of.AuthTime, Expires: expires})
+	}
+	return entries
+}
+
+// remove deletes the record of a session that is over, or has it deleted later.
+func (c *change) remove(ctx context.Context, second int64) {
+	if _, err := c.store.Delete(ctx, c.found.Key); err != nil {
+		c.outlive(second)
+		return
+	}
+	delete(c.stripe.undeleted, c.found.Key)
 }
 
 // outlive keeps an end in force for longer than the record that could not be deleted, over restarts too. A record that could
 // not even be read may last for any time: its end is kept for hours, and for hours more with every further try.
-func (l *Ledger) outlive(s *stripe, found finding, second int64, now time.Time) {
+func (c *change) outlive(second int64) {
 	switch {
-	case s.deleteLater(found.Key, second) && !found.present:
-		l.enforce(found.Key, second, nextHours(now))
-	case found.present:
-		l.enforce(found.Key, second, found.Expires)
+	case c.stripe.deleteLater(c.found.Key, second) && !c.found.present:
+		c.blacklist.enforce(c.found.Key, second, nextHours(c.at))
+	case c.found.present:
+		c.blacklist.enforce(c.found.Key, second, c.found.Expires)
 	}
 }
+
+// nextHours returns a time between one and two hours ahead. It changes once an hour, so that an end that must be kept is
+// written no more often than that.
+func nextHours(now time.Time) time.Time { return now.Truncate(time.Hour).Add(2 * time.Hour) }

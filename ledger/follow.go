@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -32,105 +31,92 @@ type Step struct {
 	Idle time.Duration
 }
 
-// Follow lets the session go on under a new id and returns it under that id. The session is as confirmed as it was before:
-// AuthTime, Confirmed, Seen, Ends and Expires do not change. If the session is not in the store and a token proves it,
-// Follow writes no record and returns the zero session.
-//
-// The old id is accepted for a while. So one session may have several ids, and each of them may lead to more. They end
-// together: by [Ledger.End] or [Ledger.EndRolling] of any of them, by another user's name in one of them, or by a
-// revocation.
-//
-// Follow returns [ErrNotFollowed] if the session has changed, has ended or is revoked, or if the new id is known as another
-// session's, as nobody's, as ended or as revoked. Then the change of the id is the end of the session. Any other error means
-// "could not tell". Follow finishes its work although ctx is cancelled.
-func (l *Ledger) Follow(ctx context.Context, step Step) (sessions.Session, error) {
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	session, unsaved, err := l.follow(ctx, step)
-	if err != nil && !errors.Is(err, ErrNotFollowed) {
-		err = fmt.Errorf("following session to its new id: %w", err)
-	}
-	if err != nil {
-		return sessions.Session{}, err
-	}
-	l.persist(ctx, unsaved)
-	if session.User != "" {
-		l.bound(ctx, session)
-	}
-	return session, nil
+// following is a change of a session's id. It is made with the locks of both stripes and of the user held.
+type following struct {
+	*book
+	Step
+
+	to     sessions.Key
+	stripe *stripe   // of the new id
+	at     time.Time // when it is made
+	found  finding   // the session under its old id
+	there  finding   // what the new id is known as
 }
 
-func (l *Ledger) follow(ctx context.Context, step Step) (session sessions.Session, unsaved []blacklist.Subject, err error) {
-	to := sessions.Key{Realm: step.From.Realm, Hash: step.To}
-	s, unlock := l.lockBoth(step.From, to)
+// follow lets the session go on under a new id. unsaved holds the subjects that are pending with that. It is [Ledger.Follow].
+func follow(
+	ctx context.Context, b *book, step Step,
+) (session sessions.Session, unsaved []blacklist.Subject, err error) {
+	f := following{book: b, Step: step, to: sessions.Key{Realm: step.From.Realm, Hash: step.To}}
+	stripe, unlock := b.stripes.lockBoth(step.From, f.to)
 	defer unlock()
-	defer l.users.lockShared(step.User)()
-	now := l.now()
-	found, err := l.find(ctx, step.From, now)
-	if err != nil {
+	defer b.users.lockShared(step.User)()
+	f.stripe, f.at = stripe, b.now()
+	if f.found, err = b.find(ctx, step.From, f.at); err != nil {
 		return sessions.Session{}, nil, err
 	}
-	there, err := l.find(ctx, to, now)
-	if err != nil {
+	if f.there, err = b.find(ctx, f.to, f.at); err != nil {
 		return sessions.Session{}, nil, err
 	}
-	if !l.mayFollow(step, found, there, now) {
+	return f.follow(ctx)
+}
+
+func (f *following) follow(ctx context.Context) (session sessions.Session, unsaved []blacklist.Subject, err error) {
+	if !f.isAllowed() {
 		return sessions.Session{}, nil, ErrNotFollowed
 	}
-	if found.present {
-		if session, err = l.move(ctx, step, found, to, now); err != nil {
+	if f.found.present {
+		if session, err = f.move(ctx); err != nil {
 			return sessions.Session{}, nil, err
 		}
-		delete(s.undeleted, to)
-		unsaved = l.admit(session, l.standingOf(to.Realm, step.User))
+		delete(f.stripe.undeleted, f.to)
+		unsaved = f.admit(session, f.blacklist.standingOf(f.to.Realm, f.User))
 	}
-	if before := step.AuthTime - 1; before >= now.Unix() {
+	if before := f.AuthTime - 1; before >= f.at.Unix() {
 		// Only an entry for the id tells that the session is ahead of the clock.
-		l.enforce(to, before, time.Time{})
-		unsaved = append(unsaved, endOf(to))
+		f.blacklist.enforce(f.to, before, time.Time{})
+		unsaved = append(unsaved, endOf(f.to))
 	}
-	s.overtake(to)
-	raise(&l.longestIdle, int64(step.Idle))
-	l.givenIDs.of.Add(step.From, givenID{step.Lineage, found.Ends})
-	l.givenIDs.of.Add(to, givenID{step.Lineage, found.Ends})
+	f.stripe.overtake(f.to)
+	raise(&f.blacklist.longestIdle, int64(f.Idle))
+	f.givenIDs.Put(f.From, givenID{f.Lineage, f.found.Ends})
+	f.givenIDs.Put(f.to, givenID{f.Lineage, f.found.Ends})
 	return session, unsaved, nil
 }
 
-// mayFollow reports whether the session goes on under the new id. Both records were looked up with the user locked, so that
+// isAllowed reports whether the session goes on under the new id. Both records were looked up with the user locked, so that
 // no revocation is missed. What ends the session from now on ends it under the new id too.
-func (l *Ledger) mayFollow(step Step, found, there finding, now time.Time) bool {
-	from, to := found.Key, there.Key
+func (f *following) isAllowed() bool {
+	list := &f.blacklist
 	switch {
-	case step.User == "" || step.AuthTime <= 0 || from == to:
+	case f.User == "" || f.AuthTime <= 0 || f.From == f.to:
 		return false
-	case l.isLineageOver(from.Realm, step.Lineage), l.isOver(from, step.AuthTime), l.isOver(to, step.AuthTime):
+	case list.isLineageOver(f.From.Realm, f.Lineage), list.isOver(f.From, f.AuthTime), list.isOver(f.to, f.AuthTime):
 		return false
-	case l.isUserRevoked(blacklist.RevokedUser(from.Realm, step.User), step.AuthTime),
-		l.blacklist.Contains(revokedSession(from)), l.blacklist.Contains(revokedSession(to)):
+	case list.isUserRevoked(blacklist.RevokedUser(f.From.Realm, f.User), f.AuthTime),
+		list.Contains(revokedSession(f.From)), list.Contains(revokedSession(f.to)):
 		return false
-	case l.signedOut.has(to, now), l.refusals.has(to, now), l.refusals.has(from, now):
+	case f.signedOut.Has(f.to, f.at), f.refusals.Has(f.to, f.at), f.refusals.Has(f.From, f.at):
 		return false
-	case found.present:
-		if !found.active || lineageOf(found.Session) != step.Lineage {
+	case f.found.present:
+		if !f.found.active || lineageOf(f.found.Session) != f.Lineage {
 			return false // it was learned anew, or is another user's by now
 		}
-	case !now.Before(step.Token):
+	case !f.at.Before(f.Token):
 		return false // no token proves it; of an end from before that token's end an entry may be gone
 	}
-	return !there.present || there.ended || lineageOf(there.Session) == step.Lineage
+	return !f.there.present || f.there.ended || lineageOf(f.there.Session) == f.Lineage
 }
 
 // move writes the record under the new id. First the old one is marked, so that whatever ends it ends the new one too.
-func (l *Ledger) move(
-	ctx context.Context, step Step, found finding, to sessions.Key, now time.Time,
-) (sessions.Session, error) {
-	replaced := found.Session
+func (f *following) move(ctx context.Context) (sessions.Session, error) {
+	replaced := f.found.Session
 	replaced.Rolling = true
-	if expires := now.Add(step.Replaced); expires.Before(replaced.Expires) {
+	if expires := f.at.Add(f.Replaced); expires.Before(replaced.Expires) {
 		replaced.Expires = expires
 	}
-	if !found.Rolling || !replaced.Expires.Equal(found.Expires) {
-		written, err := l.store.Update(ctx, replaced, now)
+	if !f.found.Rolling || !replaced.Expires.Equal(f.found.Expires) {
+		written, err := f.store.Update(ctx, replaced, f.at)
 		if err != nil {
 			return sessions.Session{}, err
 		}
@@ -138,7 +124,7 @@ func (l *Ledger) move(
 			return sessions.Session{}, ErrNotFollowed // it went between the two calls
 		}
 	}
-	moved := found.Session
-	moved.Key, moved.Rolling = to, true
-	return moved, l.store.Put(ctx, moved, now)
+	moved := f.found.Session
+	moved.Key, moved.Rolling = f.to, true
+	return moved, f.store.Put(ctx, moved, f.at)
 }

@@ -13,9 +13,16 @@ const (
 	sweepEvery = time.Minute
 )
 
-// keepHouse retries and sweeps until ctx is done.
-func (l *Ledger) keepHouse(ctx context.Context) {
-	defer close(l.stopped)
+// housekeeping does the work that no caller waits for: it tries again what failed, and drops what is over.
+type housekeeping struct {
+	book    *book
+	stop    context.CancelFunc
+	stopped chan struct{} // closed once run has returned
+}
+
+// run retries and sweeps until ctx is done.
+func (h *housekeeping) run(ctx context.Context) {
+	defer close(h.stopped)
 	retry, sweep := time.NewTicker(retryEvery), time.NewTicker(sweepEvery)
 	defer retry.Stop()
 	defer sweep.Stop()
@@ -24,38 +31,39 @@ func (l *Ledger) keepHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-retry.C:
-			l.retry(ctx)
+			h.retry(ctx)
 		case <-sweep.C:
-			l.sweep(ctx)
+			h.sweep(ctx)
 		}
 	}
 }
 
 // retry deletes the records and makes the entries durable for which this failed before.
-func (l *Ledger) retry(ctx context.Context) {
-	if err := l.retryDeletions(ctx); err != nil {
-		l.report(fmt.Errorf("deleting the record of an ended session: %w", err))
+func (h *housekeeping) retry(ctx context.Context) {
+	if err := h.retryDeletions(ctx); err != nil {
+		h.book.report(fmt.Errorf("deleting the record of an ended session: %w", err))
 	}
 	// After the deletions, which keep an end for longer while they fail.
-	if err := l.blacklist.Retry(ctx); err != nil {
-		l.report(err)
+	if err := h.book.blacklist.Retry(ctx); err != nil {
+		h.book.report(err)
 	}
 }
 
-func (l *Ledger) sweep(ctx context.Context) {
-	l.refusals.sweep(l.now())
-	if err := l.blacklist.Sweep(ctx); err != nil {
-		l.report(err)
+// sweep drops what is over.
+func (h *housekeeping) sweep(ctx context.Context) {
+	h.book.refusals.Sweep(h.book.now())
+	if err := h.book.blacklist.Sweep(ctx); err != nil {
+		h.book.report(err)
 	}
-	l.revokedAt.sweep(l.blacklist)
+	h.book.blacklist.revokedAt.sweep(h.book.blacklist.List)
 }
 
 // retryDeletions returns the first error.
-func (l *Ledger) retryDeletions(ctx context.Context) error {
+func (h *housekeeping) retryDeletions(ctx context.Context) error {
 	var first error
-	for i := range l.stripes {
-		for _, key := range l.stripes[i].undeletedKeys() {
-			if err := l.retryDeletion(ctx, key); err != nil && first == nil {
+	for i := range h.book.stripes {
+		for _, key := range h.book.stripes[i].undeletedKeys() {
+			if err := h.retryDeletion(ctx, key); err != nil && first == nil {
 				first = err
 			}
 		}
@@ -63,36 +71,21 @@ func (l *Ledger) retryDeletions(ctx context.Context) error {
 	return first
 }
 
-func (s *stripe) undeletedKeys() []sessions.Key {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	keys := make([]sessions.Key, 0, len(s.undeleted))
-	for key := range s.undeleted {
-		keys = append(keys, key)
-	}
-	return keys
-}
-
-func (l *Ledger) retryDeletion(ctx context.Context, key sessions.Key) error {
-	s := l.lock(key)
-	defer s.mu.Unlock()
-	second, undeleted := s.undeleted[key]
+func (h *housekeeping) retryDeletion(ctx context.Context, key sessions.Key) error {
+	c := begin(h.book, key)
+	defer c.done()
+	second, undeleted := c.stripe.undeleted[key]
 	if !undeleted {
 		return nil // learned again meanwhile
 	}
-	now := l.now()
-	found, err := l.find(ctx, key, now)
-	if err == nil && found.present && found.AuthTime <= second {
-		_, err = l.store.Delete(ctx, key)
+	err := c.look(ctx, c.now())
+	if err == nil && c.found.present && c.found.AuthTime <= second {
+		_, err = c.store.Delete(ctx, key)
 	}
 	if err != nil {
-		l.outlive(s, found, second, now)
+		c.outlive(second)
 		return err
 	}
-	delete(s.undeleted, key)
+	delete(c.stripe.undeleted, key)
 	return nil
 }
-
-// nextHours returns a time between one and two hours ahead. It changes once an hour, so that an end that must be kept is
-// written no more often than that.
-func nextHours(now time.Time) time.Time { return now.Truncate(time.Hour).Add(2 * time.Hour) }

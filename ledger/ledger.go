@@ -2,23 +2,17 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
-)
-
-const (
-	// margin is how much longer than the longest token life an end is kept. It allows for clocks that differ and for a
-	// token that was being minted when its session ended.
-	margin = time.Minute
-	// stepTime bounds a step that is finished although its request is over.
-	stepTime = 5 * time.Second
 )
 
 // Options are the options of a [Ledger]. The zero value is valid.
@@ -33,31 +27,14 @@ type Options struct {
 // Ledger learns, ends and revokes sessions and permits minting. Its methods are safe for concurrent use. If the store fails,
 // their errors wrap [sessions.ErrUnavailable] or [blacklist.ErrUnavailable]. No error names a key, a hash or a user.
 type Ledger struct {
-	place     storage.Place
-	store     sessions.Store
-	blacklist *blacklist.List
-	now       func() time.Time
-	report    func(error)
+	book
+	housekeeping
 
-	longest        atomic.Int64 // longest token life in nanoseconds
-	longestIdle    atomic.Int64 // longest idle time of a record, likewise
-	revocationLife atomic.Int64 // likewise
-	maxRecords     int          // of a user in a realm
-	latest         atomic.Int64 // the latest second at which a session began, by the clock
+	place      storage.Place
+	places     *cookie.Places
+	mintClaims mintClaims
+	watches    *watches
 
-	stripes     [256]stripe
-	users       users
-	signedOut   *signedOut
-	refusals    refusals
-	recentlySet *recentlySet
-	places      *cookie.Places
-	revokedAt   *revocationMoments
-	givenIDs    *givenIDs
-	mintClaims  *mintClaims
-	watches     *watches
-
-	stop      context.CancelFunc
-	stopped   chan struct{}
 	closing   sync.Once
 	closeFail error
 }
@@ -77,17 +54,19 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	}
 	background, stop := context.WithCancel(context.Background())
 	ledger := &Ledger{
-		place: place, store: place.Sessions(), blacklist: list,
-		now: options.Now, report: options.Report,
-		signedOut: newSignedOut(), recentlySet: newRecentlySet(), places: cookie.NewPlaces(),
-		revokedAt: newRevocationMoments(), givenIDs: newGivenIDs(), mintClaims: newMintClaims(),
-		watches: newWatches(),
-		stop:    stop, stopped: make(chan struct{}), maxRecords: MaxRecords,
+		book: book{
+			store: place.Sessions(), now: options.Now, report: options.Report, maxRecords: MaxRecords,
+			blacklist: entries{List: list, now: options.Now, revokedAt: newRevocationMoments()},
+			memories:  newMemories(),
+		},
+		place: place, places: cookie.NewPlaces(), mintClaims: newMintClaims(),
 	}
+	ledger.housekeeping = housekeeping{book: &ledger.book, stop: stop, stopped: make(chan struct{})}
+	ledger.watches = newWatches(&ledger.blacklist)
 	ledger.KeepRevocations(DefaultRevocationLife)
 	list.OnChange(ledger.watches.tell)
-	go ledger.keepHouse(background)
-	go ledger.keepWatch(background)
+	go ledger.housekeeping.run(background)
+	go ledger.watches.run(background)
 	return ledger, nil
 }
 
@@ -109,23 +88,172 @@ func (l *Ledger) Close() error {
 // Ends are kept as long as tokens live, and revocations as long as tokens and records do, each with a margin. Call Retain
 // before the first token of such a life is minted.
 func (l *Ledger) Retain(tokens, idle time.Duration) {
-	raise(&l.longest, int64(tokens))
-	raise(&l.longestIdle, int64(idle))
+	raise(&l.blacklist.longest, int64(tokens))
+	raise(&l.blacklist.longestIdle, int64(idle))
 }
 
-// raise sets the value unless it is that high already.
-func raise(value *atomic.Int64, least int64) {
+// KeepRevocations sets how long a revocation is kept, counted from when it was made or last refused somebody. The last call
+// counts, also for revocations that are there already. However short the life is, a revocation outlives every token and, as
+// far as the ledger has seen, every record that it is about.
+func (l *Ledger) KeepRevocations(life time.Duration) {
+	l.blacklist.revocationLife.Store(int64(life))
+}
+
+// Active returns the session and true, or false if no session is active: there is no record, the record has expired, or the
+// session has ended and its record could not be deleted yet. Active returns [ErrRevoked] if the session or its user is
+// revoked. Any other error means "could not tell".
+//
+// The record of a session that was opened through the gateway confirms it: its Confirmed is now.
+func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session, bool, error) {
+	if l.Revoked(key) {
+		return sessions.Session{}, false, ErrRevoked
+	}
+	now := l.now()
+	found, err := l.find(ctx, key, now)
+	switch {
+	case err != nil:
+		return sessions.Session{}, false, err
+	case found.revoked && !found.ended && !l.beganAnew(&found):
+		l.prolongAgainst(&found)
+		return sessions.Session{}, false, ErrRevoked
+	case !found.active:
+		return sessions.Session{}, false, nil
+	}
+	if found.Source == sessions.Added {
+		found.Confirmed = now
+	}
+	return found.Session, true, nil
+}
+
+// Revoked reports whether the session is revoked, or whether the user that the application named in it was refused lately.
+// Call it before anything else, with every request that brings session cookies. It answers from memory.
+func (l *Ledger) Revoked(key sessions.Key) bool {
+	if subject := revokedSession(key); l.blacklist.Contains(subject) {
+		l.blacklist.prolongSession(key)
+		return true
+	}
+	return l.refusals.Has(key, l.now())
+}
+
+// IsUserRevoked reports whether the user is revoked, in the realm or everywhere, whenever he signed in. IsUserRevoked answers
+// from memory.
+func (l *Ledger) IsUserRevoked(realm, user string) bool {
+	subject := blacklist.RevokedUser(realm, user)
+	return l.blacklist.Contains(subject) || l.blacklist.Contains(subject.Everywhere())
+}
+
+// RevokesIn reports whether a revocation of a session or a user is in force in the realm. While one is, a session that the
+// gateway has not decided about may be the revoked one under another spelling of its id. RevokesIn answers from memory and
+// does not allocate.
+func (l *Ledger) RevokesIn(realm string) bool { return l.blacklist.RevokesIn(realm) }
+
+// WasSetSince reports whether [Ledger.SawSet] saw the application set the session's id after the last revocation of a
+// session or user in its realm. Then the session is not a revoked one.
+func (l *Ledger) WasSetSince(key sessions.Key) bool {
+	return l.recentlySet.since(key, l.blacklist.revokedAt.inRealm(key.Realm))
+}
+
+// IsNobody reports whether the application lately knew nobody in the session and need not be asked again.
+func (l *Ledger) IsNobody(key sessions.Key) bool { return l.signedOut.Has(key, l.now()) }
+
+// TokenDead reports whether a verified token is dead, and returns why. authTime is its auth_time in seconds since 1970.
+// TokenDead answers from memory and does not allocate.
+func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
+	return l.blacklist.tokenDead(subjects, authTime)
+}
+
+// AccessDead reports whether an access token of an identity provider is revoked, by itself or with its user, or was flushed.
+// The jti may be empty. since is when its user signed in, in seconds since 1970: a revocation does not hit users who signed
+// in after it. AccessDead answers from memory.
+func (l *Ledger) AccessDead(realm, user, jti string, since int64) bool {
+	return jti != "" && l.blacklist.Contains(blacklist.TokenID(jti)) ||
+		l.blacklist.isUserRevoked(blacklist.RevokedUser(realm, user), since) || l.blacklist.isFlushed(realm, since)
+}
+
+// AuthTimeAfterEnd returns the first auth_time that the end of the session does not hit, in seconds since 1970. It returns 0
+// if the session has not ended.
+func (l *Ledger) AuthTimeAfterEnd(key sessions.Key) int64 {
+	if second, ended := l.blacklist.Second(endOf(key)); ended {
+		return second + 1
+	}
+	return 0
+}
+
+// Watch calls a function once, in a goroutine of its own, as soon as [Ledger.TokenDead] is true of the subjects. It does so
+// right away if it is true already. After the call, the watch is over. Stop it when nobody needs to know any more. The
+// function may still be called, or be running, when [Watch.Stop] has returned.
+//
+// A watch is for an exchange that lasts. It makes the end of its own session a little dearer, and that of others not at all.
+// An entry about a user, a realm or a single token is checked against every watch.
+func (l *Ledger) Watch(subjects Subjects, authTime int64, over func()) *Watch {
+	watch := &Watch{among: l.watches, subjects: subjects, authTime: authTime, over: over}
+	l.watches.add(watch)
+	// An entry from before the watch was added was not told and is seen here. All later ones are told.
+	watch.check()
+	return watch
+}
+
+// Watching returns the number of open watches.
+func (l *Ledger) Watching() int { return int(l.watches.open.Load()) }
+
+// Moment returns the present moment. Take it before a request is decided, for [Ledger.SawSet].
+func (l *Ledger) Moment() Moment { return Moment(l.blacklist.revokedAt.last.Load()) }
+
+// Places returns the memory of where the values of session cookies were seen set. It is lost with a restart.
+func (l *Ledger) Places() *cookie.Places { return l.places }
+
+// List returns one page of the realm's active sessions, in the order of their hashes. A page may hold fewer sessions than its
+// limit although there are more.
+func (l *Ledger) List(ctx context.Context, query sessions.Query) (sessions.Page, error) {
 	for {
-		current := value.Load()
-		if least <= current || value.CompareAndSwap(current, least) {
-			return
+		page, err := l.store.List(ctx, query, l.now())
+		if err != nil {
+			return sessions.Page{}, fmt.Errorf("listing sessions: %w", err)
+		}
+		if len(page.Sessions) == 0 {
+			return page, nil
+		}
+		query.After = page.Sessions[len(page.Sessions)-1].Hash
+		page.Sessions = slices.DeleteFunc(page.Sessions, func(s sessions.Session) bool { return !l.isActive(s) })
+		if len(page.Sessions) > 0 || !page.More {
+			return page, nil
 		}
 	}
 }
 
-// detached returns a context for a step that is finished although the visitor has left.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), stepTime)
+// Revocations returns a page of the revocations and flushes that are in force, and the cursor of the next page. The cursor of
+// the first page is empty, and so is the one that is returned with the last page. The limit is 1 or more. Revocations answers
+// from memory.
+func (l *Ledger) Revocations(limit int, after string) (page []Revocation, next string, err error) {
+	return pageOf(l.blacklist.List, limit, after)
 }
 
-func endOf(key sessions.Key) blacklist.Subject { return blacklist.EndOf(key.Realm, key.Hash) }
+// Count returns all counts. It waits for every session that is being changed. After an error, all counts but Sessions are
+// right.
+func (l *Ledger) Count(ctx context.Context) (Counts, error) {
+	counts, err := stock(ctx, &l.book)
+	for i := range l.stripes {
+		counts.add(&l.stripes[i])
+	}
+	return counts, err
+}
+
+// Stock returns the counts that [Ledger.Count] returns, except that Undeleted and Questions are 0. It waits for the store
+// alone. After an error, all counts but Sessions are right.
+func (l *Ledger) Stock(ctx context.Context) (Counts, error) { return stock(ctx, &l.book) }
+
+// ErrNoBackup is returned by [Ledger.Backup] if the engine can't back up its store.
+var ErrNoBackup = errors.New("this store is backed up with its own tools")
+
+// Backup writes all that the store holds at one moment, in the engine's own form. After an error, what was written is no
+// backup. It returns [ErrNoBackup] if the store is no [storage.Backuper].
+func (l *Ledger) Backup(ctx context.Context, to io.Writer) error {
+	engine, able := l.place.(storage.Backuper)
+	if !able {
+		return ErrNoBackup
+	}
+	if err := engine.Backup(ctx, to); err != nil {
+		return fmt.Errorf("backing up the session store: %w", err)
+	}
+	return nil
+}

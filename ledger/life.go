@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -11,24 +12,61 @@ import (
 // DefaultRevocationLife is how long revocations are kept unless [Ledger.KeepRevocations] is called.
 const DefaultRevocationLife = 30 * 24 * time.Hour
 
-// KeepRevocations sets how long a revocation is kept, counted from when it was made or last refused somebody. The last call
-// counts, also for revocations that are there already. However short the life is, a revocation outlives every token and, as
-// far as the ledger has seen, every record that it is about.
-func (l *Ledger) KeepRevocations(life time.Duration) { l.revocationLife.Store(int64(life)) }
+// margin is how much longer than the longest token life an end is kept. It allows for clocks that differ and for a token that
+// was being minted when its session ended.
+const margin = time.Minute
+
+// retention holds how long entries are kept, in nanoseconds.
+type retention struct {
+	longest        atomic.Int64 // the longest token life
+	longestIdle    atomic.Int64 // the longest idle time of a record
+	revocationLife atomic.Int64
+}
+
+// raise sets the value unless it is that high already.
+func raise(value *atomic.Int64, least int64) {
+	for {
+		current := value.Load()
+		if least <= current || value.CompareAndSwap(current, least) {
+			return
+		}
+	}
+}
+
+// expiryOfEnd returns the time from which on no token can be alive that an end at the second hits.
+func (r *retention) expiryOfEnd(second int64) time.Time {
+	return time.Unix(second, 0).Add(time.Duration(r.longest.Load()) + margin)
+}
 
 // lifeOfRevocations returns how long revocations are kept. The life covers the tokens that are out, and the records: a
 // session that is refused is not touched any more, so its record expires after the idle time.
-func (l *Ledger) lifeOfRevocations() time.Duration {
-	return time.Duration(max(l.revocationLife.Load(), l.longest.Load()+int64(margin), l.longestIdle.Load()+int64(margin)))
+func (r *retention) lifeOfRevocations() time.Duration {
+	return time.Duration(max(r.revocationLife.Load(), r.longest.Load()+int64(margin), r.longestIdle.Load()+int64(margin)))
 }
 
 // expiryOf returns the earliest expiry of an entry for the second that is made now.
-func (l *Ledger) expiryOf(second int64, now time.Time) time.Time {
-	expires, ofTokens := now.Add(l.lifeOfRevocations()), l.expiryOfEnd(second)
+func (r *retention) expiryOf(second int64, now time.Time) time.Time {
+	expires, ofTokens := now.Add(r.lifeOfRevocations()), r.expiryOfEnd(second)
 	if ofTokens.After(expires) {
 		return ofTokens
 	}
 	return expires
+}
+
+// enforce puts an end in force for the longest token life, and at least until the given time.
+func (e *entries) enforce(key sessions.Key, second int64, atLeast time.Time) {
+	expires := e.expiryOfEnd(second)
+	if atLeast.After(expires) {
+		expires = atLeast
+	}
+	e.Enforce(blacklist.Entry{Subject: endOf(key), Second: second, Expires: expires})
+}
+
+// next returns the end of the session that began after the given end. It lasts as long as there may be a record of it.
+func (e *entries) next(end blacklist.Entry, now time.Time) blacklist.Entry {
+	end.Second++
+	end.Expires = e.expiryOf(end.Second, now)
+	return end
 }
 
 // prolongStep returns by how much an entry must be prolonged so that it is worth a write. So a revocation that refuses
@@ -37,16 +75,16 @@ func prolongStep(life time.Duration) time.Duration { return min(24*time.Hour, li
 
 // prolong keeps the entries that have refused or admitted somebody for longer, and at least until the given time. It reports
 // whether any entry changed. The change becomes durable with the next retry.
-func (l *Ledger) prolong(atLeast time.Time, subjects ...blacklist.Subject) (prolonged bool) {
-	life := l.lifeOfRevocations()
-	until := l.now().Add(life)
+func (e *entries) prolong(atLeast time.Time, subjects ...blacklist.Subject) (prolonged bool) {
+	life := e.lifeOfRevocations()
+	until := e.now().Add(life)
 	if until.Before(atLeast) {
 		until = atLeast
 	}
 	for _, subject := range subjects {
-		entry, inForce := l.blacklist.Entry(subject)
+		entry, inForce := e.Entry(subject)
 		if inForce && (entry.Expires.Before(atLeast) || until.Sub(entry.Expires) >= prolongStep(life)) {
-			l.blacklist.Extend(subject, until)
+			e.Extend(subject, until)
 			prolonged = true
 		}
 	}
@@ -54,30 +92,30 @@ func (l *Ledger) prolong(atLeast time.Time, subjects ...blacklist.Subject) (prol
 }
 
 // prolongSession prolongs the revocation of a session that was refused, and with it the watch of its user.
-func (l *Ledger) prolongSession(key sessions.Key) {
-	if !l.prolong(time.Time{}, revokedSession(key)) {
+func (e *entries) prolongSession(key sessions.Key) {
+	if !e.prolong(time.Time{}, revokedSession(key)) {
 		return
 	}
-	if owner, known := l.ownerOf(key); known {
-		l.prolong(time.Time{}, owner)
-		l.prolongWatch(blacklist.WatchedUser(key.Realm, owner.User()))
+	if owner, known := e.ownerOf(key); known {
+		e.prolong(time.Time{}, owner)
+		e.prolongWatch(blacklist.WatchedUser(key.Realm, owner.User()))
 	}
 }
 
 // prolongWatch prolongs the watch of a user who was refused, and with it the revocations that he is watched for. So neither
 // lasts without the other.
-func (l *Ledger) prolongWatch(watched blacklist.Subject) {
-	if !l.prolong(time.Time{}, watched) {
+func (e *entries) prolongWatch(watched blacklist.Subject) {
+	if !e.prolong(time.Time{}, watched) {
 		return
 	}
-	for owner := range l.ownedBy(watched.Realm(), watched.User()) {
-		l.prolong(time.Time{}, owner, blacklist.RevokedSession(owner.Realm(), owner.Digest()))
+	for owner := range e.ownedBy(watched.Realm(), watched.User()) {
+		e.prolong(time.Time{}, owner, blacklist.RevokedSession(owner.Realm(), owner.Digest()))
 	}
 }
 
 // ownerOf returns the owner subject of a revoked session, and false if its user is not known.
-func (l *Ledger) ownerOf(key sessions.Key) (blacklist.Subject, bool) {
-	for entry := range l.blacklist.Entries(blacklist.KindOwner) {
+func (e *entries) ownerOf(key sessions.Key) (blacklist.Subject, bool) {
+	for entry := range e.Entries(blacklist.KindOwner) {
 		if owner := entry.Subject; owner.Realm() == key.Realm && owner.Digest() == key.Hash {
 			return owner, true
 		}
@@ -86,9 +124,9 @@ func (l *Ledger) ownerOf(key sessions.Key) (blacklist.Subject, bool) {
 }
 
 // ownedBy returns the owner subjects of the user's revoked sessions.
-func (l *Ledger) ownedBy(realm, user string) iter.Seq[blacklist.Subject] {
+func (e *entries) ownedBy(realm, user string) iter.Seq[blacklist.Subject] {
 	return func(yield func(blacklist.Subject) bool) {
-		for entry := range l.blacklist.Entries(blacklist.KindOwner) {
+		for entry := range e.Entries(blacklist.KindOwner) {
 			owner := entry.Subject
 			if owner.Realm() == realm && owner.User() == user && !yield(owner) {
 				return

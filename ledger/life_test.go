@@ -25,7 +25,7 @@ func TestRevocationsExpire(t *testing.T) {
 	f.ok(f.RevokeSession(ctx, one))
 	f.ok(f.RevokeUser(ctx, "shop", "bob"))
 	f.advance(3*day - time.Second)
-	if !f.Revoked(one) || !f.standingOf("shop", "bob").revoked || !f.standingOf("shop", "ann").watched {
+	if !f.Revoked(one) || !f.blacklist.standingOf("shop", "bob").revoked || !f.blacklist.standingOf("shop", "ann").watched {
 		t.Error("over too soon")
 	}
 	f.ok(f.blacklist.Retry(ctx))
@@ -36,8 +36,8 @@ func TestRevocationsExpire(t *testing.T) {
 	f.learnAt(one, "ann")
 	f.learnAt(two, "ann")
 	f.learnAt(three, "bob")
-	if len(f.revokedAt.at) != 0 || f.blacklist.Len() != 0 {
-		t.Errorf("%d moments and %d entries are left", len(f.revokedAt.at), f.blacklist.Len())
+	if len(f.blacklist.revokedAt.at) != 0 || f.blacklist.Len() != 0 {
+		t.Errorf("%d moments and %d entries are left", len(f.blacklist.revokedAt.at), f.blacklist.Len())
 	}
 }
 
@@ -175,8 +175,8 @@ func TestMomentsAreSwept(t *testing.T) {
 	_, err := f.LiftUser(ctx, "shop", "ann")
 	f.ok(err)
 	f.sweep(ctx)
-	if len(f.revokedAt.at) != 1 {
-		t.Errorf("%d moments, want 1", len(f.revokedAt.at))
+	if len(f.blacklist.revokedAt.at) != 1 {
+		t.Errorf("%d moments, want 1", len(f.blacklist.revokedAt.at))
 	}
 }
 
@@ -198,7 +198,7 @@ func TestLiftedIsNotProlonged(t *testing.T) {
 func TestRecentlySetNeedsSomebodyFlagged(t *testing.T) {
 	f := newFixture(t)
 	f.SawSet(two, f.Moment())
-	if f.recentlySet.at.Len() != 0 {
+	if f.recentlySet.Len() != 0 {
 		t.Error("remembered though nobody is revoked or watched")
 	}
 	f.ok(f.RevokeUserEverywhere(ctx, "ann"))
@@ -207,7 +207,7 @@ func TestRecentlySetNeedsSomebodyFlagged(t *testing.T) {
 		key.Hash[0], key.Hash[1], key.Hash[2] = byte(i), byte(i>>8), byte(i>>16)
 		f.SawSet(key, f.Moment())
 	}
-	if f.recentlySet.at.Len() != maxRecentlySet {
-		t.Errorf("%d are remembered, want %d", f.recentlySet.at.Len(), maxRecentlySet)
+	if f.recentlySet.Len() != maxRecentlySet {
+		t.Errorf("%d are remembered, want %d", f.recentlySet.Len(), maxRecentlySet)
 	}
 }

@@ -2,65 +2,34 @@ package ledger
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// LiftToken takes back [Ledger.RevokeToken] and reports whether there was a revocation. When the error is nil, this is
-// durable. After an error, the revocation is in force as before. The same is true of the other methods that lift.
-func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
-	lifted, err := l.blacklist.Lift(ctx, blacklist.TokenID(jti))
-	if err != nil {
-		return false, fmt.Errorf("lifting the revocation of a token: %w", err)
-	}
-	return lifted, nil
-}
-
-// LiftSession takes back [Ledger.RevokeSession]. The application is asked about the session anew, and the old tokens of the
-// session remain dead. The user is no longer watched, unless another session of his is revoked. In that case the lifted
-// session is accepted all the same.
-func (l *Ledger) LiftSession(ctx context.Context, key sessions.Key) (bool, error) {
-	s := l.lock(key)
-	defer s.mu.Unlock()
-	owner, known := l.ownerOf(key)
-	if known {
-		defer l.users.lockExclusively(owner.User())()
-	}
-	lifted, err := l.liftSession(ctx, key, owner, known)
-	if err != nil {
-		return false, fmt.Errorf("lifting the revocation of a session: %w", err)
-	}
-	return lifted, nil
-}
-
-func (l *Ledger) liftSession(ctx context.Context, key sessions.Key, owner blacklist.Subject, known bool) (bool, error) {
+// liftSession lifts the revocation of a session. owner is its owner subject if its user is known. It is called with the lock
+// of the session's stripe held, and with that of the user if he is known.
+func (e *entries) liftSession(ctx context.Context, key sessions.Key, owner blacklist.Subject, known bool) (bool, error) {
 	gone := []blacklist.Subject{revokedSession(key)}
 	if known {
 		gone = append(gone, owner)
 	}
 	switch {
-	case known && l.isLastOwned(owner):
+	case known && e.isLastOwned(owner):
 		gone = append(gone, blacklist.WatchedUser(key.Realm, owner.User()))
 	case known:
 		// Second 0: it does not count against a revocation of the user himself.
-		entry := blacklist.Entry{Subject: admitted(key, owner.User()), Expires: l.expiryOf(0, l.now())}
-		if err := l.blacklist.Revoke(ctx, entry); err != nil {
+		entry := blacklist.Entry{Subject: admitted(key, owner.User()), Expires: e.expiryOf(0, e.now())}
+		if err := e.Revoke(ctx, entry); err != nil {
 			return false, err
 		}
 	}
-	lifted, err := l.blacklist.Lift(ctx, gone...)
-	if err == nil {
-		l.refusals.sweep(time.Time{})
-	}
-	return lifted, err
+	return e.Lift(ctx, gone...)
 }
 
 // isLastOwned reports whether the session is the only revoked one of its user.
-func (l *Ledger) isLastOwned(owner blacklist.Subject) bool {
-	for other := range l.ownedBy(owner.Realm(), owner.User()) {
+func (e *entries) isLastOwned(owner blacklist.Subject) bool {
+	for other := range e.ownedBy(owner.Realm(), owner.User()) {
 		if other != owner {
 			return false
 		}
@@ -68,30 +37,14 @@ func (l *Ledger) isLastOwned(owner blacklist.Subject) bool {
 	return true
 }
 
-// LiftUser takes back [Ledger.RevokeUser]. Sessions and tokens of the user from before the revocation are accepted again,
-// unless they have expired or ended meanwhile.
-func (l *Ledger) LiftUser(ctx context.Context, realm, user string) (bool, error) {
-	return l.liftUser(ctx, blacklist.RevokedUser(realm, user))
-}
-
-// LiftUserEverywhere takes back [Ledger.RevokeUserEverywhere]. Otherwise it is like [Ledger.LiftUser].
-func (l *Ledger) LiftUserEverywhere(ctx context.Context, user string) (bool, error) {
-	return l.liftUser(ctx, blacklist.RevokedUserEverywhere(user))
-}
-
-func (l *Ledger) liftUser(ctx context.Context, subject blacklist.Subject) (bool, error) {
-	defer l.users.lockExclusively(subject.User())()
-	if second, inForce := l.blacklist.Second(subject); inForce && second >= l.now().Unix() {
+// liftUser lifts the revocation of a user. It is called with the lock of the user held.
+func (e *entries) liftUser(ctx context.Context, subject blacklist.Subject) (bool, error) {
+	if second, inForce := e.Second(subject); inForce && second >= e.now().Unix() {
 		// Sessions that began after it are ahead of the clock, and no other entry tells so.
-		entry := blacklist.Entry{Subject: blacklist.Lifted(), Second: second, Expires: l.expiryOfEnd(second)}
-		if err := l.blacklist.Revoke(ctx, entry); err != nil {
-			return false, fmt.Errorf("lifting the revocation of a user: %w", err)
+		entry := blacklist.Entry{Subject: blacklist.Lifted(), Second: second, Expires: e.expiryOfEnd(second)}
+		if err := e.Revoke(ctx, entry); err != nil {
+			return false, err
 		}
 	}
-	lifted, err := l.blacklist.Lift(ctx, subject)
-	if err != nil {
-		return false, fmt.Errorf("lifting the revocation of a user: %w", err)
-	}
-	l.refusals.sweep(time.Time{})
-	return lifted, nil
+	return e.Lift(ctx, subject)
 }

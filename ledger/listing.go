@@ -28,10 +28,8 @@ type Revocation struct {
 	Expires time.Time
 }
 
-// Revocations returns a page of the revocations and flushes that are in force, and the cursor of the next page. The cursor of
-// the first page is empty, and so is the one that is returned with the last page. The limit is 1 or more. Revocations answers
-// from memory.
-func (l *Ledger) Revocations(limit int, after string) (page []Revocation, next string, err error) {
+// pageOf returns a page of the list. It is [Ledger.Revocations].
+func pageOf(list *blacklist.List, limit int, after string) (page []Revocation, next string, err error) {
 	var from blacklist.Subject
 	if after != "" {
 		data, err := base64.RawURLEncoding.DecodeString(after)
@@ -42,7 +40,7 @@ func (l *Ledger) Revocations(limit int, after string) (page []Revocation, next s
 			return nil, "", ErrCursor
 		}
 	}
-	entries, more := l.blacklist.Page(max(limit, 1), from, blacklist.Revocations()...)
+	entries, more := list.Page(max(limit, 1), from, blacklist.Revocations()...)
 	page = make([]Revocation, len(entries))
 	for i, entry := range entries {
 		page[i] = revocationOf(entry)

@@ -10,11 +10,9 @@ import (
 // Moment is a place in the order of requests and revocations of this process. The zero value is before all of them.
 type Moment uint64
 
-// Moment returns the present moment. Take it before a request is decided, for [Ledger.SawSet].
-func (l *Ledger) Moment() Moment { return Moment(l.revokedAt.last.Load()) }
-
 // revocationMoments holds when the revocations of this process came into force. A revocation from before the process began
-// has the zero moment: no request is from before it.
+// has the zero moment: no request is from before it. They are no memory of package remember, because none may be forgotten
+// while its revocation is in force.
 type revocationMoments struct {
 	last atomic.Uint64
 	mu   sync.RWMutex

@@ -15,6 +15,9 @@ import (
 // were revoked, or the operator opened it. Nothing was written. Look the session up again.
 var ErrOvertaken = errors.New("settling answer: the session changed after the application was asked")
 
+// ErrRevoked is returned if the session or its user is revoked. Nothing was written, and nobody need be asked.
+var ErrRevoked = errors.New("settling session: it is revoked, or its user is")
+
 // UnkeptError is returned beside a session that the application named and the store did not take. The session counts for
 // those who asked, and the application is asked about it anew the next time.
 type UnkeptError struct {
@@ -58,38 +61,15 @@ func check(identity Identity, lifetimes Lifetimes) error {
 // Question is a question to the application that is in flight. The first call of [Question.Identified], [Question.Nobody] or
 // [Question.Withdraw] settles it. Its methods are safe for concurrent use.
 type Question struct {
-	ledger *Ledger
-	key    sessions.Key
+	book *book
+	key  sessions.Key
 	// forgotten is guarded by the lock of the key's stripe.
 	forgotten bool
 }
 
-// Ask registers a question that is about to be put to the application. If the session ends from now on, the answer is void.
-// Defer a call of [Question.Withdraw] for the case that no answer comes.
-func (l *Ledger) Ask(key sessions.Key) *Question {
-	q := &Question{ledger: l, key: key}
-	s := l.lock(key)
-	defer s.mu.Unlock()
-	s.add(q)
-	return q
-}
-
-// AskSince registers what the application said of a session without being asked. It said so in its answer to a request that
-// began at the given time, and this answer may have begun the session. If the session ended in that second or later, or ends
-// from now on, what the application said is void.
-func (l *Ledger) AskSince(key sessions.Key, began time.Time) *Question {
-	q := &Question{ledger: l, key: key}
-	s := l.lock(key)
-	defer s.mu.Unlock()
-	if !l.isOver(key, began.Unix()) {
-		s.add(q)
-	}
-	return q
-}
-
 // Withdraw takes the question back, because the application could not tell. After an answer it does nothing.
 func (q *Question) Withdraw() {
-	s := q.ledger.lock(q.key)
+	s := q.book.stripes.lock(q.key)
 	defer s.mu.Unlock()
 	s.remove(q)
 }
@@ -110,7 +90,7 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
 	}
 	session, isNew, unsaved, err := q.identify(ctx, identity, lifetimes)
-	q.ledger.persist(ctx, unsaved)
+	q.book.persist(ctx, unsaved)
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return sessions.Session{}, err
 	}
@@ -121,7 +101,7 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
 	}
 	if isNew {
-		q.ledger.bound(ctx, session)
+		q.book.bound(ctx, session)
 	}
 	return session, nil
 }
@@ -129,37 +109,34 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 func (q *Question) identify(
 	ctx context.Context, identity Identity, lifetimes Lifetimes,
 ) (session sessions.Session, isNew bool, unsaved []blacklist.Subject, err error) {
-	l := q.ledger
-	s := l.lock(q.key)
-	defer s.mu.Unlock()
-	if err := q.take(s); err != nil {
+	c := begin(q.book, q.key)
+	defer c.done()
+	if err := q.take(c.stripe); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
-	defer l.users.lockShared(identity.User)()
-	now := l.now()
-	found, err := l.find(ctx, q.key, now)
-	if err != nil {
+	defer c.users.lockShared(identity.User)()
+	if err := c.look(ctx, c.now()); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
-	against := l.standingOf(q.key.Realm, identity.User)
-	if !l.accepts(found, identity.User, against) {
-		unsaved, err := l.refuse(ctx, s, found, identity.User, against, now)
+	against := c.blacklist.standingOf(q.key.Realm, identity.User)
+	if !c.accepts(&c.found, identity.User, against) {
+		unsaved, err := c.refuse(ctx, identity.User, against)
 		return sessions.Session{}, false, unsaved, err
 	}
-	if found.active && found.User == identity.User {
-		confirmed := found.Touched(now, lifetimes.Idle)
-		confirmed.Confirmed = now
+	if c.found.active && c.found.User == identity.User {
+		confirmed := c.found.Touched(c.at, lifetimes.Idle)
+		confirmed.Confirmed = c.at
 		confirmed.Attributes = maps.Clone(identity.Attributes)
 		// If it was not written, the record went between the two calls: what the application says is about a new session.
-		switch written, err := l.store.Update(ctx, confirmed, now); {
+		switch written, err := c.store.Update(ctx, confirmed, c.at); {
 		case err != nil:
 			return confirmed, false, nil, &UnkeptError{Known: true, cause: err}
 		case written:
-			l.signedOut.drop(q.key)
-			return confirmed, false, l.admit(confirmed, against), nil
+			c.signedOut.Drop(q.key)
+			return confirmed, false, c.admit(confirmed, against), nil
 		}
 	}
-	session, unsaved, err = l.open(ctx, s, found, l.rejoin(l.newSession(q.key, identity, lifetimes, sessions.Learned, now)))
+	session, unsaved, err = c.open(ctx, c.rejoin(c.newSession(q.key, identity, lifetimes, sessions.Learned, c.at)))
 	if err != nil {
 		err = &UnkeptError{cause: err}
 	}
@@ -170,7 +147,7 @@ func (q *Question) identify(
 func (q *Question) take(s *stripe) error {
 	inFlight := s.remove(q)
 	switch {
-	case q.ledger.blacklist.Contains(revokedSession(q.key)):
+	case q.book.blacklist.Contains(revokedSession(q.key)):
 		return ErrRevoked // first of all, so that the application is not asked once more
 	case !inFlight:
 		return ErrOvertaken
@@ -188,23 +165,21 @@ func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return err
 	}
-	return q.ledger.ended(ctx, ended, err)
+	return q.book.persistEnd(ctx, ended, err)
 }
 
 func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blacklist.Subject, error) {
-	l := q.ledger
-	s := l.lock(q.key)
-	defer s.mu.Unlock()
-	if err := q.take(s); err != nil {
+	c := begin(q.book, q.key)
+	defer c.done()
+	if err := q.take(c.stripe); err != nil {
 		return nil, err
 	}
-	now := l.now()
-	found, err := l.find(ctx, q.key, now)
-	if err != nil || found.present && !found.ended {
-		return l.end(ctx, s, found, err, Lineage{}, now)
+	err := c.look(ctx, c.now())
+	if err != nil || c.found.present && !c.found.ended {
+		return c.end(ctx, err, Lineage{})
 	}
 	if remember > 0 && !q.forgotten {
-		l.signedOut.remember(q.key, now.Add(remember))
+		c.signedOut.Put(q.key, c.at.Add(remember))
 	}
 	return nil, nil
 }

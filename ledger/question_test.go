@@ -344,9 +344,9 @@ func TestSignedOutIsBounded(t *testing.T) {
 	key := shop
 	for i := range maxSignedOut + 1 {
 		key.Hash = sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}
-		f.signedOut.remember(key, f.clock().Add(time.Minute))
+		f.signedOut.Put(key, f.clock().Add(time.Minute))
 	}
-	if got := f.signedOut.until.Len(); got != maxSignedOut {
+	if got := f.signedOut.Len(); got != maxSignedOut {
 		t.Errorf("%d are remembered, want %d", got, maxSignedOut)
 	}
 }

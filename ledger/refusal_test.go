@@ -80,7 +80,7 @@ func TestRefusalIsRememberedForAMinute(t *testing.T) {
 		t.Error("remembered too long")
 	}
 	f.sweep(ctx)
-	if n := f.refusals.count.Load(); n != 0 {
+	if n := f.refusals.Len(); n != 0 {
 		t.Errorf("%d are left after a sweep", n)
 	}
 }
@@ -108,21 +108,26 @@ func TestRefusalsAreForgotten(t *testing.T) {
 }
 
 func TestRefusalsAreBounded(t *testing.T) {
-	var r refusals
-	key := func(i int) sessions.Key { return sessions.Key{Hash: sessions.Hash{7, byte(i), byte(i >> 8)}} }
+	f := newFixture(t)
+	key := func(i int) sessions.Key {
+		return sessions.Key{Hash: sessions.Hash{7, byte(i), byte(i >> 8), byte(i >> 16)}}
+	}
 	for i := range 2 * maxRefusals {
-		r.remember(key(i), start)
-		r.remember(key(i), start.Add(time.Minute))
+		f.refusals.Put(key(i), start)
+		f.refusals.Put(key(i), start.Add(time.Minute))
 	}
-	if n := r.count.Load(); n != maxRefusals || len(r.parts[7].until) != maxRefusals {
-		t.Errorf("%d are remembered, %d counted; want %d", len(r.parts[7].until), n, maxRefusals)
+	if n := f.refusals.Len(); n > maxRefusals || n < maxRefusals*9/10 {
+		t.Errorf("%d are remembered, want about %d", n, maxRefusals)
 	}
-	if !r.has(key(2*maxRefusals-1), start) {
-		t.Error("the newest is forgotten")
+	if !f.refusals.Has(key(2*maxRefusals-1), start) || f.refusals.Has(key(0), start) {
+		t.Error("the newest is forgotten, or the oldest is not")
 	}
-	r.drop(key(0))
-	r.sweep(time.Time{})
-	if n := r.count.Load(); n != 0 || r.has(key(2*maxRefusals-1), start) {
+	f.refusals.Drop(key(2*maxRefusals - 2))
+	if f.refusals.Has(key(2*maxRefusals-2), start) {
+		t.Error("a dropped one is left")
+	}
+	f.refusals.Clear()
+	if n := f.refusals.Len(); n != 0 || f.refusals.Has(key(2*maxRefusals-1), start) {
 		t.Errorf("%d are left", n)
 	}
 }

@@ -210,7 +210,8 @@ func (r *rolling) answer(t *rapid.T) {
 }
 
 func (r *rolling) isRevoked(session sessions.Session) bool {
-	return r.isUserRevoked(blacklist.RevokedUser(session.Realm, session.User), session.AuthTime) || r.Revoked(session.Key)
+	user := blacklist.RevokedUser(session.Realm, session.User)
+	return r.blacklist.isUserRevoked(user, session.AuthTime) || r.Revoked(session.Key)
 }
 
 // answerToPost sets another id in an answer that is no following.

@@ -40,7 +40,7 @@ func TestActiveSeesAnEndInBetween(t *testing.T) {
 	f.memory.fail(true, "Delete")
 	f.memory.before = func(method string) {
 		if method == "Get" {
-			f.enforce(shop, session.AuthTime, time.Time{})
+			f.blacklist.enforce(shop, session.AuthTime, time.Time{})
 		}
 	}
 	f.expectActive("")

@@ -9,7 +9,8 @@ import (
 
 // maxUndeleted is how many deletions a stripe remembers to try again. While the store can't be read, any cookie may be that
 // of a session, and a flood of them must not fill the memory. Beyond the bound, an end that nothing proves is kept no longer
-// than the longest token life.
+// than the longest token life. It is no memory of package remember, which would forget an older deletion instead of
+// refusing the newer one.
 const maxUndeleted = 1024
 
 // stripe holds what is in flight for the sessions whose hash begins with its byte. Its lock is held while one session is
@@ -21,26 +22,41 @@ type stripe struct {
 	undeleted map[sessions.Key]int64
 }
 
+// stripes holds the stripes of all sessions.
+type stripes [256]stripe
+
 // lock locks the session's stripe and returns it.
-func (l *Ledger) lock(key sessions.Key) *stripe {
-	s := &l.stripes[key.Hash[0]]
+func (all *stripes) lock(key sessions.Key) *stripe {
+	s := &all[key.Hash[0]]
 	s.mu.Lock()
 	return s
 }
 
 // lockBoth locks the stripes of two sessions, the lower one first. It returns the second session's stripe and the function
 // that unlocks both.
-func (l *Ledger) lockBoth(from, to sessions.Key) (second *stripe, unlock func()) {
+func (all *stripes) lockBoth(from, to sessions.Key) (second *stripe, unlock func()) {
 	first, last := min(from.Hash[0], to.Hash[0]), max(from.Hash[0], to.Hash[0])
-	l.stripes[first].mu.Lock()
+	all[first].mu.Lock()
 	if first != last {
-		l.stripes[last].mu.Lock()
+		all[last].mu.Lock()
 	}
-	return &l.stripes[to.Hash[0]], func() {
+	return &all[to.Hash[0]], func() {
 		if first != last {
-			l.stripes[last].mu.Unlock()
+			all[last].mu.Unlock()
 		}
-		l.stripes[first].mu.Unlock()
+		all[first].mu.Unlock()
+	}
+}
+
+// lockAll locks all stripes, in ascending order, and returns the function that unlocks them.
+func (all *stripes) lockAll() (unlock func()) {
+	for i := range all {
+		all[i].mu.Lock()
+	}
+	return func() {
+		for i := range all {
+			all[i].mu.Unlock()
+		}
 	}
 }
 
@@ -69,6 +85,15 @@ func (s *stripe) remove(q *Question) bool {
 // overtake makes the answers to the questions in flight void.
 func (s *stripe) overtake(key sessions.Key) { delete(s.questions, key) }
 
+// overtakeAll makes the answers to the questions in flight in the scope void.
+func (s *stripe) overtakeAll(dropped scope) {
+	for key := range s.questions {
+		if dropped.everywhere || key.Realm == dropped.realm {
+			delete(s.questions, key)
+		}
+	}
+}
+
 // forget keeps the answer "nobody" to the questions in flight from being remembered.
 func (s *stripe) forget(key sessions.Key) {
 	for _, q := range s.questions[key] {
@@ -91,4 +116,15 @@ func (s *stripe) deleteLater(key sessions.Key, second int64) bool {
 func (s *stripe) isUndeleted(key sessions.Key) bool {
 	_, undeleted := s.undeleted[key]
 	return undeleted
+}
+
+// undeletedKeys returns the sessions whose record is to be deleted.
+func (s *stripe) undeletedKeys() []sessions.Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := make([]sessions.Key, 0, len(s.undeleted))
+	for key := range s.undeleted {
+		keys = append(keys, key)
+	}
+	return keys
 }

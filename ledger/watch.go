@@ -11,33 +11,19 @@ import (
 
 // Watch waits for the end or the revocation of a token or a session. It is made by [Ledger.Watch].
 type Watch struct {
-	ledger   *Ledger
+	among    *watches
 	subjects Subjects
 	authTime int64
 	over     func()
 	fired    sync.Once
 }
 
-// Watch calls a function once, in a goroutine of its own, as soon as [Ledger.TokenDead] is true of the subjects. It does so
-// right away if it is true already. After the call, the watch is over. Stop it when nobody needs to know any more. The
-// function may still be called, or be running, when [Watch.Stop] has returned.
-//
-// A watch is for an exchange that lasts. It makes the end of its own session a little dearer, and that of others not at all.
-// An entry about a user, a realm or a single token is checked against every watch.
-func (l *Ledger) Watch(subjects Subjects, authTime int64, over func()) *Watch {
-	watch := &Watch{ledger: l, subjects: subjects, authTime: authTime, over: over}
-	l.watches.add(watch)
-	// An entry from before the watch was added was not told and is seen here. All later ones are told.
-	watch.check()
-	return watch
-}
-
 // Stop ends the watch. Further calls do nothing.
-func (w *Watch) Stop() { w.ledger.watches.remove(w) }
+func (w *Watch) Stop() { w.among.remove(w) }
 
 // check calls the function once if it is due.
 func (w *Watch) check() {
-	if dead, _ := w.ledger.TokenDead(w.subjects, w.authTime); dead {
+	if dead, _ := w.among.blacklist.tokenDead(w.subjects, w.authTime); dead {
 		w.fired.Do(func() {
 			go func() {
 				w.Stop()
@@ -47,22 +33,14 @@ func (w *Watch) check() {
 	}
 }
 
-// AuthTimeAfterEnd returns the first auth_time that the end of the session does not hit, in seconds since 1970. It returns 0
-// if the session has not ended.
-func (l *Ledger) AuthTimeAfterEnd(key sessions.Key) int64 {
-	if second, ended := l.blacklist.Second(endOf(key)); ended {
-		return second + 1
-	}
-	return 0
-}
-
 // maxTold is how many changes are kept until they are looked at. Beyond it, every watch is checked.
 const maxTold = 1024
 
-// watches holds all open watches by session. Whoever ends something only leaves word.
+// watches holds all open watches by session. A change of what is in force is only noted in told; [watches.run] looks at it.
 type watches struct {
-	open   atomic.Int64
-	shards [256]watchShard
+	blacklist *entries
+	open      atomic.Int64
+	shards    [256]watchShard
 
 	mu   sync.Mutex
 	told []blacklist.Subject // what changed since it was last looked at
@@ -74,7 +52,9 @@ type watchShard struct {
 	byKey map[sessions.Key]map[*Watch]struct{}
 }
 
-func newWatches() *watches { return &watches{wake: make(chan struct{}, 1)} }
+func newWatches(list *entries) *watches {
+	return &watches{blacklist: list, wake: make(chan struct{}, 1)}
+}
 
 func (w *watches) shardOf(key sessions.Key) *watchShard { return &w.shards[key.Hash[0]] }
 
@@ -107,7 +87,7 @@ func (w *watches) remove(watch *Watch) {
 	w.open.Add(-1)
 }
 
-// tell leaves word that something came into force, if anybody may want to know.
+// tell notes that something came into force, unless no watch is open.
 func (w *watches) tell(subject blacklist.Subject) {
 	if w.open.Load() == 0 {
 		return
@@ -136,20 +116,20 @@ func (w *watches) take() (told []blacklist.Subject, all bool) {
 	return told, len(told) <= maxTold
 }
 
-// keepWatch checks the watches that changes are about. It runs until ctx is done.
-func (l *Ledger) keepWatch(ctx context.Context) {
+// run checks the watches that changes are about, until ctx is done.
+func (w *watches) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.watches.wake:
-			told, all := l.watches.take()
+		case <-w.wake:
+			told, all := w.take()
 			if !all {
-				l.watches.checkAll()
+				w.checkAll()
 				continue
 			}
 			for _, subject := range told {
-				l.watches.check(subject)
+				w.check(subject)
 			}
 		}
 	}
@@ -183,6 +163,3 @@ func (w *watches) checkAll() {
 		shard.mu.Unlock()
 	}
 }
-
-// Watching returns the number of open watches.
-func (l *Ledger) Watching() int { return int(l.watches.open.Load()) }

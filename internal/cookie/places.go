@@ -3,10 +3,9 @@ package cookie
 import (
 	"hash/maphash"
 	"slices"
-	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/remember"
 )
 
 const (
@@ -27,9 +26,7 @@ const (
 type Places struct {
 	seed   maphash.Seed
 	latest atomic.Uint64 // the mark of the last removal
-
-	mu sync.Mutex
-	of *simplelru.LRU[uint64, place]
+	of     *remember.Memory[uint64, place]
 }
 
 // Mark is a place in the order of requests and of removals. The zero value is before all of them.
@@ -45,8 +42,7 @@ type place struct {
 
 // NewPlaces returns a memory that knows nothing.
 func NewPlaces() *Places {
-	of, _ := simplelru.NewLRU[uint64, place](maxPlaces, nil) // fails for a size below 1 only
-	return &Places{seed: maphash.MakeSeed(), of: of}
+	return &Places{seed: maphash.MakeSeed(), of: remember.New[uint64, place](maxPlaces)}
 }
 
 // Mark returns the present mark. A request takes it when it arrives.
@@ -64,8 +60,6 @@ func (p *Places) key(realm string, pair Pair) uint64 {
 
 // Holds says what is known of a value in the realm and of a place. The value came with a request that arrived at the mark.
 func (p *Places) Holds(realm string, pair Pair, variant Variant, arrived Mark) Held {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	known, ok := p.of.Get(p.key(realm, pair))
 	where := maphash.Comparable(p.seed, variant)
 	switch {
@@ -87,8 +81,6 @@ func (p *Places) Note(realm string, e Exchange) {
 	if len(final) == 0 {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, line := range final {
 		where := maphash.Comparable(p.seed, line.variant)
 		if line.Removes(e.Now) || line.Value == "" {
@@ -97,39 +89,40 @@ func (p *Places) Note(realm string, e Exchange) {
 			}
 			continue
 		}
-		key := p.key(realm, Pair{line.Name, line.Value})
-		p.set(key, where)
+		var left []uint64 // the places that the response takes the value from
 		for _, other := range final {
 			if other.Name == line.Name && other.Removes(e.Now) {
-				p.move(key, maphash.Comparable(p.seed, other.variant))
+				left = append(left, maphash.Comparable(p.seed, other.variant))
 			}
 		}
+		p.set(p.key(realm, Pair{line.Name, line.Value}), where, left)
 	}
 }
 
-// move notes that the response which sets the value removes it from another place.
-func (p *Places) move(key, from uint64) {
-	known, _ := p.of.Get(key)
-	known.homes = slices.DeleteFunc(slices.Clone(known.homes), func(home uint64) bool { return home == from })
-	p.of.Add(key, known)
-}
-
-// set notes that the value is in the place.
-func (p *Places) set(key, where uint64) {
-	known, _ := p.of.Get(key)
-	if slices.Contains(known.homes, where) {
+// set notes that the value is in the place, and no longer in those that it left.
+func (p *Places) set(key, where uint64, left []uint64) {
+	at := p.of.Lock(key)
+	defer at.Unlock()
+	known, _ := at.Get()
+	if len(left) == 0 && slices.Contains(known.homes, where) {
 		return
 	}
-	homes := append(slices.Clone(known.homes), where)
+	homes := slices.Clone(known.homes)
+	if !slices.Contains(homes, where) {
+		homes = append(homes, where)
+	}
 	if len(homes) > maxVariants {
 		homes, known.isVague = homes[1:], true
 	}
-	p.of.Add(key, place{homes: homes, isVague: known.isVague})
+	homes = slices.DeleteFunc(homes, func(home uint64) bool { return slices.Contains(left, home) })
+	at.Put(place{homes: homes, isVague: known.isVague})
 }
 
 // remove notes that the place does not hold a value that was never seen set.
 func (p *Places) remove(key, where uint64, isOfDomain bool) {
-	known, _ := p.of.Get(key)
+	at := p.of.Lock(key)
+	defer at.Unlock()
+	known, _ := at.Get()
 	if len(known.homes) > 0 || known.isVague || !isOfDomain || slices.Contains(known.lacking, where) {
 		return
 	}
@@ -137,5 +130,5 @@ func (p *Places) remove(key, where uint64, isOfDomain bool) {
 	if len(lacking) > maxVariants {
 		lacking = lacking[1:]
 	}
-	p.of.Add(key, place{lacking: lacking, removed: Mark(p.latest.Add(1))})
+	at.Put(place{lacking: lacking, removed: Mark(p.latest.Add(1))})
 }

@@ -20,7 +20,8 @@ type Tally struct {
 
 // tallies keeps count by realm, for the status: a realm may be made of the request's host, so that it is no label for
 // metrics. Realms with a fixed name are always counted. Of those that requests name, the ones that were asked about last
-// are: first those in which the application has named a user, since anybody can invent a host.
+// are: first those in which the application has named a user, since anybody can invent a host. They are kept by hand,
+// because the memories of package remember have one order of forgetting, and these are two orders under one bound.
 type tallies struct {
 	mutex    sync.Mutex
 	fixed    map[string]*Tally

@@ -4,12 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/remember"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -95,26 +94,23 @@ const maxUsedStates = 10_000
 // usedStates remembers which sign-ins are over: each counts once, also for a client that keeps its cookie. Safe for
 // concurrent use.
 type usedStates struct {
-	mutex sync.Mutex
-	seen  *simplelru.LRU[[sha256.Size]byte, struct{}]
+	seen *remember.Memory[[sha256.Size]byte, struct{}]
 }
 
 // finishedSignIns are those of all callbacks and configurations of the process: a reload must not let one count again.
 var finishedSignIns = newUsedStates()
 
 func newUsedStates() *usedStates {
-	seen, _ := simplelru.NewLRU[[sha256.Size]byte, struct{}](maxUsedStates, nil) // fails for a size below one alone
-	return &usedStates{seen: seen}
+	return &usedStates{remember.New[[sha256.Size]byte, struct{}](maxUsedStates)}
 }
 
 // use reports whether the state was not used before, and uses it.
 func (u *usedStates) use(state string) bool {
-	hash := sha256.Sum256([]byte(state))
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
-	if u.seen.Contains(hash) {
-		return false
+	seen := u.seen.Lock(sha256.Sum256([]byte(state)))
+	defer seen.Unlock()
+	_, used := seen.Get()
+	if !used {
+		seen.Put(struct{}{})
 	}
-	u.seen.Add(hash, struct{}{})
-	return true
+	return !used
 }

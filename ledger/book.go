@@ -1,0 +1,123 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+)
+
+// stepTime bounds a step that is finished although its request is over.
+const stepTime = 5 * time.Second
+
+// detached returns a context for a step that is finished although the visitor has left.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), stepTime)
+}
+
+// book holds all that changes with a session, and the locks under which it changes: the records, what is in force against
+// sessions and users, and what memory keeps of them for a while. Its own methods take no lock, except [book.bound]. A change
+// of one session is a [change], and that of a session's id is a [following].
+type book struct {
+	store      sessions.Store
+	blacklist  entries
+	now        func() time.Time
+	report     func(error)
+	maxRecords int // of a user in a realm
+
+	stripes stripes
+	users   users
+
+	memories
+}
+
+// finding is the record of a key with what is in force against it. Its Key is always set.
+type finding struct {
+	sessions.Session
+	// present reports whether there is a record that has not expired.
+	present bool
+	// ended reports whether the session of the record has ended or was flushed.
+	ended bool
+	// revoked reports whether the session of the record or its user is revoked.
+	revoked bool
+	// active reports whether the session is present and neither ended nor revoked.
+	active bool
+}
+
+// find looks up the record, and after that what is in force against it. In this order nothing is missed in between.
+func (b *book) find(ctx context.Context, key sessions.Key, now time.Time) (finding, error) {
+	session, present, err := b.store.Get(ctx, key, now)
+	if err != nil {
+		return finding{Session: sessions.Session{Key: key}}, fmt.Errorf("looking session up: %w", err)
+	}
+	if !present {
+		return finding{Session: sessions.Session{Key: key}}, nil
+	}
+	found := finding{Session: session, present: true}
+	found.check(&b.blacklist)
+	return found, nil
+}
+
+// check sets what is in force against the session by now.
+func (f *finding) check(list *entries) {
+	f.ended = list.isOver(f.Key, f.AuthTime) || list.isLineageOver(f.Realm, lineageOf(f.Session))
+	f.revoked = list.Contains(revokedSession(f.Key)) ||
+		list.isUserRevoked(blacklist.RevokedUser(f.Realm, f.User), f.AuthTime)
+	f.active = f.present && !f.ended && !f.revoked
+}
+
+// isActive reports whether the session of the record is active.
+func (b *book) isActive(session sessions.Session) bool {
+	found := finding{Session: session, present: true}
+	found.check(&b.blacklist)
+	return found.active
+}
+
+// listed is how many sessions are listed at once.
+const listed = 200
+
+// eachOf calls do with each of the user's records in the realm that have not expired.
+func (b *book) eachOf(ctx context.Context, realm, user string, now time.Time, do func(sessions.Session)) error {
+	query := sessions.Query{Realm: realm, User: user, Limit: listed}
+	for {
+		page, err := b.store.List(ctx, query, now)
+		if err != nil {
+			return fmt.Errorf("listing the user's sessions: %w", err)
+		}
+		for _, session := range page.Sessions {
+			do(session)
+		}
+		if !page.More || len(page.Sessions) == 0 {
+			return nil
+		}
+		query.After = page.Sessions[len(page.Sessions)-1].Hash
+	}
+}
+
+// persist makes the subjects durable. It reports an error to [Options.Report]: the outcome of the call does not depend on it.
+// It is called without the lock of the session, since it takes a while.
+func (b *book) persist(ctx context.Context, unsaved []blacklist.Subject) {
+	if len(unsaved) == 0 {
+		return
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if err := b.blacklist.Persist(ctx, unsaved...); err != nil {
+		b.report(fmt.Errorf("ending session of another user, or admitting one: %w", err))
+	}
+}
+
+// persistEnd makes an end durable and joins what went wrong. It is called without the lock of the session, since it takes a
+// while.
+func (b *book) persistEnd(ctx context.Context, ended []blacklist.Subject, err error) error {
+	if len(ended) > 0 {
+		err = errors.Join(err, b.blacklist.Persist(ctx, ended...))
+	}
+	if err != nil {
+		return fmt.Errorf("ending session: %w", err)
+	}
+	return nil
+}
