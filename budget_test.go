@@ -30,11 +30,10 @@ func (s size) withinBudget() bool { return s.fields <= maxFields && s.files <= m
 // overBudget holds the types that are still larger than they may be, and how large each may be until it is taken apart. The
 // numbers may fall, and no line may be added. A line that nothing needs any more is a fault.
 var overBudget = map[string]size{
-	"modules/callback.Callback": {files: 4},
-	"Handler":                   {fields: 16, files: 17},
-	"handlerParser":             {files: 5},
-	"visit":                     {fields: 41, files: 20},
-	"ledger.Ledger":             {fields: 24, files: 27},
+	"Handler":       {fields: 16, files: 17},
+	"handlerParser": {files: 5},
+	"visit":         {fields: 41, files: 20},
+	"ledger.Ledger": {fields: 24, files: 27},
 }
 
 // productFile is one file of a package, which is named as in the layout.
