@@ -206,31 +206,63 @@ func TestLayoutBudgetFindsWhatIsTooLarge(t *testing.T) {
 		want       []string
 	}{
 		"nothing is too large": {append(methods(maxMethodFiles, "s *small"), small), nil, nil},
-		"a long file": {[]productFile{{"a/b", "long.go", "package b" + strings.Repeat("\n", maxFileLines+1)}}, nil,
-			[]string{"a/b/long.go has 401 lines, 400 are allowed"}},
-		"too many fields": {[]productFile{{"a", "a.go", "package a\ntype t struct { x\n" + fields("F", maxFields) + "}\n"}}, nil,
-			[]string{"a.t has 16 fields, 15 are allowed: group them"}},
-		"too many fields of an exported type": {[]productFile{{"", "a.go", "package a\ntype T struct { F int\n" + fields("f", 16) + "}\n"}},
-			nil, []string{"T has 16 fields, 15 are allowed: group them"}},
+		"a long file": {
+			[]productFile{{"a/b", "long.go", "package b" + strings.Repeat("\n", maxFileLines+1)}},
+			nil,
+			[]string{"a/b/long.go has 401 lines, 400 are allowed"},
+		},
+		"too many fields": {
+			[]productFile{{"a", "a.go", "package a\ntype t struct { x\n" + fields("F", maxFields) + "}\n"}},
+			nil,
+			[]string{"a.t has 16 fields, 15 are allowed: group them"},
+		},
+		"too many fields of an exported type": {
+			[]productFile{{"", "a.go", "package a\ntype T struct { F int\n" + fields("f", 16) + "}\n"}},
+			nil,
+			[]string{"T has 16 fields, 15 are allowed: group them"},
+		},
 		"too many fields inside of a function": {
-			[]productFile{{"", "a.go", "package a\nfunc f() { type t struct {" + fields("f", 16) + "} }\n"}}, nil,
-			[]string{"t has 16 fields, 15 are allowed: group them"}},
-		"methods in too many files": {methods(4, "t *T"), nil,
-			[]string{"a.T has methods in 4 files, 3 are allowed: make several types of it"}},
-		"methods of a generic type": {methods(4, "t *T[K, V]"), nil,
-			[]string{"a.T has methods in 4 files, 3 are allowed: make several types of it"}},
+			[]productFile{{"", "a.go", "package a\nfunc f() { type t struct {" + fields("f", 16) + "} }\n"}},
+			nil,
+			[]string{"t has 16 fields, 15 are allowed: group them"},
+		},
+		"methods in too many files": {
+			methods(4, "t *T"), nil,
+			[]string{"a.T has methods in 4 files, 3 are allowed: make several types of it"},
+		},
+		"methods of a generic type": {
+			methods(4, "t *T[K, V]"), nil,
+			[]string{"a.T has methods in 4 files, 3 are allowed: make several types of it"},
+		},
 		"an exception": {methods(5, "T"), map[string]size{"a.T": {files: 5}}, nil},
-		"an exception that is too small": {methods(6, "T"), map[string]size{"a.T": {files: 5}},
-			[]string{"a.T has methods in 6 files, 5 are allowed: make several types of it"}},
-		"an exception of the other kind": {methods(4, "T"), map[string]size{"a.T": {fields: 20}},
-			[]string{"a.T has methods in 4 files, 3 are allowed: make several types of it",
-				"a.T is within a part of the budget: remove that from its line"}},
-		"an exception that nothing needs": {methods(3, "T"), map[string]size{"a.T": {files: 5}},
-			[]string{"a.T is within the budget: remove its line from the exceptions"}},
-		"an exception for no type": {nil, map[string]size{"gone": {files: 5}},
-			[]string{"gone is within the budget: remove its line from the exceptions"}},
-		"an exception that is half needed": {methods(4, "T"), map[string]size{"a.T": {fields: 20, files: 4}},
-			[]string{"a.T is within a part of the budget: remove that from its line"}},
+		"an exception that is too small": {
+			methods(6, "T"),
+			map[string]size{"a.T": {files: 5}},
+			[]string{"a.T has methods in 6 files, 5 are allowed: make several types of it"},
+		},
+		"an exception of the other kind": {
+			methods(4, "T"),
+			map[string]size{"a.T": {fields: 20}},
+			[]string{
+				"a.T has methods in 4 files, 3 are allowed: make several types of it",
+				"a.T is within a part of the budget: remove that from its line",
+			},
+		},
+		"an exception that nothing needs": {
+			methods(3, "T"),
+			map[string]size{"a.T": {files: 5}},
+			[]string{"a.T is within the budget: remove its line from the exceptions"},
+		},
+		"an exception for no type": {
+			nil,
+			map[string]size{"gone": {files: 5}},
+			[]string{"gone is within the budget: remove its line from the exceptions"},
+		},
+		"an exception that is half needed": {
+			methods(4, "T"),
+			map[string]size{"a.T": {fields: 20, files: 4}},
+			[]string{"a.T is within a part of the budget: remove that from its line"},
+		},
 	} {
 		if got, err := budgetFaults(c.files, c.exceptions); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
