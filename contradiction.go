@@ -6,12 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
-	"github.com/caddyserver/caddy/v2"
 )
 
 // contradiction says which of the options that are set can't stand together. It looks at what was written and not at

@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/exchange"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/exchange"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
 )
 
 // routeOf reads a handler's options as Provision does, up to what needs a server.

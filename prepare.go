@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
@@ -18,7 +20,6 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
-	"github.com/caddyserver/caddy/v2"
 )
 
 // The defaults of a handler.

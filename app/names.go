@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
-// Names is what the modules of one configuration say of themselves, and refuses what can't stand together. Each new one is
-// compared with those that are there, so that whichever comes later sees both. It is complete once the configuration is
-// provisioned, and never changes after that. The zero value is empty.
+// Names holds what the modules of one configuration say of themselves, and refuses what can't stand together. It compares each
+// module that is added with those that are there, so that the later one of two sees both. Names is complete once the
+// configuration is provisioned, and never changes after that. The zero value is empty.
 type Names struct {
 	sites    []*Site
 	signIns  []SignInNames
@@ -127,8 +127,8 @@ func (s SignInNames) check(site *Site) error {
 	return nil
 }
 
-// cookieConflict returns that of two sites whose token cookie can be a session cookie of the other one: it would be kept
-// from the application that set it.
+// cookieConflict returns the one of two sites whose token cookie can be a session cookie of the other one, or nil. Such a
+// session cookie would be kept from the application that set it.
 func cookieConflict(one, other *Site) *Site {
 	for _, pair := range [][2]*Site{{one, other}, {other, one}} {
 		cookie, example := pair[1].Token.Cookie, pair[1].Realm.Example()
@@ -140,7 +140,7 @@ func cookieConflict(one, other *Site) *Site {
 	return nil
 }
 
-// tokenCookieLike says which cookie with a token can have the name, and is empty where none can.
+// tokenCookieLike returns words for the cookie with a token that can have the name, or nothing if none can.
 func (n *Names) tokenCookieLike(name string) string {
 	for _, site := range n.sites {
 		if site.IsTokenCookie(name) || slices.ContainsFunc(site.tokenCookieNames(), func(token string) bool {
@@ -164,7 +164,7 @@ func (n *Names) tokenCookieLike(name string) string {
 	return ""
 }
 
-// tokenCookieNames returns the names that the token's cookie can have, as patterns where the realm is made for each request.
+// tokenCookieNames returns the names that the token's cookie can have. They are patterns if the realm is made for each request.
 func (s *Site) tokenCookieNames() []string {
 	name := s.Realm.String()
 	if s.Realm.Dynamic() {
@@ -213,7 +213,7 @@ func (n *Names) AttributesOf(name string) []string {
 	return slices.Compact(needed)
 }
 
-// OtherSpelling returns a hint for who wrote a realm as hosts may be written, and nothing where that is no realm either.
+// OtherSpelling returns a hint on a realm that is spelled as hosts may be spelled. It returns nothing if no realm is meant.
 func (n *Names) OtherSpelling(name string) string {
 	for _, site := range n.sites {
 		if spelled, ok := site.Realm.Spelled(name); ok && spelled != name {
@@ -268,8 +268,8 @@ func (n *Names) longestVerified() time.Duration {
 	return longest
 }
 
-// CanBeOneCookie reports whether two names can be those of the same cookie. A name that ends in * stands for all that begin
-// so.
+// CanBeOneCookie reports whether two names can be the names of one cookie. A name that ends in * stands for all names that
+// begin so.
 func CanBeOneCookie(one, other string) bool {
 	prefix, isPattern := cutStars(one)
 	otherPrefix, otherIsPattern := cutStars(other)

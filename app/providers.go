@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
 )
 
-// openProviders holds the identity providers of this process: their keys outlive a reload, and an outage beside it.
+// openProviders holds the identity providers of this process. Their keys outlive a reload, even one during an outage.
 var openProviders registry.Registry[*issuer.Provider]
 
-// newestProviders are the providers that were opened last, by their names. With other options for the time, a provider is
-// another one, which knows what that one was told: who raises stale_max does so while the provider is out of reach.
+// newestProviders holds the provider that was opened last under each name. A provider with other durations is another one, and
+// takes over the keys of the one before: an operator raises stale_max while the provider is out of reach.
 var newestProviders sync.Map
 
 // providers are the identity providers of one configuration. The zero value is ready to use.

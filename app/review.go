@@ -20,7 +20,7 @@ func review(names *Names, logger *zap.Logger, publishesKeys bool) {
 	}
 }
 
-// reviewDifferences warns of handlers of one realm that differ where they should not.
+// reviewDifferences warns of handlers of one realm that differ in an option that they should have in common.
 func reviewDifferences(names *Names, logger *zap.Logger) {
 	for i, site := range names.sites {
 		for _, other := range names.sites[:i] {

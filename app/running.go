@@ -46,7 +46,7 @@ func (r *runningApps) remove(app *App) {
 	}
 }
 
-// decide lets those go on who wait for an app. The mutex is held.
+// decide lets the requests go on that wait for an app. The mutex is held.
 func (r *runningApps) decide(app *App) {
 	if decided := r.starting[app]; decided != nil {
 		close(decided)
@@ -54,7 +54,7 @@ func (r *runningApps) decide(app *App) {
 	}
 }
 
-// awaited returns what is closed when it is decided of an app whether it starts; nil where there is none to wait for.
+// awaited returns a channel that is closed when it is known whether an app starts. It returns nil if no app is going to.
 func (r *runningApps) awaited() <-chan struct{} {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -88,7 +88,8 @@ func (r *runningApps) newest() *App {
 const startPatience = 10 * time.Second
 
 // Running returns the app of the running configuration, or nil. Caddy answers on the admin endpoint, and for the sites,
-// before all of its first configuration has started. What comes then waits, as the requests for the configuration itself do.
+// before all of its first configuration has started. A request that comes so early waits, as a request for the configuration
+// itself does.
 func Running(ctx context.Context) *App {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// Site is what a `jwt_session` handler says of itself to the rest of its configuration. It never changes.
+// Site holds what a `jwt_session` handler says of itself to the rest of its configuration. It never changes.
 type Site struct {
 	Realm realm.Pattern
 	Mode  validator.Mode
@@ -23,10 +23,10 @@ type Site struct {
 	ForwardsToken bool
 
 	Identity identity.Headers
-	// Needs names the attributes that the route needs, and Learns those that the application or a provider tells.
+	// Needs names the attributes that the route needs, and Learns the attributes that the application or a provider tells.
 	Needs, Learns []string
 
-	// Whoami is how the application is asked, to be compared, and empty where it is not asked.
+	// Whoami says how the application is asked, for comparison. It is empty if the application is not asked.
 	Whoami string
 	// AskedWith names the cookies that the question carries besides the session cookies.
 	AskedWith []string

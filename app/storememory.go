@@ -19,12 +19,12 @@ import (
 // memoryTimeout is how long reading or writing the memory of a store may take.
 const memoryTimeout = 30 * time.Second
 
-// storeMemory is where Caddy's storage holds which store was at a location the last time. A store that has gone, because
-// its disk is not mounted for one, must not be taken for a new one: every revocation would be forgotten.
+// storeMemory is the file in Caddy's storage that says which store was at a location the last time. A store that has gone, for
+// example because its disk is not mounted, must not be taken for a new one: every revocation would be forgotten.
 type storeMemory struct{ path string }
 
-// memoryFolder is not below jwt_session/: where Caddy's storage is its data directory, that is the directory of the store,
-// and who removes it would remove the memory of it as well.
+// memoryFolder is not below jwt_session/. If Caddy's storage is its data directory, jwt_session/ is the directory of the store,
+// and an operator who removes it would remove the memory of it as well.
 const memoryFolder = "jwt_session_stores/"
 
 // memoryOf returns the memory of a location on this machine: others that share Caddy's storage have stores of their own.
@@ -34,7 +34,7 @@ func memoryOf(location string) storeMemory {
 	return storeMemory{path: memoryFolder + hex.EncodeToString(hash[:8])}
 }
 
-// recall returns the id of the store, empty where none is known.
+// recall returns the id of the store, or nothing if none is known.
 func (m storeMemory) recall(ctx context.Context, in certmagic.Storage) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), memoryTimeout)
 	defer cancel()

@@ -21,22 +21,22 @@ func (l *List) Lift(ctx context.Context, subjects ...Subject) (bool, error) {
 		l.keep(subjects)
 		return inForce, fmt.Errorf("lifting revocation: %w", err)
 	}
-	l.pendingLock.Lock()
-	defer l.pendingLock.Unlock()
+	l.pending.Lock()
+	defer l.pending.Unlock()
 	for _, subject := range subjects {
-		delete(l.pending, subject)
-		l.part(subject).drop(subject, func(hit) bool { return true }, &l.counts)
+		delete(l.pending.entries, subject)
+		l.memory.drop(subject, func(hit) bool { return true })
 	}
 	return inForce, nil
 }
 
 // keep makes the entries pending that are in force and may be gone from the journal.
 func (l *List) keep(subjects []Subject) {
-	l.pendingLock.Lock()
-	defer l.pendingLock.Unlock()
+	l.pending.Lock()
+	defer l.pending.Unlock()
 	for _, subject := range subjects {
 		if entry, ok := l.Entry(subject); ok {
-			l.pending[subject] = entry
+			l.pending.entries[subject] = entry
 		}
 	}
 }
@@ -44,15 +44,15 @@ func (l *List) keep(subjects []Subject) {
 // Extend makes an entry that is in force expire later. The change is pending afterwards. Extend does nothing if no entry for
 // the subject is in force, or if the entry expires later anyway.
 func (l *List) Extend(subject Subject, expires time.Time) {
-	// Lift drops an entry under the same lock: what is lifted is not extended.
-	l.pendingLock.Lock()
-	defer l.pendingLock.Unlock()
+	// Lift drops an entry under the same lock, so that an entry that was lifted is not extended.
+	l.pending.Lock()
+	defer l.pending.Unlock()
 	entry, ok := l.Entry(subject)
 	if !ok {
 		return
 	}
 	entry.Expires = expires
-	if merged, changed := l.part(subject).merge(entry, &l.counts); changed {
-		l.pending[subject] = merged
+	if merged, changed := l.memory.merge(entry); changed {
+		l.pending.entries[subject] = merged
 	}
 }

@@ -3,30 +3,21 @@ package blacklist
 import (
 	"context"
 	"fmt"
-	"maps"
+	"iter"
 	"math"
 	"slices"
 	"sync"
 	"time"
 )
 
-const (
-	shards = 256
-	// batch is how many entries of many go to the journal at once: they share one sync, and no lock is held for long.
-	batch = 1024
-)
+// batch is how many entries of many go to the journal at once: they share one sync, and no lock is held for long.
+const batch = 1024
 
 // List is the blacklist in memory with its journal behind it. Its methods are safe for concurrent use.
 type List struct {
 	journal Journal
-	now     func() time.Time
-	shards  [shards]shard
-	flushes few
-	counts  counters
-
-	// pending holds the entries that are in force and not durable yet.
-	pendingLock sync.RWMutex
-	pending     map[Subject]Entry
+	memory  memory
+	pending pending
 
 	// changed is called with the subject of each entry that has come into force or hits more than before.
 	changed func(Subject)
@@ -39,9 +30,11 @@ type List struct {
 // Open returns a list with every entry of the journal that has not expired. If the journal fails, Open returns its error and
 // no list. The list reads the time from now.
 func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, error) {
-	list := &List{journal: journal, now: now, pending: make(map[Subject]Entry), changed: func(Subject) {}}
+	list := &List{
+		journal: journal, memory: memory{now: now}, pending: pending{entries: make(map[Subject]Entry)}, changed: func(Subject) {},
+	}
 	err := journal.Load(ctx, now(), func(entry Entry) error {
-		list.part(entry.Subject).merge(entry, &list.counts)
+		list.memory.merge(entry)
 		return nil
 	})
 	if err != nil {
@@ -55,44 +48,6 @@ func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, er
 // before the list is shared.
 func (l *List) OnChange(changed func(Subject)) { l.changed = changed }
 
-// putInForce merges an entry and calls changed. It returns what is in force for the subject now and reports whether that is
-// new.
-func (l *List) putInForce(entry Entry) (Entry, bool) {
-	merged, changed := l.part(entry.Subject).merge(entry, &l.counts)
-	if changed {
-		l.changed(entry.Subject)
-	}
-	return merged, changed
-}
-
-// part holds some of the entries: a shard, or the few that every request asks for and that readers take no lock for.
-type part interface {
-	get(subject Subject) (hit, bool)
-	merge(entry Entry, counts *counters) (Entry, bool)
-	drop(subject Subject, condition func(hit) bool, counts *counters)
-	entries(entries []Entry, kind Kind, condition func(hit) bool) []Entry
-}
-
-// part returns the part that the subject is in. A shard is chosen by the first byte of a digest, which is as good as random.
-func (l *List) part(subject Subject) part {
-	if subject.kind == KindRealm || subject.kind == KindAll {
-		return &l.flushes
-	}
-	return &l.shards[subject.digest[0]]
-}
-
-// partsOf returns all parts that entries of the kind may be in.
-func (l *List) partsOf(kind Kind) []part {
-	if kind == KindRealm || kind == KindAll {
-		return []part{&l.flushes}
-	}
-	parts := make([]part, len(l.shards))
-	for i := range l.shards {
-		parts[i] = &l.shards[i]
-	}
-	return parts
-}
-
 // Contains reports whether an entry for the subject is in force. It is true for the zero subject. It does not allocate.
 func (l *List) Contains(subject Subject) bool {
 	_, contained := l.Second(subject)
@@ -105,35 +60,51 @@ func (l *List) Second(subject Subject) (int64, bool) {
 	if subject.kind == 0 {
 		return math.MaxInt64, true
 	}
-	found, ok := l.get(subject)
+	found, ok := l.memory.get(subject)
 	return found.second, ok
 }
 
 // Entry returns the entry for the subject, and false if none is in force. There is none for the zero subject.
-func (l *List) Entry(subject Subject) (Entry, bool) {
-	found, ok := l.get(subject)
-	if !ok {
-		return Entry{}, false
-	}
-	return found.entry(subject), true
+func (l *List) Entry(subject Subject) (Entry, bool) { return l.memory.entry(subject) }
+
+// Entries returns an iterator over the entries of a kind that are in force, in no order. The list may be changed meanwhile.
+// An entry that is added or removed then may be yielded or not.
+func (l *List) Entries(kind Kind) iter.Seq[Entry] { return l.memory.inForce(kind) }
+
+// Page returns up to limit entries in force of the given kinds, and reports whether there are more after them. The kinds
+// must be in ascending order. The page begins after the given subject, or with the first one for the zero subject.
+func (l *List) Page(limit int, after Subject, of ...Kind) (entries []Entry, more bool) {
+	return l.memory.page(limit, after, of)
 }
 
-// get looks up what is in force. It reads the clock only if there is an entry.
-func (l *List) get(subject Subject) (hit, bool) {
-	if l.counts.of(subject.kind) == 0 {
-		return hit{}, false
-	}
-	found, ok := l.part(subject).get(subject)
-	if !ok || found.expired(l.now()) {
-		return hit{}, false
-	}
-	return found, true
+// RevokesIn reports whether a session or a user of the realm is revoked, or a user everywhere. Entries that have expired
+// count until they are swept. RevokesIn does not allocate.
+func (l *List) RevokesIn(realm string) bool {
+	return l.memory.counts.of(KindUserEverywhere) > 0 || l.memory.counts.inRealm(realm) > 0
 }
+
+// Count returns the number of entries of the kind in memory, including expired ones that have not been swept yet.
+func (l *List) Count(kind Kind) int { return int(l.memory.counts.of(kind)) }
+
+// Len returns the number of entries in memory, including expired ones that have not been swept yet.
+func (l *List) Len() int {
+	var total int
+	for kind := range Kind(kinds) {
+		total += l.Count(kind)
+	}
+	return total
+}
+
+// Pending reports whether an entry for the subject is in force that would not survive a crash.
+func (l *List) Pending(subject Subject) bool { return l.pending.has(subject) }
+
+// PendingLen returns the number of entries that are in force and would not survive a crash.
+func (l *List) PendingLen() int { return l.pending.len() }
 
 // Revoke makes the entries durable and then puts them in force. After an error, none of them is acknowledged, and none is in
 // force before the next start. Revoke ignores entries that have expired already.
 func (l *List) Revoke(ctx context.Context, entries ...Entry) error {
-	now := l.now()
+	now := l.memory.now()
 	entries = slices.Clone(entries)
 	entries = slices.DeleteFunc(entries, func(e Entry) bool { return hitOf(e).expired(now) })
 	if len(entries) == 0 {
@@ -163,63 +134,34 @@ func (l *List) End(ctx context.Context, entry Entry) error {
 // Enforce puts the entry in force. The entry is pending afterwards, unless a durable one hits as much.
 func (l *List) Enforce(entry Entry) {
 	// Under one lock, so that no end is ever seen in force while it is neither durable nor pending.
-	l.pendingLock.Lock()
-	defer l.pendingLock.Unlock()
+	l.pending.Lock()
+	defer l.pending.Unlock()
 	if merged, changed := l.putInForce(entry); changed {
-		l.pending[entry.Subject] = merged
+		l.pending.entries[entry.Subject] = merged
 	}
 }
 
 // Persist makes the pending entries for the subjects durable. After an error, they are still pending.
 func (l *List) Persist(ctx context.Context, subjects ...Subject) error {
-	if len(l.pendingOf(subjects)) == 0 {
+	if len(l.pending.of(subjects)) == 0 {
 		return nil
 	}
 	l.writing.RLock()
 	defer l.writing.RUnlock()
-	entries := l.pendingOf(subjects) // of what has not been lifted meanwhile, which it can't be from now on
+	entries := l.pending.of(subjects) // without what was lifted meanwhile; from now on nothing can be lifted
 	if len(entries) == 0 {
 		return nil
 	}
 	if err := l.journal.Append(ctx, entries...); err != nil {
 		return fmt.Errorf("writing to blacklist: %w", err)
 	}
-	l.pendingLock.Lock()
-	defer l.pendingLock.Unlock()
-	for _, entry := range entries {
-		if l.pending[entry.Subject].Equal(entry) { // otherwise more has become pending meanwhile
-			delete(l.pending, entry.Subject)
-		}
-	}
+	l.pending.written(entries)
 	return nil
-}
-
-func (l *List) pendingOf(subjects []Subject) []Entry {
-	l.pendingLock.RLock()
-	defer l.pendingLock.RUnlock()
-	var entries []Entry
-	for _, subject := range subjects {
-		if entry, pending := l.pending[subject]; pending {
-			entries = append(entries, entry)
-		}
-	}
-	return entries
-}
-
-// Pending reports whether an entry for the subject is in force that would not survive a crash.
-func (l *List) Pending(subject Subject) bool {
-	l.pendingLock.RLock()
-	defer l.pendingLock.RUnlock()
-	_, pending := l.pending[subject]
-	return pending
 }
 
 // Retry makes all pending entries durable. It stops at the first error and returns it.
 func (l *List) Retry(ctx context.Context) error {
-	l.pendingLock.RLock()
-	subjects := slices.Collect(maps.Keys(l.pending))
-	l.pendingLock.RUnlock()
-	for part := range slices.Chunk(subjects, batch) {
+	for part := range slices.Chunk(l.pending.subjects(), batch) {
 		if err := l.Persist(ctx, part...); err != nil {
 			return err
 		}
@@ -227,18 +169,12 @@ func (l *List) Retry(ctx context.Context) error {
 	return nil
 }
 
-// Len returns the number of entries in memory, including expired ones that have not been swept yet.
-func (l *List) Len() int {
-	var total int
-	for kind := range l.counts.kinds {
-		total += l.Count(Kind(kind))
+// putInForce merges an entry and calls changed. It returns what is in force for the subject now and reports whether that is
+// new.
+func (l *List) putInForce(entry Entry) (Entry, bool) {
+	merged, changed := l.memory.merge(entry)
+	if changed {
+		l.changed(entry.Subject)
 	}
-	return total
-}
-
-// PendingLen returns the number of entries that are in force and would not survive a crash.
-func (l *List) PendingLen() int {
-	l.pendingLock.RLock()
-	defer l.pendingLock.RUnlock()
-	return len(l.pending)
+	return merged, changed
 }

@@ -151,7 +151,7 @@ func (k *Keeper) note(kind ChangeKind, fresh entry) Info {
 	}
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
-	info := k.info(fresh)
+	info := k.plan.info(fresh, k.options.Now())
 	k.untold = append(k.untold, Change{Kind: kind, Key: info})
 	return info
 }

@@ -32,27 +32,24 @@ const (
 	StateVerifying State = "verifying"
 )
 
-// Keys returns the current keys: the one that signs, and then the others from the newest to the oldest.
-func (k *Keeper) Keys() []Info {
-	k.progress()
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	infos := make([]Info, len(k.plan.keys))
-	for i, key := range k.plan.keys {
-		infos[i] = k.info(key)
+// infos describes the keys of the plan: the one that signs, and then the others from the newest to the oldest.
+func (p plan) infos(now time.Time) []Info {
+	infos := make([]Info, len(p.keys))
+	for i, key := range p.keys {
+		infos[i] = p.info(key, now)
 	}
 	return infos
 }
 
-// info describes a key. The mutex is held.
-func (k *Keeper) info(key entry) Info {
+// info describes a key.
+func (p plan) info(key entry, now time.Time) Info {
 	info := Info{
 		ID: key.ID, Algorithm: key.Algorithm, Created: key.Created, SignsFrom: key.SignsFrom, State: StateVerifying,
 	}
 	switch {
-	case len(k.plan.keys) > 0 && k.plan.keys[0].ID == key.ID:
+	case len(p.keys) > 0 && p.keys[0].ID == key.ID:
 		info.State = StateSigning
-	case key.SignsFrom.After(k.options.Now()):
+	case key.SignsFrom.After(now):
 		info.State = StateUpcoming
 	}
 	return info

@@ -92,6 +92,7 @@ func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error
 		options.Changed = func(Change) {}
 	}
 	k := &Keeper{storage: storage, options: options, ring: new(validator.KeyRing)}
+	k.reread.read, k.reread.after = k.read, k.tellOf
 	ctx = context.WithoutCancel(ctx) // of the configuration: what is begun is finished
 	defer k.tell()
 	err := k.read(ctx)
@@ -108,6 +109,14 @@ func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error
 
 // Ring returns the ring that always holds the current keys.
 func (k *Keeper) Ring() *validator.KeyRing { return k.ring }
+
+// Keys returns the current keys: the one that signs, and then the others from the newest to the oldest.
+func (k *Keeper) Keys() []Info {
+	k.progress()
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.plan.infos(k.options.Now())
+}
 
 // Run keeps the keys up to date until ctx is done. It reads the file every 10 seconds, and whenever something changes by the
 // clock.
@@ -162,7 +171,7 @@ func (k *Keeper) Read(ctx context.Context) error {
 	return err
 }
 
-// read is Read without a word to anybody.
+// read reads the file and puts its keys in force. It reports nothing and tells nobody.
 func (k *Keeper) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -173,6 +182,17 @@ func (k *Keeper) read(ctx context.Context) error {
 	}
 	return k.apply(reading, loaded)
 }
+
+// Reread reads the file because a token has an unknown key id, and reports whether the token is to be verified again. It
+// begins at most one reading a second, however many such tokens come. Requests that come during the reading wait for it too,
+// for a short time. If Reread returns false, the key is not known.
+func (k *Keeper) Reread(ctx context.Context) bool {
+	return k.reread.wait(ctx, k.options.Now())
+}
+
+// Close waits for the last reading that a request began. No reading begins afterwards. The keys stay in the ring, because
+// requests may still be under way.
+func (k *Keeper) Close() { k.reread.close() }
 
 func (k *Keeper) nextReading() uint64 {
 	k.mutex.Lock()
@@ -230,10 +250,7 @@ func (k *Keeper) progress() {
 	k.mutex.Lock()
 	err := k.advance()
 	k.mutex.Unlock()
-	if err != nil {
-		k.options.Report(err)
-	}
-	k.tell()
+	k.tellOf(err)
 }
 
 // advance fills the ring with what the known file amounts to now. The mutex is held.
@@ -254,13 +271,21 @@ func (k *Keeper) advance() error {
 	k.ring.Set(set)
 	k.plan = next
 	if len(last.keys) > 0 && last.keys[0].ID != next.keys[0].ID {
-		k.untold = append(k.untold, Change{Kind: Signing, Key: k.info(next.keys[0])})
+		k.untold = append(k.untold, Change{Kind: Signing, Key: next.info(next.keys[0], k.options.Now())})
 	}
 	return nil
 }
 
 func (k *Keeper) planOf(f file, now time.Time) plan {
 	return planOf(f, k.options.Algorithm, k.options.RotateEvery, k.options.KeyDelay, now)
+}
+
+// tellOf passes an error on, if there is one, and tells of the changes that are in force.
+func (k *Keeper) tellOf(err error) {
+	if err != nil {
+		k.options.Report(err)
+	}
+	k.tell()
 }
 
 // tell tells of the changes that are in force. No lock is held while it does.

@@ -14,8 +14,11 @@ const (
 	rereadPatience = 500 * time.Millisecond
 )
 
-// reread is the reading that requests wait for whose token bears an unknown key id. The zero value is ready to use.
+// reread is the reading that requests wait for if their tokens have an unknown key id.
 type reread struct {
+	read  func(context.Context) error
+	after func(error) // called with the error of a reading when the requests wait no longer; it may take its time
+
 	mutex  sync.Mutex
 	last   time.Time     // when the last one began
 	ended  chan struct{} // closed when the one under way ends; nil: none is
@@ -23,11 +26,9 @@ type reread struct {
 	all    sync.WaitGroup
 }
 
-// Reread reads the file because a token has an unknown key id, and reports whether the token is to be verified again. It
-// begins at most one reading a second, however many such tokens come. Requests that come during the reading wait for it too,
-// for a short time. If Reread returns false, the key is not known.
-func (k *Keeper) Reread(ctx context.Context) bool {
-	ended := k.beginReread()
+// wait waits for the reading under way, and begins one first if it may. It reports whether a reading ended in time.
+func (r *reread) wait(ctx context.Context, now time.Time) bool {
+	ended := r.begin(now)
 	if ended == nil {
 		return false
 	}
@@ -42,9 +43,9 @@ func (k *Keeper) Reread(ctx context.Context) bool {
 	return false
 }
 
-// beginReread returns what is closed when the reading under way ends, and begins one first if it may; else nil.
-func (k *Keeper) beginReread() <-chan struct{} {
-	r, now := &k.reread, k.options.Now()
+// begin returns a channel that is closed when the reading under way ends, and begins one first if it may. It returns nil if
+// there is none and none may begin.
+func (r *reread) begin(now time.Time) <-chan struct{} {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	if r.ended != nil {
@@ -57,25 +58,20 @@ func (k *Keeper) beginReread() <-chan struct{} {
 	ended := make(chan struct{})
 	r.last, r.ended = now, ended
 	r.all.Go(func() {
-		err := k.read(context.Background())
+		err := r.read(context.Background())
 		r.mutex.Lock()
 		r.ended = nil
 		r.mutex.Unlock()
 		close(ended)
-		// Requests wait no longer; who listens may take his time.
-		if err != nil {
-			k.options.Report(err)
-		}
-		k.tell()
+		r.after(err)
 	})
 	return ended
 }
 
-// Close waits for the last reading that a request began. No reading begins afterwards. The keys stay in the ring, because
-// requests may still be under way.
-func (k *Keeper) Close() {
-	k.reread.mutex.Lock()
-	k.reread.closed = true
-	k.reread.mutex.Unlock()
-	k.reread.all.Wait()
+// close waits for the reading under way. No reading begins afterwards.
+func (r *reread) close() {
+	r.mutex.Lock()
+	r.closed = true
+	r.mutex.Unlock()
+	r.all.Wait()
 }

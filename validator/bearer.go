@@ -65,11 +65,6 @@ func NamesKey(line string) bool {
 	return ok
 }
 
-// names reports whether one of the keys has the id.
-func (s *KeySet) names(id string) bool {
-	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.id == id })
-}
-
 // readKeyID returns the kid of a token's header, whatever else the header has.
 func readKeyID(token string) (string, bool) {
 	encoded, _, found := strings.Cut(token, ".")

@@ -56,9 +56,3 @@ func (m Minter) Forward(token Forwarded, now time.Time) (string, error) {
 	}
 	return signCompact(newHeader(key.algorithm, key.id, forwardKind), payload.end(), key.hidden().signature.sign)
 }
-
-// SigningKeyID returns the id of the key that signs. It is empty if there is no key.
-func (s *KeySet) SigningKeyID() string {
-	key, _ := s.signing()
-	return key.id
-}

@@ -153,7 +153,7 @@ func FuzzDecrypt(f *testing.F) {
 	f.Add(testJWEHeader)
 	f.Add(`{"alg":"dir","enc":"A256GCM","cty":"JWT","kid":"a","zip":"DEF"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		token, keyID, reason := keys.decrypt(text)
+		token, keyID, reason := decryptJWE(keys.keys, text)
 		switch {
 		case reason != "" && (token != "" || keyID != ""):
 			t.Fatalf("something beside the reason %q", reason)
@@ -172,15 +172,15 @@ func FuzzDecrypt(f *testing.F) {
 		}
 		// Whatever the header and the content are, with a correct tag: never more than the inner token is worth.
 		protected := enclose(t, text, signed)
-		token, keyID, reason = keys.decrypt(protected)
+		token, keyID, reason = decryptJWE(keys.keys, protected)
 		if reason == "" && (token != signed || keyID != "a") {
 			t.Fatalf("under the header %q it is opened with the key %q", text, keyID)
 		}
-		result, reason := keys.verify(enclose(t, testJWEHeader, text))
+		result, reason := verifyToken(keys, enclose(t, testJWEHeader, text))
 		if reason == "" && (result.claims == nil || !result.encrypted) || reason != "" && result.claims != nil {
 			t.Fatalf("reason %q, claims %v", reason, result.claims)
 		}
-		if _, plain := keys.verify(text); !isEncrypted(text) && reason != TokenTooLarge && reason != plain {
+		if _, plain := verifyToken(keys, text); !isEncrypted(text) && reason != TokenTooLarge && reason != plain {
 			t.Fatalf("inside it is %q, and alone %q", reason, plain)
 		}
 	})

@@ -51,8 +51,8 @@ func newJWEHeader(id string) string {
 	return base64.RawURLEncoding.EncodeToString(header.text("kid", id).end())
 }
 
-// decrypt returns the token inside of a JWE and the id of the key that opened it.
-func (s *KeySet) decrypt(text string) (token, keyID string, reason Reason) {
+// decryptJWE returns the token inside of a JWE and the id of the key that opened it.
+func decryptJWE(keys []Key, text string) (token, keyID string, reason Reason) {
 	if len(text) > MaxTokenBytes {
 		return "", "", TokenTooLarge
 	}
@@ -75,11 +75,11 @@ func (s *KeySet) decrypt(text string) (token, keyID string, reason Reason) {
 			return "", "", TokenMalformed
 		}
 	}
-	n := slices.IndexFunc(s.keys, func(key Key) bool { return key.id == keyID })
+	n := slices.IndexFunc(keys, func(key Key) bool { return key.id == keyID })
 	if n < 0 {
 		return "", "", TokenUnknownKey
 	}
-	opened, err := s.keys[n].hidden().encryption.Open(nil, nil, sealed, []byte(protected))
+	opened, err := keys[n].hidden().encryption.Open(nil, nil, sealed, []byte(protected))
 	if err != nil {
 		return "", "", TokenBadSignature
 	}

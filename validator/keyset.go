@@ -53,6 +53,31 @@ func (s *KeySet) holds(material *keyMaterial) bool {
 	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.hidden().isSame(material) })
 }
 
+// SigningKeyID returns the id of the key that signs. It is empty if there is no key.
+func (s *KeySet) SigningKeyID() string {
+	key, _ := s.signing()
+	return key.id
+}
+
+// names reports whether one of the keys has the id.
+func (s *KeySet) names(id string) bool {
+	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.id == id })
+}
+
+// HasPublic reports whether the set has a public key, with which others can verify tokens.
+func (s *KeySet) HasPublic() bool {
+	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.hidden().public != nil })
+}
+
+// PublicJWKS returns the public keys as a JWK set (RFC 7517 section 5), in the order of the set. It leaves out secrets, so
+// the JWK set may be empty.
+func (s *KeySet) PublicJWKS() ([]byte, error) {
+	if s == nil {
+		return publicJWKS(nil)
+	}
+	return publicJWKS(s.keys)
+}
+
 // KeyRing holds the current [KeySet] of a gateway. It is safe for concurrent use. A caller goes on with the set that
 // [KeyRing.Current] returned, whatever is set meanwhile. The zero value and nil hold no set.
 type KeyRing struct {

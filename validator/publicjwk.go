@@ -46,39 +46,23 @@ func thumbprint(public crypto.PublicKey) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(hash[:]), nil
 }
 
-// HasPublic reports whether the set has a public key, with which others can verify tokens.
-func (s *KeySet) HasPublic() bool {
-	if s == nil {
-		return false
-	}
-	for _, key := range s.keys {
-		if key.hidden().public != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// PublicJWKS returns the public keys as a JWK set (RFC 7517 section 5), in the order of the set. It leaves out secrets, so
-// the JWK set may be empty.
-func (s *KeySet) PublicJWKS() ([]byte, error) {
+// publicJWKS returns the public keys among the keys as a JWK set. See [KeySet.PublicJWKS].
+func publicJWKS(keys []Key) ([]byte, error) {
 	list := []byte{'['}
-	if s != nil {
-		for _, key := range s.keys {
-			public := key.hidden().public
-			if public == nil {
-				continue
-			}
-			members, err := publicMembers(public)
-			if err != nil {
-				return nil, fmt.Errorf("publishing %v: %w", key, err)
-			}
-			if len(list) > 1 {
-				list = append(list, ',')
-			}
-			members = members.text("alg", string(key.algorithm)).text("kid", key.id).text("use", "sig")
-			list = append(list, members.end()...)
+	for _, key := range keys {
+		public := key.hidden().public
+		if public == nil {
+			continue
 		}
+		members, err := publicMembers(public)
+		if err != nil {
+			return nil, fmt.Errorf("publishing %v: %w", key, err)
+		}
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		members = members.text("alg", string(key.algorithm)).text("kid", key.id).text("use", "sig")
+		list = append(list, members.end()...)
 	}
 	var set jsonObject
 	return set.raw("keys", append(list, ']')).end(), nil

@@ -118,22 +118,22 @@ func (v *Verifier) verified(text string) (verified, Reason) {
 		result.remembered = true
 		return result, ""
 	}
-	return keys.verify(text)
+	return verifyToken(keys, text)
 }
 
-// verify checks the signature with the keys of the set.
-func (s *KeySet) verify(text string) (verified, Reason) {
-	if s == nil {
-		s = new(KeySet)
+// verifyToken checks the signature of a token, encrypted or not, with the keys of the set.
+func verifyToken(set *KeySet, text string) (verified, Reason) {
+	if set == nil {
+		set = new(KeySet)
 	}
 	if !isEncrypted(text) {
-		return s.verifySigned(text)
+		return verifySigned(set, text)
 	}
-	inner, keyID, reason := s.decrypt(text)
+	inner, keyID, reason := decryptJWE(set.keys, text)
 	if reason != "" {
 		return verified{}, reason
 	}
-	result, reason := s.verifySigned(inner)
+	result, reason := verifySigned(set, inner)
 	if reason == "" && result.key.id != keyID {
 		return verified{}, TokenMalformed
 	}
@@ -142,12 +142,12 @@ func (s *KeySet) verify(text string) (verified, Reason) {
 }
 
 // verifySigned checks the signature of a token that is not encrypted or was decrypted.
-func (s *KeySet) verifySigned(text string) (verified, Reason) {
-	payload, n, reason := s.verifying.verify(text, ourForm)
+func verifySigned(set *KeySet, text string) (verified, Reason) {
+	payload, n, reason := set.verifying.verify(text, ourForm)
 	if reason != "" {
 		return verified{}, reason
 	}
-	key := s.keys[n]
+	key := set.keys[n]
 	claims, notBefore, ok := readClaims(key, payload)
 	if !ok {
 		return verified{}, TokenMalformed

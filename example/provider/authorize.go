@@ -26,7 +26,7 @@ type signInPage struct {
 }
 
 func (p *Provider) showSignIn(w http.ResponseWriter, r *http.Request) {
-	request, err := p.readAuthorization(r.URL.Query())
+	request, err := readAuthorization(p.clients, r.URL.Query())
 	if err != nil {
 		p.refuse(w, r, request, err)
 		return
@@ -41,7 +41,7 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, authorization{}, errUntrusted)
 		return
 	}
-	request, err := p.readAuthorization(query)
+	request, err := readAuthorization(p.clients, query)
 	if err != nil {
 		p.refuse(w, r, request, err)
 		return
@@ -53,17 +53,17 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if request.flow == flowCode {
-		code := p.keep(grant{authorization: request, user: user, until: p.now().Add(codeLifetime)})
-		sendBack(w, r, request, url.Values{"code": {code}, "iss": {p.issuer}})
+		code := p.codes.keep(request, user)
+		sendBack(w, r, request, url.Values{"code": {code}, "iss": {p.mint.issuer}})
 		return
 	}
 	p.post(w, request, user)
 }
 
-// refuse tells the client what is wrong with its request, or the user where the client can't be known.
+// refuse tells the client what is wrong with its request, or the user if the client can't be known.
 func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, request authorization, err error) {
 	if bad := (requestError{}); errors.As(err, &bad) {
-		sendBack(w, r, request, url.Values{"error": {bad.code}, "error_description": {bad.description}, "iss": {p.issuer}})
+		sendBack(w, r, request, url.Values{"error": {bad.code}, "error_description": {bad.description}, "iss": {p.mint.issuer}})
 		return
 	}
 	show(w, http.StatusBadRequest, "message.html", err.Error())
@@ -101,7 +101,7 @@ var policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-
 
 // post sends the user back with an ID token and an access token, by a form.
 func (p *Provider) post(w http.ResponseWriter, request authorization, user User) {
-	tokens, err := p.issue(request, user)
+	tokens, err := p.mint.issue(request, user)
 	if err != nil {
 		show(w, http.StatusInternalServerError, "message.html", "The tokens could not be made.")
 		return
@@ -109,7 +109,7 @@ func (p *Provider) post(w http.ResponseWriter, request authorization, user User)
 	show(w, http.StatusOK, "post.html", postPage{
 		Action: request.client.RedirectURI,
 		Fields: map[string]string{
-			"id_token": tokens.ID, "access_token": tokens.Access, "token_type": "Bearer", "state": request.state, "iss": p.issuer,
+			"id_token": tokens.ID, "access_token": tokens.Access, "token_type": "Bearer", "state": request.state, "iss": p.mint.issuer,
 		},
 		Script: submitScript,
 	})

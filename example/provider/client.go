@@ -14,9 +14,12 @@ type Client struct {
 	Audience    string // the claim aud of access tokens: the service that they are for
 }
 
-// client returns the client of the id.
-func (p *Provider) client(id string) (Client, bool) {
-	for _, client := range p.clients {
+// clients are the clients that a provider knows.
+type clients []Client
+
+// find returns the client of the id.
+func (c clients) find(id string) (Client, bool) {
+	for _, client := range c {
 		if client.ID == id {
 			return client, true
 		}
@@ -24,9 +27,9 @@ func (p *Provider) client(id string) (Client, bool) {
 	return Client{}, false
 }
 
-// authenticateClient returns the client that calls the token endpoint, by HTTP Basic or by the form (RFC 6749 section
+// authenticate returns the client that calls the token endpoint, by HTTP Basic or by the form (RFC 6749 section
 // 2.3.1). A client that uses both at once is refused.
-func (p *Provider) authenticateClient(r *http.Request) (Client, bool) {
+func (c clients) authenticate(r *http.Request) (Client, bool) {
 	id, secret, basic := r.BasicAuth()
 	if basic {
 		var errID, errSecret error
@@ -38,7 +41,7 @@ func (p *Provider) authenticateClient(r *http.Request) (Client, bool) {
 	} else {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
-	client, known := p.client(id)
+	client, known := c.find(id)
 	same := subtle.ConstantTimeCompare([]byte(client.Secret), []byte(secret)) == 1
 	return client, known && same && secret != ""
 }

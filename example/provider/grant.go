@@ -5,8 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,30 +16,37 @@ type grant struct {
 	until time.Time
 }
 
-// keep remembers the grant and returns its code. Those that were never redeemed are forgotten.
-func (p *Provider) keep(granted grant) string {
+// codes are the codes that wait to be redeemed.
+type codes struct {
+	now    func() time.Time
+	mutex  sync.Mutex
+	grants map[string]grant
+}
+
+// keep returns a code for a sign-in. It forgets the codes that were never redeemed in time.
+func (c *codes) keep(request authorization, user User) string {
 	code := rand.Text()
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	for other, old := range p.codes {
-		if !p.now().Before(old.until) {
-			delete(p.codes, other)
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for other, old := range c.grants {
+		if !c.now().Before(old.until) {
+			delete(c.grants, other)
 		}
 	}
-	p.codes[code] = granted
+	c.grants[code] = grant{authorization: request, user: user, until: c.now().Add(codeLifetime)}
 	return code
 }
 
 // take returns the grant of a code, once.
-func (p *Provider) take(code string) (grant, bool) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	granted, known := p.codes[code]
-	delete(p.codes, code)
-	return granted, known && p.now().Before(granted.until)
+func (c *codes) take(code string) (grant, bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	granted, known := c.grants[code]
+	delete(c.grants, code)
+	return granted, known && c.now().Before(granted.until)
 }
 
-// accepts says whether the verifier is the one that the client hashed when it asked (RFC 7636 section 4.6).
+// accepts reports whether the verifier is the one that the client hashed when it asked (RFC 7636 section 4.6).
 func (g grant) accepts(verifier string) bool {
 	hash := sha256.Sum256([]byte(verifier))
 	return subtle.ConstantTimeCompare([]byte(encode(hash[:])), []byte(g.challenge)) == 1
@@ -52,7 +58,7 @@ func (p *Provider) redeem(w http.ResponseWriter, r *http.Request) {
 		tokenError(w, http.StatusBadRequest, "invalid_request")
 		return
 	}
-	client, known := p.authenticateClient(r)
+	client, known := p.clients.authenticate(r)
 	if !known {
 		w.Header().Set("WWW-Authenticate", `Basic realm="token"`)
 		tokenError(w, http.StatusUnauthorized, "invalid_client")
@@ -62,13 +68,13 @@ func (p *Provider) redeem(w http.ResponseWriter, r *http.Request) {
 		tokenError(w, http.StatusBadRequest, "unsupported_grant_type")
 		return
 	}
-	granted, known := p.take(r.PostForm.Get("code"))
+	granted, known := p.codes.take(r.PostForm.Get("code"))
 	if !known || granted.client.ID != client.ID || r.PostForm.Get("redirect_uri") != client.RedirectURI ||
 		!granted.accepts(r.PostForm.Get("code_verifier")) {
 		tokenError(w, http.StatusBadRequest, "invalid_grant")
 		return
 	}
-	tokens, err := p.issue(granted.authorization, granted.user)
+	tokens, err := p.mint.issue(granted.authorization, granted.user)
 	if err != nil {
 		tokenError(w, http.StatusInternalServerError, "server_error")
 		return
@@ -78,89 +84,4 @@ func (p *Provider) redeem(w http.ResponseWriter, r *http.Request) {
 
 func tokenError(w http.ResponseWriter, status int, code string) {
 	writeJSON(w, status, map[string]string{"error": code})
-}
-
-// tokens is the answer of the token endpoint.
-type tokens struct {
-	Access    string `json:"access_token"`
-	Type      string `json:"token_type"`
-	ExpiresIn int    `json:"expires_in"`
-	ID        string `json:"id_token"`
-	Scope     string `json:"scope"`
-}
-
-// issue makes the tokens of one sign-in.
-func (p *Provider) issue(request authorization, user User) (tokens, error) {
-	access, err := p.access(request, user)
-	if err != nil {
-		return tokens{}, err
-	}
-	id, err := p.id(request, user, access)
-	if err != nil {
-		return tokens{}, err
-	}
-	return tokens{
-		Access: access, Type: "Bearer", ExpiresIn: int(accessLifetime / time.Second), ID: id,
-		Scope: strings.Join(request.granted(user), " "),
-	}, nil
-}
-
-// access makes an access token, of the form of RFC 9068.
-func (p *Provider) access(request authorization, user User) (string, error) {
-	now := p.now()
-	return p.sign("at+jwt", accessClaims{
-		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.Audience, Client: request.client.ID, ID: rand.Text(),
-		Scope: strings.Join(request.granted(user), " "), IssuedAt: now.Unix(), Expires: now.Add(accessLifetime).Unix(),
-	})
-}
-
-// id makes the ID token that goes with an access token.
-func (p *Provider) id(request authorization, user User, access string) (string, error) {
-	now := p.now()
-	claims := idClaims{
-		Issuer: p.issuer, Subject: user.Subject, Audience: request.client.ID, Nonce: request.nonce,
-		AccessHash: halfHash(access), IssuedAt: now.Unix(), AuthTime: now.Unix(), Expires: now.Add(idLifetime).Unix(),
-	}
-	if slices.Contains(request.granted(user), "profile") {
-		claims.Name = user.FullName
-	}
-	return p.sign("JWT", claims)
-}
-
-// Sign makes the tokens of a sign-in at a client that did not take place, for tests: the ID token of one user, and the
-// access token of the same or another.
-func (p *Provider) Sign(client, user, accessUser, nonce string) (id, access string, err error) {
-	known, _ := p.client(client)
-	request := authorization{client: known, scope: []string{"openid"}, nonce: nonce}
-	access, err = p.access(request, User{Subject: accessUser})
-	if err != nil {
-		return "", "", err
-	}
-	id, err = p.id(request, User{Subject: user}, access)
-	return id, access, err
-}
-
-// accessClaims are those of an access token (RFC 9068 section 2.2).
-type accessClaims struct {
-	Issuer   string `json:"iss"`
-	Subject  string `json:"sub"`
-	Audience string `json:"aud"`
-	Client   string `json:"client_id"`
-	ID       string `json:"jti"`
-	Scope    string `json:"scope"`
-	IssuedAt int64  `json:"iat"`
-	Expires  int64  `json:"exp"`
-}
-
-// idClaims are those of an ID token (OpenID Connect Core 1.0 section 2).
-type idClaims struct {
-	Issuer     string `json:"iss"`
-	Subject    string `json:"sub"`
-	Audience   string `json:"aud"`
-	Nonce      string `json:"nonce,omitempty"`
-	AccessHash string `json:"at_hash"`
-	Name       string `json:"name,omitempty"`
-	IssuedAt   int64  `json:"iat"`
-	AuthTime   int64  `json:"auth_time"`
-	Expires    int64  `json:"exp"`
 }

@@ -3,10 +3,7 @@ package provider
 import (
 	"encoding/json"
 	"net/http"
-	"sync"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 // Paths of the provider. Discovery names all of them.
@@ -36,14 +33,10 @@ type Options struct {
 
 // Provider is the OpenID provider as an [http.Handler]. It may be used by several goroutines.
 type Provider struct {
-	issuer  string
-	clients []Client
-	now     func() time.Time
+	mint    mint
+	clients clients
+	codes   codes
 	routes  *http.ServeMux
-
-	mutex sync.Mutex
-	keys  []jose.JSONWebKey // private ones, the newest first; all are published
-	codes map[string]grant
 }
 
 // New returns a provider with one key and no codes.
@@ -52,14 +45,16 @@ func New(options Options) (*Provider, error) {
 		options.Now = time.Now
 	}
 	provider := &Provider{
-		issuer: options.Issuer, clients: options.Clients, now: options.Now,
-		routes: http.NewServeMux(), codes: make(map[string]grant),
+		mint:    mint{issuer: options.Issuer, now: options.Now},
+		clients: options.Clients,
+		codes:   codes{now: options.Now, grants: make(map[string]grant)},
+		routes:  http.NewServeMux(),
 	}
 	if err := provider.Rotate(); err != nil {
 		return nil, err
 	}
 	provider.routes.HandleFunc("GET "+DiscoveryPath, provider.discover)
-	provider.routes.HandleFunc("GET "+KeysPath, provider.publishKeys)
+	provider.routes.HandleFunc("GET "+KeysPath, provider.mint.keys.publish)
 	provider.routes.HandleFunc("GET "+AuthorizePath, provider.showSignIn)
 	provider.routes.HandleFunc("POST "+AuthorizePath, provider.signIn)
 	provider.routes.HandleFunc("POST "+TokenPath, provider.redeem)
@@ -74,6 +69,22 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "no-referrer")
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	p.routes.ServeHTTP(w, r)
+}
+
+// Rotate makes a new key that signs from now on. The one before it stays published; older ones do not.
+func (p *Provider) Rotate() error { return p.mint.keys.rotate() }
+
+// Sign makes the tokens of a sign-in at a client that did not take place, for tests: the ID token of one user, and the
+// access token of the same or another.
+func (p *Provider) Sign(client, user, accessUser, nonce string) (id, access string, err error) {
+	known, _ := p.clients.find(client)
+	request := authorization{client: known, scope: []string{"openid"}, nonce: nonce}
+	access, err = p.mint.access(request, User{Subject: accessUser})
+	if err != nil {
+		return "", "", err
+	}
+	id, err = p.mint.id(request, User{Subject: user}, access)
+	return id, access, err
 }
 
 // metadata is what discovery says (OpenID Connect Discovery 1.0 section 3, RFC 9207 section 3).
@@ -93,8 +104,9 @@ type metadata struct {
 }
 
 func (p *Provider) discover(w http.ResponseWriter, _ *http.Request) {
+	issuer := p.mint.issuer
 	writeJSON(w, http.StatusOK, metadata{
-		Issuer: p.issuer, Authorize: p.issuer + AuthorizePath, Token: p.issuer + TokenPath, Keys: p.issuer + KeysPath,
+		Issuer: issuer, Authorize: issuer + AuthorizePath, Token: issuer + TokenPath, Keys: issuer + KeysPath,
 		ResponseTypes: []string{"code", "id_token token"}, ResponseModes: []string{"query", "form_post"},
 		GrantTypes: []string{"authorization_code", "implicit"}, SubjectTypes: []string{"public"},
 		IDTokenAlgorithms: []string{string(algorithm)}, Challenges: []string{"S256"},
@@ -105,6 +117,6 @@ func (p *Provider) discover(w http.ResponseWriter, _ *http.Request) {
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// A write fails only where the reader has gone.
+	// A write fails only if the reader has gone.
 	_ = json.NewEncoder(w).Encode(value)
 }

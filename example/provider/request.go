@@ -31,10 +31,11 @@ type requestError struct{ code, description string }
 
 func (e requestError) Error() string { return e.code + ": " + e.description }
 
-// readAuthorization reads and checks a request. With [errUntrusted] nothing of it is to be believed; with requestError the
-// client and the state are known. A parameter that occurs twice makes the request bad (RFC 6749 section 3.1).
-func (p *Provider) readAuthorization(query url.Values) (authorization, error) {
-	client, known := p.client(query.Get("client_id"))
+// readAuthorization reads and checks the request of one of the clients. With [errUntrusted] nothing of it is to be believed;
+// with requestError the client and the state are known. A parameter that occurs twice makes the request bad (RFC 6749 section
+// 3.1).
+func readAuthorization(from clients, query url.Values) (authorization, error) {
+	client, known := from.find(query.Get("client_id"))
 	if !known || query.Get("redirect_uri") != client.RedirectURI {
 		return authorization{}, errUntrusted
 	}

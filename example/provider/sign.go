@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -19,34 +20,42 @@ const algorithm = jose.RS256
 // keptKeys is how many keys are published: the one that signs, and the one before it for tokens that are still about.
 const keptKeys = 2
 
-// Rotate makes a new key that signs from now on. The one before it stays published; older ones do not.
-func (p *Provider) Rotate() error {
+// keys are the keys of a provider.
+type keys struct {
+	mutex   sync.Mutex
+	private []jose.JSONWebKey // the newest first; all are published
+}
+
+// rotate makes a new key. See [Provider.Rotate].
+func (k *keys) rotate() error {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return fmt.Errorf("making a key: %w", err)
 	}
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	p.keys = slices.Insert(p.keys, 0, jose.JSONWebKey{Key: private, KeyID: rand.Text(), Algorithm: string(algorithm), Use: "sig"})
-	p.keys = p.keys[:min(len(p.keys), keptKeys)]
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	fresh := jose.JSONWebKey{Key: private, KeyID: rand.Text(), Algorithm: string(algorithm), Use: "sig"}
+	k.private = slices.Insert(k.private, 0, fresh)
+	k.private = k.private[:min(len(k.private), keptKeys)]
 	return nil
 }
 
-func (p *Provider) publishKeys(w http.ResponseWriter, _ *http.Request) {
-	p.mutex.Lock()
+// publish answers with the public halves of the keys.
+func (k *keys) publish(w http.ResponseWriter, _ *http.Request) {
+	k.mutex.Lock()
 	var published jose.JSONWebKeySet
-	for _, key := range p.keys {
+	for _, key := range k.private {
 		published.Keys = append(published.Keys, key.Public())
 	}
-	p.mutex.Unlock()
+	k.mutex.Unlock()
 	writeJSON(w, http.StatusOK, published)
 }
 
 // sign returns the claims as a compact JWS (RFC 7515 section 7.1) with the given typ.
-func (p *Provider) sign(kind string, claims any) (string, error) {
-	p.mutex.Lock()
-	key := p.keys[0]
-	p.mutex.Unlock()
+func (k *keys) sign(kind string, claims any) (string, error) {
+	k.mutex.Lock()
+	key := k.private[0]
+	k.mutex.Unlock()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, new(jose.SignerOptions).WithType(jose.ContentType(kind)))
 	if err != nil {
 		return "", fmt.Errorf("signing token: %w", err)
@@ -58,7 +67,7 @@ func (p *Provider) sign(kind string, claims any) (string, error) {
 	return token, nil
 }
 
-// halfHash is what at_hash says of an access token (OpenID Connect Core 1.0 section 3.1.3.6).
+// halfHash returns the at_hash of an access token (OpenID Connect Core 1.0 section 3.1.3.6).
 func halfHash(token string) string {
 	hash := sha256.Sum256([]byte(token))
 	return encode(hash[:len(hash)/2])

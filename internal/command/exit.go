@@ -1,12 +1,6 @@
 package command
 
-import (
-	"errors"
-	"fmt"
-
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/spf13/cobra"
-)
+import "fmt"
 
 // The exit codes.
 const (
@@ -35,75 +29,3 @@ func (f *failure) Error() string { return f.text }
 func unreachable(format string, arguments ...any) error {
 	return &failure{code: Unreachable, text: fmt.Sprintf(format, arguments...)}
 }
-
-// action is what a command does.
-type action func(c *call) error
-
-// call is one use of a command.
-type call struct {
-	*cobra.Command
-
-	arguments []string
-	endpoint  string // the address of the admin endpoint, once it is known
-}
-
-// run makes a command do something. Its error is printed by itself, without usage, and becomes the exit code.
-func run(do action) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, arguments []string) error {
-		cmd.SilenceUsage, cmd.SilenceErrors = true, true
-		use := &call{Command: cmd, arguments: arguments}
-		err := use.checkScope()
-		if err == nil {
-			err = do(use)
-		}
-		if err == nil {
-			return nil
-		}
-		if err.Error() != "" {
-			use.remark("Error: %v", err)
-		}
-		if failed, ok := errors.AsType[*failure](err); ok && failed.code > Refused {
-			// Only Caddy's own wrapper makes an error that carries an exit code.
-			return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return failed.code, nil })(cmd, arguments)
-		}
-		return err
-	}
-}
-
-// checkScope refuses flags that name what is meant and are empty, as a script gives them whose variable is not set: without
-// them more would be meant.
-func (c *call) checkScope() error {
-	for _, name := range []string{"realm", "user", "session", "session-hash", "token", "jti", "dir"} {
-		if flag := c.Flags().Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
-			return fmt.Errorf("--%s: it is empty; leave it out where it is not meant", name)
-		}
-	}
-	return nil
-}
-
-// text returns the value of a flag.
-func (c *call) text(flag string) string {
-	value, err := c.Flags().GetString(flag)
-	if err != nil {
-		panic(err) // there is no such flag: a mistake in this package
-	}
-	return value
-}
-
-func (c *call) texts(flag string) []string {
-	values, err := c.Flags().GetStringArray(flag)
-	if err != nil {
-		panic(err)
-	}
-	return values
-}
-
-func (c *call) is(flag string) bool {
-	value, err := c.Flags().GetBool(flag)
-	if err != nil {
-		panic(err)
-	}
-	return value
-}
-
-func (c *call) given(flag string) bool { return c.Flags().Changed(flag) }

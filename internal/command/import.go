@@ -38,7 +38,7 @@ type importAnswer struct {
 }
 
 func importSessions(c *call) error {
-	source, size, err := c.open(c.arguments[0])
+	source, size, err := openInput(c.InOrStdin(), c.arguments[0])
 	if err != nil {
 		return err
 	}
@@ -74,10 +74,10 @@ func importSessions(c *call) error {
 	return nil
 }
 
-// open opens a file, or standard input where that is "-", and returns its size, or 0 where that is not known.
-func (c *call) open(name string) (io.ReadCloser, int64, error) {
+// openInput opens a file, or standard input if the name is "-". It returns the size too, or 0 if the size is not known.
+func openInput(in io.Reader, name string) (io.ReadCloser, int64, error) {
 	if name == "-" {
-		return io.NopCloser(c.InOrStdin()), 0, nil
+		return io.NopCloser(in), 0, nil
 	}
 	file, err := os.Open(name)
 	if err != nil {

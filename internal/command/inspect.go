@@ -22,7 +22,7 @@ The exit code is 1 where the gateway would refuse the token whatever its signatu
 }
 
 func inspect(c *call) error {
-	text, err := c.secret(c.arguments[0])
+	text, err := readSecret(c.InOrStdin(), c.arguments[0])
 	if err != nil {
 		return err
 	}

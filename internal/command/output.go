@@ -26,7 +26,7 @@ func (c *call) printJSON(value any) error {
 	return err
 }
 
-// say prints a line. What the arguments bring is made printable.
+// say prints a line. It makes the arguments printable.
 func (c *call) say(format string, arguments ...any) {
 	fmt.Fprintf(c.OutOrStdout(), format+"\n", cleaned(arguments)...)
 }
@@ -36,7 +36,7 @@ func (c *call) remark(format string, arguments ...any) {
 	fmt.Fprintf(c.ErrOrStderr(), format+"\n", cleaned(arguments)...)
 }
 
-// wide is the width of what is no terminal.
+// wide is the width of a writer that is no terminal.
 const wide = 200
 
 // width returns how many columns the writer has.
@@ -49,7 +49,7 @@ func width(w io.Writer) int {
 	return wide
 }
 
-// isTerminal says whether somebody looks at what is written.
+// isTerminal reports whether the writer is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

@@ -44,12 +44,12 @@ revocation of a session, a user, or a token (--jti alone).`,
 	return withServer(withJSON(cmd))
 }
 
-// errRevokeFlags says what goes together.
+// errRevokeFlags is the error for flags that do not go together.
 var errRevokeFlags = errors.New("want exactly one of: --jti with --exp; --token; --realm with --session, --cookie or --session-hash; " +
 	"--user, with --realm or everywhere; --realm alone; --all. --lift goes with --jti, a session or a user")
 
 func revoke(c *call) error {
-	body, what, err := c.revocation()
+	body, what, err := revocationOf(c)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func revoke(c *call) error {
 	return nil
 }
 
-// revocation returns the body that the flags ask for, and what to say once it is done.
-func (c *call) revocation() (body map[string]any, done string, err error) {
+// revocationOf returns the body that the flags ask for, and the line to print when it is done.
+func revocationOf(c *call) (body map[string]any, done string, err error) {
 	bySession := c.given("session") || c.given("cookie") || c.given("session-hash")
 	byID := c.given("jti") || c.given("exp")
 	named := 0
@@ -92,12 +92,12 @@ func (c *call) revocation() (body map[string]any, done string, err error) {
 	}
 	switch {
 	case byID:
-		return c.revocationByID(body)
+		return revocationByID(c, body)
 	case c.given("token"):
-		body["token"], err = c.secret(c.text("token"))
+		body["token"], err = readSecret(c.InOrStdin(), c.text("token"))
 		return body, "Every token of its session minted so far is revoked.", err
 	case bySession:
-		return body, "The session and its tokens are revoked.", c.nameSession(body)
+		return body, "The session and its tokens are revoked.", nameSession(c, body)
 	case c.given("user"):
 		body["user"] = c.text("user")
 		return body, "All sessions and tokens of the user are revoked.", nil
@@ -107,11 +107,11 @@ func (c *call) revocation() (body map[string]any, done string, err error) {
 	return body, "All that was known is dropped; every session is asked for anew.", nil
 }
 
-func (c *call) revocationByID(body map[string]any) (map[string]any, string, error) {
+func revocationByID(c *call, body map[string]any) (map[string]any, string, error) {
 	if !c.given("jti") || !c.given("exp") && !c.is("lift") {
 		return nil, "", errRevokeFlags
 	}
-	id, err := c.secret(strings.TrimSpace(c.text("jti")))
+	id, err := readSecret(c.InOrStdin(), strings.TrimSpace(c.text("jti")))
 	body["jti"] = id
 	if c.given("exp") {
 		expires, flagError := c.Flags().GetInt64("exp")

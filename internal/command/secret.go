@@ -12,13 +12,13 @@ import (
 // maxSecret is how much is read of standard input for a token or a session id.
 const maxSecret = 64 << 10
 
-// secret returns a value, or what standard input says where that is "-": what stands on a command line, others on the
-// machine can read.
-func (c *call) secret(value string) (string, error) {
+// readSecret returns the value, or the text of standard input if the value is "-". Others on the machine can read the command
+// line.
+func readSecret(in io.Reader, value string) (string, error) {
 	if value != "-" {
 		return value, nil
 	}
-	text, err := io.ReadAll(io.LimitReader(c.InOrStdin(), maxSecret+1))
+	text, err := io.ReadAll(io.LimitReader(in, maxSecret+1))
 	if err != nil {
 		return "", fmt.Errorf("reading standard input: %w", err)
 	}
@@ -38,8 +38,8 @@ func withSession(cmd *cobra.Command, flag, use string) {
 	cmd.Flags().StringArray("cookie", nil, "Of a session of several cookies: one of them as <name>=<value>; repeatable")
 }
 
-// session returns the session id that flags name, as the admin API takes it, or nil where they name none.
-func (c *call) session(flag string) (any, error) {
+// sessionOf returns the session id that the flags name in the form of the admin API, or nil if they name none.
+func sessionOf(c *call, flag string) (any, error) {
 	cookies := c.texts("cookie")
 	switch {
 	case len(cookies) == 0 && !c.given(flag):
@@ -47,7 +47,7 @@ func (c *call) session(flag string) (any, error) {
 	case len(cookies) > 0 && c.given(flag):
 		return nil, fmt.Errorf("want either --%s or --cookie", flag)
 	case len(cookies) == 0:
-		return c.secret(c.text(flag))
+		return readSecret(c.InOrStdin(), c.text(flag))
 	}
 	values := make(map[string]string, len(cookies))
 	for i, cookie := range cookies {

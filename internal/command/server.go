@@ -54,7 +54,7 @@ func (c *call) address() (string, error) {
 	return caddycmd.DetermineAdminAPIAddress(address, config, file, adapter)
 }
 
-// request sends a request to the gateway. The caller closes the body of the answer, which is a good one.
+// request sends a request to the gateway. It returns an error for any answer but a good one. The caller closes the body.
 func (c *call) request(method, route, contentType string, body io.Reader) (*http.Response, error) {
 	if c.endpoint == "" { // found once: a configuration on standard input is there once
 		var err error
@@ -73,7 +73,7 @@ func (c *call) request(method, route, contentType string, body io.Reader) (*http
 	return response, nil
 }
 
-// explain puts into words why there is no good answer.
+// explain returns an error that tells the operator why there is no good answer.
 func explain(address string, err error) error {
 	if status, message, answered := refusal(err); answered {
 		switch {
@@ -116,7 +116,7 @@ func words(message string) string {
 	return message
 }
 
-// ask sends a JSON body, or none with GET, and reads the answer into a value. It returns the answer as it came, too.
+// ask sends a JSON body, or none with GET, and reads the answer into a value. It also returns the answer as it came.
 func (c *call) ask(method, route string, body, into any) (json.RawMessage, error) {
 	var reader io.Reader
 	if body != nil {
@@ -133,8 +133,8 @@ func (c *call) ask(method, route string, body, into any) (json.RawMessage, error
 	return readAnswer(response, route, into)
 }
 
-// answers names for each route a member that its answers have. What answers without it is no gateway: it may be a site,
-// by whose good words alone nothing is revoked.
+// answers names a member that the answers of each route have. An answer without it comes from no gateway: it may come from a
+// site, whose good words revoke nothing.
 var answers = map[string]string{
 	"sessions/list": "sessions", "sessions/end": "ended", "revocations": "revoked", "keys": "keys", "keys/rotate": "kid",
 	"status": "store", "sessions": "hash", importRoute: "imported",

@@ -67,7 +67,7 @@ func list(c *call) error {
 	if err != nil || limit < 0 {
 		return errors.New("--limit: want a number from 0")
 	}
-	all, err := c.pages(limit)
+	all, err := listPages(c, limit)
 	if err != nil {
 		return err
 	}
@@ -81,8 +81,8 @@ func list(c *call) error {
 	return nil
 }
 
-// pages collects pages up to the limit, or all of them where that is 0.
-func (c *call) pages(limit int) (sessionPage, error) {
+// listPages collects pages up to the limit, or all of them if the limit is 0.
+func listPages(c *call, limit int) (sessionPage, error) {
 	all := sessionPage{Sessions: []listedSession{}, Next: c.text("after")}
 	for {
 		size := pageSize
@@ -138,7 +138,7 @@ whatever the application says.`,
 }
 
 func add(c *call) error {
-	id, err := c.session("session")
+	id, err := sessionOf(c, "session")
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ somebody out, use ` + "`caddy jwt-session revoke`" + `.`,
 
 func end(c *call) error {
 	body := map[string]any{"realm": c.text("realm")}
-	if err := c.nameSession(body); err != nil {
+	if err := nameSession(c, body); err != nil {
 		return err
 	}
 	text, err := c.ask(http.MethodPost, "sessions/end", body, new(struct{}))
@@ -225,9 +225,9 @@ func end(c *call) error {
 	return nil
 }
 
-// nameSession puts what names a session into a body.
-func (c *call) nameSession(body map[string]any) error {
-	id, err := c.session("session")
+// nameSession writes the session that the flags name into a body.
+func nameSession(c *call, body map[string]any) error {
+	id, err := sessionOf(c, "session")
 	if err != nil {
 		return err
 	}

@@ -88,8 +88,8 @@ func withDirectory(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// directory finds the store.
-func (c *call) directory() (string, error) {
+// directoryOf returns the directory of the store that the flags name.
+func directoryOf(c *call) (string, error) {
 	if dir := c.text("dir"); dir != "" {
 		return dir, nil
 	}
@@ -138,11 +138,11 @@ are asked for anew, but it keeps nobody out.`,
 }
 
 func restore(c *call) error {
-	dir, err := c.directory()
+	dir, err := directoryOf(c)
 	if err != nil {
 		return err
 	}
-	source, size, err := c.open(c.arguments[0])
+	source, size, err := openInput(c.InOrStdin(), c.arguments[0])
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ instead.`,
 }
 
 func check(c *call) error {
-	dir, err := c.directory()
+	dir, err := directoryOf(c)
 	if err != nil {
 		return err
 	}

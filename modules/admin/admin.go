@@ -39,30 +39,31 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
+// Path is where the routes are on the admin endpoint.
 const Path = "/jwt_session/"
 
-// adminRoute serves one call. What it returns is written as JSON, unless it is [streamed].
+// adminRoute serves one call. Its result is written as JSON, unless it is [streamed].
 type adminRoute func(*Call) (any, error)
 
-// streamed is what a route returns that has written its answer by itself.
+// streamed is the result of a route that has written its answer itself.
 type streamed struct{}
 
-// Routes are the routes by their path below adminPath and by method. What is written comes as a JSON body, since ids
-// and users must not stand in URLs, which are logged.
+// Routes holds the routes by their path below Path and by method. A route that writes takes a JSON body: URLs are logged, so
+// that no id and no user may be in them.
 var Routes = map[string]map[string]adminRoute{
-	"sessions":         {http.MethodPost: (*Call).addSession},
-	"sessions/list":    {http.MethodPost: (*Call).listSessions},
-	"sessions/end":     {http.MethodPost: (*Call).endSession},
-	"revocations":      {http.MethodPost: (*Call).revoke, http.MethodGet: (*Call).listRevocations},
-	"revocations/list": {http.MethodPost: (*Call).pageRevocations},
-	"status":           {http.MethodGet: (*Call).status},
-	"store/backup":     {http.MethodPost: (*Call).backup},
-	"keys":             {http.MethodGet: (*Call).listKeys},
-	"keys/rotate":      {http.MethodPost: (*Call).rotateKeys},
+	"sessions":         {http.MethodPost: addSession},
+	"sessions/list":    {http.MethodPost: listSessions},
+	"sessions/end":     {http.MethodPost: endSession},
+	"revocations":      {http.MethodPost: revoke, http.MethodGet: listRevocations},
+	"revocations/list": {http.MethodPost: pageRevocations},
+	"status":           {http.MethodGet: showStatus},
+	"store/backup":     {http.MethodPost: backup},
+	"keys":             {http.MethodGet: listKeys},
+	"keys/rotate":      {http.MethodPost: rotateKeys},
 }
 
-// lineRoutes are what a body of newline-delimited JSON goes to, which is read as it comes.
-var lineRoutes = map[string]adminRoute{"sessions": (*Call).importSessions}
+// lineRoutes holds the routes for a body of newline-delimited JSON. They read it as it comes.
+var lineRoutes = map[string]adminRoute{"sessions": importSessions}
 
 // Routes returns the one route that serves all.
 func (adminAPI) Routes() []caddy.AdminRoute {
@@ -75,12 +76,13 @@ type Call struct {
 	gateway *app.Core
 	writer  http.ResponseWriter
 	request *http.Request
-	Body    []byte // nil where the route reads the request's by itself
+	Body    []byte // nil: the route reads the body of the request itself
 }
 
 // MaxBody is how long a body may be.
 const MaxBody = 1 << 20
 
+// Serve serves one request to the admin API.
 func Serve(w http.ResponseWriter, r *http.Request) error {
 	methods, known := Routes[r.URL.Path[len(Path):]]
 	if !known {
@@ -129,9 +131,9 @@ func Serve(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// checkOrigin refuses what a page of another site made a browser send, if it may change something. Caddy refuses foreign
-// origins too, with whatever it does not know of: one that it has let through stands in the answer already. Here nothing
-// else counts, so that no way to this handler that goes without Caddy's check is open.
+// checkOrigin refuses a request that may change something and that a page of another site made a browser send. Caddy checks
+// the origin before, and has written an origin that it allows into the answer. Only such an origin counts here, so that no way
+// around Caddy's check is open.
 func checkOrigin(w http.ResponseWriter, r *http.Request) error {
 	if !refusal.IsUnsafe(r.Method) {
 		return nil
@@ -149,7 +151,7 @@ func checkOrigin(w http.ResponseWriter, r *http.Request) error {
 	return apiError(http.StatusForbidden, "a page of another site made this request")
 }
 
-// mediaType returns the type of the body, in lower case, or nothing where the header is none.
+// mediaType returns the type of the body in lower case, or nothing if the header is malformed.
 func mediaType(r *http.Request) string {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
@@ -158,7 +160,7 @@ func mediaType(r *http.Request) string {
 	return media
 }
 
-// readAdminBody checks the form of the request. A JSON content type is what keeps HTML forms of other sites out.
+// readAdminBody checks the form of the request and reads the body. The JSON content type keeps HTML forms of other sites out.
 func readAdminBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Method == http.MethodGet {
 		return nil, nil
@@ -178,8 +180,8 @@ func readAdminBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // Read reads the body.
 func (c *Call) Read(into any) error { return readStrictly(c.Body, into) }
 
-// readStrictly reads one JSON object, no member twice, none that the route does not know. The error does not repeat what
-// it read.
+// readStrictly reads one JSON object. It refuses a member that is given twice or that the route does not know. The error does
+// not repeat the text.
 func readStrictly(text []byte, into any) error {
 	if jsontext.Value(text).Kind() != '{' { // also null, which would be read as an object without members
 		return errNoAdminObject
@@ -211,7 +213,7 @@ func (c *Call) siteOf(realm string) (*app.Site, error) {
 		c.app.Names().OtherSpelling(realm))
 }
 
-// audit writes the one line that an operator's action leaves. It names neither session nor user.
+// audit writes the one log line about an operator's action. The line names neither session nor user.
 func (c *Call) audit(action string, fields ...zap.Field) {
 	c.app.Logger().Info(action, append(fields, zap.String("remote", c.request.RemoteAddr))...)
 }
@@ -220,7 +222,7 @@ func apiError(status int, message string) error {
 	return caddy.APIError{HTTPStatus: status, Err: errors.New(message)}
 }
 
-// asAPIError keeps the words of our own answers. What went wrong inside goes to the log alone.
+// asAPIError returns our own answers as they are. It writes any other error to the log, and the answer does not tell it.
 func asAPIError(logger *zap.Logger, err error) error {
 	if own := new(caddy.APIError); errors.As(err, own) {
 		return err

@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
-// backup streams a backup of the store. One that fails on the way ends with a broken connection; a whole one ends with a
+// backup streams a backup of the store. A backup that fails on the way ends with a broken connection. A whole one ends with a
 // checksum over all of it.
-func (c *Call) backup() (any, error) {
+func backup(c *Call) (any, error) {
 	if len(bytes.TrimSpace(c.Body)) > 0 {
 		if err := c.Read(new(struct{})); err != nil {
 			return nil, err

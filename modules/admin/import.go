@@ -46,10 +46,10 @@ type importFailure struct {
 	Error string `json:"error"`
 }
 
-// importSessions adds the session of each line of the body. Memory stays the same however long it is: lines are read as
-// the store takes them. A line that can't be added is passed over and named in the answer. Where the store fails, the
-// import ends, since it would fail for all that follows.
-func (c *Call) importSessions() (any, error) {
+// importSessions adds the session of each line of the body. It reads lines as the store takes them, so that a long body needs
+// no more memory than a short one. A line that can't be added is passed over and named in the answer. If the store fails, the
+// import ends, since all lines that follow would fail as well.
+func importSessions(c *Call) (any, error) {
 	run := newSessionImport(c)
 	run.start()
 	readError := run.read(withPatience(c.writer, c.request.Body))
@@ -86,7 +86,7 @@ type sessionImport struct {
 	brokenLine int64 // the first such line
 }
 
-// numbered is what one line adds.
+// numbered is the session that one line adds.
 type numbered struct {
 	addition
 
@@ -111,7 +111,7 @@ func (s *sessionImport) start() {
 	}
 }
 
-// finish waits for all that was read.
+// finish waits until all that was read is added.
 func (s *sessionImport) finish() {
 	for _, queue := range s.queues {
 		close(queue)
@@ -119,7 +119,8 @@ func (s *sessionImport) finish() {
 	s.wait.Wait()
 }
 
-// add adds what was read before a failure of the store too, so that all lines before the first that it did not take are in.
+// add adds a session. It goes on after a failure of the store with what was read before, so that all lines before the first
+// one that the store did not take are in.
 func (s *sessionImport) add(next numbered) {
 	_, err := s.call.gateway.Ledger.Add(context.WithoutCancel(s.call.request.Context()), next.key, next.identity, next.lifetimes)
 	switch {
@@ -189,12 +190,12 @@ func skipLine(lines *bufio.Reader) error {
 	}
 }
 
-// take hands a line to the one who adds its session: lines about one session stay in their order.
+// take hands a line to the goroutine that adds its session. Lines about one session stay in their order.
 func (s *sessionImport) take(line []byte) {
 	if line = bytes.TrimSpace(line); len(line) == 0 {
 		return
 	}
-	added, err := s.call.additionOf(line)
+	added, err := additionOf(s.call, line)
 	if refusal := new(caddy.APIError); errors.As(err, refusal) {
 		s.fail(s.line, refusal.Err.Error())
 		return
@@ -213,7 +214,7 @@ type patientReader struct {
 	control *http.ResponseController
 }
 
-// Read reads what comes within a minute.
+// Read reads a part that comes within a minute.
 func (r patientReader) Read(p []byte) (int, error) {
 	_ = r.control.SetReadDeadline(time.Now().Add(importPatience)) // where there is none to set there is none to keep
 	return r.Reader.Read(p)

@@ -18,23 +18,23 @@ type KeyList struct {
 	Keys []status.Key `json:"keys"`
 }
 
-// listKeys lists the keys that count: the one that signs first.
-func (c *Call) listKeys() (any, error) { return KeyList{Keys: status.Keys(c.app, c.gateway)}, nil }
+// listKeys lists the keys that count. The one that signs comes first.
+func listKeys(c *Call) (any, error) { return KeyList{Keys: status.Keys(c.app, c.gateway)}, nil }
 
 // rotateRequest is the body of POST /jwt_session/keys/rotate.
 type rotateRequest struct {
 	Emergency bool `json:"emergency"`
 }
 
-// RotateAnswer is the answer to it, once the new key is in Caddy's storage.
+// RotateAnswer is the answer to POST /jwt_session/keys/rotate. It is sent once the new key is in Caddy's storage.
 type RotateAnswer struct {
 	ID        string              `json:"kid"`
 	Algorithm validator.Algorithm `json:"alg"`
 	SignsFrom time.Time           `json:"signs_from"`
 }
 
-// rotateKeys makes a new key. What was begun is finished, whether or not the operator waits for it.
-func (c *Call) rotateKeys() (any, error) {
+// rotateKeys makes a new key. It finishes what it began even if the operator does not wait for the answer.
+func rotateKeys(c *Call) (any, error) {
 	var body rotateRequest
 	if err := c.Read(&body); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func rereadKeys(ctx context.Context, but *keyring.Keeper) {
 	}
 }
 
-// status tells of the running gateway.
-func (c *Call) status() (any, error) {
+// showStatus describes the running gateway.
+func showStatus(c *Call) (any, error) {
 	return status.Of(c.request.Context(), c.app, c.gateway), nil
 }

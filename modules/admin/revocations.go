@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// RevokeRequest is the body of POST /jwt_session/revocations. What it names decides what is hit.
+// RevokeRequest is the body of POST /jwt_session/revocations. The members that it has decide what is revoked.
 type RevokeRequest struct {
 	TokenID string    `json:"jti"`
 	Expires *int64    `json:"exp"`
@@ -36,11 +36,11 @@ type RevokeAnswer struct {
 	Lifted  bool `json:"lifted,omitempty"`
 }
 
-// errRevokeForm is the answer to a body that names nothing, or two things.
+// errRevokeForm is the answer to a body that names nothing or two things.
 var errRevokeForm = apiError(http.StatusBadRequest, "want exactly one of: `jti` and `exp`; `token`; `realm` and `session` or "+
 	"`session_hash`; `user`, with `realm` or everywhere; `realm`; `all`. `lift` goes with `jti`, a session or a user")
 
-func (c *Call) revoke() (any, error) {
+func revoke(c *Call) (any, error) {
 	var body RevokeRequest
 	if err := c.Read(&body); err != nil {
 		return nil, err
@@ -48,15 +48,15 @@ func (c *Call) revoke() (any, error) {
 	if name := emptyMember(c.Body); name != "" {
 		return nil, apiError(http.StatusBadRequest, name+": it is empty; leave out what is not meant")
 	}
-	act, err := c.revocation(body)
+	act, err := revocation(c, body)
 	if err != nil {
 		return nil, err
 	}
 	return act()
 }
 
-// emptyMember names a member of the object that stands there and says nothing, such as a script's variable that was never
-// set. The less a revocation names, the more it hits: taken for absent, an empty user would drop the whole realm.
+// emptyMember returns the name of a member of the object that is empty, such as a script's variable that was never set. The
+// less a revocation names, the more it hits: an empty user that was taken for an absent one would drop the whole realm.
 func emptyMember(object []byte) string {
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(object, &members); err != nil {
@@ -72,7 +72,7 @@ func emptyMember(object []byte) string {
 }
 
 // revocation returns what the body asks for.
-func (c *Call) revocation(body RevokeRequest) (func() (any, error), error) {
+func revocation(c *Call, body RevokeRequest) (func() (any, error), error) {
 	byToken, byID := body.Token != "", body.TokenID != "" || body.Expires != nil
 	bySession, byUser := body.Session.given() || body.Hash != "", body.User != ""
 	named := 0
@@ -87,22 +87,22 @@ func (c *Call) revocation(body RevokeRequest) (func() (any, error), error) {
 	}
 	switch {
 	case byToken:
-		return func() (any, error) { return RevokeAnswer{Revoked: true}, c.revokeByToken(body.Token) }, nil
+		return func() (any, error) { return RevokeAnswer{Revoked: true}, revokeByToken(c, body.Token) }, nil
 	case byID && body.Lift:
-		return func() (any, error) { return c.liftToken(body) }, nil
+		return func() (any, error) { return liftToken(c, body) }, nil
 	case byID:
-		return func() (any, error) { return RevokeAnswer{Revoked: true}, c.revokeByID(body) }, nil
+		return func() (any, error) { return RevokeAnswer{Revoked: true}, revokeByID(c, body) }, nil
 	case bySession:
-		return func() (any, error) { return c.revokeSession(body) }, nil
+		return func() (any, error) { return revokeSession(c, body) }, nil
 	case byUser:
-		return func() (any, error) { return c.revokeUser(body) }, nil
+		return func() (any, error) { return revokeUser(c, body) }, nil
 	default:
-		return func() (any, error) { return RevokeAnswer{Revoked: true}, c.flush(body) }, nil
+		return func() (any, error) { return RevokeAnswer{Revoked: true}, flush(c, body) }, nil
 	}
 }
 
 // revokeByID revokes one token.
-func (c *Call) revokeByID(body RevokeRequest) error {
+func revokeByID(c *Call, body RevokeRequest) error {
 	if !validator.IsTokenID(body.TokenID) {
 		return apiError(http.StatusBadRequest, "jti: want the claim of the token, 1 to 256 visible ASCII characters")
 	}
@@ -112,13 +112,13 @@ func (c *Call) revokeByID(body RevokeRequest) error {
 	if err := c.gateway.Ledger.RevokeToken(c.request.Context(), body.TokenID, time.Unix(*body.Expires, 0)); err != nil {
 		return err
 	}
-	c.announce("token revoked", "token", "")
+	announce(c, "token revoked", "token", "")
 	return nil
 }
 
 // revokeByToken revokes every token of the token's session that was minted so far. A token that is not ours is refused,
 // since anything could be written in it; one that has merely expired is not.
-func (c *Call) revokeByToken(text string) error {
+func revokeByToken(c *Call, text string) error {
 	claims, reason := c.gateway.Authenticate(c.request.Context(), text)
 	if reason != "" {
 		return apiError(http.StatusUnprocessableEntity, "token: it does not verify ("+string(reason)+"); nothing was done")
@@ -126,34 +126,34 @@ func (c *Call) revokeByToken(text string) error {
 	if err := c.gateway.Ledger.KillTokens(c.request.Context(), claims.SessionKey(), claims.AuthTime()); err != nil {
 		return err
 	}
-	c.announce("tokens of a session revoked", "tokens", claims.Realm())
+	announce(c, "tokens of a session revoked", "tokens", claims.Realm())
 	return nil
 }
 
 // liftToken ends the revocation of a token. The request may be the one that revoked it, with its exp, which says nothing
 // here.
-func (c *Call) liftToken(body RevokeRequest) (any, error) {
+func liftToken(c *Call, body RevokeRequest) (any, error) {
 	was, err := c.gateway.Ledger.LiftToken(c.request.Context(), body.TokenID)
-	return c.lifted("", was, err)
+	return lifted(c, "", was, err)
 }
 
-func (c *Call) revokeSession(body RevokeRequest) (any, error) {
-	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
+func revokeSession(c *Call, body RevokeRequest) (any, error) {
+	key, err := sessionKey(c, body.Realm, body.Session, body.Hash)
 	if err != nil {
 		return nil, err
 	}
 	if body.Lift {
 		was, err := c.gateway.Ledger.LiftSession(c.request.Context(), key)
-		return c.lifted(key.Realm, was, err)
+		return lifted(c, key.Realm, was, err)
 	}
 	if err := c.gateway.Ledger.RevokeSession(c.request.Context(), key); err != nil {
 		return nil, err
 	}
-	c.announce("session revoked", "session", key.Realm)
+	announce(c, "session revoked", "session", key.Realm)
 	return RevokeAnswer{Revoked: true}, nil
 }
 
-func (c *Call) revokeUser(body RevokeRequest) (any, error) {
+func revokeUser(c *Call, body RevokeRequest) (any, error) {
 	if !validator.IsUserID(body.User) {
 		return nil, apiError(http.StatusBadRequest, "user: want 1 to 256 visible ASCII characters")
 	}
@@ -166,35 +166,35 @@ func (c *Call) revokeUser(body RevokeRequest) (any, error) {
 	switch {
 	case body.Lift && body.Realm == "":
 		was, err := c.gateway.Ledger.LiftUserEverywhere(ctx, body.User)
-		return c.lifted("", was, err)
+		return lifted(c, "", was, err)
 	case body.Lift:
 		was, err := c.gateway.Ledger.LiftUser(ctx, body.Realm, body.User)
-		return c.lifted(body.Realm, was, err)
+		return lifted(c, body.Realm, was, err)
 	}
-	revoke := func() error { return c.gateway.Ledger.RevokeUserEverywhere(ctx, body.User) }
+	hit := func() error { return c.gateway.Ledger.RevokeUserEverywhere(ctx, body.User) }
 	if body.Realm != "" {
-		revoke = func() error { return c.gateway.Ledger.RevokeUser(ctx, body.Realm, body.User) }
+		hit = func() error { return c.gateway.Ledger.RevokeUser(ctx, body.Realm, body.User) }
 	}
-	if err := revoke(); err != nil {
+	if err := hit(); err != nil {
 		return nil, err
 	}
-	c.announce("user revoked", "user", body.Realm)
+	announce(c, "user revoked", "user", body.Realm)
 	return RevokeAnswer{Revoked: true}, nil
 }
 
-// announce tells of a revocation: in the log, and those who listen to Caddy's events.
-func (c *Call) announce(action, kind, realm string) {
+// announce tells of a revocation in the log and with an event of Caddy's.
+func announce(c *Call, action, kind, realm string) {
 	c.audit(action, zap.String("realm", realm))
 	c.app.Emit("revocation", map[string]any{"kind": kind, "realm": realm})
 }
 
-// flush drops all that is known of a realm, or of all.
-func (c *Call) flush(body RevokeRequest) error {
+// flush drops all sessions and tokens of a realm, or of all realms.
+func flush(c *Call, body RevokeRequest) error {
 	if body.All {
 		if err := c.gateway.Ledger.FlushAll(c.request.Context()); err != nil {
 			return err
 		}
-		c.announce("all sessions and tokens dropped", "all", "")
+		announce(c, "all sessions and tokens dropped", "all", "")
 		return nil
 	}
 	if _, err := c.siteOf(body.Realm); err != nil {
@@ -203,19 +203,19 @@ func (c *Call) flush(body RevokeRequest) error {
 	if err := c.gateway.Ledger.Flush(c.request.Context(), body.Realm); err != nil {
 		return err
 	}
-	c.announce("sessions and tokens of a realm dropped", "realm", body.Realm)
+	announce(c, "sessions and tokens of a realm dropped", "realm", body.Realm)
 	return nil
 }
 
-// lifted answers the end of a revocation, and says so where there was none.
-func (c *Call) lifted(realm string, was bool, err error) (any, error) {
+// lifted returns the answer to the end of a revocation. It is an error if there was no such revocation.
+func lifted(c *Call, realm string, was bool, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
 	if !was {
 		return nil, apiError(http.StatusNotFound, "there is no such revocation")
 	}
-	c.announce("revocation lifted", "lifted", realm)
+	announce(c, "revocation lifted", "lifted", realm)
 	return RevokeAnswer{Lifted: true}, nil
 }
 
@@ -243,9 +243,9 @@ type listedRevocation struct {
 }
 
 // listRevocations lists the first page.
-func (c *Call) listRevocations() (any, error) { return c.revocationsAfter(maxListLimit, "") }
+func listRevocations(c *Call) (any, error) { return revocationsAfter(c, maxListLimit, "") }
 
-func (c *Call) pageRevocations() (any, error) {
+func pageRevocations(c *Call) (any, error) {
 	body := pageRequest{Limit: defaultListLimit}
 	if err := c.Read(&body); err != nil {
 		return nil, err
@@ -253,10 +253,10 @@ func (c *Call) pageRevocations() (any, error) {
 	if err := checkLimit(body.Limit); err != nil {
 		return nil, err
 	}
-	return c.revocationsAfter(body.Limit, body.After)
+	return revocationsAfter(c, body.Limit, body.After)
 }
 
-func (c *Call) revocationsAfter(limit int, after string) (any, error) {
+func revocationsAfter(c *Call, limit int, after string) (any, error) {
 	page, next, err := c.gateway.Ledger.Revocations(limit, after)
 	if errors.Is(err, ledger.ErrCursor) {
 		return nil, errAfter

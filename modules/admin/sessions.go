@@ -30,7 +30,7 @@ type sessionID struct {
 	values map[string]string
 }
 
-// given says whether the body had one.
+// given reports whether the body had a session id.
 func (s sessionID) given() bool { return s.value != "" || s.values != nil }
 
 // UnmarshalJSONFrom reads a string or an object of strings.
@@ -79,7 +79,7 @@ type addition struct {
 }
 
 // additionOf reads a session to be added from one JSON object. Its errors are APIErrors and quote nothing.
-func (c *Call) additionOf(text []byte) (addition, error) {
+func additionOf(c *Call, text []byte) (addition, error) {
 	var body AddRequest
 	if err := readStrictly(text, &body); err != nil {
 		return addition{}, err
@@ -106,8 +106,8 @@ func (c *Call) additionOf(text []byte) (addition, error) {
 	}, nil
 }
 
-func (c *Call) addSession() (any, error) {
-	added, err := c.additionOf(c.Body)
+func addSession(c *Call) (any, error) {
+	added, err := additionOf(c, c.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -131,12 +131,12 @@ type endAnswer struct {
 	Ended bool `json:"ended"`
 }
 
-func (c *Call) endSession() (any, error) {
+func endSession(c *Call) (any, error) {
 	var body endRequest
 	if err := c.Read(&body); err != nil {
 		return nil, err
 	}
-	key, err := c.sessionKey(body.Realm, body.Session, body.Hash)
+	key, err := sessionKey(c, body.Realm, body.Session, body.Hash)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (c *Call) endSession() (any, error) {
 }
 
 // sessionKey returns the key of a session that a body names by its id or by its hash.
-func (c *Call) sessionKey(realm string, id sessionID, hash string) (sessions.Key, error) {
+func sessionKey(c *Call, realm string, id sessionID, hash string) (sessions.Key, error) {
 	if realm == "" {
 		return sessions.Key{}, apiError(http.StatusBadRequest, "realm: want the realm of the session")
 	}
@@ -232,7 +232,7 @@ func checkLimit(limit int) error {
 	return nil
 }
 
-func (c *Call) listSessions() (any, error) {
+func listSessions(c *Call) (any, error) {
 	body := ListRequest{Limit: defaultListLimit}
 	if err := c.Read(&body); err != nil {
 		return nil, err

@@ -25,13 +25,13 @@ import (
 // maxAnswer is how long a form of the provider may be.
 const maxAnswer = 64 << 10
 
-// answerParameters are those of an answer that mean something here. Each may come once (RFC 6749 section 3.1).
+// answerParameters are the parameters of an answer that mean something here. Each may come once (RFC 6749 section 3.1).
 var answerParameters = []string{"state", "iss", "error", "code", "id_token", "access_token", "token_type"}
 
-// readAnswer returns what the provider sent: in the query of the code flow, else in the form.
-func (c *Callback) readAnswer(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+// readAnswer returns the answer of the provider, which is in the query or, with form_post, in the form.
+func readAnswer(w http.ResponseWriter, r *http.Request, response string) (url.Values, error) {
 	var answer url.Values
-	if c.Response == ResponseFormPost {
+	if response == ResponseFormPost {
 		r.Body = http.MaxBytesReader(w, r.Body, maxAnswer)
 		if err := r.ParseForm(); err != nil {
 			return nil, errors.New("the provider's form can't be read")
@@ -53,7 +53,7 @@ func (c *Callback) readAnswer(w http.ResponseWriter, r *http.Request) (url.Value
 
 // finish takes what the provider sent back, and opens the session.
 func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
-	desk, err := c.desk(w)
+	parts, err := c.parts(w)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	user, attempt, err := c.signedIn(w, r, desk, cookies)
+	user, attempt, err := c.signedIn(w, r, parts, cookies)
 	if errors.Is(err, issuer.ErrUnavailable) {
 		return unavailable(w, err) // the same answer may be brought again
 	}
@@ -77,37 +77,37 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		}
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	if err := c.openSession(w, r, desk, user, c.earlier(attempt, desk.site.Session.Cookies.Read(cookies))); err != nil {
+	if err := c.openSession(w, r, parts, user, c.earlier(attempt, parts.site.Session.Cookies.Read(cookies))); err != nil {
 		return unavailable(w, err)
 	}
 	http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
 	return nil
 }
 
-// signedInUser is who signed in, and the tokens that say so.
+// signedInUser is the user who signed in, with the tokens that say so.
 type signedInUser struct {
 	token  *validator.IDToken
 	tokens issuer.Tokens
-	access *validator.AccessToken // nil where none is looked into
+	access *validator.AccessToken // nil: none is looked into
 }
 
-// signedIn checks the answer against the sign-in that began in this browser, which is returned beside an error too once it
-// is clear that the answer is to it. No error repeats what came.
+// signedIn checks the answer against the sign-in that began in this browser. Once it is clear that the answer is to that
+// sign-in, signedIn returns the sign-in even with an error. No error repeats what came.
 func (c *Callback) signedIn(
-	w http.ResponseWriter, r *http.Request, desk signInDesk, cookies validator.Cookies,
+	w http.ResponseWriter, r *http.Request, parts signInParts, cookies validator.Cookies,
 ) (signedInUser, signIn, error) {
-	answer, err := c.readAnswer(w, r)
+	answer, err := readAnswer(w, r, c.Response)
 	if err != nil {
 		return signedInUser{}, signIn{}, err
 	}
-	attempt, err := c.openSignIn(desk.gateway.Keys.Current(), cookies)
+	attempt, err := openSignIn(parts.gateway.Keys.Current(), cookies, c.Issuer, c.Realm, c.app.Now())
 	if err != nil {
 		return signedInUser{}, signIn{}, err
 	}
 	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(attempt.State)) != 1 {
 		return signedInUser{}, signIn{}, errors.New("the answer is to another sign-in than the one of this browser; begin again")
 	}
-	metadata, err := desk.provider.Metadata(r.Context())
+	metadata, err := parts.provider.Metadata(r.Context())
 	if err != nil {
 		return signedInUser{}, attempt, err
 	}
@@ -119,28 +119,28 @@ func (c *Callback) signedIn(
 	}
 	user := signedInUser{tokens: issuer.Tokens{ID: answer.Get("id_token"), Access: answer.Get("access_token")}}
 	if c.Response == ResponseCode {
-		if user.tokens, err = c.redeem(r, desk, attempt, answer.Get("code")); err != nil {
+		if user.tokens, err = c.redeem(r, parts, attempt, answer.Get("code")); err != nil {
 			return signedInUser{}, attempt, err
 		}
 	}
-	return user, attempt, c.verify(r.Context(), desk, attempt, &user)
+	return user, attempt, c.verify(r.Context(), parts, attempt, &user)
 }
 
 // redeem asks the provider for the tokens that the code stands for.
-func (c *Callback) redeem(r *http.Request, desk signInDesk, attempt signIn, code string) (issuer.Tokens, error) {
+func (c *Callback) redeem(r *http.Request, parts signInParts, attempt signIn, code string) (issuer.Tokens, error) {
 	if code == "" {
 		return issuer.Tokens{}, errors.New("the answer holds no code")
 	}
-	return desk.provider.Redeem(r.Context(), issuer.Redemption{
+	return parts.provider.Redeem(r.Context(), issuer.Redemption{
 		ClientID: c.clientID, ClientSecret: c.secret, Code: code, CodeVerifier: attempt.Verifier,
-		RedirectURI: c.redirectURI(r, desk.site.Token.Cookie.IsSecure(r)),
+		RedirectURI: c.redirectURI(r, parts.site.Token.Cookie.IsSecure(r)),
 	})
 }
 
 // verify verifies the tokens: both are this provider's, for this client and this sign-in, and of one user.
-func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, user *signedInUser) error {
+func (c *Callback) verify(ctx context.Context, parts signInParts, attempt signIn, user *signedInUser) error {
 	now := c.app.Now()
-	reason, err := desk.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+	reason, err := parts.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.token, reason = keys.VerifyID(user.tokens.ID, validator.IDRules{
 			Issuer: c.Issuer, ClientID: c.clientID, Nonce: attempt.Nonce, UserClaim: issuer.DefaultUserClaim,
 			Leeway: issuer.DefaultLeeway, AccessToken: user.tokens.Access,
@@ -154,9 +154,9 @@ func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, 
 		return err
 	}
 	if c.Audience == "" {
-		return c.verifySubject(ctx, desk, *user)
+		return c.verifySubject(ctx, parts, *user)
 	}
-	reason, err = desk.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
+	reason, err = parts.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.access, reason = keys.VerifyAccess(validator.TokenOf(user.tokens.Access), validator.AccessRules{
 			Issuer: c.Issuer, Audiences: []string{c.Audience}, UserClaim: issuer.DefaultUserClaim, Leeway: issuer.DefaultLeeway,
 		}, now)
@@ -175,8 +175,8 @@ func (c *Callback) verify(ctx context.Context, desk signInDesk, attempt signIn, 
 
 // verifySubject compares the users of both tokens as far as the access token can be read here: it may be for a service that
 // nobody named, and of a form that only that service knows.
-func (c *Callback) verifySubject(ctx context.Context, desk signInDesk, user signedInUser) error {
-	keys, err := desk.provider.Keys(ctx)
+func (c *Callback) verifySubject(ctx context.Context, parts signInParts, user signedInUser) error {
+	keys, err := parts.provider.Keys(ctx)
 	if err != nil {
 		return err
 	}
@@ -202,11 +202,11 @@ func (c *Callback) earlier(attempt signIn, now validator.SessionCredential) []se
 
 // openSession ends what the browser had, opens a session under a new id, and gives the browser its cookies.
 func (c *Callback) openSession(
-	w http.ResponseWriter, r *http.Request, desk signInDesk, user signedInUser, earlier []sessions.Key,
+	w http.ResponseWriter, r *http.Request, parts signInParts, user signedInUser, earlier []sessions.Key,
 ) error {
 	ctx := context.WithoutCancel(r.Context())
 	for _, key := range earlier {
-		if _, err := desk.gateway.Ledger.End(ctx, key, 0); err != nil {
+		if _, err := parts.gateway.Ledger.End(ctx, key, 0); err != nil {
 			telemetry.CountStoreError(err)
 			c.logger.Error("keeping the end of a session: it is in force, and will be tried again",
 				zap.String("realm", c.Realm), zap.Error(err))
@@ -217,22 +217,22 @@ func (c *Callback) openSession(
 		attributes[name] = user.token.Attribute(name)
 	}
 	id := secret.New()
-	_, err := desk.gateway.Ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
+	_, err := parts.gateway.Ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
 		ledger.Identity{User: user.token.User(), Attributes: attributes},
-		ledger.Lifetimes{Idle: desk.site.Session.IdleTimeout, MaxAge: desk.site.Session.MaxAge})
+		ledger.Lifetimes{Idle: parts.site.Session.IdleTimeout, MaxAge: parts.site.Session.MaxAge})
 	if err != nil {
 		telemetry.CountStoreError(err)
 		c.logger.Error("opening a session", zap.String("realm", c.Realm), zap.Error(err))
 		return errors.New("the session store did not take the session")
 	}
-	name, _ := desk.site.Session.Cookies.Single()
+	name, _ := parts.site.Session.Cookies.Single()
 	session := http.Cookie{Name: name, Value: id, HttpOnly: true, Path: "/"}
-	if combined := desk.site.Token.InSessionCookie; combined != nil { // the token is to come into the same cookie
+	if combined := parts.site.Token.InSessionCookie; combined != nil { // the token is to come into the same cookie
 		session.Path, session.Domain = combined.Path, combined.Domain
 	}
 	c.setCookie(w, session)
-	desk.gateway.Ledger.Places().Note(c.Realm, cookie.Exchange{
-		Request: journey.Place(r), IsSession: desk.site.Session.Cookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.Now(),
+	parts.gateway.Ledger.Places().Note(c.Realm, cookie.Exchange{
+		Request: journey.Place(r), IsSession: parts.site.Session.Cookies.Match, Lines: w.Header()["Set-Cookie"], Now: c.app.Now(),
 	})
 	if c.IDTokenCookie != "" {
 		c.setCookie(w, http.Cookie{Name: c.IDTokenCookie, Value: user.tokens.ID, Path: "/", MaxAge: c.remaining(user.token.Expires())})

@@ -66,8 +66,9 @@ var (
 	errUsedSignIn = errors.New("this sign-in is over; begin again")
 )
 
-// openSignIn reads the sign-in from the cookie and checks that it is this one's, and not over.
-func (c *Callback) openSignIn(keys *validator.KeySet, cookies validator.Cookies) (signIn, error) {
+// openSignIn reads the sign-in from the cookie. It returns an error unless the sign-in began at this provider for this realm,
+// and its time is not over.
+func openSignIn(keys *validator.KeySet, cookies validator.Cookies, issuer, realm string, now time.Time) (signIn, error) {
 	value, ok := cookies.Only(StateCookie)
 	if !ok {
 		return signIn{}, errNoSignIn
@@ -80,8 +81,8 @@ func (c *Callback) openSignIn(keys *validator.KeySet, cookies validator.Cookies)
 	if err := json.Unmarshal(text, &attempt, json.RejectUnknownMembers(true)); err != nil {
 		return signIn{}, errNoSignIn
 	}
-	age := c.app.Now().Sub(time.Unix(attempt.Began, 0))
-	if attempt.Issuer != c.Issuer || attempt.Realm != c.Realm || attempt.State == "" || attempt.Nonce == "" ||
+	age := now.Sub(time.Unix(attempt.Began, 0))
+	if attempt.Issuer != issuer || attempt.Realm != realm || attempt.State == "" || attempt.Nonce == "" ||
 		age < 0 || age >= SignInTime {
 		return signIn{}, errNoSignIn
 	}

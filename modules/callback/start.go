@@ -20,28 +20,28 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// signInDesk is what a sign-in needs: the realm's site, the open store with the keys, and the provider.
-type signInDesk struct {
+// signInParts are the parts that a sign-in needs: the realm's site, the open store with the keys, and the provider.
+type signInParts struct {
 	site     *app.Site
 	gateway  *app.Core
 	provider *issuer.Provider
 }
 
-// desk returns what a sign-in needs, or an error with the status 503.
-func (c *Callback) desk(w http.ResponseWriter) (signInDesk, error) {
+// parts returns the parts that a sign-in needs, or an error with the status 503.
+func (c *Callback) parts(w http.ResponseWriter) (signInParts, error) {
 	site, err := c.site()
 	if err != nil {
-		return signInDesk{}, caddyhttp.Error(http.StatusInternalServerError, err)
+		return signInParts{}, caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	open, err := c.app.CoreForRequest()
 	if err != nil {
-		return signInDesk{}, unavailable(w, errors.New("the session store is not open"))
+		return signInParts{}, unavailable(w, errors.New("the session store is not open"))
 	}
 	provider, err := c.app.Provider(c.options())
 	if err != nil {
-		return signInDesk{}, unavailable(w, err)
+		return signInParts{}, unavailable(w, err)
 	}
-	return signInDesk{site: site, gateway: open, provider: provider}, nil
+	return signInParts{site: site, gateway: open, provider: provider}, nil
 }
 
 // unavailable answers that the provider or the store could not be asked: neither yes nor no.
@@ -52,11 +52,11 @@ func unavailable(w http.ResponseWriter, err error) error {
 
 // begin sends the browser to the provider.
 func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
-	desk, err := c.desk(w)
+	parts, err := c.parts(w)
 	if err != nil {
 		return err
 	}
-	metadata, err := desk.provider.Metadata(r.Context())
+	metadata, err := parts.provider.Metadata(r.Context())
 	if err != nil {
 		return unavailable(w, err)
 	}
@@ -71,20 +71,20 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if c.Response == ResponseCode {
 		attempt.Verifier = secret.New()
 	}
-	if earlier := desk.site.Session.Cookies.Read(cookies); earlier.Presence == validator.Present {
+	if earlier := parts.site.Session.Cookies.Read(cookies); earlier.Presence == validator.Present {
 		attempt.Earlier = &earlier.Hash
 	}
-	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, desk.site.Token.Cookie.IsSecure(r)))
+	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, parts.site.Token.Cookie.IsSecure(r)))
 	if err != nil {
 		return unavailable(w, err)
 	}
-	cookie, err := sealSignIn(desk.gateway.Keys.Current(), attempt)
+	cookie, err := sealSignIn(parts.gateway.Keys.Current(), attempt)
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
 	}
 	if len(cookie.String()) > carrier.MaxSetCookie {
 		attempt.Return = c.Redirect
-		if cookie, err = sealSignIn(desk.gateway.Keys.Current(), attempt); err != nil {
+		if cookie, err = sealSignIn(parts.gateway.Keys.Current(), attempt); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
 		}
 	}

@@ -168,7 +168,7 @@ func (x *exchange) watch() {
 	if x.Policy.KeepStreams || x.outcome.Core == nil || x.stream.IsWatched() {
 		return
 	}
-	subjects, authTime, known := x.settlement.Owner()
+	subjects, authTime, known := settlement.OwnerOf(&x.settlement)
 	if !known {
 		return
 	}

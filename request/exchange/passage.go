@@ -1,12 +1,7 @@
 package exchange
 
 import (
-	"context"
-	"net/http"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -75,39 +70,4 @@ func (x *exchange) hideRefused() {
 		x.settlement.Withhold()
 		x.dropSessionCookies(x.request)
 	}
-}
-
-// hideUndecided withholds from error routes what came with a request that fails before anybody decided about it: our tokens,
-// and session cookies, which stay only where no revocation is in force in the realm or the session is known to be active. An
-// empty realm is one that could not be told.
-func (t *Route) hideUndecided(r *http.Request, way *journey.Journey, others *exchanges, realm string) {
-	t.hide(r, others)
-	if realm == "" || !t.mayReachErrorRoutes(r.Context(), way, realm) {
-		t.dropSessionCookies(r)
-	}
-}
-
-func (t *Route) mayReachErrorRoutes(ctx context.Context, way *journey.Journey, realm string) bool {
-	core, err := t.Policy.App.CoreForRequest()
-	if err != nil {
-		return false
-	}
-	if !core.Ledger.RevokesIn(realm) {
-		return true
-	}
-	cookies, err := validator.ScanCookies(way.Cookies)
-	if err != nil {
-		return false
-	}
-	session := t.Policy.Site.Session.Cookies.Read(cookies)
-	if session.Presence != validator.Present {
-		return false
-	}
-	_, active, err := core.Ledger.Active(context.WithoutCancel(ctx), sessions.Key{Realm: realm, Hash: session.Hash})
-	return err == nil && active
-}
-
-// dropSessionCookies removes the session cookies from the request.
-func (t *Route) dropSessionCookies(r *http.Request) {
-	journey.SetLines(r.Header, "Cookie", validator.DropCookies(r.Header["Cookie"], t.Policy.Site.Session.Cookies.Match))
 }

@@ -25,7 +25,7 @@ func isPreflight(r *http.Request) bool {
 
 // servePreflight passes a preflight on undecided, or refuses it. The answer tells what CORS headers say and nothing else:
 // who is not signed in must not read or keep anything else of the application this way.
-func (t *Route) servePreflight(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func servePreflight(t *Route, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripPreflight(t.Policy.App.Names(), r)
 	if t.DenyPreflights {
 		w.Header().Set("Cache-Control", "no-store")

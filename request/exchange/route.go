@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
@@ -59,7 +58,7 @@ func (t *Route) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
 	case isPreflight(r):
 		way.Preflight = true
-		return t.servePreflight(w, r, next)
+		return servePreflight(t, w, r, next)
 	}
 	realm, status, err := t.admit(r, way, repl)
 	if err != nil {
@@ -86,20 +85,6 @@ func (t *Route) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	return x.act(w)
 }
 
-// strip takes from the request what clients must not send, whatever is decided.
-func (t *Route) strip(r *http.Request, others *exchanges) {
-	t.Policy.Site.Identity.Strip(r)
-	t.Forward.Strip(r)
-	journey.CleanPath(r, t.cookieNames(others))
-}
-
-// hide takes from the request what nobody behind the handler may see: our tokens, and what could be taken for a session
-// cookie.
-func (t *Route) hide(r *http.Request, others *exchanges) {
-	journey.HideTokens(t.Policy.App.Names(), r)
-	t.hideAliases(r, others)
-}
-
 // admit returns the realm of the request, or the status and the error that refuse it before anybody decides.
 func (t *Route) admit(r *http.Request, way *journey.Journey, repl *caddy.Replacer) (realm string, status int, err error) {
 	refused := t.CSRF.Check(r, way.Authorization)
@@ -117,30 +102,4 @@ func (t *Route) admit(r *http.Request, way *journey.Journey, repl *caddy.Replace
 		return "", http.StatusBadRequest, fmt.Errorf("the placeholders of %q make no realm: %w", t.Policy.Site.Realm.String(), err)
 	}
 	return realm, 0, nil
-}
-
-// hideAliases removes from the Cookie lines what the application could take for one of these session cookies without being
-// it, and makes the lines one.
-func (t *Route) hideAliases(r *http.Request, others *exchanges) {
-	found := journey.HideAliases(r, t.cookieNames(others))
-	if found.Kind == alias.Nothing {
-		return
-	}
-	t.Policy.WarnAs("alias "+found.Kind.String(), "a request brought a cookie that the application could take for a session cookie, "+
-		"or that could hide one; it is not sent upstream; if the application sets it, give one of them another name",
-		zap.String("found", found.Kind.String()), zap.String("session_cookie", found.Name))
-}
-
-// cookieNames returns the names of the session cookies that count for the handler on the way of a request: a later handler
-// of a realm that names none has those of the one that decided. The default would be a cookie of somebody else.
-func (t *Route) cookieNames(others *exchanges) alias.Names {
-	if t.Demands.Cookies {
-		return t.Aliases
-	}
-	for x := others.latest; x != nil; x = x.previous {
-		if x.Policy.Site.Realm.String() == t.Policy.Site.Realm.String() {
-			return x.Aliases
-		}
-	}
-	return t.Aliases
 }

@@ -54,7 +54,7 @@ type Outcome struct {
 	policy  *policy.Policy
 	came    *arrival.Arrival
 	who     identity.Principal // of a session, or of an access token
-	release func() // gives back the claim to mint; nil: this request has none
+	release func()             // gives back the claim to mint; nil: this request has none
 }
 
 // Tokens is what the tokens of ours are worth that came with a request.

@@ -4,10 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/app"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
 )
 
 func TestWarnAs(t *testing.T) {

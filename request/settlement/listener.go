@@ -66,25 +66,6 @@ type hearing struct {
 	unproven bool // the application may know the user by something else than the session
 }
 
-// Listen begins to listen for who the response names. What ends the session from now on makes that void.
-func (s *Settlement) Listen(listener Listener) {
-	if listener.Header == "" || s.found.Core == nil {
-		return
-	}
-	s.hearing.since = s.now
-	s.hearing.unproven = bringsOtherCredential(s.came.Request, s.came.Journey.Authorization, s.found.Access.State)
-	if s.came.Session.Presence == validator.Present && !s.withheld {
-		s.hearing.question = s.found.Core.Ledger.Ask(s.came.Key())
-	}
-}
-
-// StopListening gives up what was not answered.
-func (s *Settlement) StopListening() {
-	if s.hearing.question != nil {
-		s.hearing.question.Withdraw()
-	}
-}
-
 // bringsOtherCredential reports whether a request brings something beside its cookies that the application may know a user
 // by: a header for that, a client certificate, or an access token in the place of an identity provider. A response that names
 // a user is then no evidence of whose the session cookies are, which anybody may have put there. Authorization holds the

@@ -6,10 +6,10 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// Owner returns what a stream that begins with the response is to be cut by, and false if there is nothing. A response that
+// OwnerOf returns what a stream that begins with the response is to be cut by, and false if there is nothing. A response that
 // itself ends its session is not cut by that, and neither is the stream that it may be: it belongs to what comes after. One
 // that names its user belongs to the session that was learned with that.
-func (s *Settlement) Owner() (subjects ledger.Subjects, authTime int64, known bool) {
+func OwnerOf(s *Settlement) (subjects ledger.Subjects, authTime int64, known bool) {
 	if own := s.after.own; s.after.heard {
 		return ledger.SubjectsOfSession(own.Key, own.User), own.AuthTime, true
 	}

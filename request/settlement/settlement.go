@@ -67,6 +67,25 @@ func (s *Settlement) Before() {
 	s.forgetNobody()
 }
 
+// Listen begins to listen for who the response names. What ends the session from now on makes that void.
+func (s *Settlement) Listen(listener Listener) {
+	if listener.Header == "" || s.found.Core == nil {
+		return
+	}
+	s.hearing.since = s.now
+	s.hearing.unproven = bringsOtherCredential(s.came.Request, s.came.Journey.Authorization, s.found.Access.State)
+	if s.came.Session.Presence == validator.Present && !s.withheld {
+		s.hearing.question = s.found.Core.Ledger.Ask(s.came.Key())
+	}
+}
+
+// StopListening gives up what was not answered.
+func (s *Settlement) StopListening() {
+	if s.hearing.question != nil {
+		s.hearing.question.Withdraw()
+	}
+}
+
 // Abandon settles a response that is not the application's: what was asked or learned meanwhile may be from before the
 // application acted on the request.
 func (s *Settlement) Abandon() { s.Before() }

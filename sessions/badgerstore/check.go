@@ -31,7 +31,7 @@ func Check(dir string, logger *zap.Logger) (contents Contents, err error) {
 		return Contents{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return db.readAll()
+	return readAll(db)
 }
 
 // checkAbsent returns an error where nothing is in the directory that could be a store. What looks like one is left to Open.
@@ -47,7 +47,7 @@ func checkAbsent(dir string) error {
 }
 
 // readAll reads every value.
-func (db *DB) readAll() (Contents, error) {
+func readAll(db *DB) (Contents, error) {
 	var contents Contents
 	txn := db.badger.NewTransaction(false)
 	defer txn.Discard()

@@ -403,7 +403,7 @@ func TestAnInterruptedCreation(t *testing.T) {
 		}},
 		{"database", func(t *testing.T, dir string) { with(t, dir, func(*DB) error { return nil }) }},
 		{"id in the database", func(t *testing.T, dir string) {
-			with(t, dir, func(db *DB) error { return db.writeID(id) })
+			with(t, dir, func(db *DB) error { return writeID(db.badger, id, db.settings.sync) })
 		}},
 		{"half of the new marker", func(t *testing.T, dir string) { writeFile(t, dir, markerName+".new", id[:9]) }},
 		{"new marker", func(t *testing.T, dir string) { writeFile(t, dir, markerName+".new", id+"\n") }},

@@ -23,33 +23,36 @@ type DB struct {
 	logger   *zap.Logger
 	settings settings
 
-	leases  *leases
-	closing sync.Once
-	failure error         // of closing
-	closed  chan struct{} // closed when the database is, be it after Close has returned
+	leases *leases
+	ending ending
 
-	// writing is held exclusively by the journal from its commit until that is synced, and shared by all others who write:
+	// writing is held exclusively by the journal from its commit until that is synced, and shared by all others that write:
 	// Badger syncs only the newest of its logs, and begins a new one when somebody writes. So nobody's write waits inside
 	// Badger for a sync either, where it would make readers wait.
 	writing sync.RWMutex
-	// sessionLocks keep apart those who read a session and then write it.
+	// sessionLocks keep apart the calls that read a session and then write it.
 	sessionLocks [64]sync.Mutex
 
-	clock        clock
-	journalCount journalCount
-	records      atomic.Int64
-	house        house
-	sessions     store
-	journal      journal
+	clock    clock
+	records  atomic.Int64 // how many there are
+	house    house
+	sessions store
+	journal  journal
+}
+
+// ending is the end of a store, which comes once.
+type ending struct {
+	once   sync.Once
+	failed error         // what the first Close returned
+	closed chan struct{} // closed when the database is, even if that is after Close has returned
 }
 
 func newDB(dir string, database *badger.DB, logger *zap.Logger, settings settings) *DB {
 	db := &DB{
 		dir: dir, badger: database, logger: logger, settings: settings, leases: newLeases(),
-		closed: make(chan struct{}),
+		ending: ending{closed: make(chan struct{})},
 	}
-	db.sessions.db = db
-	db.journal.db = db
+	db.sessions.db, db.journal.db, db.house.db = db, db, db
 	return db
 }
 
@@ -66,8 +69,8 @@ func (db *DB) Journal() blacklist.Journal { return &db.journal }
 // seconds, Close returns an error: then all that was written is on disk, and the database is closed when the last call has
 // returned, unless the process has ended by then. Further calls return what the first one returned.
 func (db *DB) Close() error {
-	db.closing.Do(func() { db.failure = db.close() })
-	return db.failure
+	db.ending.once.Do(func() { db.ending.failed = db.close() })
+	return db.ending.failed
 }
 
 func (db *DB) close() error {
@@ -91,17 +94,17 @@ func (db *DB) close() error {
 		reason(err))
 }
 
-// closeBadger is called once nobody holds a lease.
+// closeBadger closes the database. Nobody may hold a lease.
 func (db *DB) closeBadger() error {
-	defer close(db.closed)
+	defer close(db.ending.closed)
 	<-db.house.stopped
-	if err := errors.Join(db.badger.Close(), db.journalCount.file.Close()); err != nil {
+	if err := errors.Join(db.badger.Close(), db.journal.count.file.Close()); err != nil {
 		return fmt.Errorf("closing the database in %q: %w", db.dir, reason(err))
 	}
 	return nil
 }
 
-// enter takes a lease, which is given back with leave.
+// enter takes a lease. The caller gives it back with leave.
 func (db *DB) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -114,8 +117,8 @@ func (db *DB) enter(ctx context.Context) error {
 
 func (db *DB) leave() { db.leases.release() }
 
-// change runs a transaction that writes, and counts by how many records it changed the store. It must be called with a
-// lease, and with the lock of the session where the transaction reads one first.
+// change runs a transaction that writes, and counts by how many records it changed the store. The caller holds a lease, and
+// the lock of the session if the transaction reads one first.
 func (db *DB) change(write func(*badger.Txn) (records int64, err error)) error {
 	db.writing.RLock()
 	defer db.writing.RUnlock()
@@ -138,7 +141,7 @@ func (db *DB) change(write func(*badger.Txn) (records int64, err error)) error {
 	return nil
 }
 
-// lock returns the session's lock, held.
+// lock locks the lock of the session and returns it.
 func (db *DB) lock(key sessions.Key) *sync.Mutex {
 	lock := &db.sessionLocks[int(key.Hash[0])%len(db.sessionLocks)]
 	lock.Lock()

@@ -63,7 +63,7 @@ func TestClosed(t *testing.T) {
 	mustClose(t, db)
 	mustClose(t, db)
 	mustFail(t, db, true)
-	db.cleanUp(make(chan struct{}))
+	db.house.cleanUp(make(chan struct{}))
 }
 
 // Readers and writers go on while the store is closed, again and again: whoever is late gets an error, and nobody finds
@@ -109,7 +109,7 @@ func use(t *testing.T, db *DB, user int, started func()) {
 		case 4:
 			err = db.Journal().Load(t.Context(), start, func(blacklist.Entry) error { return nil })
 		default:
-			db.cleanUp(make(chan struct{}))
+			db.house.cleanUp(make(chan struct{}))
 			_, err = db.Sessions().Count(t.Context())
 		}
 		started()
@@ -152,7 +152,7 @@ func TestCloseDoesNotWaitForEver(t *testing.T) {
 		mustHave(t, mustOpen(t, left, zap.NewNop(), production()), newSession("one", "ann"))
 	}
 	db.leave()
-	<-db.closed
+	<-db.ending.closed
 	mustHave(t, mustOpen(t, dir, zap.NewNop(), production()), newSession("one", "ann"))
 	if logs.Len() != 0 {
 		t.Errorf("errors: %v", logs.All())
@@ -201,7 +201,7 @@ func TestNothingIsWrittenOnAFullDisk(t *testing.T) {
 	if done, err := db.Sessions().Delete(t.Context(), gone.Key); done || !errors.Is(err, sessions.ErrUnavailable) {
 		t.Errorf("Delete = %v, %v", done, err)
 	}
-	if db.collect() {
+	if db.house.collect() {
 		t.Error("garbage was collected, which writes")
 	}
 	mustHave(t, db, one)
@@ -289,7 +289,7 @@ func TestHousekeeping(t *testing.T) {
 	tick, stopping, stopped := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		db.keepHouse(tick, stopping)
+		db.house.keep(tick, stopping)
 	}()
 	tick <- start
 	tick <- start // taken once the first one's work is done
@@ -320,7 +320,7 @@ func TestTheValueLog(t *testing.T) {
 		big.Attributes = sessions.Attributes{"text": sessions.Text(strings.Repeat(string(rune('a'+i)), 2<<20))}
 		mustPut(t, db, big)
 	}
-	db.cleanUp(make(chan struct{}))
+	db.house.cleanUp(make(chan struct{}))
 	mustClose(t, db)
 	again := mustOpen(t, dir, zap.NewNop(), production())
 	got, found, err := again.Sessions().Get(t.Context(), big.Key, start)

@@ -14,77 +14,78 @@ const (
 	discardable = 0.5
 )
 
-// house is the goroutine that cleans up behind Badger.
+// house cleans up behind Badger, in a goroutine.
 type house struct {
+	db       *DB
 	stopping chan struct{}
 	stopped  chan struct{}
 }
 
 // start starts the goroutine, once, before the store is used.
-func (h *house) start(db *DB) {
+func (h *house) start() {
 	h.stopping, h.stopped = make(chan struct{}), make(chan struct{})
 	ticker := time.NewTicker(housekeepingEvery)
 	go func() {
 		defer close(h.stopped)
 		defer ticker.Stop()
-		db.keepHouse(ticker.C, h.stopping)
+		h.keep(ticker.C, h.stopping)
 	}()
 }
 
-// stop tells the goroutine to end. Its work holds leases: who waits for those waits for its last step too.
+// stop tells the goroutine to end. Its work holds leases: a caller that waits for the leases waits for its last step too.
 func (h *house) stop() { close(h.stopping) }
 
-func (db *DB) keepHouse(tick <-chan time.Time, stopping <-chan struct{}) {
+func (h *house) keep(tick <-chan time.Time, stopping <-chan struct{}) {
 	for {
 		select {
 		case <-stopping:
 			return
 		case <-tick:
-			db.cleanUp(stopping)
+			h.cleanUp(stopping)
 		}
 	}
 }
 
-// cleanUp frees what the value log holds in vain, and counts the sessions anew.
-func (db *DB) cleanUp(stopping <-chan struct{}) {
-	if !db.leases.acquire() {
+// cleanUp frees the garbage in the value log, and counts the sessions anew.
+func (h *house) cleanUp(stopping <-chan struct{}) {
+	if !h.db.leases.acquire() {
 		return
 	}
-	defer db.leave()
-	for db.collect() {
+	defer h.db.leave()
+	for h.collect() {
 		select {
 		case <-stopping:
 			return
 		default:
 		}
 	}
-	if err := db.recount(); err != nil {
-		db.logger.Error("counting sessions", zap.Error(reason(err)))
+	if err := h.recount(); err != nil {
+		h.db.logger.Error("counting sessions", zap.Error(reason(err)))
 	}
 }
 
-// collect rewrites at most one file of the value log, and says whether it did. Only values of a MiB and more are there, so
+// collect rewrites at most one file of the value log, and reports whether it did. Only values of a MiB and more are there, so
 // that there is hardly ever one.
-func (db *DB) collect() bool {
-	db.writing.RLock()
-	defer db.writing.RUnlock()
-	if err := checkSpace(db.settings.freeSpace, db.dir); err != nil {
+func (h *house) collect() bool {
+	h.db.writing.RLock()
+	defer h.db.writing.RUnlock()
+	if err := checkSpace(h.db.settings.freeSpace, h.db.dir); err != nil {
 		return false
 	}
-	err := db.badger.RunValueLogGC(discardable)
+	err := h.db.badger.RunValueLogGC(discardable)
 	if err != nil && !errors.Is(err, badger.ErrNoRewrite) && !errors.Is(err, badger.ErrRejected) {
-		db.logger.Error("collecting garbage of session store", zap.Error(reason(err)))
+		h.db.logger.Error("collecting garbage of session store", zap.Error(reason(err)))
 	}
 	return err == nil
 }
 
-// recount counts the records: Badger drops some without a word.
-func (db *DB) recount() error {
+// recount counts the records. Badger drops expired ones without telling.
+func (h *house) recount() error {
 	// Nobody may write between the look at the counter and the beginning of the transaction.
-	db.writing.Lock()
-	before := db.records.Load()
-	txn := db.badger.NewTransaction(false)
-	db.writing.Unlock()
+	h.db.writing.Lock()
+	before := h.db.records.Load()
+	txn := h.db.badger.NewTransaction(false)
+	h.db.writing.Unlock()
 	defer txn.Discard()
 	iterator := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{recordKind}})
 	defer iterator.Close()
@@ -92,6 +93,6 @@ func (db *DB) recount() error {
 	for iterator.Rewind(); iterator.Valid(); iterator.Next() {
 		records++
 	}
-	db.records.Add(records - before)
+	h.db.records.Add(records - before)
 	return nil
 }

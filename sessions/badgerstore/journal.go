@@ -19,14 +19,16 @@ var errUnsynced = errors.New("the disk failed to keep what was written: see to t
 
 // journal is the blacklist.Journal in a DB.
 //
-// All who write at the same time are one group: the first one writes for all of them, with one sync.
+// Calls that write at the same time are one group. The first one writes for all of them, with one sync.
 type journal struct {
 	db *DB
 
 	mu   sync.Mutex
 	next *group // the one that is still open to others, or nil
 
-	failed bool // guarded by DB.writing, held exclusively
+	// DB.writing, held exclusively, guards what follows.
+	failed bool // a sync has failed
+	count  journalCount
 }
 
 // change is what is to become of one subject's entry.
@@ -131,7 +133,7 @@ func (j *journal) write(changes []change) error {
 			j.failed = true
 			return fmt.Errorf("%w: %w", errUnsynced, err)
 		}
-		j.db.journalCount.acknowledge()
+		j.count.acknowledge()
 	}
 	return nil
 }
@@ -143,7 +145,7 @@ func (j *journal) commit(changes []change) (int, error) {
 	if err := j.db.clock.write(j.db, txn); err != nil {
 		return 0, err
 	}
-	if err := j.db.journalCount.add(txn); err != nil {
+	if err := j.count.add(txn); err != nil {
 		return 0, err
 	}
 	done := 0
@@ -160,7 +162,7 @@ func (j *journal) commit(changes []change) (int, error) {
 	if err := txn.Commit(); err != nil {
 		return 0, err
 	}
-	j.db.journalCount.count++
+	j.count.count++
 	return done, nil
 }
 

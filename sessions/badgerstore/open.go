@@ -22,7 +22,7 @@ const (
 	clockMargin = time.Hour
 )
 
-// settings is what tests replace.
+// settings are what tests replace.
 type settings struct {
 	now       func() time.Time
 	freeSpace func(dir string) (uint64, error)
@@ -85,10 +85,10 @@ func open(dir string, logger *zap.Logger, settings settings) (*DB, error) {
 		return nil, err
 	}
 	db := newDB(dir, database, logger, settings)
-	if err := db.begin(); err != nil {
+	if err := begin(db); err != nil {
 		return nil, errors.Join(err, database.Close())
 	}
-	db.house.start(db)
+	db.house.start()
 	return db, nil
 }
 
@@ -109,97 +109,17 @@ func prepareFiles(dir string) error {
 }
 
 // begin checks and completes what a fresh database needs before it is used.
-func (db *DB) begin() error {
-	if err := db.identify(); err != nil {
+func begin(db *DB) (err error) {
+	if db.id, err = identify(db.dir, db.badger, db.settings.sync); err != nil {
 		return err
 	}
 	if err := db.clock.read(db); err != nil {
 		return fmt.Errorf("opening the database in %q: %w", db.dir, reason(err))
 	}
-	if err := db.recount(); err != nil {
+	if err := db.house.recount(); err != nil {
 		return fmt.Errorf("counting sessions in %q: %w", db.dir, reason(err))
 	}
-	return db.journalCount.open(db)
-}
-
-// identify compares the store's id in the database with the one in the marker. Where the marker has none yet it completes
-// the creation of the store.
-func (db *DB) identify() error {
-	// Read once more: only now has nobody else the directory.
-	marked, err := readMarker(db.dir)
-	if err != nil {
-		return err
-	}
-	db.id = marked
-	held, err := db.readID()
-	if err != nil {
-		return fmt.Errorf("reading the store's id from the database in %q: %w", db.dir, reason(err))
-	}
-	switch {
-	case marked == "":
-		return db.create(held)
-	case held == "":
-		return fmt.Errorf("the database in directory %q has lost the store's id, and so maybe more: %s", db.dir, wayOut)
-	case held != marked:
-		return fmt.Errorf("directory %q holds the database of another store than its file %s names: %s",
-			db.dir, markerName, wayOut)
-	default:
-		return nil
-	}
-}
-
-// create completes a store that was never in use. The database gets its id first.
-func (db *DB) create(held string) error {
-	used, err := db.inUse()
-	if err != nil {
-		return fmt.Errorf("reading the database in %q: %w", db.dir, reason(err))
-	}
-	if used {
-		return fmt.Errorf("directory %q holds a database in use but an empty file %s: %s", db.dir, markerName, wayOut)
-	}
-	if held == "" {
-		held = newID()
-		if err := db.writeID(held); err != nil {
-			return fmt.Errorf("creating the database in %q: %w", db.dir, reason(err))
-		}
-	}
-	db.id = held
-	return completeMarker(db.dir, held)
-}
-
-func (db *DB) readID() (string, error) {
-	id := ""
-	err := db.badger.View(func(txn *badger.Txn) error {
-		return readValue(txn, idKey, func(payload []byte) error {
-			id = string(payload)
-			return nil
-		})
-	})
-	return id, ignoreMissing(err)
-}
-
-func (db *DB) writeID(id string) error {
-	err := db.badger.Update(func(txn *badger.Txn) error {
-		return txn.Set(idKey, seal(idKey, append(newValue(len(id)), id...)))
-	})
-	if err != nil {
-		return err
-	}
-	return db.settings.sync(db.badger)
-}
-
-// inUse says whether the database holds anything but its id.
-func (db *DB) inUse() (bool, error) {
-	used := false
-	err := db.badger.View(func(txn *badger.Txn) error {
-		iterator := txn.NewIterator(badger.IteratorOptions{})
-		defer iterator.Close()
-		for iterator.Rewind(); iterator.Valid() && !used; iterator.Next() {
-			used = string(iterator.Item().Key()) != string(idKey)
-		}
-		return nil
-	})
-	return used, err
+	return db.journal.count.open(db)
 }
 
 // openBadger opens the database. A panic of Badger's over a damaged file becomes an error where it comes in this

@@ -89,7 +89,7 @@ func fill(dir string, from io.Reader, logger *zap.Logger, free func(dir string) 
 		return fmt.Errorf("writing to %q: %w", dir, reason(err))
 	}
 	db := &DB{dir: dir, badger: database}
-	id, err := db.readID()
+	id, err := readID(db.badger)
 	if err != nil {
 		return reason(err)
 	}
