@@ -1,25 +1,27 @@
 // Package jwtsession is a Caddy module that moves an application from server-side sessions to JWTs at the gateway, without a
-// change to the application. It has the handler `jwt_session`, the app of that name that its handlers share, their routes on
-// Caddy's admin endpoint, and handlers that stand behind it, such as `jwt_session_require` and `jwt_session_state`.
+// change to the application. The root has the options of the handler `jwt_session`, its Caddyfile directive, and what is
+// checked about both. A provisioned [Handler] is a prepared route, which serves the requests.
 //
 // # The way of a request
 //
-// [Handler.ServeHTTP] calls serve. It removes what the client sent in the gateway's name, and what an application could take
-// for a session cookie (internal/alias). It reads the credentials into a visit. Package validator decides: [validator.Decide]
-// says who the request is from, and [validator.Pass] says whether the application may get its session cookies. Then the
-// request goes on with the identity, or package refusal answers it.
+// Read request/exchange, Route.Serve. It strips what the client sent in the gateway's name. It reads what came into an
+// arrival (request/arrival). It finds out who the request is from (request/outcome): that package verifies tokens, looks
+// sessions up and asks the application (request/question), and [validator.Decide] gives the verdict. [validator.Pass] says
+// whether the application may get its session cookies. Then the request goes on with the identity (request/identity), or a
+// rule answers it (request/refusal).
 //
 // # The way of a response
 //
-// A writer (internal/response) calls settle just before the head of the response goes out. What the application did to the
-// session counts first (internal/cookie): the ledger ends it, follows it or learns it. Only then a token is set or cleared
+// Read request/settlement, Settlement.Settle. It runs just before the head of the response goes out (internal/response). It
+// collects what the application did (internal/cookie) and whom it named, and asks [validator.Aftermath] what that means for
+// the session. The ledger ends it, follows it or learns it. Only then a token is made (request/grant) and a cookie carries it
 // (request/carrier), if no shared cache may keep the response (internal/caching).
 //
 // # The packages
 //
-//   - the root: the handler `jwt_session`, the modules that read what it decided, and the way of one request
-//   - modules: one Caddy module each, that does not need a request's decision: admin, jwks, statuspage
-//   - request/carrier, request/identity, request/refusal: how a token travels, who the user is, what refuses a request
+//   - the root: options, Caddyfile, contradictions
+//   - modules: one Caddy module each; those that need a request's decision read it from request/journey
+//   - request: the way of one request, as above; request/policy is what the options want, in values
 //   - app: what all handlers of a configuration share; app/status tells of it
 //   - validator: the decisions and the tokens; it alone uses a JOSE library
 //   - sessions, blacklist, storage: what a session is, what was ended and revoked, and the place that keeps both
