@@ -106,6 +106,7 @@ func TestStatusOfAStoreThatDoesNotAnswer(t *testing.T) {
 
 // A realm that is made of the request is shown under its own name, and there is an end to how many are.
 func TestWhoamiTalliesAreBounded(t *testing.T) {
+	t.Parallel()
 	counts := telemetry.NewTallies()
 	for i := range telemetry.MaxTallies + 10 {
 		counts.Note(strings.Repeat("x", i), true, nil, time.Unix(int64(i), 0))

@@ -24,6 +24,7 @@ func (g *testGateway) asked(path string, lines ...string) (received *received, c
 // A client sends another user's session beside its own, under a name that only the application takes for the session
 // cookie's: the header would name one user and the page would show another one.
 func TestAttackAliasBesideTheSession(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"app_session", "session", "connect.sid"} {
 		t.Run(name, func(t *testing.T) {
 			g := newTestGateway(t, "unauthenticated pass\nsession_cookie "+name)
@@ -72,6 +73,7 @@ func aliasesOf(name string) []string {
 // A client whose session was revoked sends its id under another name where the route passes everybody on: the application
 // would go on with the session, and its next answer would bring the identity back.
 func TestAttackRevokedSessionByAlias(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	session := g.legacy.signIn("bob")
 	if err := g.app.Opened().Ledger.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
@@ -91,6 +93,7 @@ func TestAttackRevokedSessionByAlias(t *testing.T) {
 // A client divides its cookies among several lines, which servers put together in ways of their own, so that a quote in one
 // runs on into another.
 func TestAttackSeveralCookieLines(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	own := "session=" + g.legacy.signIn("alice")
 	for _, test := range []struct {
@@ -117,6 +120,7 @@ func TestAttackSeveralCookieLines(t *testing.T) {
 
 // Cookies that no parser takes for the session cookie arrive byte for byte.
 func TestOtherCookiesArriveAsTheyAre(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass\nsession_cookie session DW*")
 	for _, line := range []string{
 		"a=session;b=session=x;c=?session=1&DWx=2", `theme="dark"; prefs={"a":"b","c":[1]}; q="Zm9v=="`, "sessions=1; mysession=2; session_x=3;session-y=4; D=5; adw=6",
@@ -131,6 +135,7 @@ func TestOtherCookiesArriveAsTheyAre(t *testing.T) {
 // The white space around a session cookie's name and value is a part of them for PHP and Rack, and not for the gateway: a
 // client would have another session judged than the application reads.
 func TestAttackWhiteSpaceAroundTheSession(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	own := g.legacy.signIn("alice")
 	for _, line := range []string{"session= " + own, "session = " + own + " ", "session=\t" + own, "session\t=" + own} {
@@ -144,6 +149,7 @@ func TestAttackWhiteSpaceAroundTheSession(t *testing.T) {
 // Each of two realms in one chain, and an error route, remove what could be taken for their session cookies, and none removes
 // the other's.
 func TestAliasesInEveryRoute(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route /two {
 			jwt_session shop {
@@ -181,6 +187,7 @@ func TestAliasesInEveryRoute(t *testing.T) {
 // A later handler of the realm goes by the session cookies of the one that decided, also where a handler in between has changed
 // the request; the default name is a cookie of somebody else there.
 func TestAliasesBehindALaterHandler(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session shop {
@@ -211,6 +218,7 @@ func TestAliasesBehindALaterHandler(t *testing.T) {
 
 // What was removed is said once, by its kind and the session cookie's name, and never with what the client sent.
 func TestAliasIsWarnedOfOnce(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	for range 3 {
 		g.asked("/page", "Cookie: SESSION=secret-value; a=b")
@@ -226,6 +234,7 @@ func TestAliasIsWarnedOfOnce(t *testing.T) {
 
 // A client sends the id of a session in the path, where servlet containers read it past the cookie.
 func TestAttackSessionInThePath(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		handle_path /app* {
 			jwt_session shop {
@@ -273,6 +282,7 @@ func TestAttackSessionInThePath(t *testing.T) {
 
 // The same where PHP is asked: its server interface gets the path as it was before all rewriting.
 func TestAttackSessionInThePathOfPHP(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -308,6 +318,7 @@ func TestAttackSessionInThePathOfPHP(t *testing.T) {
 
 // A refused request carries no session in its path to the error routes either.
 func TestAttackSessionInThePathOfAnError(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			whoami /whoami json user

@@ -19,6 +19,7 @@ import (
 
 // A client names a user in the identity header, in any spelling that a server could read as ours.
 func TestAttackForgedIdentityHeader(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	spellings := []string{
 		"OurApp-User-ID", "ourapp-user-id", "OURAPP-USER-ID", "OurApp-User-Id", "oUrApP-uSeR-iD",
@@ -48,6 +49,7 @@ func TestAttackForgedIdentityHeader(t *testing.T) {
 // A client lists our header, or the cookies, in Connection, so that the proxy drops them and the application sees an
 // anonymous request on an authenticated route.
 func TestAttackConnectionHeader(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	session := g.legacy.signIn("alice")
 	for _, lines := range [][]string{
@@ -68,6 +70,7 @@ func TestAttackConnectionHeader(t *testing.T) {
 
 // A client sends the identity header as a trailer, which some servers merge into the headers.
 func TestAttackTrailer(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	for _, announced := range []string{"OurApp-User-ID", "X-Other, OurApp_User-ID", "X-Other"} {
 		response := g.raw([]string{
@@ -102,6 +105,7 @@ func TestAttackCredentialsInTrailers(t *testing.T) {
 
 // The application's answer, or an attribute, holds a line break that would start a header of its own upstream.
 func TestAttackLineBreakInValues(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, `identity_header X-Role role
 		identity_header OurApp-User-ID`)
 	b := g.browser()
@@ -119,6 +123,7 @@ func TestAttackLineBreakInValues(t *testing.T) {
 
 // An attribute with a line break, or with spaces at its ends, must not become a header; the user is signed in all the same.
 func TestAttackLineBreakInAttribute(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			whoami /whoami json user {
@@ -163,6 +168,7 @@ func TestAttackPlaceholderInUserID(t *testing.T) {
 
 // A user writes text into the page that whoami asks, so that it names another user as well.
 func TestAttackInjectionIntoWhoamiPage(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			whoami /whoami regex "<b id=user>([^<]+)</b>"
@@ -187,6 +193,7 @@ func TestAttackInjectionIntoWhoamiPage(t *testing.T) {
 
 // A token of another realm is sent where ours would be: it must not count, and must not be taken from the other realm.
 func TestAttackTokenOfAnotherRealm(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.browser()
 	session := g.legacy.signIn("alice")
@@ -206,6 +213,7 @@ func TestAttackTokenOfAnotherRealm(t *testing.T) {
 
 // A response that was on its way when the user signed out brings a token that outlives the sign-out.
 func TestAttackLateResponseAfterLogout(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")
@@ -236,6 +244,7 @@ func TestAttackLateResponseAfterLogout(t *testing.T) {
 
 // The application's answer to whoami is on its way when the user signs out, and would open the session again.
 func TestAttackLateAnswerAfterLogout(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.browser()
 	session := g.legacy.signIn("alice")
@@ -273,6 +282,7 @@ func TestAttackLateAnswerAfterLogout(t *testing.T) {
 
 // A client sends so many cookies that a reader gives up half-way and the application reads another session than we do.
 func TestAttackTooManyCookies(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	b := g.browser()
 	line := strings.Repeat("a=b; ", validator.MaxCookiePairs) + "session=" + g.legacy.signIn("alice")
@@ -283,6 +293,7 @@ func TestAttackTooManyCookies(t *testing.T) {
 
 // The request URI leads the redirect after sign-in to another host, or adds a parameter to the sign-in page.
 func TestAttackOpenRedirect(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated redirect /login?next={uri}")
 	for target, next := range map[string]string{
 		"/page?a=1&next=evil":      "%2Fpage%3Fa%3D1%26next%3Devil",
@@ -331,6 +342,7 @@ func receivedFrom(t *testing.T, response *http.Response) *received {
 // Somebody who may not signs in and asks with a token that was minted before the route required anything, or with an
 // attribute that only looks like the one that is required.
 func TestAttackRequirement(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			whoami /whoami json user {
@@ -361,6 +373,7 @@ func TestAttackRequirement(t *testing.T) {
 // A page of another origin makes the browser send an unsafe request, and names a scheme beside the browser's own
 // credentials so that it passes for a client of the API.
 func TestAttackCrossSiteWithBearerBesideOthers(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "csrf\naccept_bearer")
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")

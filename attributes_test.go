@@ -24,6 +24,7 @@ func (l *legacyApp) saying(contentType, body string, headers ...string) {
 
 // A user names a group of his own so that a word of its name is that of a group with rights.
 func TestAttackGroupOfSeveralWords(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		attribute string // where it is read
 		groups    string // what the application says there
@@ -90,6 +91,7 @@ func TestAttackGroupOfSeveralWords(t *testing.T) {
 
 // OAuth scopes are a list however the provider writes them, and the words of any other claim are not.
 func TestScopeOfAnIssuerIsAList(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	options := issuerSite(idp, "", "")
 	options.site = strings.Replace(options.site, "reverse_proxy", `jwt_session_require /buy scope buy
@@ -109,6 +111,7 @@ func TestScopeOfAnIssuerIsAList(t *testing.T) {
 // An element with a comma would be two for the service that reads the header; without it the service sees less, and the log
 // says so.
 func TestAttackCommaInAListElement(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		groups string // JSON
 		want   string // the header; empty: none
@@ -171,6 +174,7 @@ func TestAttackCommaInAListElement(t *testing.T) {
 
 // A page writes a user id as HTML has it: with character references where a browser shows the characters.
 func TestCharacterReferencesInAPage(t *testing.T) {
+	t.Parallel()
 	const html, page = "text/html", `<b id="me">%s</b>`
 	for _, test := range []struct {
 		contentType, id string
@@ -240,6 +244,7 @@ func TestCharacterReferencesInAPage(t *testing.T) {
 
 // Headers and JSON have escapes of their own, and no others.
 func TestCharacterReferencesElsewhere(t *testing.T) {
+	t.Parallel()
 	for _, where := range []string{"header X-User", "json user"} {
 		g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop {\nwhoami /whoami " + where + "\n}\nreverse_proxy LEGACY"})
 		g.legacy.saying("text/html", `{"user": "bob&#43;shop"}`, "X-User: bob&#43;shop")
@@ -250,6 +255,7 @@ func TestCharacterReferencesElsewhere(t *testing.T) {
 }
 
 func TestListErrors(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ options, want string }{
 		{"attribute a json b list", "want json <path>, header <name> or regex <expression>"},
 		{"attribute a json b list , ;", `got "json b list , ;"`},

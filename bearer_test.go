@@ -32,28 +32,36 @@ func (b *browser) toBearer() {
 // The truth table holds for a token in Authorization as well, except that nothing becomes of a cookie then. A token under
 // no key of ours is the application's, and so none.
 func TestTruthTableByBearer(t *testing.T) {
-	for _, row := range tableRows() {
-		if strings.Contains(row.name, "token ambiguous") {
-			continue // that needs two places, see TestBearerAndCookie
-		}
-		theirs := strings.Contains(row.name, "foreign key") || strings.Contains(row.name, "malformed")
-		for mode, want := range map[string]outcome{
-			"mixed": row.mixed, "stateful": row.stateful, "stateless": row.stateless, "shadow": row.shadow(),
-		} {
-			if !theirs || want.token == "cleared" {
-				want.token = ""
+	t.Parallel()
+	for mode, wanted := range map[string]func(tableRow) outcome{
+		"mixed":     func(row tableRow) outcome { return row.mixed },
+		"stateful":  func(row tableRow) outcome { return row.stateful },
+		"stateless": func(row tableRow) outcome { return row.stateless },
+		"shadow":    tableRow.shadow,
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			g := newTestGatewayWith(t, bearerSite(mode, ""))
+			for _, row := range tableRows() {
+				if strings.Contains(row.name, "token ambiguous") {
+					continue // that needs two places, see TestBearerAndCookie
+				}
+				theirs := strings.Contains(row.name, "foreign key") || strings.Contains(row.name, "malformed")
+				want := wanted(row)
+				if !theirs || want.token == "cleared" {
+					want.token = ""
+				}
+				// Where the token is absent, it is as in the other table.
+				if row.name == "token absent, session active" && (mode == "mixed" || mode == "shadow") {
+					want.token = "set"
+				}
+				t.Run(row.name, func(t *testing.T) { checkBearerRow(t, g.in(t), mode, row, theirs, want) })
 			}
-			// Where the token is absent, it is as in the other table.
-			if row.name == "token absent, session active" && (mode == "mixed" || mode == "shadow") {
-				want.token = "set"
-			}
-			t.Run(mode+"/"+row.name, func(t *testing.T) { checkBearerRow(t, mode, row, theirs, want) })
-		}
+		})
 	}
 }
 
-func checkBearerRow(t *testing.T, mode string, row tableRow, theirs bool, want outcome) {
-	g := newTestGatewayWith(t, bearerSite(mode, ""))
+func checkBearerRow(t *testing.T, g *testGateway, mode string, row tableRow, theirs bool, want outcome) {
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")
 	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
@@ -98,6 +106,10 @@ func checkBearerChallenge(t *testing.T, response reply, withError bool) {
 
 // Of a token in Authorization and one in the cookie that differ, none counts.
 func TestBearerAndCookie(t *testing.T) {
+	t.Parallel()
+	gateways := map[string]*testGateway{
+		"mixed": newTestGatewayWith(t, bearerSite("mixed", "")), "stateless": newTestGatewayWith(t, bearerSite("stateless", "")),
+	}
 	for _, test := range []struct {
 		name    string
 		arrange func(g *testGateway, b *browser, session string)
@@ -145,7 +157,7 @@ func TestBearerAndCookie(t *testing.T) {
 	} {
 		for mode, want := range test.want {
 			t.Run(mode+"/"+test.name, func(t *testing.T) {
-				g := newTestGatewayWith(t, bearerSite(mode, ""))
+				g := gateways[mode].in(t)
 				b := g.browser()
 				session := g.legacy.signIn("alice")
 				b.cookies["session"] = session
@@ -167,6 +179,7 @@ func TestBearerAndCookie(t *testing.T) {
 
 // A client that brings its token itself gets no cookie: not near the token's end, and not with the end of the session.
 func TestBearerGetsNoCookie(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"mixed", "stateless"} {
 		g := newTestGatewayWith(t, bearerSite(mode, ""))
 		b := g.browser()
@@ -192,6 +205,7 @@ func TestBearerGetsNoCookie(t *testing.T) {
 }
 
 func TestBearerRefusal(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, bearerSite("stateless", ""))
 	token := g.mintFor("alice", g.legacy.signIn("alice"))
 	for _, test := range []struct{ line, want string }{
@@ -215,6 +229,7 @@ func TestBearerRefusal(t *testing.T) {
 
 // Without the option Authorization is the application's, whoever made what is in it.
 func TestBearerIsNotReadUnasked(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	b := g.browser()
 	b.cookies[tokenName] = g.mintFor("alice", g.legacy.signIn("alice"))
@@ -228,6 +243,7 @@ func TestBearerIsNotReadUnasked(t *testing.T) {
 
 // Each realm reads what the client sent, whatever the one before it did to the request.
 func TestBearerOfALaterRealm(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session blog {
@@ -255,6 +271,7 @@ func TestBearerOfALaterRealm(t *testing.T) {
 
 // A second handler of the realm keeps our token from its application, and names an error only where a token came.
 func TestBearerAtALaterHandler(t *testing.T) {
+	t.Parallel()
 	site := func(rules string) gatewayOptions {
 		return gatewayOptions{site: `
 			route {

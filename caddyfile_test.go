@@ -27,6 +27,7 @@ var updateGolden = flag.Bool("update", false, "write what Caddyfiles adapt to in
 
 // Each file holds a Caddyfile, a line of dashes, and the JSON that it adapts to.
 func TestCaddyfileGolden(t *testing.T) {
+	t.Parallel()
 	names, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("there are no files: %v", err)
@@ -131,6 +132,7 @@ func validateJSON(t *testing.T, adapted []byte) error {
 
 // Every option is in one of those files, and in the list that errors name.
 func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
+	t.Parallel()
 	names, err := filepath.Glob("testdata/caddyfile/*.caddyfiletest")
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +169,7 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 
 // An option's name or its form is wrong: the error names the line, what is wrong, and what is allowed.
 func TestCaddyfileErrors(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ directive, want string }{
 		{"jwt_session", "want the name of a realm"},
 		{"jwt_session /path", "want the name of a realm"},
@@ -350,6 +353,7 @@ func TestCaddyfileErrors(t *testing.T) {
 
 // The line of a contradiction is that of the option which completes it, also where the option has a block.
 func TestContradictionsNameTheOption(t *testing.T) {
+	t.Parallel()
 	for directive, line := range map[string]int{
 		handlerWith("token_cookie __Host-a {\npath /a\nsecure always\n}\nkeep_streams"):       3,
 		handlerWith("session_cookie a b\nkeep_streams\ntoken_in_session_cookie {\npath /\n}"): 5,
@@ -372,6 +376,7 @@ func whoamiWith(option string) string {
 }
 
 func TestGlobalOptionErrors(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ options, want string }{
 		{"jwt_session shop", `unexpected argument "shop"`},
 		{"jwt_session {\nnonsense\n}", `jwt_session: unknown option "nonsense"; want one of store, algorithm, rotate_every, key_delay, key, token_cache`},

@@ -165,6 +165,7 @@ func (g *signInGateway) finish(b *browser, response string, answer url.Values) r
 var bothResponses = []string{callback.ResponseCode, callback.ResponseFormPost}
 
 func TestSignIn(t *testing.T) {
+	t.Parallel()
 	for _, response := range bothResponses {
 		t.Run(response, func(t *testing.T) {
 			g := newSignInGateway(t, response, "")
@@ -208,6 +209,7 @@ func TestSignIn(t *testing.T) {
 
 // The session that the browser had has ended, though the provider's form comes without its cookie.
 func TestSignInEndsTheEarlierSession(t *testing.T) {
+	t.Parallel()
 	for _, response := range bothResponses {
 		t.Run(response, func(t *testing.T) {
 			g := newSignInGateway(t, response, "")
@@ -233,6 +235,7 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 // The session that is in one cookie with its token has ended likewise, and nothing of it stays beside the new one: the
 // browser keeps two cookies of one name where their places differ.
 func TestSignInEndsTheEarlierCombinedSession(t *testing.T) {
+	t.Parallel()
 	for _, response := range bothResponses {
 		t.Run(response, func(t *testing.T) {
 			g := newSignInGatewayWith(t, response, "", `token_in_session_cookie {
@@ -264,6 +267,7 @@ func TestSignInEndsTheEarlierCombinedSession(t *testing.T) {
 
 // Start and finish are what the browser and the provider know, also where a part of the path is taken off on the way.
 func TestSignInBehindHandlePath(t *testing.T) {
+	t.Parallel()
 	for _, response := range bothResponses {
 		t.Run(response, func(t *testing.T) {
 			g := newSignInGatewayWith(t, response, "", "", "handle_path /auth/*")
@@ -276,6 +280,7 @@ func TestSignInBehindHandlePath(t *testing.T) {
 }
 
 func TestSignOut(t *testing.T) {
+	t.Parallel()
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
@@ -290,6 +295,7 @@ func TestSignOut(t *testing.T) {
 
 // A page of another site must not be reachable by the way back.
 func TestReturnIsLocal(t *testing.T) {
+	t.Parallel()
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	for value, want := range map[string]string{
 		"": "/welcome", "/a?b=c": "/a?b=c", "//evil.example": "/welcome", `/\evil.example`: "/welcome",
@@ -305,6 +311,7 @@ func TestReturnIsLocal(t *testing.T) {
 }
 
 func TestProviderDownAtSignIn(t *testing.T) {
+	t.Parallel()
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	answer := g.begin(b, "/auth/login", "alice")
@@ -323,6 +330,7 @@ func TestProviderDownAtSignIn(t *testing.T) {
 }
 
 func TestSignInMethods(t *testing.T) {
+	t.Parallel()
 	for response, wrong := range map[string]string{callback.ResponseCode: http.MethodPost, callback.ResponseFormPost: http.MethodGet} {
 		g := newSignInGateway(t, response, "")
 		b := g.visitor()
@@ -337,6 +345,7 @@ func TestSignInMethods(t *testing.T) {
 
 // Every attack on the way back must end with 400 and without a session.
 func TestCallbackAttacks(t *testing.T) {
+	t.Parallel()
 	for _, attack := range []struct {
 		name string
 		// threat in one sentence
@@ -468,6 +477,7 @@ func TestCallbackAttacks(t *testing.T) {
 
 // A state cookie that was left behind must not open a session later on.
 func TestLateAnswer(t *testing.T) {
+	t.Parallel()
 	for _, response := range bothResponses {
 		for late, want := range map[time.Duration]int{0: http.StatusBadRequest, time.Second: http.StatusSeeOther} {
 			g := newSignInGateway(t, response, "")
@@ -487,6 +497,7 @@ func TestLateAnswer(t *testing.T) {
 
 // A provider that signs what it should not: the ID token of one user for the access token of another.
 func TestProviderThatJoinsTwoUsers(t *testing.T) {
+	t.Parallel()
 	for subject, want := range map[string]int{"alice": http.StatusSeeOther, "bob": http.StatusBadRequest} {
 		g := newSignInGateway(t, callback.ResponseFormPost, "")
 		checkJoinedUsers(t, g, subject, want)
@@ -534,6 +545,7 @@ func (g *signInGateway) otherAnswer(b *browser, client, response string) url.Val
 
 // A client that keeps its cookies must not finish one sign-in twice.
 func TestReplayedAnswer(t *testing.T) {
+	t.Parallel()
 	for _, response := range bothResponses {
 		g := newSignInGateway(t, response, "")
 		b := g.visitor()
@@ -557,6 +569,7 @@ func TestReplayedAnswer(t *testing.T) {
 
 // A session that was fixed by an attacker before the sign-in is not the one that is opened.
 func TestSignInFixesNoSession(t *testing.T) {
+	t.Parallel()
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	b.cookies["session"] = "chosen-by-the-attacker"
@@ -572,6 +585,7 @@ func TestSignInFixesNoSession(t *testing.T) {
 
 // A user who was revoked signs in again at the provider, and counts.
 func TestRevokedUserSignsInAgain(t *testing.T) {
+	t.Parallel()
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
@@ -590,6 +604,7 @@ func TestRevokedUserSignsInAgain(t *testing.T) {
 
 // What an emergency change of the keys leaves of a sign-in under way: nothing.
 func TestStateOfADroppedKey(t *testing.T) {
+	t.Parallel()
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	answer := g.begin(b, "/auth/login", "alice")

@@ -85,6 +85,7 @@ func TestSignInThatClearsAnOlderVariantCounts(t *testing.T) {
 
 // The same response names the user: the token that it brings is for the new session.
 func TestNamedUserOfANewVariantGetsAToken(t *testing.T) {
+	t.Parallel()
 	for _, login := range bothOrders(hostVariant, olderCleared) {
 		g := newNamingGateway(t, "mixed", "")
 		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
@@ -110,6 +111,7 @@ func TestNamedUserOfANewVariantGetsAToken(t *testing.T) {
 
 // Every page clears the older variant, and the session lives on in the other one, until that is deleted.
 func TestClearingAnOlderVariantIsNoEnd(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ login, page []string }{
 		"host alone":            {[]string{hostVariant}, []string{olderCleared}},
 		"host alone, both":      {[]string{olderCleared, hostVariant}, []string{olderCleared}},
@@ -142,6 +144,7 @@ func TestClearingAnOlderVariantIsNoEnd(t *testing.T) {
 
 // The variant for the domain is the session, and the one for the host is cleared.
 func TestSessionInTheDomainsVariant(t *testing.T) {
+	t.Parallel()
 	g := variantsGateway(t, "unauthenticated pass", []string{domainVariant}, []string{hostDeleted})
 	b := g.browser()
 	b.host = "shop.example"
@@ -161,6 +164,7 @@ func TestSessionInTheDomainsVariant(t *testing.T) {
 // A session whose variant was never seen ends with the first deletion; that it comes again shows that the deletion was of
 // another variant.
 func TestSessionOfAnUnknownVariantEndsOnce(t *testing.T) {
+	t.Parallel()
 	g := variantsGateway(t, "unauthenticated pass", nil, []string{olderCleared})
 	b := g.browser()
 	session := g.legacy.signIn("alice")
@@ -179,6 +183,7 @@ func TestSessionOfAnUnknownVariantEndsOnce(t *testing.T) {
 
 // Two new values leave it open which one the application takes, so neither gets a token.
 func TestTwoNewVariantsAreAmbiguous(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header()["Set-Cookie"] = []string{"session=" + g.legacy.signIn("alice") + "; Path=/", "session=" + g.legacy.signIn("bob") + "; Path=/shop"}
@@ -190,6 +195,7 @@ func TestTwoNewVariantsAreAmbiguous(t *testing.T) {
 
 // The whoami page may clear the older variant as all pages do.
 func TestWhoamiPageClearsAnOlderVariant(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", olderCleared)
@@ -214,6 +220,7 @@ func TestWhoamiPageClearsAnOlderVariant(t *testing.T) {
 
 // A rolling session goes on under its new value though the older variant is cleared with every answer.
 func TestRollingBesideAnOlderVariant(t *testing.T) {
+	t.Parallel()
 	for _, lines := range bothOrders(hostVariant, olderCleared) {
 		g := newRollingGateway(t, "mixed")
 		b := g.signedIn()
@@ -236,6 +243,7 @@ func TestRollingBesideAnOlderVariant(t *testing.T) {
 
 // The cookie that carries the token too: its older variant is cleared, and id and token stay.
 func TestCombinedCookieBesideAnOlderVariant(t *testing.T) {
+	t.Parallel()
 	g := combinedGateway(t, "unauthenticated pass")
 	b := g.browser()
 	b.host = "shop.example"
@@ -268,6 +276,7 @@ func TestCombinedCookieBesideAnOlderVariant(t *testing.T) {
 // A line without a path is for the folder of the page as the browser asked for it, whatever handlers before this one made
 // of it.
 func TestDefaultPathIsOfThePageThatTheBrowserAskedFor(t *testing.T) {
+	t.Parallel()
 	legacySite := `handle_path /shop/* {
 		route {
 			jwt_session shop {

@@ -163,6 +163,7 @@ func revocationByID(t *testing.T, token string) map[string]any {
 
 // An acknowledged revocation survives a kill -9 that comes at once, and so does each one before it.
 func TestKilledAfterRevocation(t *testing.T) {
+	t.Parallel()
 	rounds := 20
 	if testing.Short() {
 		rounds = 4
@@ -208,6 +209,7 @@ func (o *outpost) expectDead(b *browser) {
 
 // What has ended is dead as soon as the browser has the response of the sign-out, whatever becomes of the gateway then.
 func TestKilledAfterLogout(t *testing.T) {
+	t.Parallel()
 	rounds := 6
 	if testing.Short() {
 		rounds = 2

@@ -33,6 +33,7 @@ func routeOf(t *testing.T, options string) *exchange.Route {
 }
 
 func TestAsksForMore(t *testing.T) {
+	t.Parallel()
 	const role = "\nwhoami /whoami json user {\nattribute role json role\n}"
 	for _, test := range []struct {
 		decided, later string
@@ -100,6 +101,7 @@ func TestAsksForMore(t *testing.T) {
 
 // A stricter handler behind another one of its realm is without effect, and nobody notices.
 func TestAttackStricterHandlerBehind(t *testing.T) {
+	t.Parallel()
 	for later, want := range map[string]string{
 		"mode stateful":                              "mode stateful",
 		"identity_header X-Role role":                "attribute role",

@@ -64,6 +64,7 @@ func fillUp(t *testing.T, dir string) (free func()) {
 }
 
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := smallDisk(t)
 	o := newOutpost(t, disk)
 	steady, victim, leaver, switcher := o.signIn(), o.signIn(), o.signIn(), o.signIn()
@@ -156,6 +157,7 @@ func TestFullDiskForLongerThanATokenLives(t *testing.T) {
 
 // An application that changes the session cookie with every answer must not pile up ends of what was never kept.
 func TestFullDiskWithRollingSessions(t *testing.T) {
+	t.Parallel()
 	disk := smallDisk(t)
 	g := &testGateway{T: t, legacy: newLegacyApp(t), clock: newTestClock(), dir: disk}
 	g.load(gatewayOptions{site: "jwt_session shop {\n whoami /whoami json user {\n rolling\n }\n}\nreverse_proxy LEGACY"})

@@ -49,6 +49,7 @@ func (g *testGateway) expectRefused(response reply, token string) {
 }
 
 func TestFirstRequestBringsTheTokenThatAnswersFromThenOn(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	session := b.cookies["session"]
@@ -71,6 +72,7 @@ func TestFirstRequestBringsTheTokenThatAnswersFromThenOn(t *testing.T) {
 }
 
 func TestTokenIsRenewedInTheLastHalfOfItsLife(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -91,6 +93,7 @@ func TestTokenIsRenewedInTheLastHalfOfItsLife(t *testing.T) {
 }
 
 func TestApplicationIsDown(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated /public* pass")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -115,6 +118,7 @@ func TestApplicationIsDown(t *testing.T) {
 }
 
 func TestLogoutEndsSessionAndTokens(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -133,6 +137,7 @@ func TestLogoutEndsSessionAndTokens(t *testing.T) {
 }
 
 func TestRotationIsNotContinuation(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated /login pass")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -146,6 +151,7 @@ func TestRotationIsNotContinuation(t *testing.T) {
 }
 
 func TestRepeatedSessionCookieIsNoEvent(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -160,6 +166,7 @@ func TestRepeatedSessionCookieIsNoEvent(t *testing.T) {
 }
 
 func TestForgetOnEndsWhereNoCookieTells(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "forget_on /quiet-logout*")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -170,6 +177,7 @@ func TestForgetOnEndsWhereNoCookieTells(t *testing.T) {
 }
 
 func TestForgetOnCountsOnErrorsToo(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "forget_on /quiet-logout*")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -191,6 +199,7 @@ func TestForgetOnCountsOnErrorsToo(t *testing.T) {
 }
 
 func TestNobodyAtRenewalIsAnEnd(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -204,6 +213,7 @@ func TestNobodyAtRenewalIsAnEnd(t *testing.T) {
 }
 
 func TestAccountSwitchAtRenewal(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -217,6 +227,7 @@ func TestAccountSwitchAtRenewal(t *testing.T) {
 }
 
 func TestLoginLogoutLoginWithinOneSecond(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "forget_on /quiet-logout*")
 	b := g.signedIn()
 	session := b.cookies["session"]
@@ -236,6 +247,7 @@ func TestLoginLogoutLoginWithinOneSecond(t *testing.T) {
 }
 
 func TestTokenWaitsForAResponseThatMayCarryIt(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	var status int
@@ -283,6 +295,7 @@ func TestTokenWaitsForAResponseThatMayCarryIt(t *testing.T) {
 }
 
 func TestNobodyIsRememberedForAWhile(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("")
@@ -296,6 +309,7 @@ func TestNobodyIsRememberedForAWhile(t *testing.T) {
 }
 
 func TestOneQuestionForManyRequests(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	asked, answer := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -325,6 +339,7 @@ func TestOneQuestionForManyRequests(t *testing.T) {
 }
 
 func TestSecureCookieNameOverTLS(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{tls: true, site: "jwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY"})
 	b := g.signedIn()
 	first := b.get("/page")
@@ -347,6 +362,7 @@ func TestSecureCookieNameOverTLS(t *testing.T) {
 }
 
 func TestTooLargeATokenLeavesTheSessionPath(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			whoami /whoami json user {
@@ -369,6 +385,7 @@ func TestTooLargeATokenLeavesTheSessionPath(t *testing.T) {
 }
 
 func TestTokenWithoutANeededAttributeGoesBySession(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route /plain* {
 			jwt_session shop {
@@ -402,6 +419,7 @@ func TestTokenWithoutANeededAttributeGoesBySession(t *testing.T) {
 }
 
 func TestEarlyHintsStreamAndUpgradePassThrough(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
 		switch r.URL.Path {
@@ -472,6 +490,7 @@ func (g *testGateway) checkUpgrade(t *testing.T, cookies string) {
 
 // No token, cookie or session id is ever logged, whatever happens.
 func TestLogHoldsNoSecrets(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			whoami /whoami json user
@@ -507,6 +526,7 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 
 // The token is all that is left of a session: its record is gone, and the application knows nobody in it any more.
 func TestNobodyAtRenewalEndsWhatOnlyTheTokenProves(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("")

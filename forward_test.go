@@ -57,6 +57,7 @@ func (r *received) service(t *testing.T, g *testGateway, audience string) jwt.Ma
 }
 
 func TestForwardToken(t *testing.T) {
+	t.Parallel()
 	for options, audience := range map[string]string{
 		"forward_token": "shop", "forward_token https://api.example": "https://api.example",
 		"forward_token api\ntoken_encrypt": "api",
@@ -92,6 +93,7 @@ func TestForwardToken(t *testing.T) {
 
 // With every way in, the token for the service lives as long as what it is made from, and is made once for it.
 func TestForwardTokenBySession(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateful"))
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")
@@ -112,6 +114,7 @@ func TestForwardTokenBySession(t *testing.T) {
 
 // A session that the operator added is confirmed all the time; its tokens are renewed when half of their life is over.
 func TestForwardTokenOfAddedSession(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateful"))
 	_, err := g.app.Opened().Ledger.Add(t.Context(), keyOf(g, "added-0123456789abcdef"),
 		ledger.Identity{User: "alice"}, ledger.Lifetimes{Idle: time.Hour, MaxAge: time.Hour})
@@ -135,6 +138,7 @@ func TestForwardTokenOfAddedSession(t *testing.T) {
 }
 
 func TestForwardTokenWithoutMemory(t *testing.T) {
+	t.Parallel()
 	options := forwardSite("forward_token")
 	options.global += "\ntoken_cache off"
 	g := newTestGatewayWith(t, options)
@@ -149,6 +153,7 @@ func TestForwardTokenWithoutMemory(t *testing.T) {
 
 // A second handler of the realm sends its service a token, too; of another realm, its own.
 func TestForwardTokenOfALaterHandler(t *testing.T) {
+	t.Parallel()
 	for _, site := range []string{
 		`jwt_session shop {
 			whoami /whoami json user
@@ -183,6 +188,7 @@ func TestForwardTokenOfALaterHandler(t *testing.T) {
 
 // The application is asked who the user is by his cookies alone.
 func TestForwardTokenIsNotSentWithWhoami(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{
 		global: "key secret " + forwardSecret, site: `
 		route {
@@ -227,6 +233,7 @@ func TestForwardTokenInvalid(t *testing.T) {
 }
 
 func TestForwardTokenWithSecretIsWarnedAbout(t *testing.T) {
+	t.Parallel()
 	for options, want := range map[string]bool{"forward_token": true, "": false} {
 		g := newTestGatewayWith(t, forwardSite(options))
 		if got := strings.Contains(g.log(), "forward_token with HS256 alone"); got != want {
@@ -239,6 +246,7 @@ func TestForwardTokenWithSecretIsWarnedAbout(t *testing.T) {
 
 // A client sends the service a credential of its own, in any spelling, and the service takes it for the gateway's.
 func TestAttackOwnAuthorizationForService(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, forwardSite("forward_token\nunauthenticated pass"))
 	b := g.browser()
 	for _, user := range []string{"", "alice"} {
@@ -268,6 +276,7 @@ func TestAttackOwnAuthorizationForService(t *testing.T) {
 
 // A service, or who robs one, comes to the gateway with the token that it was sent.
 func TestAttackForwardedTokenAtOurDoor(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateless\naccept_bearer"))
 	b := g.browser()
 	b.cookies[tokenName] = g.mintIssued("alice")
@@ -298,6 +307,7 @@ func (g *testGateway) mintIssued(user string) string {
 // A page of another origin makes the browser send an unsafe request: that an earlier handler has put a token for services
 // into it makes it none of a client of an API.
 func TestAttackCrossSiteBehindForwardToken(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session shop {
@@ -320,6 +330,7 @@ func TestAttackCrossSiteBehindForwardToken(t *testing.T) {
 
 // A user was signed out, and the service still gets his token because it was remembered.
 func TestAttackForwardedTokenAfterSignOut(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, forwardSite("forward_token\nunauthenticated pass"))
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("alice")
@@ -336,6 +347,7 @@ func TestAttackForwardedTokenAfterSignOut(t *testing.T) {
 
 // A service verifies with what the gateway publishes, and with another library than the gateway's.
 func TestForwardTokenVerifiedByPublishedKeys(t *testing.T) {
+	t.Parallel()
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
 		g := newTestGatewayWith(t, gatewayOptions{global: "algorithm " + algorithm, site: `
 			jwt_session_jwks /keys

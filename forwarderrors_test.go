@@ -12,6 +12,7 @@ import (
 
 // A client's own Authorization reaches a service by the page for an error, and the service takes it for the gateway's word.
 func TestForwardTokenOnErrorRoutes(t *testing.T) {
+	t.Parallel()
 	for _, site := range []struct{ name, handlers, errors string }{
 		{"refused", "jwt_session shop {\nFORWARD\n}", ""},
 		{"refused, and stripped", "jwt_session shop {\nFORWARD\n}", "jwt_session_strip"},
@@ -49,6 +50,7 @@ func TestForwardTokenOnErrorRoutes(t *testing.T) {
 
 // The same by a trailer, and with a name that the client lists in Connection.
 func TestForwardTokenOnErrorRoutesByTrailer(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
 			token_issuer https://shop.example
 			forward_token
@@ -77,6 +79,7 @@ func TestForwardTokenOnErrorRoutesByTrailer(t *testing.T) {
 
 // Where nothing is forwarded, Authorization is the application's, and is left alone.
 func TestErrorRoutesKeepAuthorizationWithoutForwardToken(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop
 		reverse_proxy LEGACY
 		handle_errors {

@@ -95,6 +95,13 @@ func newTestGatewayWith(t *testing.T, options gatewayOptions) *testGateway {
 	return g
 }
 
+// in returns the same gateway for a subtest, so that what fails there is the subtest.
+func (g *testGateway) in(t *testing.T) *testGateway {
+	shared := *g
+	shared.T = t
+	return &shared
+}
+
 // load provisions a configuration and serves it.
 func (g *testGateway) load(options gatewayOptions) {
 	g.Helper()

@@ -57,6 +57,7 @@ func TestAttackInventedHostsInTheStatus(t *testing.T) {
 
 // Among realms that requests name, those without any user give way first, the ones used longest ago before others.
 func TestWhoamiTalliesThatGiveWay(t *testing.T) {
+	t.Parallel()
 	counts, now := telemetry.NewTallies(), time.Unix(1, 0)
 	ann := whoami.Identified{User: "ann"}
 	counts.Note("fixed", false, nil, now)

@@ -135,6 +135,7 @@ func reasonIn(header http.Header) string {
 }
 
 func TestIssuer(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	g := newTestGatewayWith(t, issuerSite(idp, "", ""))
 	tokens := idp.signIn(t, "api-client", "alice")
@@ -156,6 +157,7 @@ func TestIssuer(t *testing.T) {
 
 // Each line is a token that must not open anything, and the reason that the log gives.
 func TestIssuerRefuses(t *testing.T) {
+	t.Parallel()
 	idp, stranger := newIdentityProvider(t), newIdentityProvider(t)
 	g := newTestGatewayWith(t, issuerSite(idp, "", "unauthenticated pass"))
 	good := idp.signIn(t, "api-client", "alice")
@@ -181,6 +183,7 @@ func TestIssuerRefuses(t *testing.T) {
 }
 
 func TestIssuerPlaces(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	token := idp.signIn(t, "api-client", "alice").Access
 	for from, place := range map[string]func(*browser, string){
@@ -209,6 +212,7 @@ func TestIssuerPlaces(t *testing.T) {
 
 // Beside a session: the same user's counts with it, another user's is a conflict, and no session of nobody is in the way.
 func TestIssuerBesideASession(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	alice := idp.signIn(t, "api-client", "alice").Access
 	for _, mode := range []string{"mixed", "stateful", "shadow"} {
@@ -245,6 +249,7 @@ func TestIssuerBesideASession(t *testing.T) {
 // A token that stands for its session cookies brings them to the application with its user alone: not where another user's
 // access token is in conflict with it.
 func TestIssuerBesideARestoredSession(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	g := newTestGateway(t, "restore_session on\nunauthenticated pass\nissuer "+idp.url+" {\naudience https://api.example\n}")
 	for user, restored := range map[string]bool{"alice": true, "bob": false} {
@@ -262,6 +267,7 @@ func TestIssuerBesideARestoredSession(t *testing.T) {
 
 // What an access token grants ends with it: it must not become the session's where the application names the user.
 func TestIssuerAttributesStayOutOfTheSession(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
@@ -297,6 +303,7 @@ func TestIssuerAttributesStayOutOfTheSession(t *testing.T) {
 
 // Two access tokens of two users in two places are a conflict; a bad one beside a good one is passed over.
 func TestTwoIssuers(t *testing.T) {
+	t.Parallel()
 	first, second := newIdentityProvider(t), newIdentityProvider(t)
 	g := newTestGatewayWith(t, issuerSite(first, "", `
 		issuer `+second.url+` {
@@ -328,6 +335,7 @@ func TestTwoIssuers(t *testing.T) {
 }
 
 func TestIssuerRevocations(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	g := newTestGatewayWith(t, issuerSite(idp, "", ""))
 	status := func(token string) int {
@@ -379,6 +387,7 @@ func claimOf(t *testing.T, token, name string) string {
 
 // A provider that changes its key, goes down, and was down when the gateway started.
 func TestIssuerThroughAnOutage(t *testing.T) {
+	t.Parallel()
 	idp := newIdentityProvider(t)
 	token := idp.signIn(t, "api-client", "alice").Access
 	idp.down.Store(true)

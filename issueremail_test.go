@@ -58,6 +58,7 @@ func (p *claimsProvider) token(t *testing.T, more map[string]any) string {
 
 // Somebody enters another user's address at the provider and is that user here.
 func TestIssuerEmailMustBeVerified(t *testing.T) {
+	t.Parallel()
 	provider := newClaimsProvider(t)
 	site := func(claim string) gatewayOptions {
 		return gatewayOptions{site: `

@@ -28,6 +28,7 @@ func publishedKeys(t *testing.T, response reply) jose.JSONWebKeySet {
 
 // A service verifies our tokens with what is published, and a library of another maker.
 func TestJWKSVerifiesTokens(t *testing.T) {
+	t.Parallel()
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
 		t.Run(algorithm, func(t *testing.T) {
 			g := newKeysGateway(t, "algorithm "+algorithm)
@@ -138,6 +139,7 @@ func TestJWKSOfSecretsIsRefused(t *testing.T) {
 
 // Wherever it stands in the site, it answers before the gate and before Caddy's own sign-in.
 func TestJWKSIsOrderedFirst(t *testing.T) {
+	t.Parallel()
 	adapted := string(adaptText(t, "{\nadmin off\n}\nhttp:// {\nbasic_auth {\na b\n}\njwt_session_strip\njwt_session shop\njwt_session_jwks\n}"))
 	last := -1
 	for _, handler := range []string{`"jwt_session_jwks"`, `"jwt_session_strip"`, `"jwt_session"`, `"authentication"`} {

@@ -141,6 +141,7 @@ func keysSiteFor(global string) string {
 }
 
 func TestEveryAlgorithm(t *testing.T) {
+	t.Parallel()
 	for _, algorithm := range []string{"HS256", "ES256", "EdDSA", "RS256"} {
 		t.Run(algorithm, func(t *testing.T) {
 			g := newKeysGateway(t, "algorithm "+algorithm)
@@ -276,6 +277,7 @@ func TestDamagedKeysAreAStartError(t *testing.T) {
 
 // Another algorithm in the configuration takes over after the delay, and no token is refused.
 func TestAlgorithmChanges(t *testing.T) {
+	t.Parallel()
 	g := newKeysGateway(t, "")
 	b := g.withToken()
 	if err := g.app.Cleanup(); err != nil {
@@ -297,6 +299,7 @@ func TestAlgorithmChanges(t *testing.T) {
 
 // A token of a key that another gateway has just made is good with its first request.
 func TestUnknownKeyIDReadsTheStorage(t *testing.T) {
+	t.Parallel()
 	first := newKeysGateway(t, "")
 	second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir(), storage: filepath.Join(first.dir, "storage")}
 	second.load(gatewayOptions{site: keysSiteFor("")})
@@ -323,6 +326,7 @@ func TestUnknownKeyIDReadsTheStorage(t *testing.T) {
 
 // What fails with the keys is in the log once a minute, and no user notices.
 func TestKeysOutOfReachAreLogged(t *testing.T) {
+	t.Parallel()
 	g := newKeysGateway(t, "")
 	b := g.withToken()
 	if err := os.Remove(filepath.Join(g.dir, "storage", keyring.Path)); err != nil {

@@ -196,6 +196,7 @@ var layout = map[string][]string{
 	"internal/realm":     {},
 	"internal/remember":  {},
 	"internal/response":  {},
+	"internal/scratch":   {},
 	"internal/secret":    {},
 	"internal/telemetry": {"blacklist", "sessions", "sessions/whoami", "validator"},
 	"internal/urlpath":   {},

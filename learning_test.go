@@ -19,6 +19,7 @@ import (
 
 // The application answers in whatever coding the browser accepts.
 func TestWhoamiAnswersInEveryCoding(t *testing.T) {
+	t.Parallel()
 	for coding, encode := range map[string]func(io.Writer) io.WriteCloser{
 		"gzip": func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
 		"br":   func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) },
@@ -82,6 +83,7 @@ func (c chain) Close() error {
 
 // A sign-out that shows in the query alone.
 func TestForgetOnQuery(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		@logoff query logoff=true
 		jwt_session shop {
@@ -111,6 +113,7 @@ func TestForgetOnQuery(t *testing.T) {
 
 // Ids of any length are known, compared and ended alike.
 func TestLongSessionIDs(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "session_cookie session {\nmin_length 1\npattern .+\n}")
 	for _, length := range []int{1, 255, 256, 257, 4000, 12000} {
 		asked := g.legacy.questions()
@@ -173,6 +176,7 @@ const crowdedSite = `
 // A flood of cookies that name nothing, from many addresses and from one: sessions that are known keep being answered, one
 // client has two questions under way at most, and unknown sessions have half of the slots.
 func TestFloodOfRandomCookies(t *testing.T) {
+	t.Parallel()
 	for name, address := range map[string]func(i int) string{
 		"many clients": func(i int) string { return fmt.Sprintf("192.0.2.%d", i) },
 		"one client":   func(int) string { return "192.0.2.1" },
@@ -232,6 +236,7 @@ func TestFloodOfRandomCookies(t *testing.T) {
 
 // More than 1024 requests don't wait: those beyond are answered 503 at once, and not with anybody's identity.
 func TestWaitingIsBounded(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it opens a thousand connections")
 	}

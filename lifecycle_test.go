@@ -21,6 +21,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/scratch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
 
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 		caddycmd.Main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(scratch.Run(m))
 }
 
 // running Caddys of the tests use whole configurations and real ports, one at a time.
@@ -394,6 +395,7 @@ func TestSecondProcessIsRefusedAndHurtsNothing(t *testing.T) {
 
 // Apps start in no particular order, so requests may come before the store is open: they get the right answer or 503.
 func TestColdStartsUnderTraffic(t *testing.T) {
+	t.Parallel()
 	legacy := newLegacyApp(t)
 	session := legacy.signIn("alice")
 	rounds := 8

@@ -293,6 +293,7 @@ func TestStoreErrorsAreTheStores(t *testing.T) {
 // With Caddy's tracing the request's span says which way it took, and so does one of the decision; a question has one too.
 // None says who it is from.
 func TestSpanSaysTheWay(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	recorder := tracetest.NewSpanRecorder()
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)).Tracer("test")

@@ -122,6 +122,7 @@ func byShare(key sessions.Key) string {
 
 // Routes of one application in different modes share sessions and tokens, and an end on any of them is one on all.
 func TestRoutesInDifferentModesShareSessions(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: migrationSite})
 	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if cookie, err := r.Cookie("session"); err == nil && strings.HasSuffix(r.URL.Path, "/logout") {
@@ -230,6 +231,7 @@ func mismatchCounts(t *testing.T) map[telemetry.Mismatch]float64 {
 
 // The tenth of the sessions that gets tokens is the same one on every gateway and after every restart.
 func TestShareSticksAcrossGatewaysAndRestarts(t *testing.T) {
+	t.Parallel()
 	site := stepSite("mixed 10%", "mixed 10%")
 	first := newTestGatewayWith(t, gatewayOptions{site: site})
 	second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir()}

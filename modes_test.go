@@ -52,6 +52,7 @@ const migrationSite = `
 	}`
 
 func TestStatelessTakesTheTokenAlone(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: migrationSite})
 	b := g.signedIn()
 	g.expectRefused(b.get("/new"), "") // no token yet, and the session does not count here
@@ -77,6 +78,7 @@ func TestStatelessTakesTheTokenAlone(t *testing.T) {
 }
 
 func TestStatelessEndsWithTheMaximumAge(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: migrationSite})
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -98,6 +100,7 @@ func TestStatelessEndsWithTheMaximumAge(t *testing.T) {
 }
 
 func TestGoingBackToStatefulKeepsUsersSignedIn(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: migrationSite})
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -180,6 +183,7 @@ func TestShareOfSessionsIsTheSameEverywhere(t *testing.T) {
 }
 
 func TestRestoreSession(t *testing.T) {
+	t.Parallel()
 	for _, restore := range []string{"on", "off"} {
 		g := newTestGateway(t, "restore_session "+restore)
 		b := g.signedIn()
@@ -209,6 +213,7 @@ func TestRestoreSession(t *testing.T) {
 }
 
 func TestRestoreSessionOfLongID(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "restore_session on")
 	b := g.browser()
 	long := strings.Repeat("x", 257) // only its hash is in the token
@@ -221,6 +226,7 @@ func TestRestoreSessionOfLongID(t *testing.T) {
 }
 
 func TestRealmOfEachHost(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session app-{host} {
 			whoami /whoami json user
@@ -283,6 +289,7 @@ func TestRealmWithPlaceholdersIsInLowerCase(t *testing.T) {
 
 // Placeholders that are empty make no realm: its tokens would not be known for tokens, and would go upstream.
 func TestRealmOfEmptyPlaceholders(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session app-{http.request.header.X-App} {
 			whoami /whoami json user
@@ -314,6 +321,7 @@ func (b *browser) hostGet(host, cookies string) reply {
 }
 
 func TestSeveralHandlersDecideOncePerRealm(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session shop {
@@ -352,6 +360,7 @@ func TestSeveralHandlersDecideOncePerRealm(t *testing.T) {
 }
 
 func TestPreflightGoesOnWithoutCredentials(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	b := g.signedIn()
 	preflight := []string{"Origin: https://app.example", "Access-Control-Request-Method: PUT"}
@@ -384,6 +393,7 @@ func TestPreflightGoesOnWithoutCredentials(t *testing.T) {
 }
 
 func TestCrossSiteRequestsAreRefused(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass\n csrf https://trusted.example")
 	b := g.signedIn()
 	host := strings.TrimPrefix(g.url, "http://")
@@ -417,6 +427,7 @@ func TestCrossSiteRequestsAreRefused(t *testing.T) {
 }
 
 func TestStripInErrorRoutes(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			@broken path /broken*
@@ -452,6 +463,7 @@ func TestStripInErrorRoutes(t *testing.T) {
 
 // In one route with it, jwt_session_strip stands first; the token is read all the same.
 func TestStripBeforeTheHandler(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session_strip
 		jwt_session shop {

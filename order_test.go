@@ -25,6 +25,7 @@ const orderedPassword = "basic_auth {\nops $2a$04$cE6ohfkJyShJ2gYsnTE5qucl8URHz3
 
 // The order of the directives is the same whatever order they are written in: at the site, and inside handle and handle_path.
 func TestDirectiveOrder(t *testing.T) {
+	t.Parallel()
 	directives := []string{
 		"jwt_session_status", "respond ok", "jwt_session_state cart {\nrequest_header X-Cart\nresponse_header X-Cart\n}",
 		"jwt_session_require role staff", "jwt_session shop", "jwt_session_strip", orderedPassword,
@@ -56,6 +57,7 @@ func TestDirectiveOrder(t *testing.T) {
 
 // Whoever knows the path sees the page for operators, though the site asks for a password there.
 func TestStatusPageBehindEveryGuard(t *testing.T) {
+	t.Parallel()
 	for name, site := range map[string]string{
 		"handle":              "handle /gateway {\njwt_session_status\n" + orderedPassword + "\n}",
 		"handle_path":         "handle_path /gateway {\njwt_session_status\n" + orderedPassword + "\n}",
@@ -88,6 +90,7 @@ func TestStatusPageBehindEveryGuard(t *testing.T) {
 
 // A recipe of the README shows the page for operators to nobody without a password.
 func TestReadmeStatusRecipe(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -68,6 +68,7 @@ var matchersOfBackoffice = map[string]string{
 
 // Who lacks the role spells the path so that the matcher misses it and the server does not.
 func TestAttackPathBesideRequire(t *testing.T) {
+	t.Parallel()
 	for name, matcher := range matchersOfBackoffice {
 		g := newTestGatewayWith(t, gatewayOptions{site: matcher + `
 			jwt_session shop {
@@ -92,6 +93,7 @@ func TestAttackPathBesideRequire(t *testing.T) {
 
 // The same against a rule that denies, where everything else passes.
 func TestAttackPathBesideDeny(t *testing.T) {
+	t.Parallel()
 	for name, matcher := range matchersOfBackoffice {
 		g := newTestGatewayWith(t, gatewayOptions{site: matcher + `
 			jwt_session shop {
@@ -116,6 +118,7 @@ func TestAttackPathBesideDeny(t *testing.T) {
 
 // A stranger begins with a public path and lets the server end elsewhere.
 func TestAttackPathThroughPass(t *testing.T) {
+	t.Parallel()
 	for name, matcher := range map[string]string{
 		"path":       "@m path /public/* /login",
 		"expression": "@m expression path('/public/*') || path('/login')",
@@ -152,6 +155,7 @@ func TestAttackPathThroughPass(t *testing.T) {
 
 // A rule that excludes a path must not lock its visitors out because the path with a slash is another one.
 func TestNegatedPathsStayOpen(t *testing.T) {
+	t.Parallel()
 	for _, matcher := range []string{
 		"@m not path /login /public/*", "@m expression !path('/login', '/public/*')", `@m expression {path} != "/login" && !{path}.startsWith("/public/")`,
 	} {
@@ -177,6 +181,7 @@ func TestNegatedPathsStayOpen(t *testing.T) {
 
 // What is excluded from what passes is excluded with a final slash and without.
 func TestPassExcludesBothSlashes(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `@m not path /account/* /cart
 		jwt_session shop {
 			whoami /whoami json user
@@ -195,6 +200,7 @@ func TestPassExcludesBothSlashes(t *testing.T) {
 
 // The server signs the user out under a spelling that the matcher misses, and the token stays good.
 func TestAttackPathBesideForgetOn(t *testing.T) {
+	t.Parallel()
 	for _, target := range []string{
 		"/quiet-logout", "/quiet-logout/", "/Quiet-Logout", "/quiet-logout;jsessionid=1", "/quiet-logout/;x", "//quiet-logout", "/x/..;/quiet-logout",
 		"/quiet%2dlogout", "/quiet-logout/.", `/x\..\quiet-logout`, "/quiet-logout%2f",
@@ -223,6 +229,7 @@ func TestAttackPathBesideForgetOn(t *testing.T) {
 // Trying other readings leaves nothing behind: placeholders that a matcher sets are those of the path as it came, and the
 // application gets the path as it came.
 func TestPathReadingsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		@first path_regexp area ^/(page)
 		@m path_regexp area ^/(backoffice)$
@@ -249,6 +256,7 @@ func TestPathReadingsLeaveNothingBehind(t *testing.T) {
 
 // In a named route the directive's matcher keeps the directives behind it, as ever.
 func TestRequireInANamedRoute(t *testing.T) {
+	t.Parallel()
 	const named = `}
 		&(app) {
 			jwt_session_strip
@@ -276,6 +284,7 @@ func TestRequireInANamedRoute(t *testing.T) {
 
 // A path with more readings than are tried is closed rather than open.
 func TestAttackPathWithTooManyReadings(t *testing.T) {
+	t.Parallel()
 	long := "/public/" + strings.Repeat("a;/", 4000)
 	for _, rules := range []string{"unauthenticated /public/* pass", "unauthenticated /backoffice/* deny\nunauthenticated pass"} {
 		g := newTestGateway(t, rules)

@@ -55,6 +55,7 @@ func (g *testGateway) from(address string, number int, lines ...string) reply {
 
 // Two dozen users behind one address, whose sessions are all new, wait their turn and are served.
 func TestManyUsersBehindOneAddress(t *testing.T) {
+	t.Parallel()
 	for options, most := range map[string]int{"": 2, "max_per_client 1": 1, "max_per_client 3": 3, "max_concurrent 2": 1} {
 		g := newTestGatewayWith(t, perClientSite(options))
 		q := g.legacy.queueing()
@@ -79,6 +80,7 @@ func TestManyUsersBehindOneAddress(t *testing.T) {
 
 // One address floods the gateway with new sessions while the application is slow: others don't wait for it.
 func TestAttackFloodFromOneAddress(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, perClientSite(""))
 	q := g.legacy.queueing()
 	known := g.browser()

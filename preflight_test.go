@@ -14,6 +14,7 @@ var preflightLines = []string{"Origin: https://app.example", "Access-Control-Req
 
 // A stranger sends a preflight that the application takes for another request, or for somebody's.
 func TestAttackPreflightCarriesNothing(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "issuer https://id.example {\naudience shop\nfrom header X-Access\n}")
 	hidden := []string{
 		"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE",
@@ -49,6 +50,7 @@ func TestAttackPreflightCarriesNothing(t *testing.T) {
 
 // A stranger reads a page, or opens a session, with a request that only looks like a preflight.
 func TestAttackPreflightAnswerHasNoBody(t *testing.T) {
+	t.Parallel()
 	for _, useTLS := range []bool{false, true} { // HTTP/1.1 and HTTP/2
 		g := newTestGatewayWith(t, gatewayOptions{tls: useTLS, site: `jwt_session shop {
 				whoami /whoami json user
@@ -87,6 +89,7 @@ func TestAttackPreflightAnswerHasNoBody(t *testing.T) {
 
 // An application that never stops writing keeps the connections of strangers, and its own, open.
 func TestAttackPreflightOfAnEndlessAnswer(t *testing.T) {
+	t.Parallel()
 	for _, useTLS := range []bool{false, true} {
 		for name, write := range map[string]func(w http.ResponseWriter){
 			"writes": func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 8<<10)) },
@@ -125,6 +128,7 @@ func TestAttackPreflightOfAnEndlessAnswer(t *testing.T) {
 }
 
 func TestPreflightDeny(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "preflight deny\nunauthenticated pass")
 	b := g.browser()
 	if response := b.do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != http.StatusForbidden ||
@@ -141,6 +145,7 @@ func TestPreflightDeny(t *testing.T) {
 
 // An error of the route is answered as ever, and a route that answers nothing with 200.
 func TestPreflightWithoutAnApplication(t *testing.T) {
+	t.Parallel()
 	for site, want := range map[string]int{"error 404": 404, "respond 204": 204, "": 200, `respond "page" 200`: 200} {
 		g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop\n" + site})
 		if response := g.browser().do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != want || response.body != "" {

@@ -51,6 +51,7 @@ func TestReadmeCaddyfiles(t *testing.T) {
 }
 
 func TestReadmeExplainsEveryOption(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +69,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 
 // The table of reasons holds each reason that there is once, and no other.
 func TestReadmeExplainsEveryReason(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

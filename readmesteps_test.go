@@ -41,6 +41,7 @@ func readmeSites(t *testing.T, from, to string) []string {
 // The README's steps, one after another and back: whoever comes to the moved service first, with what the step before has
 // left in the browser, is still signed in.
 func TestReadmeStepsKeepUsersSignedIn(t *testing.T) {
+	t.Parallel()
 	steps := readmeSites(t, "\n## Moving step by step\n", "\n**Back.**")
 	if len(steps) != 6 {
 		t.Fatalf("found %d steps", len(steps))
@@ -76,6 +77,7 @@ func TestReadmeStepsKeepUsersSignedIn(t *testing.T) {
 
 // With the README's error pages, what the gateway refuses stays refused: the application is asked for a page of its own.
 func TestReadmeErrorPages(t *testing.T) {
+	t.Parallel()
 	sites := readmeSites(t, "\nError pages that come from a service:\n", "\nLook every session up")
 	if len(sites) != 1 {
 		t.Fatalf("found %d Caddyfiles", len(sites))

@@ -70,6 +70,7 @@ func TestAttackSpellingsOfTheHost(t *testing.T) {
 
 // A host that is no host, or that reads as another one, would be somebody's realm.
 func TestAttackHostsThatMakeNoRealm(t *testing.T) {
+	t.Parallel()
 	for realm, hosts := range map[string][]string{
 		"shop-{host}": {
 			"a..example", "a.example..", ".a.example", ".", "a%2eexample", "a_b!", "127.1", "0177.0.0.1", "--1", "2001-db8--a",
@@ -125,6 +126,7 @@ func TestOperatorIsToldHowARealmIsWritten(t *testing.T) {
 
 // Whoever registers as "admin" at the one site would be the "admin" of the other, where a realm can take its name.
 func TestRealmsThatMeetAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		sites string // from line 2 on
 		want  []string
@@ -153,6 +155,7 @@ func TestRealmsThatMeetAreRefused(t *testing.T) {
 
 // What stands apart loads: the README's own, fixed realms beside it, one realm on several routes.
 func TestRealmsThatAreApartLoad(t *testing.T) {
+	t.Parallel()
 	for _, site := range []string{
 		"jwt_session shop-{host}",
 		"jwt_session shop-{host}\njwt_session shop",
@@ -169,6 +172,7 @@ func TestRealmsThatAreApartLoad(t *testing.T) {
 
 // Named routes and JSON have no lines in common with the rest: there the configuration is refused when it is loaded.
 func TestRealmsThatMeetAreRefusedInJSON(t *testing.T) {
+	t.Parallel()
 	for _, pair := range [][2]string{{"{http.request.host}", "shop"}, {"shop", "{http.request.host}"}, {"a-{http.request.host}", "{http.request.hostport}"}} {
 		routes := make([]string, 2)
 		for i, realm := range pair {

@@ -48,6 +48,7 @@ func phpServer(t *testing.T, legacy *legacyApp) (address, root string) {
 }
 
 func TestRemoteUserOfPHP(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ name, options, alice, nobody string }{
 		{"as Caddy sets it", "", "REMOTE_USER=alice, header=alice", "REMOTE_USER=, header="},
 		{"switched off", `env REMOTE_USER ""`, "REMOTE_USER=, header=alice", "REMOTE_USER=, header="},
@@ -83,6 +84,7 @@ func TestRemoteUserOfPHP(t *testing.T) {
 
 // Where each upstream keeps the sessions of its own visitors, the question must reach the one that the request will.
 func TestStickyLoadBalancing(t *testing.T) {
+	t.Parallel()
 	for policy, want := range map[string]string{"cookie": "alice", "ip_hash": "alice", "client_ip_hash": "alice", "round_robin": ""} {
 		t.Run(policy, func(t *testing.T) {
 			second := newLegacyApp(t)
@@ -126,6 +128,7 @@ func TestStickyLoadBalancing(t *testing.T) {
 
 // A remember-me cookie makes a session that the gateway never saw being opened; it is asked about like any other.
 func TestRememberMe(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "unauthenticated pass")
 	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if _, err := r.Cookie("remember"); err != nil || g.legacy.user(r) != "" {

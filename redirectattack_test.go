@@ -8,6 +8,7 @@ import (
 
 // A configuration whose redirect leads to the request's own path passes everything.
 func TestAttackRedirectToItself(t *testing.T) {
+	t.Parallel()
 	checkAdaptError(t, "http:// {\njwt_session shop {\nunauthenticated redirect {path}?do=login\n}\n}", "the path depends on the request")
 	g := newTestGateway(t, "unauthenticated redirect /login?next={uri}")
 	host := strings.TrimPrefix(g.url, "http://")

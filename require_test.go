@@ -22,6 +22,7 @@ func requireSite(rules string) gatewayOptions {
 }
 
 func TestRequire(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		role string // JSON
 		want int
@@ -81,6 +82,7 @@ func checkForbidden(t *testing.T, response reply) {
 
 // A pass lets requests go on as far as the requirement, and no further.
 func TestRequireWithoutIdentity(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		rules, path string
 		want        int
@@ -116,6 +118,7 @@ func TestRequireWithoutIdentity(t *testing.T) {
 }
 
 func TestRequireCouldNotTell(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, requireSite("unauthenticated pass"))
 	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusInternalServerError)
@@ -130,6 +133,7 @@ func TestRequireCouldNotTell(t *testing.T) {
 }
 
 func TestRequireWithoutHandler(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route /before* {
 			jwt_session_require role customer
@@ -148,6 +152,7 @@ func TestRequireWithoutHandler(t *testing.T) {
 
 // The identity that counts is the one that the services behind see: that of the handler met last.
 func TestRequireTakesTheLastIdentity(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session staff {
@@ -191,6 +196,7 @@ func TestRequireTakesTheLastIdentity(t *testing.T) {
 
 // A second handler of the realm brings its own rules for those who are not signed in.
 func TestRequireTakesTheRulesOfTheLastHandler(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session shop {
@@ -210,6 +216,7 @@ func TestRequireTakesTheRulesOfTheLastHandler(t *testing.T) {
 
 // A preflight has no credentials, so that it can hold nothing; the request that it asks for is held to it all the same.
 func TestRequireLetsPreflightsPass(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, requireSite(""))
 	lines := []string{"Origin: https://app.example", "Access-Control-Request-Method: POST"}
 	if response := g.browser().do(http.MethodOptions, "/admin", lines...); response.StatusCode != http.StatusOK {
@@ -222,6 +229,7 @@ func TestRequireLetsPreflightsPass(t *testing.T) {
 
 // The page that says who the user is stands behind the requirement that needs to know it.
 func TestRequireLetsWhoamiPass(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			whoami /whoami json user {
@@ -238,6 +246,7 @@ func TestRequireLetsWhoamiPass(t *testing.T) {
 }
 
 func TestRequireSaysWhatNobodyReads(t *testing.T) {
+	t.Parallel()
 	for attribute, want := range map[string]bool{"role": false, "rolle": true} {
 		g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(requireSite("").site, "role customer", attribute+" customer", 1)})
 		if got := strings.Contains(g.log(), "that no whoami and no issuer reads"); got != want {
@@ -268,6 +277,7 @@ func TestRequireInvalid(t *testing.T) {
 
 // A page for errors can tell why: the user is known, and may not.
 func TestRequireTellsThePlaceholder(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(requireSite("").site, "reverse_proxy LEGACY", `reverse_proxy LEGACY
 		handle_errors {
 			respond "{http.auth.user.id} {http.jwt_session.reason}" {err.status_code}

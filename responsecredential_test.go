@@ -20,6 +20,7 @@ import (
 // An attacker plants a session cookie in the browser of a victim whom the application knows by Basic authentication or the
 // like, so that the response that names the victim makes the planted session hers.
 func TestAttackResponseUserBesideAnotherCredential(t *testing.T) {
+	t.Parallel()
 	for _, lines := range [][]string{
 		{"Authorization: Basic YWxpY2U6eA=="},
 		{"authorization: Basic YWxpY2U6eA=="},
@@ -59,6 +60,7 @@ func TestAttackResponseUserBesideAnotherCredential(t *testing.T) {
 
 // The same with the access token of an identity provider, in whatever place the route takes it from.
 func TestAttackResponseUserBesideAnAccessToken(t *testing.T) {
+	t.Parallel()
 	for _, from := range []string{"", "from header X-Access-Token", "from cookie at"} {
 		idp := newIdentityProvider(t)
 		g := newTestGatewayWith(t, gatewayOptions{site: `
@@ -101,6 +103,7 @@ func TestAttackResponseUserBesideAnAccessToken(t *testing.T) {
 
 // The same with a client certificate, which the whoami question does not take along either.
 func TestAttackClientCertificateBesideAPlantedSession(t *testing.T) {
+	t.Parallel()
 	for _, source := range []string{"response_user X-Remote-User", "whoami /whoami json user"} {
 		g := newTestGatewayWith(t, gatewayOptions{tls: true, site: `
 			jwt_session shop {
@@ -168,6 +171,7 @@ func clientCertificate(t *testing.T, name string) tls.Certificate {
 // A known session goes on beside such a credential: it is neither confirmed by the response nor made another user's, and
 // still ends where the response names nobody.
 func TestKnownSessionBesideAnotherCredential(t *testing.T) {
+	t.Parallel()
 	const basic = "Authorization: Basic Ym9iOng="
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
@@ -191,6 +195,7 @@ func TestKnownSessionBesideAnotherCredential(t *testing.T) {
 
 // A sign-in that sets a new session beside such a credential is learned from the next answer without it.
 func TestSignInBesideAnotherCredential(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice", "Authorization: Basic Ym9iOng="), "", "", 0)
@@ -203,6 +208,7 @@ func TestSignInBesideAnotherCredential(t *testing.T) {
 
 // The credential beside the session does not make the page of a revoked user anybody's to read.
 func TestResponseOfARevokedUserBesideAnotherCredential(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-Remote-User", "alice")

@@ -56,6 +56,7 @@ func (l *legacyApp) names(header string) {
 }
 
 func TestResponseNamesTheUser(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
 	g.expectRolling(b.get("/page"), "", "none", "", 0)
@@ -89,6 +90,7 @@ func TestResponseNamesTheUser(t *testing.T) {
 }
 
 func TestResponseWithoutTheHeaderSaysNothing(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
@@ -98,6 +100,7 @@ func TestResponseWithoutTheHeaderSaysNothing(t *testing.T) {
 
 // The same id is another user's from one response on.
 func TestResponseNamesAnotherUser(t *testing.T) {
+	t.Parallel()
 	for _, whoami := range []string{"", askingToo} {
 		g := newNamingGateway(t, "mixed", whoami)
 		b := g.browser()
@@ -111,6 +114,7 @@ func TestResponseNamesAnotherUser(t *testing.T) {
 }
 
 func TestResponseNamesNobody(t *testing.T) {
+	t.Parallel()
 	for _, nobody := range []string{"", "0", "null"} {
 		g := newNamingGateway(t, "mixed", "")
 		b := g.browser()
@@ -125,6 +129,7 @@ func TestResponseNamesNobody(t *testing.T) {
 }
 
 func TestResponseOfSignOut(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
@@ -139,6 +144,7 @@ func TestResponseOfSignOut(t *testing.T) {
 
 // forget_on ends the session, whoever the response names: the next one counts.
 func TestResponseThatMatchesForgetOn(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	b := g.browser()
 	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
@@ -148,6 +154,7 @@ func TestResponseThatMatchesForgetOn(t *testing.T) {
 }
 
 func TestResponseThatIsNotListenedTo(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]func(http.Header) int{
 		"from a cache":         func(h http.Header) int { h.Set("Age", "0"); return http.StatusOK },
 		"for caches":           func(h http.Header) int { h.Set("Cache-Control", "public"); return http.StatusOK },
@@ -180,6 +187,7 @@ func TestResponseThatIsNotListenedTo(t *testing.T) {
 
 // Errors and answers that carry no token name users all the same.
 func TestResponseThatCarriesNoToken(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	b := g.signedIn()
 	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -196,6 +204,7 @@ func TestResponseThatCarriesNoToken(t *testing.T) {
 
 // An answer to a request that began before an end or a revocation says nothing.
 func TestResponseThatComesTooLate(t *testing.T) {
+	t.Parallel()
 	for name, meanwhile := range map[string]func(*testGateway, *browser){
 		"end": func(g *testGateway, b *browser) {
 			if response := b.get("/quiet-logout"); response.StatusCode != http.StatusOK {
@@ -250,6 +259,7 @@ func TestResponseThatComesTooLate(t *testing.T) {
 
 // A revoked user stays out whatever responses say, until he signs in again.
 func TestResponseNamesRevokedUser(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	thief := g.browser()
 	thief.cookies["session"] = g.legacy.signIn("alice")
@@ -270,6 +280,7 @@ func TestResponseNamesRevokedUser(t *testing.T) {
 }
 
 func TestResponseUserBesideWhoami(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", askingToo)
 	b := g.signedIn()
 	g.expectRolling(b.get("/members"), "alice", "session", "set", 1)
@@ -279,6 +290,7 @@ func TestResponseUserBesideWhoami(t *testing.T) {
 
 // What the header does not say, whoami says: no token leaves that lacks it.
 func TestResponseUserKeepsAttributes(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", askingToo+` {
 		attribute role json role
 	}
@@ -301,6 +313,7 @@ func TestResponseUserKeepsAttributes(t *testing.T) {
 
 // A confirmation by header takes nothing away that whoami told.
 func TestResponseThatConfirmsKeepsAttributes(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "stateful", askingToo+` {
 		attribute role json role
 	}
@@ -318,6 +331,7 @@ func TestResponseThatConfirmsKeepsAttributes(t *testing.T) {
 }
 
 func TestResponseUserInOtherModes(t *testing.T) {
+	t.Parallel()
 	for mode, want := range map[string][3]string{ // the sign-in's token cookie, then who speaks, then the token cookie
 		"stateful":  {"", "session", ""},
 		"shadow":    {"set", "session", ""},
@@ -332,6 +346,7 @@ func TestResponseUserInOtherModes(t *testing.T) {
 
 // Both at once: the cookie changes with every answer, and every answer names the user.
 func TestResponseUserOfRollingSessions(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", askingToo+" {\n rolling\n }")
 	user := "alice"
 	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
@@ -357,6 +372,7 @@ func TestResponseUserOfRollingSessions(t *testing.T) {
 }
 
 func TestResponseUserIsRemovedEverywhere(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session shop {
@@ -395,6 +411,7 @@ func TestResponseUserIsRemovedEverywhere(t *testing.T) {
 var _ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 
 func TestResponseUserErrors(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ options, want string }{
 		{"response_user X-User", "unauthenticated [<matcher>] pass"},
 		{"response_user X-User\n unauthenticated /a redirect /login\n unauthenticated deny", "unauthenticated [<matcher>] pass"},
@@ -416,6 +433,7 @@ func TestResponseUserErrors(t *testing.T) {
 
 // A handler that names the user and then fails: error routes write the header that it left.
 func TestResponseUserStaysInsideOnErrors(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			response_user X-User

@@ -9,6 +9,7 @@ import (
 // What is allowed and seldom meant is said at start: two realms with one name for their tokens' cookies, and handlers of
 // one realm that don't find one another's tokens.
 func TestReviewOfTokenCookies(t *testing.T) {
+	t.Parallel()
 	const oneName, differ = "two realms have one token_cookie", `"option":"token_cookie"`
 	for _, test := range []struct {
 		first, second string
@@ -37,6 +38,7 @@ func TestReviewOfTokenCookies(t *testing.T) {
 // Routes of one realm that differ are warned about where they would not know one another's sessions, and not where one of
 // them moved to tokens alone, as the README's steps have it.
 func TestReviewOfHandlersOfOneRealm(t *testing.T) {
+	t.Parallel()
 	const whoami, other = "whoami /me json user\n", "whoami /you json user\n"
 	for _, test := range []struct {
 		routes []string
@@ -70,6 +72,7 @@ func TestReviewOfHandlersOfOneRealm(t *testing.T) {
 
 // A realm that the admin API alone brings sessions to is named, and no other one.
 func TestReviewOfSources(t *testing.T) {
+	t.Parallel()
 	const callback = "jwt_session_callback shop {\nissuer https://id.example\nclient_id shop\nclient_secret s\n}\n"
 	for site, want := range map[string]int{
 		"jwt_session shop":                                               1,

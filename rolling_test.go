@@ -59,6 +59,7 @@ func (g *testGateway) expectRolling(response reply, user, via, token string, que
 }
 
 func TestRollingIdentityFollowsTheCookie(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed")
 	b := g.signedIn()
 	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
@@ -79,6 +80,7 @@ func TestRollingIdentityFollowsTheCookie(t *testing.T) {
 }
 
 func TestRollingMovesNoDeadline(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -115,6 +117,7 @@ func (g *testGateway) claims(b *browser) *validator.Claims {
 }
 
 func TestRollingEndsWithUnsafeRequestsAndForgetOn(t *testing.T) {
+	t.Parallel()
 	for name, request := range map[string]func(*browser) reply{
 		"POST":      func(b *browser) reply { return b.do(http.MethodPost, "/page") },
 		"OPTIONS":   func(b *browser) reply { return b.do(http.MethodOptions, "/page") },
@@ -141,6 +144,7 @@ func TestRollingEndsWithUnsafeRequestsAndForgetOn(t *testing.T) {
 }
 
 func TestRollingDeletionIsAnEnd(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -157,6 +161,7 @@ func TestRollingDeletionIsAnEnd(t *testing.T) {
 // Two answers that are under way at once bring a new cookie each; the browser keeps the one and its token, the other, or
 // the one's cookie with the other's token.
 func TestRollingAnswersInFlight(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -180,6 +185,7 @@ func TestRollingAnswersInFlight(t *testing.T) {
 }
 
 func TestRollingRevocationReachesEveryCookie(t *testing.T) {
+	t.Parallel()
 	for name, revoke := range map[string]func(*testGateway, string, string) error{
 		"by the first cookie": func(g *testGateway, first, _ string) error {
 			return g.app.Opened().Ledger.RevokeSession(g.Context(), keyOf(g, first))
@@ -220,6 +226,7 @@ func TestRollingRevocationReachesEveryCookie(t *testing.T) {
 
 // While a GET is on its way the session ends: its answer brings no identity to the new cookie.
 func TestRollingAnswerAfterTheEnd(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed")
 	b := g.signedIn()
 	g.expect(b.get("/page"), "alice", "set", 1)
@@ -250,6 +257,7 @@ func TestRollingAnswerAfterTheEnd(t *testing.T) {
 
 // An answer that a cache may have kept for somebody else brings a cookie that may be somebody else's.
 func TestRollingFollowsNoAnswerOfACache(t *testing.T) {
+	t.Parallel()
 	for _, header := range []string{"Age: 3", "Cache-Control: public", "Cache-Control: max-age=60", "Cache-Control: s-maxage=5"} {
 		g := newRollingGateway(t, "mixed")
 		b := g.signedIn()
@@ -271,6 +279,7 @@ func TestRollingFollowsNoAnswerOfACache(t *testing.T) {
 
 // An id that is known as another's is never taken for the one's that it is set for.
 func TestRollingToAnotherUsersCookie(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed")
 	bob := g.browser()
 	bob.cookies["session"] = g.legacy.signIn("bob")
@@ -287,6 +296,7 @@ func TestRollingToAnotherUsersCookie(t *testing.T) {
 }
 
 func TestRollingNeedsOneClearChange(t *testing.T) {
+	t.Parallel()
 	for name, lines := range map[string][]string{
 		"two values":       {"session=one-0123456789abcdef; Path=/", "session=two-0123456789abcdef; Path=/"},
 		"deleted and set":  {"session=; Max-Age=0", "session=one-0123456789abcdef; Path=/"},
@@ -327,6 +337,7 @@ func TestRollingInOtherModes(t *testing.T) {
 
 // Where tokens count alone, the token moves with the cookie, so that other routes of the realm find it bound.
 func TestRollingStateless(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		@new path /new*
 		route @new {
@@ -369,6 +380,7 @@ func TestRollingStateless(t *testing.T) {
 
 // The share of a rolling session goes by its user, since each id would be in another share.
 func TestRollingShareGoesByTheUser(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed 50%")
 	in := 0
 	for i := range 20 {
@@ -400,6 +412,7 @@ func TestRollingShareGoesByTheUser(t *testing.T) {
 
 // Cookies that hold a session are long: of those over 256 bytes a token carries the hash.
 func TestRollingLongCookies(t *testing.T) {
+	t.Parallel()
 	g := newRollingGateway(t, "mixed")
 	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
 		long := g.legacy.signIn("") + strings.Repeat("x", 3000)
@@ -419,6 +432,7 @@ func TestRollingLongCookies(t *testing.T) {
 
 // Another gateway with the same keys has no record of the session: the token proves it there.
 func TestRollingAcrossGateways(t *testing.T) {
+	t.Parallel()
 	global := "key secret MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	legacy := newLegacyApp(t)
 	legacy.rolls()

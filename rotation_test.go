@@ -126,6 +126,7 @@ func (f *fleet) until(what string, reached func() bool) {
 
 // Two gateways on one storage change their keys under load, and no token is refused because of its key.
 func TestRotationUnderLoad(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, "algorithm ES256\nrotate_every 3s\nkey_delay 2s", "4s")
 	stop := f.use(4)
 	f.until("three changes of the key that signs", func() bool { return len(f.keyIDs) >= 4 })
@@ -159,6 +160,7 @@ func TestRotationUnderLoad(t *testing.T) {
 
 // An emergency under load: old tokens are dead on the next request, and nobody with an active session is signed out.
 func TestEmergencyUnderLoad(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, "", "10m") // no token ends by itself: one is kept until the other gateway takes it
 	stop := f.use(4)
 	f.until("tokens", func() bool { return f.requests > 100 && len(f.keyIDs) > 0 })

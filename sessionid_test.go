@@ -39,6 +39,7 @@ const (
 
 // Everybody with a large session has the same counter in the named cookie, and is taken for the first of them who came.
 func TestAttackChunkCounterIsNoSession(t *testing.T) {
+	t.Parallel()
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies\nunauthenticated pass")
 	for _, cookies := range []string{aliceChunks, bobChunks, ".AspNetCore.Cookies=chunks-2", aliceChunks} {
 		response := g.browser().get("/page", "Cookie: "+cookies)
@@ -61,6 +62,7 @@ func TestAttackChunkCounterIsNoSession(t *testing.T) {
 
 // With the ** name the whole ticket is the session, in whichever order its parts come.
 func TestChunkedSession(t *testing.T) {
+	t.Parallel()
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies**")
 	alice := g.browser()
 	first := alice.get("/page", "Cookie: "+aliceChunks)
@@ -91,6 +93,7 @@ func TestChunkedSession(t *testing.T) {
 
 // Another number of chunks is another session, and the one before it has ended.
 func TestChunkedSessionEndsWithItsChunks(t *testing.T) {
+	t.Parallel()
 	for _, line := range []string{
 		".AspNetCore.CookiesC2=; Max-Age=0; Path=/", ".AspNetCore.CookiesC3=alice-ticket-3; Path=/", ".AspNetCore.Cookies=chunks-1; Path=/",
 	} {
@@ -116,6 +119,7 @@ func TestChunkedSessionEndsWithItsChunks(t *testing.T) {
 
 // The cookies come back as they were, by the names that only the token knows.
 func TestChunkedSessionIsRestored(t *testing.T) {
+	t.Parallel()
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies**\nrestore_session on")
 	b := g.browser()
 	b.get("/page", "Cookie: "+aliceChunks)
@@ -157,6 +161,7 @@ func TestAdminRefusesWhatIsNoSessionID(t *testing.T) {
 
 // What is no session id by the site's own rules signs nobody in, whoever the application says it is.
 func TestSessionIDRules(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ options, value, reason string }{
 		{"", "0123456789abcdef", ""},
 		{"", "0123456789abcde", "session_too_short"},
@@ -194,6 +199,7 @@ func TestSessionIDRules(t *testing.T) {
 }
 
 func TestSessionCookieOptionsAreRefused(t *testing.T) {
+	t.Parallel()
 	for options, want := range map[string]string{
 		"sid {\nmin_length 0\n}":               "min_length 0: want a number above 0",
 		"sid {\nmin_length many\n}":            "min_length many: want a number above 0",

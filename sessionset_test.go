@@ -62,6 +62,7 @@ func via(response reply) string {
 
 // A session of several cookies is all of them: a part is none, and so are two that could be the same one.
 func TestSessionOfSeveralCookies(t *testing.T) {
+	t.Parallel()
 	p := newPairedApp(t, "")
 	first, token := p.visit("/page", p.pair())
 	if via(first) != identity.ViaSession || token == "" {
@@ -120,6 +121,7 @@ func TestSessionSetHasOneHash(t *testing.T) {
 
 // A change of one part is a change of the whole: the session is ended, its token is dead, and what comes next is asked.
 func TestSessionSetEndsWithEachPart(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, line string
 		ends       bool
@@ -164,6 +166,7 @@ func TestSessionSetEndsWithEachPart(t *testing.T) {
 
 // A token stands for all cookies of its session together, never for the missing part of one.
 func TestSessionSetIsRestoredWhole(t *testing.T) {
+	t.Parallel()
 	p := newPairedApp(t, "restore_session on")
 	_, token := p.visit("/page", p.pair())
 	restored, _ := p.visit("/page", "a=b; "+tokenName+"="+token)
@@ -179,6 +182,7 @@ func TestSessionSetIsRestoredWhole(t *testing.T) {
 
 // The rotated set is a session of its own: it is asked about, and gets a token of its own.
 func TestSessionSetRotates(t *testing.T) {
+	t.Parallel()
 	p := newPairedApp(t, "")
 	_, before := p.visit("/page", p.pair())
 	p.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {

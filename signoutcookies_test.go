@@ -160,6 +160,7 @@ func TestAccessTokenDoesNotStandAloneInStatelessMode(t *testing.T) {
 
 // An end outlives the process, and so does that of the access token.
 func TestAnEndEndsTheAccessTokenOverARestart(t *testing.T) {
+	t.Parallel()
 	g := newAccessGateway(t, callback.ResponseCode, "mixed")
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
@@ -179,6 +180,7 @@ func TestAnEndEndsTheAccessTokenOverARestart(t *testing.T) {
 
 // A sign-in ends the session before it; its tokens give way to the new ones, also where there is none in the place of one.
 func TestSignInTakesOverTheCookies(t *testing.T) {
+	t.Parallel()
 	for _, response := range bothResponses {
 		g := newAccessGateway(t, response, "mixed")
 		b := g.visitor()

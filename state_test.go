@@ -108,6 +108,7 @@ func cartOf(text string) string {
 }
 
 func TestState(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b, s := g.browser(), states{}
 	wantState(t, s.visit(b, "/page"), "")
@@ -165,6 +166,7 @@ func TestState(t *testing.T) {
 
 // The cart goes with the user: what nobody owned becomes his, and what was his is nobody else's.
 func TestStateOfUsers(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b, s := g.browser(), states{}
 	s.visit(b, cartOf(`{"by":"nobody"}`))
@@ -200,6 +202,7 @@ func TestStateOfUsers(t *testing.T) {
 
 // What the application sends and can't be a state is dropped, and the one before stays.
 func TestStateIsNotSet(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b, s := g.browser(), states{}
 	s.visit(b, cartOf(`{"n":1}`))
@@ -246,6 +249,7 @@ func TestStateIsNotSet(t *testing.T) {
 
 // One byte more than fits a cookie, and the state before stays.
 func TestStateSize(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b, s := g.browser(), states{}
 	largest, set := 0, 0
@@ -262,6 +266,7 @@ func TestStateSize(t *testing.T) {
 }
 
 func TestStateOverTLS(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]string{"cart": "; Secure;", "__Host-cart": "; Secure;", "__Secure-cart": "; Secure;"} {
 		for _, tls := range []bool{true, false} {
 			g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "jwt_session_state cart", "jwt_session_state "+name, 1), tls: tls})
@@ -275,6 +280,7 @@ func TestStateOverTLS(t *testing.T) {
 }
 
 func TestStateWithoutHandler(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route {
 			jwt_session_state cart {
@@ -291,6 +297,7 @@ func TestStateWithoutHandler(t *testing.T) {
 
 // While it can't be told who is signed in, the user's cart is neither handed out nor overwritten.
 func TestStateCouldNotTell(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b, s := g.browser(), states{}
 	b.cookies["session"] = g.legacy.signIn("alice")
@@ -315,6 +322,7 @@ func TestStateCouldNotTell(t *testing.T) {
 
 // A preflight and our own question bring no state and take none.
 func TestStateOfOtherRequests(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b, s := g.browser(), states{}
 	b.cookies["session"] = g.legacy.signIn("alice")
@@ -341,6 +349,7 @@ func TestStateOfOtherRequests(t *testing.T) {
 
 // The header of the application goes out in no other way either.
 func TestStateHeaderOfOtherResponses(t *testing.T) {
+	t.Parallel()
 	g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "reverse_proxy LEGACY", `
 		route /failing {
 			header X-New-Cart "{}"
@@ -357,6 +366,7 @@ func TestStateHeaderOfOtherResponses(t *testing.T) {
 
 // What an application sends after the body of a response is none of the client's business either, announced or not.
 func TestTrailersThatStayInside(t *testing.T) {
+	t.Parallel()
 	g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "unauthenticated pass",
 		"unauthenticated pass\nresponse_user X-Remote-User", 1)})
 	for _, announced := range []string{"", "X-New-Cart, X-Checksum, X-Remote-User", "X-Remote-User"} {
@@ -428,6 +438,7 @@ func TestStateInvalid(t *testing.T) {
 
 // A client writes the application's cart itself, into the header in any spelling or into the cookie.
 func TestAttackOwnState(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b := g.browser()
 	good := states{}
@@ -474,6 +485,7 @@ func mustDecode(t *testing.T, text string) []byte {
 // Somebody moves a state, which he may write himself through the application, to where it means something else: to another
 // cookie, to another realm's, to another user's browser, or into the place of a token.
 func TestAttackMovedState(t *testing.T) {
+	t.Parallel()
 	g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "OPTIONS", "accept_bearer", 1)})
 	b, s := g.browser(), states{}
 	b.cookies["session"] = g.legacy.signIn("mallory")
@@ -498,6 +510,7 @@ func TestAttackMovedState(t *testing.T) {
 // Two realms of one gateway share its keys; a state of the one must not count in the other, where the same user id is another
 // user.
 func TestAttackStateOfAnotherRealm(t *testing.T) {
+	t.Parallel()
 	site := func(realm string) gatewayOptions {
 		return gatewayOptions{global: "key secret " + forwardSecret, site: strings.Replace(stateSite, "jwt_session shop", "jwt_session "+realm, 1)}
 	}
@@ -510,6 +523,7 @@ func TestAttackStateOfAnotherRealm(t *testing.T) {
 
 // A shared computer: after the sign-out, who comes next brings back the state of the one before.
 func TestAttackStateAfterSignOut(t *testing.T) {
+	t.Parallel()
 	g := newStateGateway(t)
 	b, s := g.browser(), states{}
 	b.cookies["session"] = g.legacy.signIn("alice")
@@ -523,6 +537,7 @@ func TestAttackStateAfterSignOut(t *testing.T) {
 
 // A key that signs no more verifies states as long as they last, which is longer than tokens do. An emergency drops it.
 func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
+	t.Parallel()
 	g := newStateGatewayWith(t, gatewayOptions{site: stateSite})
 	b, s := g.browser(), states{}
 	s.visit(b, cartOf(`{"n":1}`))
@@ -550,6 +565,7 @@ func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
 
 // A state under a key that another gateway has just made is good with its first request, and so is a Bearer token.
 func TestUnknownKeyIDOfStateAndBearer(t *testing.T) {
+	t.Parallel()
 	options := gatewayOptions{site: strings.Replace(stateSite, "OPTIONS", "mode stateless\naccept_bearer", 1)}
 	first := newStateGatewayWith(t, options)
 	for _, what := range []string{"state", "bearer"} {

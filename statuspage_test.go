@@ -15,6 +15,7 @@ import (
 const statusSite = "route {\njwt_session_status /status\njwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY\n}"
 
 func TestStatusPage(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
 	b := g.browser()
 	b.cookies["session"] = g.legacy.signIn("hortense")
@@ -63,6 +64,7 @@ func TestStatusPage(t *testing.T) {
 
 // It is protected as any other route is.
 func TestStatusPageIsProtected(t *testing.T) {
+	t.Parallel()
 	const protected = `route /status {
 		basic_auth {
 			ops $2a$04$0HGLPTXtfn5IHB2uBp1TkO38q8sP4v2L1TuPTCCmb4ZXqQPyI8/g.
@@ -77,6 +79,7 @@ func TestStatusPageIsProtected(t *testing.T) {
 }
 
 func TestStatusPageOfAStoreThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
 	if err := g.app.CloseStore(); err != nil {
 		t.Fatal(err)
@@ -87,6 +90,7 @@ func TestStatusPageOfAStoreThatDoesNotAnswer(t *testing.T) {
 }
 
 func TestStatusPageDirective(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"jwt_session_status /a /b":              `unexpected argument "/b"`,
 		"jwt_session_status /a {\nrefresh 1\n}": `unknown option "refresh"`,
@@ -106,6 +110,7 @@ func TestStatusPageDirective(t *testing.T) {
 
 // A real browser shows the page under its own policy. SCREENSHOTS names a directory to keep the pictures in.
 func TestStatusPageInABrowser(t *testing.T) {
+	t.Parallel()
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv("REQUIRE_APPS") != "" {

@@ -381,6 +381,7 @@ func TestStreamConnectionIsReused(t *testing.T) {
 // Over HTTP/2 and HTTP/3 a WebSocket is an extended CONNECT, and what reverse_proxy does for it ends with its context. So
 // does all else over HTTP/3.
 func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		method string
@@ -429,6 +430,7 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 
 // A handler that takes the connection over, and returns, has it closed all the same.
 func TestStreamThatOutlivesItsHandler(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	session := g.legacy.signIn("alice")
 	taken := make(chan net.Conn, 1)

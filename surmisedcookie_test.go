@@ -13,6 +13,7 @@ import (
 // The application has cookies whose names begin with jwt_. With a realm of any name they look like tokens of ours by their
 // name; the application must have them all the same, and nothing of ours may replace or clear them.
 func TestApplicationCookieWithTheNameOfSomeRealmsToken(t *testing.T) {
+	t.Parallel()
 	for _, realm := range []string{"{host}", "{http.request.header.X-App}"} {
 		g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session " + realm + " {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
 		encode := base64.RawURLEncoding.EncodeToString
@@ -48,6 +49,7 @@ func TestApplicationCookieWithTheNameOfSomeRealmsToken(t *testing.T) {
 
 // The application's own cookie has the very name that the token of this request's realm would have.
 func TestApplicationCookieWithTheNameOfThisRealmsToken(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session {host} {
 		whoami /whoami json user
 		unauthenticated pass
@@ -69,6 +71,7 @@ func TestApplicationCookieWithTheNameOfThisRealmsToken(t *testing.T) {
 
 // Where the name is the operator's own word, or of a fixed realm, whatever it holds is kept from the application, as before.
 func TestTokenCookieOfFixedNameIsHiddenByItsName(t *testing.T) {
+	t.Parallel()
 	for directive, name := range map[string]string{"jwt_session shop": "jwt_shop", "jwt_session shop-{host}": "gate"} {
 		g := newTestGatewayWith(t, gatewayOptions{site: directive + " {\nwhoami /whoami json user\nunauthenticated pass\n" +
 			map[string]string{"jwt_shop": "", "gate": "token_cookie gate\n"}[name] + "}\nreverse_proxy LEGACY"})

@@ -7,6 +7,7 @@ import (
 
 // A cache that goes by a field of its own keeps the response with the token, and hands it to the next visitor.
 func TestNoTokenOnWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	for _, test := range []struct {
 		name, value string
@@ -49,6 +50,7 @@ func TestNoTokenOnWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
 
 // Such a cache stands between the gateway and the application, and names alice to the next visitor.
 func TestWhoamiAnswerThatACacheMayReuseByAFieldOfItsOwn(t *testing.T) {
+	t.Parallel()
 	g := newTestGateway(t, "")
 	for _, field := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Shop-Cache-Control"} {
 		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -62,6 +64,7 @@ func TestWhoamiAnswerThatACacheMayReuseByAFieldOfItsOwn(t *testing.T) {
 }
 
 func TestNoUserIsNamedByWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
+	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	for _, field := range []string{"Cdn-Cache-Control", "Edge-Control", "Shop-Cache-Control"} {
 		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {

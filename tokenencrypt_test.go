@@ -13,6 +13,7 @@ import (
 
 // The user id is in a token for all to read, and with token_encrypt for nobody but the gateway.
 func TestEncryptedTokenAnswersAndTellsNothing(t *testing.T) {
+	t.Parallel()
 	for directive, parts := range map[string]int{"": 3, "token_encrypt": 5} {
 		g := newTestGateway(t, directive)
 		b := g.signedIn()
@@ -38,6 +39,7 @@ func TestEncryptedTokenAnswersAndTellsNothing(t *testing.T) {
 
 // One form of token is accepted at a time: with the other, the session answers and brings the right one.
 func TestTokenFormsAreNeverBothAccepted(t *testing.T) {
+	t.Parallel()
 	for _, step := range [][2]string{{"", "token_encrypt"}, {"token_encrypt", ""}} {
 		site := func(directive string) gatewayOptions {
 			return gatewayOptions{
@@ -59,6 +61,7 @@ func TestTokenFormsAreNeverBothAccepted(t *testing.T) {
 
 // That a token belongs to another realm comes before every other rule, also where that realm has the other form.
 func TestTokenOfAnotherRealmInTheOtherForm(t *testing.T) {
+	t.Parallel()
 	for _, directives := range [][2]string{{"", "token_encrypt"}, {"token_encrypt", ""}} {
 		g := newTestGatewayWith(t, gatewayOptions{site: `
 			jwt_session /blog* blog {

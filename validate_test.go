@@ -320,6 +320,7 @@ func TestValidateKeyErrors(t *testing.T) {
 
 // What no Caddyfile can say, but JSON can.
 func TestValidateJSONErrors(t *testing.T) {
+	t.Parallel()
 	const start = `{"admin": {"disabled": true}, "logging": {"logs": {"default": {"writer": {"output": "discard"}}}}, "apps": {`
 	handler := func(options string) string {
 		return start + `"http": {"servers": {"x": {"routes": [{"handle": [{"handler": "jwt_session", ` + options + `}]}]}}}}}`

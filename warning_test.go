@@ -11,6 +11,7 @@ import (
 )
 
 func TestWarningsDue(t *testing.T) {
+	t.Parallel()
 	var w telemetry.Warnings
 	start := time.Unix(1_800_000_000, 0)
 	for _, step := range []struct {
@@ -35,6 +36,7 @@ func TestWarningsDue(t *testing.T) {
 }
 
 func TestWarningsDueOnceForAll(t *testing.T) {
+	t.Parallel()
 	var w telemetry.Warnings
 	var due atomic.Int32
 	var all sync.WaitGroup

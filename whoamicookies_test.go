@@ -51,6 +51,7 @@ func (l *legacyApp) remembering(user string) (asked func() [][]string) {
 // An attacker plants a session cookie in a browser that the application knows by a "remember me" cookie, so that the
 // application's answer about the two makes the planted session the victim's.
 func TestAttackRememberMeFixation(t *testing.T) {
+	t.Parallel()
 	const planted = "EVIL-EVIL-EVIL-EVIL-EVIL"
 	for _, test := range []struct {
 		name, options, cookies string
@@ -91,6 +92,7 @@ func TestAttackRememberMeFixation(t *testing.T) {
 
 // Where requests go on without identity, the application signs the victim in itself, and the planted session stays nobody's.
 func TestAttackRememberMeFixationWhereRequestsPass(t *testing.T) {
+	t.Parallel()
 	const planted = "EVIL-EVIL-EVIL-EVIL-EVIL"
 	g := newTestGateway(t, "unauthenticated pass")
 	g.legacy.remembering("alice")
@@ -112,6 +114,7 @@ func TestAttackRememberMeFixationWhereRequestsPass(t *testing.T) {
 
 // The question carries the session cookies and those that the option names, byte for byte, and nothing else of the client.
 func TestQuestionCarriesOnlyItsCookies(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		jwt_session shop {
 			session_cookie sid DW*
@@ -170,6 +173,7 @@ func TestQuestionCarriesOnlyItsCookies(t *testing.T) {
 
 // An answer that names a user and changes a session cookie may be about another session than the one that was asked about.
 func TestAnswerThatChangesTheSession(t *testing.T) {
+	t.Parallel()
 	const past = "Thu, 01 Jan 1970 00:00:00 GMT"
 	for _, test := range []struct {
 		name   string
@@ -267,6 +271,7 @@ func TestAnswerThatChangesTheSessionIsCounted(t *testing.T) {
 
 // What changes the session and names nobody is nobody's, as an expired session's new id is.
 func TestAnswerOfNobodyThatChangesTheSession(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{http.StatusOK, http.StatusFound, http.StatusUnauthorized} {
 		g := newTestGateway(t, "")
 		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {

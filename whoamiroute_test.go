@@ -12,6 +12,7 @@ import (
 
 // The route leads to another service than the one that knows the sessions.
 func TestWhoamiThroughARouteOfItsOwn(t *testing.T) {
+	t.Parallel()
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, "%s of %s, asked: %q", r.URL.Path, r.Header.Get(identity.DefaultIdentityHeader), r.Header.Get("X-Asked"))
 	}))
@@ -51,6 +52,7 @@ func TestWhoamiThroughARouteOfItsOwn(t *testing.T) {
 
 // Handlers that ask through different routes don't share answers under way, and a route that answers nothing can't tell.
 func TestWhoamiRouteThatAnswersNothing(t *testing.T) {
+	t.Parallel()
 	g := newTestGatewayWith(t, gatewayOptions{site: `
 		route /silent* {
 			jwt_session shop {
@@ -88,6 +90,7 @@ func TestWhoamiRouteThatAnswersNothing(t *testing.T) {
 }
 
 func TestWhoamiRouteIsChecked(t *testing.T) {
+	t.Parallel()
 	err := validateText(t, `http:// {
 		jwt_session shop {
 			whoami /me json user {

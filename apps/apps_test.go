@@ -19,6 +19,7 @@ import (
 	_ "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/scratch"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv(gatewayVariable, "1"); err != nil { // for the children
 		panic(err)
 	}
-	os.Exit(m.Run())
+	os.Exit(scratch.Run(m))
 }
 
 // An unmodified application behaves behind the gateway as it does without it, each of its requests carries the user that

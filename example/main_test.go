@@ -6,9 +6,14 @@ import (
 	"flag"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/scratch"
 )
+
+func TestMain(m *testing.M) { os.Exit(scratch.Run(m)) }
 
 func TestCommandLine(t *testing.T) {
 	for _, test := range []struct {

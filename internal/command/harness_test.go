@@ -23,6 +23,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/scratch"
 )
 
 // childVariable makes this test program Caddy itself: the gateway, and each command that a test runs.
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 		caddycmd.Main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(scratch.Run(m))
 }
 
 // output is what a command left.

@@ -15,6 +15,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/scratch"
 )
 
 // childVariable makes this test program Caddy itself: a child of the test.
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 		caddycmd.Main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(scratch.Run(m))
 }
 
 const goodCaddyfile = `{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist/blacklisttest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/scratch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/sessionstest"
 )
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(childEnv); role != "" {
 		os.Exit(runChild(role, os.Getenv(childEnv+"_DIR")))
 	}
-	os.Exit(m.Run())
+	os.Exit(scratch.Run(m))
 }
 
 func TestSessions(t *testing.T) {
