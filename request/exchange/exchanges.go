@@ -49,9 +49,9 @@ func (o *exchanges) of(realm string) *exchange {
 	return nil
 }
 
-// begin returns one to be filled in.
+// begin returns an empty exchange.
 func (o *exchanges) begin() *exchange {
-	if o.latest == nil {
+	if o.first.Route == nil {
 		return &o.first
 	}
 	return new(exchange)

@@ -70,7 +70,7 @@ func (t *Route) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		return t.follow(w, r, next, repl, way, others, earlier)
 	}
 	x := others.begin()
-	*x = exchange{Route: t, request: r, next: next, repl: repl}
+	x.Route, x.request, x.next, x.repl = t, r, next, repl
 	t.hide(r, others)
 	if err := x.arrival.Read(t.Policy, t.ForgetOn, way, r, realm); err != nil {
 		t.hideUndecided(r, way, others, "")
