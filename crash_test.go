@@ -58,7 +58,7 @@ func (o *outpost) start() {
 	}
 }
 
-// isUp says whether the admin endpoint answers, and requests no longer find the store closed. It opens no session.
+// isUp reports whether the admin endpoint answers, and requests no longer find the store closed. It opens no session.
 func (o *outpost) isUp() bool {
 	response, err := o.request(http.MethodPost, "http://"+o.admin+admin.Path+"sessions/list", `{"realm": "shop"}`)
 	if err != nil || response.StatusCode != http.StatusOK {

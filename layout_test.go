@@ -61,7 +61,7 @@ func listPackages(t *testing.T) packages {
 	}
 }
 
-// below says whether an import path is that prefix or lies below it.
+// below reports whether an import path is that prefix or lies below it.
 func below(path, prefix string) bool {
 	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }

@@ -40,7 +40,7 @@ var forbiddenResponseHeaders = []string{
 	"upgrade", "transfer-encoding", "trailer", "www-authenticate", "retry-after",
 }
 
-// validateResponseUser says whether anybody can become known: where the header is the only source, a session is known
+// validateResponseUser reports whether anybody can become known: where the header is the only source, a session is known
 // from the first answer on, so some request must go on before.
 func validateResponseUser(h *Handler) error {
 	if h.ResponseUser == "" || h.Whoami != nil {

@@ -35,7 +35,7 @@ func cancelWhenOrphaned(ctx context.Context, cancel context.CancelFunc) {
 // cachedExecutable is the name of a directory in which the go command keeps a program that it runs again.
 var cachedExecutable = regexp.MustCompile(`^[0-9a-f]{64}-d$`)
 
-// startedByGoRun says whether the program lies where go run puts it: <temporary>/go-build<number>/b001/exe/<name>, or
+// startedByGoRun reports whether the program lies where go run puts it: <temporary>/go-build<number>/b001/exe/<name>, or
 // <cache>/61/<hash>-d/<name>.
 func startedByGoRun(executable string) bool {
 	dir := filepath.Dir(executable)

@@ -112,7 +112,7 @@ func (p *progress) tick(stdout io.Writer, finished <-chan struct{}) {
 	}
 }
 
-// isTerminal says whether the output is a terminal, or at least a device on which overwriting a line does no harm.
+// isTerminal reports whether the output is a terminal, or at least a device on which overwriting a line does no harm.
 func isTerminal(output io.Writer) bool {
 	file, isFile := output.(*os.File)
 	if !isFile {

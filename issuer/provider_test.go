@@ -104,7 +104,7 @@ func open(t *testing.T, site *site, change func(*Options)) *Provider {
 	return provider
 }
 
-// knows says whether the provider has the key with the id.
+// knows reports whether the provider has the key with the id.
 func knows(t *testing.T, provider *Provider, id string) bool {
 	t.Helper()
 	keys, err := provider.Keys(t.Context())
@@ -114,7 +114,7 @@ func knows(t *testing.T, provider *Provider, id string) bool {
 	return keyIn(keys, id)
 }
 
-// keyIn says whether the keys have one with the id.
+// keyIn reports whether the keys have one with the id.
 func keyIn(keys *validator.ProviderKeys, id string) bool {
 	_, reason := keys.VerifyAccess(validator.TokenOf(tokenNaming(id)), validator.AccessRules{Issuer: testIssuer}, time.Now())
 	return reason == validator.TokenBadSignature

@@ -17,7 +17,7 @@ const grace = 5*time.Second + readEvery
 type plan struct {
 	// keys verify; the first one signs, the others follow from the newest to the oldest.
 	keys []entry
-	// due says whether a new key is to be made.
+	// due reports whether a new key is to be made.
 	due bool
 	// next is when something changes by the clock alone. It is zero where nothing does.
 	next time.Time

@@ -167,7 +167,7 @@ func (w *world) current(key sessions.Key) *incarnation {
 	return all[len(all)-1]
 }
 
-// isKilled says whether the incarnation's user was revoked after it began.
+// isKilled reports whether the incarnation's user was revoked after it began.
 func (w *world) isKilled(key sessions.Key, i *incarnation) bool {
 	return i.began < w.revokedAt(key.Realm, i.user)
 }
@@ -203,7 +203,7 @@ func (w *world) isDead(m minted) bool {
 	return revoked || m.ended || w.isKilled(m.key, m.incarnation)
 }
 
-// counts says whether it must count that the application names the user.
+// counts reports whether it must count that the application names the user.
 func (w *world) counts(key sessions.Key, user string) bool {
 	flagged, revoked := w.flaggedAt(key.Realm, user), w.revokedAt(key.Realm, user)
 	if i := w.current(key); flagged == 0 || i != nil && i.user == user && !w.isKilled(key, i) {
@@ -317,7 +317,7 @@ func (w *world) answerNobody(q *inFlight) {
 	}
 }
 
-// lateness says whether the answer came too late, and checks that the ledger says so.
+// lateness reports whether the answer came too late, and checks that the ledger says so.
 func (w *world) lateness(q *inFlight, err error) bool {
 	_, revoked := w.revoked[q.key]
 	if revoked && !errors.Is(err, ErrRevoked) || !revoked && q.void != errors.Is(err, ErrOvertaken) {

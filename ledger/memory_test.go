@@ -299,7 +299,7 @@ func (f *fixture) expectActive(user string) {
 	}
 }
 
-// expectToken says whether a token with this auth_time must be alive.
+// expectToken reports whether a token with this auth_time must be alive.
 func (f *fixture) expectToken(authTime int64, alive bool) {
 	f.t.Helper()
 	dead, cause := f.TokenDead(SubjectsOf("jti", shop, "ann"), authTime)

@@ -232,7 +232,7 @@ func compareClaims(t *testing.T, got Token, all map[string]json.RawMessage, err 
 	}
 }
 
-// sameJSONValue says whether two texts are the same string or whole number.
+// sameJSONValue reports whether two texts are the same string or whole number.
 func sameJSONValue(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	var first, second any

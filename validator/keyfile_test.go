@@ -150,7 +150,7 @@ func TestReadKeys(t *testing.T) {
 	}
 }
 
-// What is refused, and by which words. Weak says whether the key is refused for its weakness.
+// What is refused, and by which words. Weak reports whether the key is refused for its weakness.
 func TestReadKeysRefuses(t *testing.T) {
 	quoted := func(data []byte) string { return `"` + encode64(data) + `"` }
 	number := func(n *big.Int) string { return quoted(n.Bytes()) }

@@ -88,7 +88,7 @@ func (q Request) isMain(name string) bool {
 // Clock is the time of day of the request.
 func (q Request) Clock() string { return q.Time.Format("15:04:05") }
 
-// Asked says whether this looks like the gateway's own question who the visitor is: it has no way of its own.
+// Asked reports whether this looks like the gateway's own question who the visitor is: it has no way of its own.
 func (q Request) Asked() bool { return q.Path == "/whoami" && q.Via == "" }
 
 // shortCookies is the Cookie header with the values cut short.

@@ -22,7 +22,7 @@ type session struct {
 
 func (s session) signedIn() bool { return s.user.Name != "" }
 
-// accepts says whether a form's token is this session's.
+// accepts reports whether a form's token is this session's.
 func (s session) accepts(csrf string) bool {
 	return s.csrf != "" && subtle.ConstantTimeCompare([]byte(s.csrf), []byte(csrf)) == 1
 }

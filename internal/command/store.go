@@ -164,7 +164,7 @@ const checkVariable = "CADDY_JWT_SESSION_CHECK"
 func checkCommand() *cobra.Command {
 	return withDirectory(newCommand(details{
 		use: "check [--dir <directory>] [flags]", short: "Reads a store through that is not in use",
-		long: `Reads every value in a store, and says whether all are as they were written. The
+		long: `Reads every value in a store, and reports whether all are as they were written. The
 gateway must not be running on it: check a store that was restored from a backup
 instead.`,
 		example: `  caddy jwt-session store check --dir /var/lib/caddy/jwt_session`,

@@ -8,7 +8,7 @@ import (
 // Pair is a cookie as requests bring it.
 type Pair struct{ Name, Value string }
 
-// Held says whether a browser keeps a value in a place. The zero value is that it is not known.
+// Held reports whether a browser keeps a value in a place. The zero value is that it is not known.
 type Held uint8
 
 const (
@@ -185,7 +185,7 @@ func (e Exchange) repeated(name string) string {
 	return ""
 }
 
-// held says whether the place holds a part of the session that came. Where nothing came, or several values, any of them
+// held reports whether the place holds a part of the session that came. Where nothing came, or several values, any of them
 // counts.
 func (e Exchange) held(variant Variant) Held {
 	held := Elsewhere

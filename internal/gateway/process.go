@@ -121,7 +121,7 @@ func (p *Process) Ready(ctx context.Context) error {
 	return nil
 }
 
-// serves says whether a configuration is loaded: before that the admin API is silent or answers null.
+// serves reports whether a configuration is loaded: before that the admin API is silent or answers null.
 func (p *Process) serves(ctx context.Context) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+"/config/", nil)
 	if err != nil {

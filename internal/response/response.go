@@ -69,7 +69,7 @@ func (w *Writer) Begin(status int) {
 	w.before(status)
 }
 
-// IsFinal says whether the status is that of a final response.
+// IsFinal reports whether the status is that of a final response.
 func IsFinal(status int) bool { return status >= 200 || status == http.StatusSwitchingProtocols }
 
 // WriteHeader begins the response.

@@ -12,7 +12,7 @@ type Warnings struct {
 	last  map[string]time.Time
 }
 
-// Due says whether the message may be written now. There are as many messages as there are calls in the code, and for
+// Due reports whether the message may be written now. There are as many messages as there are calls in the code, and for
 // each as many keys as there are reasons.
 func (w *Warnings) Due(message string, now time.Time) bool {
 	w.mutex.Lock()

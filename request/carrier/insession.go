@@ -50,7 +50,7 @@ func (c *TokenInSessionCookie) Validate(name string) error {
 	return asToken.Validate("")
 }
 
-// needsSecure says whether browsers take such a cookie only as a secure one.
+// needsSecure reports whether browsers take such a cookie only as a secure one.
 func (c *TokenInSessionCookie) needsSecure(name string) bool {
 	return c.SameSite == "none" || prefixNeedsSecure(name)
 }
@@ -98,7 +98,7 @@ func withToken(text, token string, secure bool) string {
 	return joined
 }
 
-// IsSame says whether both are absent, or have the same options.
+// IsSame reports whether both are absent, or have the same options.
 func (c *TokenInSessionCookie) IsSame(other *TokenInSessionCookie) bool {
 	if c == nil || other == nil {
 		return c == other

@@ -73,7 +73,7 @@ func (c *TokenCookie) NameFor(realm string, secure bool) string {
 	return c.PlainName(realm)
 }
 
-// IsSecure says whether the response to this request is a secure one for the browser.
+// IsSecure reports whether the response to this request is a secure one for the browser.
 func (c *TokenCookie) IsSecure(r *http.Request) bool {
 	switch c.Secure {
 	case "always":
@@ -139,7 +139,7 @@ func (c *TokenCookie) validatePrefix() error {
 	return nil
 }
 
-// prefixNeedsSecure says whether browsers take a cookie of this name only as a secure one.
+// prefixNeedsSecure reports whether browsers take a cookie of this name only as a secure one.
 func prefixNeedsSecure(name string) bool {
 	for _, prefix := range []string{"__host-", "__secure-", "__http-"} {
 		if strings.HasPrefix(strings.ToLower(name), prefix) {

@@ -24,7 +24,7 @@ type made struct {
 	made, expires int64 // in seconds since 1970
 }
 
-// serves says whether the token can be used for the identity as it is now. A session that was confirmed since would make a
+// serves reports whether the token can be used for the identity as it is now. A session that was confirmed since would make a
 // longer one, which is not worth making while half of the life of this one is left.
 func (t made) serves(who *identity.Principal, now time.Time) bool {
 	remaining := t.expires - now.Unix()

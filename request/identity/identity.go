@@ -121,7 +121,7 @@ func checkIdentityHeader(name string) error {
 	return nil
 }
 
-// CheckHeader says whether a header of this name may be ours to set and to remove.
+// CheckHeader reports whether a header of this name may be ours to set and to remove.
 func CheckHeader(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("%q: not a header name (RFC 9110 section 5.1)", name)
@@ -149,7 +149,7 @@ func Fold(name string) string {
 	return string(folded)
 }
 
-// Owns says whether a header of this name could reach a service as one of ours.
+// Owns reports whether a header of this name could reach a service as one of ours.
 func (i Headers) Owns(name string) bool {
 	for _, folded := range i.folded {
 		if foldsTo(name, folded) || len(name) > len("http-") && foldsTo(name[:len("http-")], "http-") &&
@@ -160,7 +160,7 @@ func (i Headers) Owns(name string) bool {
 	return false
 }
 
-// foldsTo says whether foldHeader(name) is the given text, without making it.
+// foldsTo reports whether foldHeader(name) is the given text, without making it.
 func foldsTo(name, folded string) bool {
 	if len(name) != len(folded) {
 		return false
@@ -261,7 +261,7 @@ func IsText(text string) bool {
 	return text != "" && text[0] != ' ' && text[len(text)-1] != ' '
 }
 
-// CheckAttributeName says whether an attribute may have the name: it becomes a claim and a placeholder.
+// CheckAttributeName reports whether an attribute may have the name: it becomes a claim and a placeholder.
 func CheckAttributeName(name string) error {
 	if !realm.IsName(name) {
 		return fmt.Errorf("attribute %q: want letters, digits, _ and -", name)

@@ -43,7 +43,7 @@ func (c *CrossSite) Check(r *http.Request, authorization []string) error {
 	return c.protection.Check(r)
 }
 
-// hasBearer says whether the Authorization lines are credentials of the scheme Bearer (RFC 6750 section 2.1), and of no
+// hasBearer reports whether the Authorization lines are credentials of the scheme Bearer (RFC 6750 section 2.1), and of no
 // other beside it, which a browser may have added.
 func hasBearer(lines []string) bool {
 	for _, line := range lines {
@@ -54,7 +54,7 @@ func hasBearer(lines []string) bool {
 	return len(lines) > 0
 }
 
-// isWebSocketHandshake says whether the request asks for a WebSocket (RFC 6455 section 4.1). Over HTTP/2 and HTTP/3 that
+// isWebSocketHandshake reports whether the request asks for a WebSocket (RFC 6455 section 4.1). Over HTTP/2 and HTTP/3 that
 // is a CONNECT (RFC 8441), which is unsafe by its method.
 func isWebSocketHandshake(r *http.Request) bool {
 	for _, line := range r.Header.Values("Upgrade") {

@@ -186,13 +186,13 @@ func localURI(placeholder, value string, requestIsLocal bool) string {
 	return value
 }
 
-// IsLocalURI says whether a browser would take the URI for a path on this host: it reads backslashes as slashes.
+// IsLocalURI reports whether a browser would take the URI for a path on this host: it reads backslashes as slashes.
 func IsLocalURI(uri string) bool {
 	return strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`) &&
 		!strings.ContainsFunc(uri, func(char rune) bool { return char < ' ' || char == 0x7f })
 }
 
-// isNavigation says whether the request is a browser's for a page to show. Sec-Fetch-Mode tells where it is sent (Fetch
+// isNavigation reports whether the request is a browser's for a page to show. Sec-Fetch-Mode tells where it is sent (Fetch
 // Metadata section 2.2), else what the client accepts.
 func isNavigation(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -92,7 +92,7 @@ func (j *journal) apply(ctx context.Context, changes []change) error {
 	}
 }
 
-// join adds the changes to the group that is about to be written, and says whether the caller is its first.
+// join adds the changes to the group that is about to be written, and reports whether the caller is its first.
 func (j *journal) join(changes []change) (*group, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -73,7 +73,7 @@ func (l *lister) run() {
 	}
 }
 
-// add adds the session that an item is or leads to, and says whether to go on.
+// add adds the session that an item is or leads to, and reports whether to go on.
 func (l *lister) add(item *badger.Item) bool {
 	key := sessions.Key{Realm: l.query.Realm, Hash: hashAtEnd(item.Key())}
 	if l.query.After == key.Hash && key.Hash != (sessions.Hash{}) {

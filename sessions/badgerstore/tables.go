@@ -62,7 +62,7 @@ func checkTable(data []byte, id uint64) (err error) {
 	return nil
 }
 
-// hasIndex says whether the lengths at the end of a table stay inside of it: the index, its length, the index's checksum,
+// hasIndex reports whether the lengths at the end of a table stay inside of it: the index, its length, the index's checksum,
 // the checksum's length. Badger ends the process where they don't.
 func hasIndex(data []byte) bool {
 	for range 2 { // the checksum, then the index
