@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"encoding/json"
@@ -14,59 +14,13 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
-	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// adminReply is an answer of the admin API: a body, or the status and the words of a refusal.
-type adminReply struct {
-	status int
-	body   string
-	header http.Header
-}
-
-// adminDo sends a request to the routes, past Caddy's own rules for its endpoint.
-func adminDo(t testing.TB, method, route, contentType, body string) adminReply {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost:2019/jwt_session/"+route, strings.NewReader(body))
-	if contentType != "" {
-		r.Header.Set("Content-Type", contentType)
-	}
-	w := httptest.NewRecorder()
-	err := admin.Serve(w, r)
-	if err == nil {
-		return adminReply{status: w.Code, body: w.Body.String(), header: w.Header()}
-	}
-	var refusal caddy.APIError
-	if !errors.As(err, &refusal) || refusal.HTTPStatus < 400 {
-		t.Fatalf("%s: got the error %T %v, want an APIError", route, err, err)
-	}
-	if w.Body.Len() > 0 {
-		t.Errorf("%s: refused, but it wrote %q", route, w.Body)
-	}
-	return adminReply{status: refusal.HTTPStatus, body: refusal.Err.Error(), header: w.Header()}
-}
-
-func adminPost(t testing.TB, route, body string) adminReply {
-	t.Helper()
-	return adminDo(t, http.MethodPost, route, "application/json", body)
-}
-
-// into reads the body of a good answer.
-func (r adminReply) into(t *testing.T, value any) {
-	t.Helper()
-	if r.status != http.StatusOK || r.header.Get("Content-Type") != "application/json" ||
-		r.header.Get("Cache-Control") != "no-store" {
-		t.Fatalf("status %d, header %v: %s", r.status, r.header, r.body)
-	}
-	if err := json.Unmarshal([]byte(r.body), value); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAdminRefusesTheForm(t *testing.T) {
-	g := newTestGateway(t, "")
+	g := harness.New(t, "")
 	full := `{"realm": "shop", "user": "` + strings.Repeat("a", admin.MaxBody) + `"}`
 	for _, test := range []struct {
 		method, route, contentType, body string
@@ -86,12 +40,12 @@ func TestAdminRefusesTheForm(t *testing.T) {
 		{http.MethodPost, "sessions/list", "application/json", full, http.StatusRequestEntityTooLarge},
 		{http.MethodPost, "sessions/list", "Application/JSON; charset=utf-8", `{"realm": "shop"}`, http.StatusOK},
 	} {
-		got := adminDo(t, test.method, test.route, test.contentType, test.body)
-		if got.status != test.want {
-			t.Errorf("%s %s %s: status %d, want %d: %s", test.method, test.route, test.contentType, got.status, test.want, got.body)
+		got := harness.AdminDo(t, test.method, test.route, test.contentType, test.body)
+		if got.Status != test.want {
+			t.Errorf("%s %s %s: status %d, want %d: %s", test.method, test.route, test.contentType, got.Status, test.want, got.Text)
 		}
-		if test.want == http.StatusMethodNotAllowed && got.header.Get("Allow") != http.MethodPost {
-			t.Errorf("%s %s: Allow %q", test.method, test.route, got.header.Get("Allow"))
+		if test.want == http.StatusMethodNotAllowed && got.Header.Get("Allow") != http.MethodPost {
+			t.Errorf("%s %s: Allow %q", test.method, test.route, got.Header.Get("Allow"))
 		}
 	}
 	checkNoSessions(g)
@@ -109,17 +63,17 @@ func TestAdminBodyThatCanNotBeRead(t *testing.T) {
 
 func TestAdminWithoutRunningConfiguration(t *testing.T) {
 	for _, route := range []string{"sessions", "sessions/list", "revocations"} {
-		if got := adminPost(t, route, `{}`); got.status != http.StatusServiceUnavailable {
-			t.Errorf("%s: status %d: %s", route, got.status, got.body)
+		if got := harness.AdminPost(t, route, `{}`); got.Status != http.StatusServiceUnavailable {
+			t.Errorf("%s: status %d: %s", route, got.Status, got.Text)
 		}
 	}
 }
 
 // checkNoSessions fails the test if there is a session in the realm shop.
-func checkNoSessions(g *testGateway) {
+func checkNoSessions(g *harness.Gateway) {
 	g.Helper()
 	var list admin.ListAnswer
-	adminPost(g, "sessions/list", `{"realm": "shop"}`).into(g.T, &list)
+	harness.AdminPost(g, "sessions/list", `{"realm": "shop"}`).Into(g.T, &list)
 	if len(list.Sessions) != 0 {
 		g.Errorf("there are %d sessions", len(list.Sessions))
 	}
@@ -128,7 +82,7 @@ func checkNoSessions(g *testGateway) {
 // A body that is not exactly what the route wants is refused and changes nothing. What is secret in it is not repeated,
 // neither in the answer nor in the log.
 func TestAdminRefusesBodies(t *testing.T) {
-	g := newTestGateway(t, "")
+	g := harness.New(t, "")
 	const secret = "SECRET-SESSION-ID"
 	const good = `{"realm": "shop", "id": "` + secret + `", "user": "alice"` // but for the brace at its end
 	for _, test := range []struct {
@@ -211,16 +165,16 @@ func TestAdminRefusesBodies(t *testing.T) {
 		{"revocations", `{"session_hash": "` + strings.Repeat("ab", 32) + `"}`, 400, "realm: want the realm of the session"},
 		{"sessions/end", `{"session": "` + secret + `"}`, 400, "realm: want the realm of the session"},
 	} {
-		got := adminPost(t, test.route, test.body)
-		if got.status != test.want || !strings.Contains(got.body, test.words) {
-			t.Errorf("%s %s: %d %s; want %d and %q", test.route, test.body, got.status, got.body, test.want, test.words)
+		got := harness.AdminPost(t, test.route, test.body)
+		if got.Status != test.want || !strings.Contains(got.Text, test.words) {
+			t.Errorf("%s %s: %d %s; want %d and %q", test.route, test.body, got.Status, got.Text, test.want, test.words)
 		}
-		if strings.Contains(got.body, secret) || strings.Contains(got.body, "alice") {
-			t.Errorf("%s %s: the answer repeats what it read: %s", test.route, test.body, got.body)
+		if strings.Contains(got.Text, secret) || strings.Contains(got.Text, "alice") {
+			t.Errorf("%s %s: the answer repeats what it read: %s", test.route, test.body, got.Text)
 		}
 	}
 	checkNoSessions(g)
-	if log := g.log(); strings.Contains(log, secret) || strings.Contains(log, "alice") {
+	if log := g.Logged(); strings.Contains(log, secret) || strings.Contains(log, "alice") {
 		t.Errorf("the log holds what was sent:\n%s", log)
 	}
 }
@@ -229,102 +183,102 @@ func TestAdminRefusesBodies(t *testing.T) {
 const withoutWhoami = "jwt_session shop {\n\tsession_idle_timeout 30m\n\tsession_max_age 2h\n}\nreverse_proxy LEGACY"
 
 func TestAdminAddsASession(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	const id = "SECRET-SESSION-ID"
-	b := g.browser()
-	b.cookies["session"] = id
-	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	b := g.Browser()
+	b.Cookies["session"] = id
+	if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Fatalf("before it is added: status %d", response.StatusCode)
 	}
 	var added admin.AddAnswer
-	adminPost(t, "sessions", `{"realm": "shop", "id": "`+id+`", "user": "alice",
-		"attributes": {"role": "keeper", "groups": ["a", "b"]}}`).into(t, &added)
+	harness.AdminPost(t, "sessions", `{"realm": "shop", "id": "`+id+`", "user": "alice",
+		"attributes": {"role": "keeper", "groups": ["a", "b"]}}`).Into(t, &added)
 	if want := sessions.HashOf(id).String(); added.Hash != want {
 		t.Errorf("its hash is %s, want %s", added.Hash, want)
 	}
-	if want := g.clock.Now().Add(2 * time.Hour); !added.Ends.Equal(want) {
+	if want := g.Clock.Now().Add(2 * time.Hour); !added.Ends.Equal(want) {
 		t.Errorf("it ends at %s, want session_max_age after now, %s", added.Ends, want)
 	}
-	response := b.get("/page")
-	if user := response.received.user(t); user != "alice" || response.tokenSet() != "set" {
-		t.Errorf("after it was added: user %q, token cookie %q", user, response.tokenSet())
+	response := b.Get("/page")
+	if user := response.Received.User(t); user != "alice" || response.TokenSet() != "set" {
+		t.Errorf("after it was added: user %q, token cookie %q", user, response.TokenSet())
 	}
 	var list admin.ListAnswer
-	reply := adminPost(t, "sessions/list", `{"realm": "shop"}`)
-	reply.into(t, &list)
+	reply := harness.AdminPost(t, "sessions/list", `{"realm": "shop"}`)
+	reply.Into(t, &list)
 	if len(list.Sessions) != 1 || list.Next != "" {
-		t.Fatalf("listed: %s", reply.body)
+		t.Fatalf("listed: %s", reply.Text)
 	}
 	got := list.Sessions[0]
 	if got.Hash != added.Hash || got.User != "alice" || got.Source != "added" || !got.Ends.Equal(added.Ends) ||
-		got.AuthTime.Unix() != g.clock.Now().Unix() || !got.Expires.Equal(g.clock.Now().Add(30*time.Minute)) ||
+		got.AuthTime.Unix() != g.Clock.Now().Unix() || !got.Expires.Equal(g.Clock.Now().Add(30*time.Minute)) ||
 		!got.Attributes["role"].Equal(sessions.Text("keeper")) || !got.Attributes["groups"].Equal(sessions.List("a", "b")) {
-		t.Errorf("listed: %s", reply.body)
+		t.Errorf("listed: %s", reply.Text)
 	}
-	if log := g.log(); strings.Contains(reply.body, id) || strings.Contains(log, id) || strings.Contains(log, "alice") {
-		t.Errorf("the list or the log holds the session id or the user:\n%s\n%s", reply.body, log)
+	if log := g.Logged(); strings.Contains(reply.Text, id) || strings.Contains(log, id) || strings.Contains(log, "alice") {
+		t.Errorf("the list or the log holds the session id or the user:\n%s\n%s", reply.Text, log)
 	}
-	if strings.Count(g.log(), `"session added"`) != 1 {
-		t.Errorf("the log does not say once that a session was added:\n%s", g.log())
+	if strings.Count(g.Logged(), `"session added"`) != 1 {
+		t.Errorf("the log does not say once that a session was added:\n%s", g.Logged())
 	}
 }
 
 func TestAdminAddsASessionForLess(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	for seconds, want := range map[string]time.Duration{"60": time.Minute, "86400": 2 * time.Hour, "3153600000": 2 * time.Hour} {
 		var added admin.AddAnswer
 		body := `{"realm": "shop", "id": "x-0123456789abcdef` + seconds + `", "user": "alice", "expires_in": ` + seconds + `}`
-		adminPost(t, "sessions", body).into(t, &added)
-		if got := added.Ends.Sub(g.clock.Now()); got != want {
+		harness.AdminPost(t, "sessions", body).Into(t, &added)
+		if got := added.Ends.Sub(g.Clock.Now()); got != want {
 			t.Errorf("expires_in %s: it ends in %s, want %s", seconds, got, want)
 		}
 	}
-	b := g.browser()
-	b.cookies["session"] = "x-0123456789abcdef60"
-	if user := b.get("/page").received.user(t); user != "alice" {
+	b := g.Browser()
+	b.Cookies["session"] = "x-0123456789abcdef60"
+	if user := b.Get("/page").Received.User(t); user != "alice" {
 		t.Errorf("in its time: user %q", user)
 	}
-	g.clock.advance(time.Minute)
-	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	g.Clock.Advance(time.Minute)
+	if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after it: status %d", response.StatusCode)
 	}
 }
 
 // A session of several cookies is named by all of them.
 func TestAdminAddsASessionOfSeveralCookies(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop {\n\tsession_cookie session DW*\n}\nreverse_proxy LEGACY"})
-	refused := adminPost(t, "sessions", `{"realm": "shop", "id": "one-884c7d65", "user": "alice"}`)
-	if refused.status != http.StatusBadRequest || !strings.Contains(refused.body, "want an object: session, DW*") {
-		t.Errorf("one value: %d %s", refused.status, refused.body)
+	g := harness.NewWith(t, harness.Options{Site: "jwt_session shop {\n\tsession_cookie session DW*\n}\nreverse_proxy LEGACY"})
+	refused := harness.AdminPost(t, "sessions", `{"realm": "shop", "id": "one-884c7d65", "user": "alice"}`)
+	if refused.Status != http.StatusBadRequest || !strings.Contains(refused.Text, "want an object: session, DW*") {
+		t.Errorf("one value: %d %s", refused.Status, refused.Text)
 	}
 	for _, id := range []string{
 		`{"session": "one-884c7d65"}`, `{"session": "one-884c7d65", "DW*": ""}`, `{"session": "one-884c7d65", "DW1": "two-884c7d65", "DW2": "two-884c7d65"}`,
 		`{"session": "one-884c7d65", "DW1": "two-884c7d65", "theme": "dark"}`,
 	} {
-		refused := adminPost(t, "sessions", `{"realm": "shop", "id": `+id+`, "user": "alice"}`)
-		if refused.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %s", id, refused.status, refused.body)
+		refused := harness.AdminPost(t, "sessions", `{"realm": "shop", "id": `+id+`, "user": "alice"}`)
+		if refused.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", id, refused.Status, refused.Text)
 		}
 	}
 	checkNoSessions(g)
 	var added admin.AddAnswer
-	adminPost(t, "sessions", `{"realm": "shop", "id": {"DW12": "two-884c7d65", "session": "one-884c7d65"}, "user": "alice"}`).into(t, &added)
-	b := g.browser()
-	if user := b.get("/page", "Cookie: DW12=two-884c7d65; session=one-884c7d65").received.user(t); user != "alice" {
+	harness.AdminPost(t, "sessions", `{"realm": "shop", "id": {"DW12": "two-884c7d65", "session": "one-884c7d65"}, "user": "alice"}`).Into(t, &added)
+	b := g.Browser()
+	if user := b.Get("/page", "Cookie: DW12=two-884c7d65; session=one-884c7d65").Received.User(t); user != "alice" {
 		t.Errorf("user %q", user)
 	}
-	if response := b.get("/page", "Cookie: DW13=two-884c7d65; session=one-884c7d65"); response.StatusCode != http.StatusUnauthorized {
+	if response := b.Get("/page", "Cookie: DW13=two-884c7d65; session=one-884c7d65"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("another cookie of the pattern: status %d", response.StatusCode)
 	}
 }
 
 func TestAdminListsInPages(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	var want, ofAlice []string
 	for i := range 7 {
 		user := []string{"alice", "bob"}[i%2]
 		var added admin.AddAnswer
-		adminPost(t, "sessions", fmt.Sprintf(`{"realm": "shop", "id": "session-number-%06d", "user": %q}`, i, user)).into(t, &added)
+		harness.AdminPost(t, "sessions", fmt.Sprintf(`{"realm": "shop", "id": "session-number-%06d", "user": %q}`, i, user)).Into(t, &added)
 		want = append(want, added.Hash)
 		if user == "alice" {
 			ofAlice = append(ofAlice, added.Hash)
@@ -354,15 +308,15 @@ func TestAdminListsInPages(t *testing.T) {
 }
 
 // listAll follows `next` to the end.
-func listAll(g *testGateway, more string) (hashes []string, pages int) {
+func listAll(g *harness.Gateway, more string) (hashes []string, pages int) {
 	g.Helper()
 	after := ""
 	for pages < 20 {
 		var page admin.ListAnswer
-		reply := adminPost(g, "sessions/list", `{"realm": "shop"`+more+after+`}`)
-		reply.into(g.T, &page)
-		if !strings.Contains(reply.body, `"sessions":[`) {
-			g.Errorf("a list that is none: %s", reply.body)
+		reply := harness.AdminPost(g, "sessions/list", `{"realm": "shop"`+more+after+`}`)
+		reply.Into(g.T, &page)
+		if !strings.Contains(reply.Text, `"sessions":[`) {
+			g.Errorf("a list that is none: %s", reply.Text)
 		}
 		for _, session := range page.Sessions {
 			hashes = append(hashes, session.Hash)
@@ -376,108 +330,98 @@ func listAll(g *testGateway, more string) (hashes []string, pages int) {
 	return hashes, pages
 }
 
-// claimsOf reads a token as the gateway does.
-func (g *testGateway) claimsOf(token string) *validator.Claims {
-	g.Helper()
-	claims, reason := g.app.Opened().Verifier.Authenticate(token)
-	if reason != "" {
-		g.Fatal(reason)
-	}
-	return claims
-}
-
 func TestAdminRevokesATokenByID(t *testing.T) {
-	g := newTestGateway(t, "")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.get("/page")
-	token := b.cookies[tokenName]
-	claims := g.claimsOf(token)
+	g := harness.New(t, "")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Get("/page")
+	token := b.Cookies[harness.TokenName]
+	claims := g.ClaimsOf(token)
 	var done admin.RevokeAnswer
-	adminPost(t, "revocations", fmt.Sprintf(`{"jti": %q, "exp": %d}`, claims.TokenID(), claims.Expires())).into(t, &done)
+	harness.AdminPost(t, "revocations", fmt.Sprintf(`{"jti": %q, "exp": %d}`, claims.TokenID(), claims.Expires())).Into(t, &done)
 	if !done.Revoked {
 		t.Error("the answer does not say so")
 	}
-	response := b.get("/page")
-	if user := response.received.user(t); user != "alice" || response.tokenSet() != "set" {
-		t.Errorf("the next request: user %q, token cookie %q; want the session path and another token", user, response.tokenSet())
+	response := b.Get("/page")
+	if user := response.Received.User(t); user != "alice" || response.TokenSet() != "set" {
+		t.Errorf("the next request: user %q, token cookie %q; want the session path and another token", user, response.TokenSet())
 	}
-	if b.cookies[tokenName] == token {
+	if b.Cookies[harness.TokenName] == token {
 		t.Error("the revoked token is still there")
 	}
-	g.clock.advance(time.Second)
-	if response := b.get("/page"); response.received.user(t) != "alice" || response.tokenSet() != "" {
-		t.Errorf("the new token does not count: token cookie %q", response.tokenSet())
+	g.Clock.Advance(time.Second)
+	if response := b.Get("/page"); response.Received.User(t) != "alice" || response.TokenSet() != "" {
+		t.Errorf("the new token does not count: token cookie %q", response.TokenSet())
 	}
-	if log := g.log(); strings.Contains(log, claims.TokenID()) || strings.Count(log, `"token revoked"`) != 1 {
+	if log := g.Logged(); strings.Contains(log, claims.TokenID()) || strings.Count(log, `"token revoked"`) != 1 {
 		t.Errorf("the log holds the token id, or does not say once that it was revoked:\n%s", log)
 	}
 }
 
 func TestAdminRevokesTheTokensOfASession(t *testing.T) {
-	g := newTestGateway(t, "")
-	b, other := g.browser(), g.browser()
-	b.cookies["session"], other.cookies["session"] = g.legacy.signIn("alice"), g.legacy.signIn("alice")
-	b.get("/page")
-	other.get("/page")
-	first := b.cookies[tokenName]
-	g.clock.advance(40 * time.Second)
-	b.get("/page") // renewed
-	if b.cookies[tokenName] == first {
+	g := harness.New(t, "")
+	b, other := g.Browser(), g.Browser()
+	b.Cookies["session"], other.Cookies["session"] = g.Legacy.SignIn("alice"), g.Legacy.SignIn("alice")
+	b.Get("/page")
+	other.Get("/page")
+	first := b.Cookies[harness.TokenName]
+	g.Clock.Advance(40 * time.Second)
+	b.Get("/page") // renewed
+	if b.Cookies[harness.TokenName] == first {
 		t.Fatal("the token was not renewed")
 	}
-	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, first)).into(t, new(admin.RevokeAnswer))
-	for _, token := range []string{first, b.cookies[tokenName]} {
-		b.cookies[tokenName] = token
-		questions := g.legacy.questions()
-		response := b.get("/page")
-		if response.received.user(t) != "alice" || response.tokenSet() != "set" ||
-			token == first && g.legacy.questions() == questions {
+	harness.AdminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, first)).Into(t, new(admin.RevokeAnswer))
+	for _, token := range []string{first, b.Cookies[harness.TokenName]} {
+		b.Cookies[harness.TokenName] = token
+		questions := g.Legacy.Questions()
+		response := b.Get("/page")
+		if response.Received.User(t) != "alice" || response.TokenSet() != "set" ||
+			token == first && g.Legacy.Questions() == questions {
 			t.Errorf("user %q, token cookie %q, %d questions more; want the application asked and another token",
-				response.received.user(t), response.tokenSet(), g.legacy.questions()-questions)
+				response.Received.User(t), response.TokenSet(), g.Legacy.Questions()-questions)
 		}
 	}
-	if reason, dead := g.app.Opened().Dead(g.claimsOf(other.cookies[tokenName])); dead {
+	if reason, dead := g.App.Opened().Dead(g.ClaimsOf(other.Cookies[harness.TokenName])); dead {
 		t.Errorf("the token of another session of the user is dead: %s", reason)
 	}
-	if log := g.log(); strings.Contains(log, first) || strings.Count(log, `"tokens of a session revoked"`) != 1 {
+	if log := g.Logged(); strings.Contains(log, first) || strings.Count(log, `"tokens of a session revoked"`) != 1 {
 		t.Errorf("the log holds the token, or does not say once what was revoked:\n%s", log)
 	}
 }
 
 // A token that has merely expired still says whose tokens are to be revoked; one that is not ours says nothing.
 func TestAdminRevokesByOldTokensButNotByForeignOnes(t *testing.T) {
-	g := newTestGateway(t, "")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.get("/page")
-	old := b.cookies[tokenName]
-	g.clock.advance(59 * time.Second)
-	b.get("/page")
-	g.clock.advance(10 * time.Second)
-	young := b.cookies[tokenName]
-	for name, arrange := range map[string]func(*testGateway, *browser){"foreign key": foreignKey, "badly signed": badlySigned} {
+	g := harness.New(t, "")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Get("/page")
+	old := b.Cookies[harness.TokenName]
+	g.Clock.Advance(59 * time.Second)
+	b.Get("/page")
+	g.Clock.Advance(10 * time.Second)
+	young := b.Cookies[harness.TokenName]
+	for name, arrange := range map[string]func(*harness.Gateway, *harness.Browser){"foreign key": foreignKey, "badly signed": badlySigned} {
 		arrange(g, b)
-		got := adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, b.cookies[tokenName]))
-		if got.status != http.StatusUnprocessableEntity {
-			t.Errorf("%s: %d %s", name, got.status, got.body)
+		got := harness.AdminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, b.Cookies[harness.TokenName]))
+		if got.Status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d %s", name, got.Status, got.Text)
 		}
-		b.cookies[tokenName] = young
-		if _, dead := g.app.Opened().Dead(g.claimsOf(young)); dead {
+		b.Cookies[harness.TokenName] = young
+		if _, dead := g.App.Opened().Dead(g.ClaimsOf(young)); dead {
 			t.Errorf("%s: the session's tokens are dead", name)
 		}
 	}
-	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, old)).into(t, new(admin.RevokeAnswer))
-	if _, dead := g.app.Opened().Dead(g.claimsOf(young)); !dead {
+	harness.AdminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, old)).Into(t, new(admin.RevokeAnswer))
+	if _, dead := g.App.Opened().Dead(g.ClaimsOf(young)); !dead {
 		t.Error("the session's newer token is not dead")
 	}
 }
 
 // A store that does not take it: nothing is acknowledged, and what went wrong goes to the log alone.
 func TestAdminSaysWhenTheStoreFails(t *testing.T) {
-	g := newTestGateway(t, "")
-	claims := g.claimsOf(g.mintFor("alice", "some-session"))
-	if err := g.app.CloseStore(); err != nil {
+	g := harness.New(t, "")
+	claims := g.ClaimsOf(g.MintFor("alice", "some-session"))
+	if err := g.App.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
 	for route, body := range map[string]string{
@@ -485,12 +429,12 @@ func TestAdminSaysWhenTheStoreFails(t *testing.T) {
 		"sessions/list": `{"realm": "shop"}`,
 		"revocations":   fmt.Sprintf(`{"jti": %q, "exp": %d}`, claims.TokenID(), claims.Expires()),
 	} {
-		got := adminPost(t, route, body)
-		if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "nothing was done") {
-			t.Errorf("%s: %d %s", route, got.status, got.body)
+		got := harness.AdminPost(t, route, body)
+		if got.Status != http.StatusServiceUnavailable || !strings.Contains(got.Text, "nothing was done") {
+			t.Errorf("%s: %d %s", route, got.Status, got.Text)
 		}
 	}
-	if log := g.log(); strings.Count(log, "serving the admin API") != 3 || strings.Contains(log, claims.TokenID()) {
+	if log := g.Logged(); strings.Count(log, "serving the admin API") != 3 || strings.Contains(log, claims.TokenID()) {
 		t.Errorf("the log:\n%s", log)
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"errors"
@@ -13,48 +13,49 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-func adminImport(t testing.TB, lines string) adminReply {
+func adminImport(t testing.TB, lines string) harness.AdminReply {
 	t.Helper()
-	return adminDo(t, http.MethodPost, "sessions", "application/x-ndjson", lines)
+	return harness.AdminDo(t, http.MethodPost, "sessions", "application/x-ndjson", lines)
 }
 
 func TestImportAddsSessions(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	const lines = `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice", "attributes": {"role": "keeper"}}
 
   {"realm": "shop", "id": "two-0123456789abcdef", "user": "alice", "expires_in": 60}
 {"realm": "shop", "id": "three-0123456789abcdef", "user": "bob"}`
 	var answer admin.ImportAnswer
-	adminImport(t, lines).into(t, &answer)
+	adminImport(t, lines).Into(t, &answer)
 	if answer.Imported != 3 || answer.Failed != 0 || len(answer.Failures) != 0 {
 		t.Fatalf("got %+v, want 3 imported", answer)
 	}
 	for id, user := range map[string]string{"one-0123456789abcdef": "alice", "two-0123456789abcdef": "alice", "three-0123456789abcdef": "bob"} {
-		b := g.browser()
-		b.cookies["session"] = id
-		if got := b.get("/page").received.user(t); got != user {
+		b := g.Browser()
+		b.Cookies["session"] = id
+		if got := b.Get("/page").Received.User(t); got != user {
 			t.Errorf("session %s: user %q, want %q", id, got, user)
 		}
 	}
-	g.clock.advance(time.Minute)
-	b := g.browser()
-	b.cookies["session"] = "two-0123456789abcdef"
-	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	g.Clock.Advance(time.Minute)
+	b := g.Browser()
+	b.Cookies["session"] = "two-0123456789abcdef"
+	if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after its time: status %d", response.StatusCode)
 	}
-	if log := g.log(); strings.Count(log, `"sessions imported"`) != 1 || strings.Contains(log, "alice") {
+	if log := g.Logged(); strings.Count(log, `"sessions imported"`) != 1 || strings.Contains(log, "alice") {
 		t.Errorf("the log:\n%s", log)
 	}
 }
 
 // The line that is wrong is named by its number and the reason; nothing of it is repeated, and the others are added.
 func TestImportNamesTheLinesThatFailed(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	adminPost(t, "revocations", `{"realm": "shop", "session": "SECRET-revoked-0123456789abcdef"}`).into(t, new(admin.RevokeAnswer))
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
+	harness.AdminPost(t, "revocations", `{"realm": "shop", "session": "SECRET-revoked-0123456789abcdef"}`).Into(t, new(admin.RevokeAnswer))
 	lines := []struct{ text, want string }{
 		{`{"realm": "shop", "id": "SECRET-good-0123456789abcdef", "user": "SECRET-alice"}`, ""},
 		{`{"realm": "shop", "id": "SECRET-2-0123456789abcdef", "user": "SECRET-alice"`, "the body is not one JSON object"},
@@ -78,7 +79,7 @@ func TestImportNamesTheLinesThatFailed(t *testing.T) {
 	}
 	var answer admin.ImportAnswer
 	reply := adminImport(t, body.String())
-	reply.into(t, &answer)
+	reply.Into(t, &answer)
 	if answer.Imported != 2 || int(answer.Failed) != len(lines)-2 || len(answer.Failures) != len(lines)-2 {
 		t.Fatalf("imported %d, failed %d, named %d", answer.Imported, answer.Failed, len(answer.Failures))
 	}
@@ -93,33 +94,33 @@ func TestImportNamesTheLinesThatFailed(t *testing.T) {
 			t.Errorf("line %d: got %+v, want %q", i+1, got, line.want)
 		}
 	}
-	if log := g.log(); strings.Contains(reply.body, "SECRET") || strings.Contains(log, "SECRET") {
-		t.Errorf("the answer or the log repeats what was read:\n%s\n%s", reply.body, log)
+	if log := g.Logged(); strings.Contains(reply.Text, "SECRET") || strings.Contains(log, "SECRET") {
+		t.Errorf("the answer or the log repeats what was read:\n%s\n%s", reply.Text, log)
 	}
 }
 
 func TestImportOfNothingButFailures(t *testing.T) {
-	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	var answer admin.ImportAnswer
-	adminImport(t, strings.Repeat("x\n", admin.MaxImportFailures+5)).into(t, &answer)
+	adminImport(t, strings.Repeat("x\n", admin.MaxImportFailures+5)).Into(t, &answer)
 	if answer.Failed != admin.MaxImportFailures+5 || len(answer.Failures) != admin.MaxImportFailures || answer.Failures[0].Line != 1 {
 		t.Errorf("failed %d, named %d", answer.Failed, len(answer.Failures))
 	}
-	adminImport(t, "").into(t, &answer)
+	adminImport(t, "").Into(t, &answer)
 }
 
 // The last line about a session counts, as if they had been added one after the other.
 func TestImportKeepsTheOrderOfOneSession(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	var body strings.Builder
 	for i := range 200 {
 		fmt.Fprintf(&body, `{"realm": "shop", "id": "session-number-%06d", "user": "user-%d"}`+"\n", i%4, i)
 	}
-	adminImport(t, body.String()).into(t, new(admin.ImportAnswer))
+	adminImport(t, body.String()).Into(t, new(admin.ImportAnswer))
 	for i := range 4 {
-		b := g.browser()
-		b.cookies["session"] = fmt.Sprintf("session-number-%06d", i)
-		if got, want := b.get("/page").received.user(t), fmt.Sprintf("user-%d", 196+i); got != want {
+		b := g.Browser()
+		b.Cookies["session"] = fmt.Sprintf("session-number-%06d", i)
+		if got, want := b.Get("/page").Received.User(t), fmt.Sprintf("user-%d", 196+i); got != want {
 			t.Errorf("session %d is %s's, want %s", i, got, want)
 		}
 	}
@@ -138,7 +139,7 @@ func (b brokenOff) Read(p []byte) (int, error) {
 
 // A body that breaks off is an error that says how far it came: the last line may be a part of one.
 func TestImportThatBreaksOff(t *testing.T) {
-	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	good := `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}` + "\n"
 	body := brokenOff{strings.NewReader(good + `{"realm": "shop", "id": "two-0123456789abcdef", "user": "alice"}`)}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
@@ -153,17 +154,17 @@ func TestImportThatBreaksOff(t *testing.T) {
 
 // A store that fails ends the import, and the answer says from where it is to be done again.
 func TestImportIntoAStoreThatFails(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	if err := g.app.CloseStore(); err != nil {
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
+	if err := g.App.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
 	body := strings.Repeat(`{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`+"\n", 50_000)
 	got := adminImport(t, body)
-	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "did not take line 1;") ||
-		!strings.Contains(got.body, "(0 sessions, 0 lines failed)") {
-		t.Errorf("%d %s", got.status, got.body)
+	if got.Status != http.StatusServiceUnavailable || !strings.Contains(got.Text, "did not take line 1;") ||
+		!strings.Contains(got.Text, "(0 sessions, 0 lines failed)") {
+		t.Errorf("%d %s", got.Status, got.Text)
 	}
-	if log := g.log(); strings.Count(log, `"importing sessions"`) != 1 || strings.Contains(log, "alice") {
+	if log := g.Logged(); strings.Count(log, `"importing sessions"`) != 1 || strings.Contains(log, "alice") {
 		t.Errorf("the log:\n%s", log)
 	}
 }
@@ -205,7 +206,7 @@ func inUse() uint64 {
 
 // Memory does not grow with the import: 240 MiB pass through a heap that grows by far less than that.
 func TestImportInConstantMemory(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	body := &generated{count: 4_000, size: 60_000}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", body)
 	r.Header.Set("Content-Type", "application/x-ndjson")
@@ -220,7 +221,7 @@ func TestImportInConstantMemory(t *testing.T) {
 	if body.peak > before+16<<20 {
 		t.Errorf("the heap grew from %d MiB to %d", before>>20, body.peak>>20)
 	}
-	page, err := g.app.Opened().Ledger.List(t.Context(), sessions.Query{Realm: "shop", User: "user-7", Limit: 100})
+	page, err := g.App.Opened().Ledger.List(t.Context(), sessions.Query{Realm: "shop", User: "user-7", Limit: 100})
 	if err != nil || len(page.Sessions) != 10 {
 		t.Errorf("user-7 has %d sessions, want 10: %v", len(page.Sessions), err)
 	}

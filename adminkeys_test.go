@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
@@ -24,22 +25,22 @@ import (
 func listKeys(t *testing.T) []status.Key {
 	t.Helper()
 	var list admin.KeyList
-	adminDo(t, http.MethodGet, "keys", "", "").into(t, &list)
+	harness.AdminDo(t, http.MethodGet, "keys", "", "").Into(t, &list)
 	return list.Keys
 }
 
 func TestAdminListsKeys(t *testing.T) {
 	g := newKeysGateway(t, "algorithm ES256")
-	g.clock.advance(90 * time.Second)
-	adminPost(t, "keys/rotate", `{}`)
-	g.clock.advance(5 * time.Second)
+	g.Clock.Advance(90 * time.Second)
+	harness.AdminPost(t, "keys/rotate", `{}`)
+	g.Clock.Advance(5 * time.Second)
 	keys := listKeys(t)
 	if len(keys) != 2 || keys[0].State != keyring.StateSigning || keys[1].State != keyring.StateUpcoming ||
 		*keys[0].Age != 95 || *keys[1].Age != 5 || keys[1].SignsFrom.Sub(*keys[1].Created) != 5*time.Minute || keys[0].Algorithm != "ES256" {
 		t.Errorf("the list is %+v", keys)
 	}
 	var raw map[string][]map[string]any
-	adminDo(t, http.MethodGet, "keys", "", "").into(t, &raw)
+	harness.AdminDo(t, http.MethodGet, "keys", "", "").Into(t, &raw)
 	for _, key := range raw["keys"] {
 		for member := range key {
 			if !slices.Contains([]string{"kid", "alg", "state", "created", "signs_from", "age"}, member) {
@@ -47,7 +48,7 @@ func TestAdminListsKeys(t *testing.T) {
 			}
 		}
 	}
-	if stored, _ := os.ReadFile(filepath.Join(g.dir, "storage", keyring.Path)); !strings.Contains(string(stored), keys[1].ID) {
+	if stored, _ := os.ReadFile(filepath.Join(g.Dir, "storage", keyring.Path)); !strings.Contains(string(stored), keys[1].ID) {
 		t.Error("the new key is not in Caddy's storage")
 	}
 }
@@ -58,34 +59,34 @@ func TestAdminRotateRefuses(t *testing.T) {
 		``: http.StatusBadRequest, `[]`: http.StatusBadRequest, ` null`: http.StatusBadRequest, `{"emergency": 1}`: http.StatusBadRequest,
 		`{"now": true}`: http.StatusBadRequest, `{"emergency": true, "emergency": false}`: http.StatusBadRequest,
 	} {
-		if got := adminPost(t, "keys/rotate", body); got.status != status {
-			t.Errorf("%s: status %d, want %d", body, got.status, status)
+		if got := harness.AdminPost(t, "keys/rotate", body); got.Status != status {
+			t.Errorf("%s: status %d, want %d", body, got.Status, status)
 		}
 	}
-	if got := adminDo(t, http.MethodPost, "keys", "application/json", "{}"); got.status != http.StatusMethodNotAllowed {
-		t.Errorf("POST keys: status %d", got.status)
+	if got := harness.AdminDo(t, http.MethodPost, "keys", "application/json", "{}"); got.Status != http.StatusMethodNotAllowed {
+		t.Errorf("POST keys: status %d", got.Status)
 	}
 	if keys := listKeys(t); len(keys) != 1 {
 		t.Errorf("a refused request made a key: %+v", keys)
 	}
-	path := filepath.Join(g.dir, "storage", keyring.Path)
+	path := filepath.Join(g.Dir, "storage", keyring.Path)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if got := adminPost(t, "keys/rotate", `{}`); got.status != http.StatusServiceUnavailable {
-		t.Errorf("without the file: status %d", got.status)
+	if got := harness.AdminPost(t, "keys/rotate", `{}`); got.Status != http.StatusServiceUnavailable {
+		t.Errorf("without the file: status %d", got.Status)
 	}
-	g.withToken()
+	g.WithToken()
 
 	explicit := newKeysGateway(t, "key secret "+goodSecret(1)+"\nkey secret "+goodSecret(2))
 	for _, body := range []string{`{}`, `{"emergency": true}`} {
-		if got := adminPost(t, "keys/rotate", body); got.status != http.StatusConflict || !strings.Contains(got.body, "`key`") {
-			t.Errorf("%s with keys of the configuration: status %d, %s", body, got.status, got.body)
+		if got := harness.AdminPost(t, "keys/rotate", body); got.Status != http.StatusConflict || !strings.Contains(got.Text, "`key`") {
+			t.Errorf("%s with keys of the configuration: status %d, %s", body, got.Status, got.Text)
 		}
 	}
 	keys := listKeys(t)
 	if len(keys) != 2 || keys[0].State != keyring.StateSigning || keys[1].State != keyring.StateVerifying || keys[0].Created != nil ||
-		keys[0].ID != joseHeaderOf(t, explicit.withToken().cookies[tokenName]).Kid {
+		keys[0].ID != joseHeaderOf(t, explicit.WithToken().Cookies[harness.TokenName]).Kid {
 		t.Errorf("the list is %+v", keys)
 	}
 }
@@ -93,28 +94,28 @@ func TestAdminRotateRefuses(t *testing.T) {
 // Every token dies with the next request, and who has an active session gets another one without a sign-in.
 func TestAdminEmergency(t *testing.T) {
 	g := newKeysGateway(t, "")
-	b := g.withToken()
-	g.expectVia(b.get("/stateless"), "token", "")
-	old := b.cookies[tokenName]
-	adminPost(t, "keys/rotate", `{}`) // one more key that must go
+	b := g.WithToken()
+	g.ExpectVia(b.Get("/stateless"), "token", "")
+	old := b.Cookies[harness.TokenName]
+	harness.AdminPost(t, "keys/rotate", `{}`) // one more key that must go
 	var rotated admin.RotateAnswer
-	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &rotated)
+	harness.AdminPost(t, "keys/rotate", `{"emergency": true}`).Into(t, &rotated)
 	if keys := listKeys(t); len(keys) != 1 || keys[0].ID != rotated.ID || keys[0].State != keyring.StateSigning {
 		t.Errorf("the keys are %+v", keys)
 	}
-	if response := b.get("/stateless"); response.StatusCode != http.StatusUnauthorized {
+	if response := b.Get("/stateless"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the token alone: status %d", response.StatusCode)
 	}
-	b.cookies[tokenName] = old
-	g.expectVia(b.get("/page"), "session", "set")
-	if questions := g.legacy.questions(); questions != 1 {
+	b.Cookies[harness.TokenName] = old
+	g.ExpectVia(b.Get("/page"), "session", "set")
+	if questions := g.Legacy.Questions(); questions != 1 {
 		t.Errorf("the application was asked %d times", questions)
 	}
-	if kid := joseHeaderOf(t, b.cookies[tokenName]).Kid; kid != rotated.ID {
+	if kid := joseHeaderOf(t, b.Cookies[harness.TokenName]).Kid; kid != rotated.ID {
 		t.Errorf("the new token is of the key %s, want %s", kid, rotated.ID)
 	}
-	g.expectVia(b.get("/stateless"), "token", "")
-	if log := g.log(); strings.Count(log, `"all keys replaced"`) != 1 || strings.Contains(log, old) {
+	g.ExpectVia(b.Get("/stateless"), "token", "")
+	if log := g.Logged(); strings.Count(log, `"all keys replaced"`) != 1 || strings.Contains(log, old) {
 		t.Errorf("the log does not say it once:\n%s", log)
 	}
 }
@@ -122,14 +123,14 @@ func TestAdminEmergency(t *testing.T) {
 // During a reload two configurations are there. An emergency is in force in both.
 func TestAdminEmergencyReachesTheOtherConfiguration(t *testing.T) {
 	g := newKeysGateway(t, "")
-	b := g.withToken()
-	next := &testGateway{T: t, legacy: g.legacy, clock: g.clock, dir: t.TempDir(), storage: filepath.Join(g.dir, "storage")}
-	next.load(gatewayOptions{site: keysSiteFor("")})
-	if got := adminPost(t, "keys/rotate", `{"emergency": true}`); got.status != http.StatusOK {
-		t.Fatalf("status %d", got.status)
+	b := g.WithToken()
+	next := &harness.Gateway{T: t, Legacy: g.Legacy, Clock: g.Clock, Dir: t.TempDir(), Storage: filepath.Join(g.Dir, "storage")}
+	next.Load(harness.Options{Site: keysSiteFor("")})
+	if got := harness.AdminPost(t, "keys/rotate", `{"emergency": true}`); got.Status != http.StatusOK {
+		t.Fatalf("status %d", got.Status)
 	}
-	g.expectVia(b.get("/page"), "session", "set")
-	if ids := []string{g.app.Opened().Keeper.Keys()[0].ID, next.app.Opened().Keeper.Keys()[0].ID}; ids[0] != ids[1] {
+	g.ExpectVia(b.Get("/page"), "session", "set")
+	if ids := []string{g.App.Opened().Keeper.Keys()[0].ID, next.App.Opened().Keeper.Keys()[0].ID}; ids[0] != ids[1] {
 		t.Errorf("the configurations sign with %v", ids)
 	}
 }
@@ -159,7 +160,7 @@ func (eventWitness) Handle(_ context.Context, event caddy.Event) error {
 }
 
 func TestEvents(t *testing.T) {
-	legacy, dir := newLegacyApp(t), t.TempDir()
+	legacy, dir := harness.NewLegacy(t), t.TempDir()
 	globals := strings.Replace(storeGlobals(filepath.Join(dir, "store"), filepath.Join(dir, "storage"), ""), "admin off", `admin off
 	events {
 		on key_published jwt_session_witness
@@ -174,10 +175,10 @@ func TestEvents(t *testing.T) {
 	witnessedEvents.events = nil // apps start in any order, so that of the first key may have come too early
 	witnessedEvents.mutex.Unlock()
 	var second, third admin.RotateAnswer
-	adminPost(t, "keys/rotate", `{}`).into(t, &second)
-	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &third)
-	adminPost(t, "revocations", `{"realm": "shop", "user": "alice"}`)
-	adminPost(t, "revocations", `{"realm": "shop", "user": "alice", "lift": true}`)
+	harness.AdminPost(t, "keys/rotate", `{}`).Into(t, &second)
+	harness.AdminPost(t, "keys/rotate", `{"emergency": true}`).Into(t, &third)
+	harness.AdminPost(t, "revocations", `{"realm": "shop", "user": "alice"}`)
+	harness.AdminPost(t, "revocations", `{"realm": "shop", "user": "alice", "lift": true}`)
 	witnessedEvents.mutex.Lock()
 	defer witnessedEvents.mutex.Unlock()
 	want := []struct{ name, data string }{
@@ -200,8 +201,8 @@ func TestEvents(t *testing.T) {
 // A configuration that has opened, but not started, is not told of an emergency: it finds out when it starts.
 func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
 	g := newKeysGateway(t, "")
-	next := &testGateway{T: t, legacy: g.legacy, clock: g.clock, dir: t.TempDir(), storage: filepath.Join(g.dir, "storage")}
-	ctx, err := caddy.ProvisionContext(next.adapt(gatewayOptions{site: keysSiteFor("")}))
+	next := &harness.Gateway{T: t, Legacy: g.Legacy, Clock: g.Clock, Dir: t.TempDir(), Storage: filepath.Join(g.Dir, "storage")}
+	ctx, err := caddy.ProvisionContext(next.Adapt(harness.Options{Site: keysSiteFor("")}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,13 +211,13 @@ func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := loaded.(*app.App)
-	app.SetClock(g.clock.Now)
+	app.SetClock(g.Clock.Now)
 	t.Cleanup(func() { _ = app.Cleanup() })
 	if _, err := app.Open(); err != nil {
 		t.Fatal(err)
 	}
 	var rotated admin.RotateAnswer
-	adminPost(t, "keys/rotate", `{"emergency": true}`).into(t, &rotated)
+	harness.AdminPost(t, "keys/rotate", `{"emergency": true}`).Into(t, &rotated)
 	if err := app.Start(); err != nil {
 		t.Fatal(err)
 	}

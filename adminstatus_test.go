@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bytes"
@@ -13,44 +13,36 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/app/status"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
-func (g *testGateway) status() (status.Status, string) {
-	g.Helper()
-	var status status.Status
-	reply := adminDo(g, http.MethodGet, "status", "", "")
-	reply.into(g.T, &status)
-	return status, reply.body
-}
-
 // The status shows how far the migration is: by what requests are let in, and what that saves.
 func TestStatus(t *testing.T) {
-	g := newTestGateway(t, "")
-	before, _ := g.status()
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("hortense")
+	g := harness.New(t, "")
+	before, _ := g.Status()
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("hortense")
 	for range 4 {
-		b.get("/page")
+		b.Get("/page")
 	}
-	token := b.cookies[tokenName]
-	delete(b.cookies, tokenName)
-	b.get("/page")
-	nobody := g.browser()
-	nobody.cookies["session"] = "SECRET-nobodys-0123456789abcdef"
-	nobody.get("/page")
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	token := b.Cookies[harness.TokenName]
+	delete(b.Cookies, harness.TokenName)
+	b.Get("/page")
+	nobody := g.Browser()
+	nobody.Cookies["session"] = "SECRET-nobodys-0123456789abcdef"
+	nobody.Get("/page")
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusTeapot)
 		return true
 	})
-	nobody.cookies["session"] = "SECRET-another-0123456789abcdef"
-	nobody.get("/page")
-	adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(admin.RevokeAnswer))
-	after, text := g.status()
+	nobody.Cookies["session"] = "SECRET-another-0123456789abcdef"
+	nobody.Get("/page")
+	harness.AdminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).Into(t, new(admin.RevokeAnswer))
+	after, text := g.Status()
 
 	for via, want := range map[string]uint64{"token": 3, "session": 2, "none": 2} {
 		if got := after.Requests.Paths[via] - before.Requests.Paths[via]; got != want {
@@ -69,7 +61,7 @@ func TestStatus(t *testing.T) {
 	if after.Counts.Sessions != 1 || after.Counts.Revocations != 1 || after.Counts.Blacklist < 1 || after.Counts.Pending != 0 {
 		t.Errorf("counts: %+v", after.Counts)
 	}
-	if after.Store.Engine != "badger" || after.Store.Location != filepath.Join(g.dir, "store") || !after.Store.Answers {
+	if after.Store.Engine != "badger" || after.Store.Location != filepath.Join(g.Dir, "store") || !after.Store.Answers {
 		t.Errorf("store: %+v", after.Store)
 	}
 	if len(after.Keys) != 1 || after.Keys[0].State != keyring.StateSigning || after.Keys[0].Age == nil {
@@ -81,10 +73,10 @@ func TestStatus(t *testing.T) {
 			t.Errorf("whoami %s: %d, want %d", outcome, got, want)
 		}
 	}
-	if tally.LastReason != "unexpected_status" || tally.LastTime == nil || !tally.LastTime.Equal(g.clock.Now()) {
+	if tally.LastReason != "unexpected_status" || tally.LastTime == nil || !tally.LastTime.Equal(g.Clock.Now()) {
 		t.Errorf("the last reason: %+v", tally)
 	}
-	for _, secret := range []string{"hortense", "SECRET", b.cookies["session"], b.cookies[tokenName], token, "mallory"} {
+	for _, secret := range []string{"hortense", "SECRET", b.Cookies["session"], b.Cookies[harness.TokenName], token, "mallory"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the status holds %q: %s", secret, text)
 		}
@@ -95,11 +87,11 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusOfAStoreThatDoesNotAnswer(t *testing.T) {
-	g := newTestGateway(t, "")
-	if err := g.app.CloseStore(); err != nil {
+	g := harness.New(t, "")
+	if err := g.App.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := g.status(); status.Store.Answers {
+	if status, _ := g.Status(); status.Store.Answers {
 		t.Error("it is said to answer")
 	}
 }
@@ -120,27 +112,27 @@ func TestWhoamiTalliesAreBounded(t *testing.T) {
 }
 
 func TestAdminBackup(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
-	adminImport(t, `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`).into(t, new(admin.ImportAnswer))
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
+	adminImport(t, `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`).Into(t, new(admin.ImportAnswer))
 	for _, body := range []string{"", "{}"} {
-		got := adminPost(t, "store/backup", body)
-		if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/octet-stream" ||
-			got.header.Get("Cache-Control") != "no-store" {
-			t.Fatalf("status %d, header %v", got.status, got.header)
+		got := harness.AdminPost(t, "store/backup", body)
+		if got.Status != http.StatusOK || got.Header.Get("Content-Type") != "application/octet-stream" ||
+			got.Header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("status %d, header %v", got.Status, got.Header)
 		}
-		contents, err := badgerstore.Restore(filepath.Join(t.TempDir(), "store"), strings.NewReader(got.body), zap.NewNop())
+		contents, err := badgerstore.Restore(filepath.Join(t.TempDir(), "store"), strings.NewReader(got.Text), zap.NewNop())
 		if err != nil || contents.Sessions != 1 {
 			t.Errorf("restored: %+v, %v", contents, err)
 		}
 	}
-	if got := adminPost(t, "store/backup", `{"to": "/etc"}`); got.status != http.StatusBadRequest {
-		t.Errorf("an option that there is not: %d %s", got.status, got.body)
+	if got := harness.AdminPost(t, "store/backup", `{"to": "/etc"}`); got.Status != http.StatusBadRequest {
+		t.Errorf("an option that there is not: %d %s", got.Status, got.Text)
 	}
-	if err := g.app.CloseStore(); err != nil {
+	if err := g.App.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	if got := adminPost(t, "store/backup", ""); got.status != http.StatusServiceUnavailable {
-		t.Errorf("a closed store: %d %s", got.status, got.body)
+	if got := harness.AdminPost(t, "store/backup", ""); got.Status != http.StatusServiceUnavailable {
+		t.Errorf("a closed store: %d %s", got.Status, got.Text)
 	}
 }
 
@@ -158,7 +150,7 @@ func (w *deadlineWriter) SetWriteDeadline(deadline time.Time) error {
 
 // A client that stops reading is not waited for without end, and one that goes on with the connection has no deadline left.
 func TestAdminBackupHasADeadlineForEachPart(t *testing.T) {
-	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/store/backup", nil)
 	r.Header.Set("Content-Type", "application/json")
 	w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
@@ -186,7 +178,7 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 
 // A backup that breaks off must not look like one that is whole.
 func TestAdminBackupThatBreaksOff(t *testing.T) {
-	newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/jwt_session/sessions", &generated{count: 2000})
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	if err := admin.Serve(httptest.NewRecorder(), r); err != nil {
@@ -209,7 +201,7 @@ func TestAdminBackupThatBreaksOff(t *testing.T) {
 // A page of another site can make a browser send requests to the admin endpoint, which has no other guard than where
 // they come from. Caddy says in its answer which Origin it allowed.
 func TestAdminRefusesOtherSites(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: withoutWhoami})
+	g := harness.NewWith(t, harness.Options{Site: withoutWhoami})
 	const added = `{"realm": "shop", "id": "one-0123456789abcdef", "user": "alice"}`
 	for _, test := range []struct {
 		name            string
@@ -262,7 +254,7 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 			t.Errorf("GET with the Origin %q: %v", origin, err)
 		}
 	}
-	if got := g.app.Opened(); got == nil {
+	if got := g.App.Opened(); got == nil {
 		t.Error("the store is closed")
 	}
 }
@@ -270,7 +262,7 @@ func TestAdminRefusesOtherSites(t *testing.T) {
 // Caddy leaves the routes of a configuration in place that it refused after all. They act on the store of the one that
 // runs on.
 func TestAdminAfterARefusedConfiguration(t *testing.T) {
-	legacy := newLegacyApp(t)
+	legacy := harness.NewLegacy(t)
 	address, endpoint := freeAddress(t), freeAddress(t)
 	storage := filepath.Join(t.TempDir(), "storage")
 	config := func(store string) string {
@@ -281,8 +273,8 @@ func TestAdminAfterARefusedConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := browserAt(t, address)
-	b.cookies["session"] = legacy.signIn("alice")
-	b.get("/page")
+	b.Cookies["session"] = legacy.SignIn("alice")
+	b.Get("/page")
 	if err := caddy.Load(adaptText(t, config(foreignDirectory(t))), true); err == nil {
 		t.Fatal("the configuration was taken")
 	}
@@ -299,7 +291,7 @@ func TestAdminAfterARefusedConfiguration(t *testing.T) {
 			t.Errorf("%s: %d %s", call.route, response.StatusCode, text.String())
 		}
 	}
-	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after the revocation: status %d", response.StatusCode)
 	}
 }

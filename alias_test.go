@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -9,17 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // What a client sends beside the session cookie, or in its place, and what the application could take for it. That real
 // applications read no more than this is shown in apps/cookies and apps.
-
-// asked sends a GET with these header lines and returns what the application received, its Cookie lines in one.
-func (g *testGateway) asked(path string, lines ...string) (received *received, cookies string) {
-	g.Helper()
-	received = receivedFrom(g.T, g.raw(append([]string{"GET " + path + " HTTP/1.1", "Host: legacy", "Connection: close"}, lines...), ""))
-	return received, strings.Join(received.Header["Cookie"], " | ")
-}
 
 // A client sends another user's session beside its own, under a name that only the application takes for the session
 // cookie's: the header would name one user and the page would show another one.
@@ -27,9 +22,9 @@ func TestAttackAliasBesideTheSession(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"app_session", "session", "connect.sid"} {
 		t.Run(name, func(t *testing.T) {
-			g := newTestGateway(t, "unauthenticated pass\nsession_cookie "+name)
+			g := harness.New(t, "unauthenticated pass\nsession_cookie "+name)
 			whoami := ""
-			g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+			g.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 				whoami = strings.Join(r.Header["Cookie"], " | ")
 				_, _ = fmt.Fprint(w, `{"user": "alice"}`)
 				return true
@@ -37,15 +32,15 @@ func TestAttackAliasBesideTheSession(t *testing.T) {
 			for i, alias := range aliasesOf(name) {
 				own := fmt.Sprintf("%s=alice-%d-0123456789abcdef", name, i)
 				for _, line := range []string{alias + "; " + own, own + "; " + alias, own + ";" + alias} {
-					received, cookies := g.asked("/page", "Cookie: a=1; "+line+"; b=2")
-					if user := received.user(t); user != "alice" || cookies != "a=1; "+own+"; b=2" && cookies != "a=1;"+own+"; b=2" {
+					received, cookies := g.Asked("/page", "Cookie: a=1; "+line+"; b=2")
+					if user := received.User(t); user != "alice" || cookies != "a=1; "+own+"; b=2" && cookies != "a=1;"+own+"; b=2" {
 						t.Errorf("%q: the application sees %q with %q", line, user, cookies)
 					}
 				}
 				if strings.Contains(whoami, "mallory") || !strings.Contains(whoami, own) {
 					t.Errorf("%q: the question carries %q", alias, whoami)
 				}
-				if _, cookies := g.asked("/page", "Cookie: "+alias); cookies != "" {
+				if _, cookies := g.Asked("/page", "Cookie: "+alias); cookies != "" {
 					t.Errorf("%q alone: the application receives %q", alias, cookies)
 				}
 			}
@@ -74,17 +69,17 @@ func aliasesOf(name string) []string {
 // would go on with the session, and its next answer would bring the identity back.
 func TestAttackRevokedSessionByAlias(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
-	session := g.legacy.signIn("bob")
-	if err := g.app.Opened().Ledger.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
+	g := harness.New(t, "unauthenticated pass")
+	session := g.Legacy.SignIn("bob")
+	if err := g.App.Opened().Ledger.RevokeSession(t.Context(), harness.KeyOf(g, session)); err != nil {
 		t.Fatal(err)
 	}
 	for _, template := range []string{
 		"Session=%s", "session[]=%s", "%%73ession=%s", "x=y session=%s", "x=y,session=%s", "session=%[1]s; SESSION=%[1]s", "session%%20=%s", `session="; x=%s"`,
 	} {
 		line := fmt.Sprintf(template, session)
-		received, cookies := g.asked("/page", "Cookie: "+line)
-		if user := received.user(t); user != "" || strings.Contains(cookies, session) {
+		received, cookies := g.Asked("/page", "Cookie: "+line)
+		if user := received.User(t); user != "" || strings.Contains(cookies, session) {
 			t.Errorf("%q: the application sees %q with %q", line, user, cookies)
 		}
 	}
@@ -94,8 +89,8 @@ func TestAttackRevokedSessionByAlias(t *testing.T) {
 // runs on into another.
 func TestAttackSeveralCookieLines(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
-	own := "session=" + g.legacy.signIn("alice")
+	g := harness.New(t, "unauthenticated pass")
+	own := "session=" + g.Legacy.SignIn("alice")
 	for _, test := range []struct {
 		lines []string
 		want  string
@@ -111,8 +106,8 @@ func TestAttackSeveralCookieLines(t *testing.T) {
 		for _, line := range test.lines {
 			lines = append(lines, "Cookie: "+line)
 		}
-		received, cookies := g.asked("/page", lines...)
-		if user := received.user(t); user != "alice" || cookies != test.want {
+		received, cookies := g.Asked("/page", lines...)
+		if user := received.User(t); user != "alice" || cookies != test.want {
 			t.Errorf("%q: the application sees %q with %q, want %q", test.lines, user, cookies, test.want)
 		}
 	}
@@ -121,12 +116,12 @@ func TestAttackSeveralCookieLines(t *testing.T) {
 // Cookies that no parser takes for the session cookie arrive byte for byte.
 func TestOtherCookiesArriveAsTheyAre(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass\nsession_cookie session DW*")
+	g := harness.New(t, "unauthenticated pass\nsession_cookie session DW*")
 	for _, line := range []string{
 		"a=session;b=session=x;c=?session=1&DWx=2", `theme="dark"; prefs={"a":"b","c":[1]}; q="Zm9v=="`, "sessions=1; mysession=2; session_x=3;session-y=4; D=5; adw=6",
 		"a=%73ession; tags=user,session; note=my session; =x; ;;z", "J\xc3\xb6rg=\xc3\xbc; groups=C1:1,C2:0; date=Wed, 09 Jun 2021 10:18:14 GMT",
 	} {
-		if _, cookies := g.asked("/page", "Cookie: "+line); cookies != line {
+		if _, cookies := g.Asked("/page", "Cookie: "+line); cookies != line {
 			t.Errorf("of %q arrives %q", line, cookies)
 		}
 	}
@@ -136,11 +131,11 @@ func TestOtherCookiesArriveAsTheyAre(t *testing.T) {
 // client would have another session judged than the application reads.
 func TestAttackWhiteSpaceAroundTheSession(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
-	own := g.legacy.signIn("alice")
+	g := harness.New(t, "unauthenticated pass")
+	own := g.Legacy.SignIn("alice")
 	for _, line := range []string{"session= " + own, "session = " + own + " ", "session=\t" + own, "session\t=" + own} {
-		received, cookies := g.asked("/page", "Cookie: a = 1; "+line+"; b")
-		if user := received.user(t); user != "alice" || cookies != "a = 1; session="+own+"; b" {
+		received, cookies := g.Asked("/page", "Cookie: a = 1; "+line+"; b")
+		if user := received.User(t); user != "alice" || cookies != "a = 1; session="+own+"; b" {
 			t.Errorf("%q: the application sees %q with %q", line, user, cookies)
 		}
 	}
@@ -150,7 +145,7 @@ func TestAttackWhiteSpaceAroundTheSession(t *testing.T) {
 // the other's.
 func TestAliasesInEveryRoute(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route /two {
 			jwt_session shop {
 				whoami /whoami json user
@@ -175,11 +170,11 @@ func TestAliasesInEveryRoute(t *testing.T) {
 		"/two":   "session=a; JSESSIONID=b; c=d",
 		"/error": "session=a; JSESSIONID=b; c=d",
 	} {
-		if _, got := g.asked(path, cookies); got != want {
+		if _, got := g.Asked(path, cookies); got != want {
 			t.Errorf("%s: the application receives %q, want %q", path, got, want)
 		}
 	}
-	if received, _ := g.asked("/error;JSessionID=mallory;x=1"); received.Path != "/error;x=1" {
+	if received, _ := g.Asked("/error;JSessionID=mallory;x=1"); received.Path != "/error;x=1" {
 		t.Errorf("the error route leads to %q", received.Path)
 	}
 }
@@ -188,7 +183,7 @@ func TestAliasesInEveryRoute(t *testing.T) {
 // the request; the default name is a cookie of somebody else there.
 func TestAliasesBehindALaterHandler(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route {
 			jwt_session shop {
 				whoami /whoami json user
@@ -205,13 +200,13 @@ func TestAliasesBehindALaterHandler(t *testing.T) {
 		"/page;session=1;SID=mallory;v=2": "/page;session=1;v=2",
 		"/changed":                        "/changed",
 	} {
-		received, cookies := g.asked(path, "Cookie: Session=dark; SID=mallory; sid=a")
+		received, cookies := g.Asked(path, "Cookie: Session=dark; SID=mallory; sid=a")
 		if received.Path != want || cookies != "Session=dark; sid=a" {
 			t.Errorf("%s: the application receives %q with %q", path, received.Path, cookies)
 		}
 	}
-	g.asked("/page", "Cookie: Session=dark; sid=a")
-	if log := g.log(); strings.Contains(log, `"session_cookie":"session"`) {
+	g.Asked("/page", "Cookie: Session=dark; sid=a")
+	if log := g.Logged(); strings.Contains(log, `"session_cookie":"session"`) {
 		t.Errorf("the log says\n%s", log)
 	}
 }
@@ -219,13 +214,13 @@ func TestAliasesBehindALaterHandler(t *testing.T) {
 // What was removed is said once, by its kind and the session cookie's name, and never with what the client sent.
 func TestAliasIsWarnedOfOnce(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
+	g := harness.New(t, "unauthenticated pass")
 	for range 3 {
-		g.asked("/page", "Cookie: SESSION=secret-value; a=b")
-		g.asked("/page", `Cookie: secret-name="secret-value; a=b`)
+		g.Asked("/page", "Cookie: SESSION=secret-value; a=b")
+		g.Asked("/page", `Cookie: secret-name="secret-value; a=b`)
 	}
-	g.asked("/page", "Cookie: a=b; session=c")
-	log := g.log()
+	g.Asked("/page", "Cookie: a=b; session=c")
+	log := g.Logged()
 	if strings.Count(log, "another spelling of the name") != 1 || strings.Count(log, "a quoted value without an end") != 1 ||
 		!strings.Contains(log, `"session_cookie":"session"`) || strings.Contains(log, "secret-") {
 		t.Errorf("the log says\n%s", log)
@@ -235,7 +230,7 @@ func TestAliasIsWarnedOfOnce(t *testing.T) {
 // A client sends the id of a session in the path, where servlet containers read it past the cookie.
 func TestAttackSessionInThePath(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		handle_path /app* {
 			jwt_session shop {
 				whoami /whoami json user
@@ -248,7 +243,7 @@ func TestAttackSessionInThePath(t *testing.T) {
 			}
 		}`})
 	arrived, original := "", ""
-	g.legacy.respond(func(_ http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.Respond(func(_ http.ResponseWriter, r *http.Request) bool {
 		arrived, original = r.RequestURI, r.Header.Get("X-Original")
 		if uri := r.Header.Get("X-Uri"); uri != arrived {
 			t.Errorf("placeholders say %q of %q", uri, arrived)
@@ -273,7 +268,7 @@ func TestAttackSessionInThePath(t *testing.T) {
 		"/a;xjsessionid=A1;jsessionid2=A2":             "/a;xjsessionid=A1;jsessionid2=A2",
 		"/a/b;v=jsessionid=1":                          "/a/b;v=jsessionid=1",
 	} {
-		g.asked("/app" + path)
+		g.Asked("/app" + path)
 		if arrived != want || original != "/app"+want {
 			t.Errorf("of %s arrives %s, want %s; as the original %s", path, arrived, want, original)
 		}
@@ -297,7 +292,7 @@ func TestAttackSessionInThePathOfPHP(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "index.php"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := newTestGatewayWith(t, gatewayOptions{site: fmt.Sprintf(`
+	g := harness.NewWith(t, harness.Options{Site: fmt.Sprintf(`
 		route {
 			jwt_session shop {
 				unauthenticated pass
@@ -309,9 +304,9 @@ func TestAttackSessionInThePathOfPHP(t *testing.T) {
 			respond "{uri} {http.request.orig_uri}"
 		}`, root, listener.Addr())})
 	for _, path := range []string{"/index.php;session=SECRET/info", "/page;Session=SECRET", "/index.php%3Bsession=SECRET", "/index.php/a%3bsession=SECRET/b"} {
-		reply := g.browser().get(path)
-		if strings.Contains(reply.body, "SECRET") || !strings.HasPrefix(reply.body, "http://") {
-			t.Errorf("%s: PHP receives %s", path, reply.body)
+		reply := g.Browser().Get(path)
+		if strings.Contains(reply.Text, "SECRET") || !strings.HasPrefix(reply.Text, "http://") {
+			t.Errorf("%s: PHP receives %s", path, reply.Text)
 		}
 	}
 }
@@ -319,7 +314,7 @@ func TestAttackSessionInThePathOfPHP(t *testing.T) {
 // A refused request carries no session in its path to the error routes either.
 func TestAttackSessionInThePathOfAnError(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami json user
 		}
@@ -329,7 +324,7 @@ func TestAttackSessionInThePathOfAnError(t *testing.T) {
 				header_up X-Original {http.request.orig_uri}
 			}
 		}`})
-	received, _ := g.asked("/page;session=SECRET/x?y")
+	received, _ := g.Asked("/page;session=SECRET/x?y")
 	if original := received.Header.Get("X-Original"); received.Path != "/page/x" || original != "/page/x?y" {
 		t.Errorf("the error route leads to %q, asked for as %q", received.Path, original)
 	}

@@ -1,6 +1,6 @@
 //go:build !race
 
-package jwtsession
+package jwtsession_test
 
 import (
 	"os"

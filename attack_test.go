@@ -1,16 +1,14 @@
-package jwtsession
+package jwtsession_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -20,7 +18,7 @@ import (
 // A client names a user in the identity header, in any spelling that a server could read as ours.
 func TestAttackForgedIdentityHeader(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
+	g := harness.New(t, "unauthenticated pass")
 	spellings := []string{
 		"OurApp-User-ID", "ourapp-user-id", "OURAPP-USER-ID", "OurApp-User-Id", "oUrApP-uSeR-iD",
 		"OurApp_User_ID", "OurApp-User_ID", "OurApp.User.ID", "OurApp-User.ID", "OurApp~User~ID", "OurApp+User+ID",
@@ -28,13 +26,13 @@ func TestAttackForgedIdentityHeader(t *testing.T) {
 		"http_ourapp_user_id", "HTTP~OurApp~User~ID",
 	}
 	for _, signedIn := range []bool{false, true} {
-		b, want := g.browser(), ""
+		b, want := g.Browser(), ""
 		if signedIn {
-			b.cookies["session"], want = g.legacy.signIn("alice"), "alice"
+			b.Cookies["session"], want = g.Legacy.SignIn("alice"), "alice"
 		}
 		for _, spelling := range spellings {
-			got := b.get("/page", spelling+": mallory").received
-			if user := got.user(t); user != want {
+			got := b.Get("/page", spelling+": mallory").Received
+			if user := got.User(t); user != want {
 				t.Errorf("%s: the application sees %q, want %q", spelling, user, want)
 			}
 			for name, values := range got.Header {
@@ -50,8 +48,8 @@ func TestAttackForgedIdentityHeader(t *testing.T) {
 // anonymous request on an authenticated route.
 func TestAttackConnectionHeader(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
-	session := g.legacy.signIn("alice")
+	g := harness.New(t, "")
+	session := g.Legacy.SignIn("alice")
 	for _, lines := range [][]string{
 		{"Connection: OurApp-User-ID"},
 		{"Connection: ourapp-user-id, close"},
@@ -60,9 +58,9 @@ func TestAttackConnectionHeader(t *testing.T) {
 		{"Connection: Cookie"},
 		{"Connection: Upgrade, OurApp-User-ID", "Upgrade: websocket"},
 	} {
-		response := g.raw(append([]string{"GET /page HTTP/1.1", "Host: legacy", "Cookie: session=" + session}, lines...), "")
-		got := receivedFrom(t, response)
-		if user := got.user(t); user != "alice" || !strings.Contains(got.Header.Get("Cookie"), session) {
+		response := g.Raw(append([]string{"GET /page HTTP/1.1", "Host: legacy", "Cookie: session=" + session}, lines...), "")
+		got := harness.ReceivedFrom(t, response)
+		if user := got.User(t); user != "alice" || !strings.Contains(got.Header.Get("Cookie"), session) {
 			t.Errorf("%q: the application sees user %q, with its cookie: %v", lines, user, got.Header.Get("Cookie") != "")
 		}
 	}
@@ -71,12 +69,12 @@ func TestAttackConnectionHeader(t *testing.T) {
 // A client sends the identity header as a trailer, which some servers merge into the headers.
 func TestAttackTrailer(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
+	g := harness.New(t, "unauthenticated pass")
 	for _, announced := range []string{"OurApp-User-ID", "X-Other, OurApp_User-ID", "X-Other"} {
-		response := g.raw([]string{
+		response := g.Raw([]string{
 			"POST /page HTTP/1.1", "Host: legacy", "Connection: close", "Transfer-Encoding: chunked", "Trailer: " + announced,
 		}, "5\r\nhello\r\n0\r\nOurApp-User-ID: mallory\r\nOurApp_User-ID: mallory\r\nX-Other: kept\r\n\r\n")
-		got := receivedFrom(t, response)
+		got := harness.ReceivedFrom(t, response)
 		for name, values := range got.Trailer {
 			if strings.Contains(strings.Join(values, ""), "mallory") {
 				t.Errorf("Trailer: %s: %s arrived", announced, name)
@@ -90,11 +88,11 @@ func TestAttackTrailer(t *testing.T) {
 
 // A client sends a revoked session, or a credential for the application, as a trailer.
 func TestAttackCredentialsInTrailers(t *testing.T) {
-	g := newTestGateway(t, "unauthenticated pass")
-	session := g.legacy.signIn("mallory")
-	g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": session})
+	g := harness.New(t, "unauthenticated pass")
+	session := g.Legacy.SignIn("mallory")
+	g.MustAdmin("revocations", map[string]any{"realm": "shop", "session": session})
 	for _, name := range []string{"Cookie", "cookie", "Cookie2", "Authorization", "Proxy-Authorization"} {
-		got := receivedFrom(t, g.raw([]string{
+		got := harness.ReceivedFrom(t, g.Raw([]string{
 			"POST /page HTTP/1.1", "Host: legacy", "Connection: close", "Transfer-Encoding: chunked", "Trailer: X-Other, " + name,
 		}, "5\r\nhello\r\n0\r\n"+name+": session="+session+"\r\nX-Other: kept\r\n\r\n"))
 		if len(got.Trailer) != 1 || got.Trailer.Get("X-Other") != "kept" {
@@ -106,16 +104,16 @@ func TestAttackCredentialsInTrailers(t *testing.T) {
 // The application's answer, or an attribute, holds a line break that would start a header of its own upstream.
 func TestAttackLineBreakInValues(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, `identity_header X-Role role
+	g := harness.New(t, `identity_header X-Role role
 		identity_header OurApp-User-ID`)
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("x")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("x")
 	for _, user := range []string{`alice\r\nX-Admin: yes`, `alice\n`, "alice\\u0000", "al ice", "ali\u0107e", strings.Repeat("a", 257)} {
-		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			_, _ = fmt.Fprintf(w, `{"user": "%s"}`, user)
 			return true
 		})
-		if response := b.get("/page"); response.StatusCode != http.StatusServiceUnavailable {
+		if response := b.Get("/page"); response.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("user id %q: status %d, want 503: it is none", user, response.StatusCode)
 		}
 	}
@@ -124,7 +122,7 @@ func TestAttackLineBreakInValues(t *testing.T) {
 // An attribute with a line break, or with spaces at its ends, must not become a header; the user is signed in all the same.
 func TestAttackLineBreakInAttribute(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami json user {
 				attribute role json role
@@ -134,15 +132,15 @@ func TestAttackLineBreakInAttribute(t *testing.T) {
 		request_header X-Placeholder "<{http.auth.user.role}>"
 		reverse_proxy LEGACY`})
 	for _, role := range []string{`a\r\nX-Admin: yes`, `a\n`, ` a`, `a `, "\u00e9"} {
-		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			_, _ = fmt.Fprintf(w, `{"user": "alice", "role": "%s"}`, role)
 			return true
 		})
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
 		for _, path := range []string{"session", "token"} {
-			got := b.get("/page").received
-			if got.user(t) != "alice" || got.Header.Get("X-Role") != "" || got.Header.Get("X-Admin") != "" {
+			got := b.Get("/page").Received
+			if got.User(t) != "alice" || got.Header.Get("X-Role") != "" || got.Header.Get("X-Admin") != "" {
 				t.Errorf("%s path, role %q: the application received %v", path, role, got.Header)
 			}
 			// Caddy leaves a placeholder that has no value as it is written.
@@ -155,12 +153,12 @@ func TestAttackLineBreakInAttribute(t *testing.T) {
 
 // A value of the user holds a placeholder, which must not be expanded on the way upstream.
 func TestAttackPlaceholderInUserID(t *testing.T) {
-	g := newTestGateway(t, "")
+	g := harness.New(t, "")
 	t.Setenv("JWT_SESSION_TEST_SECRET", "open-sesame")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("{env.JWT_SESSION_TEST_SECRET}")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("{env.JWT_SESSION_TEST_SECRET}")
 	for range 2 {
-		if user := b.get("/page").received.user(t); user != "{env.JWT_SESSION_TEST_SECRET}" {
+		if user := b.Get("/page").Received.User(t); user != "{env.JWT_SESSION_TEST_SECRET}" {
 			t.Errorf("the application sees %q", user)
 		}
 	}
@@ -169,24 +167,24 @@ func TestAttackPlaceholderInUserID(t *testing.T) {
 // A user writes text into the page that whoami asks, so that it names another user as well.
 func TestAttackInjectionIntoWhoamiPage(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami regex "<b id=user>([^<]+)</b>"
 		}
 		reverse_proxy LEGACY`})
 	page := "<b id=user>mallory</b>"
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		_, _ = io.WriteString(w, page)
 		return true
 	})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("mallory")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("mallory")
 	page = "<p>signature: <b id=user>alice</b></p> <b id=user>mallory</b>"
-	if response := b.get("/page"); response.StatusCode != http.StatusServiceUnavailable {
+	if response := b.Get("/page"); response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("two users on the page: status %d, want 503", response.StatusCode)
 	}
 	page = "<b id=user>mallory</b>"
-	if user := b.get("/page").received.user(t); user != "mallory" {
+	if user := b.Get("/page").Received.User(t); user != "mallory" {
 		t.Errorf("one user on the page: the application sees %q", user)
 	}
 }
@@ -194,50 +192,50 @@ func TestAttackInjectionIntoWhoamiPage(t *testing.T) {
 // A token of another realm is sent where ours would be: it must not count, and must not be taken from the other realm.
 func TestAttackTokenOfAnotherRealm(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
-	b := g.browser()
-	session := g.legacy.signIn("alice")
-	b.cookies[tokenName] = g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session)
-	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "" {
-		t.Errorf("alone: status %d, token cookie %q; want 401 and untouched", response.StatusCode, response.tokenSet())
+	g := harness.New(t, "")
+	b := g.Browser()
+	session := g.Legacy.SignIn("alice")
+	b.Cookies[harness.TokenName] = g.MintWith(g.App.Opened().Keys.Current(), "blog", "alice", session)
+	if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized || response.TokenSet() != "" {
+		t.Errorf("alone: status %d, token cookie %q; want 401 and untouched", response.StatusCode, response.TokenSet())
 	} else if got := response.Header.Get("WWW-Authenticate"); got != `Bearer realm="shop"` {
 		t.Errorf("alone: %s; want what a request without a token gets", got)
 	}
-	b.cookies["session"] = session
-	response := b.get("/page")
-	if user := response.received.user(t); user != "alice" || g.legacy.questions() != 1 || response.tokenSet() != "" {
+	b.Cookies["session"] = session
+	response := b.Get("/page")
+	if user := response.Received.User(t); user != "alice" || g.Legacy.Questions() != 1 || response.TokenSet() != "" {
 		t.Errorf("with a session: user %q, %d questions, token cookie %q; want the session path and an untouched cookie",
-			user, g.legacy.questions(), response.tokenSet())
+			user, g.Legacy.Questions(), response.TokenSet())
 	}
 }
 
 // A response that was on its way when the user signed out brings a token that outlives the sign-out.
 func TestAttackLateResponseAfterLogout(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
+	g := harness.New(t, "")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	arrived, leave := make(chan struct{}), make(chan struct{})
-	g.legacy.respond(func(_ http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.Respond(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/slow" {
 			close(arrived)
 			<-leave
 		}
 		return false
 	})
-	late := make(chan reply)
-	slow := g.browser()
-	slow.cookies["session"] = b.cookies["session"]
-	go func() { late <- slow.get("/slow") }()
+	late := make(chan harness.Reply)
+	slow := g.Browser()
+	slow.Cookies["session"] = b.Cookies["session"]
+	go func() { late <- slow.Get("/slow") }()
 	<-arrived
-	if response := b.get("/logout"); response.StatusCode != http.StatusOK {
+	if response := b.Get("/logout"); response.StatusCode != http.StatusOK {
 		t.Fatalf("signing out: status %d", response.StatusCode)
 	}
 	close(leave)
-	if response := <-late; response.tokenSet() != "" {
-		t.Errorf("the late response did this to the token cookie: %q", response.tokenSet())
+	if response := <-late; response.TokenSet() != "" {
+		t.Errorf("the late response did this to the token cookie: %q", response.TokenSet())
 	}
-	if response := slow.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	if response := slow.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after signing out: status %d", response.StatusCode)
 	}
 }
@@ -245,16 +243,16 @@ func TestAttackLateResponseAfterLogout(t *testing.T) {
 // The application's answer to whoami is on its way when the user signs out, and would open the session again.
 func TestAttackLateAnswerAfterLogout(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
-	b := g.browser()
-	session := g.legacy.signIn("alice")
-	b.cookies["session"] = session
-	b.get("/page")
-	b.cookies[tokenName] = "" // so that the next request asks; the record is too old by then
-	g.clock.advance(time.Minute)
+	g := harness.New(t, "")
+	b := g.Browser()
+	session := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = session
+	b.Get("/page")
+	b.Cookies[harness.TokenName] = "" // so that the next request asks; the record is too old by then
+	g.Clock.Advance(time.Minute)
 	asked, answer := make(chan struct{}), make(chan struct{})
 	first := true
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		if first {
 			first = false
 			close(asked)
@@ -264,29 +262,29 @@ func TestAttackLateAnswerAfterLogout(t *testing.T) {
 		}
 		return false
 	})
-	late := make(chan reply)
-	slow := g.browser()
-	slow.cookies["session"] = session
-	go func() { late <- slow.get("/page") }()
+	late := make(chan harness.Reply)
+	slow := g.Browser()
+	slow.Cookies["session"] = session
+	go func() { late <- slow.Get("/page") }()
 	<-asked
-	if ended, err := g.app.Opened().Ledger.End(t.Context(), keyOf(g, session), 0); err != nil || !ended {
+	if ended, err := g.App.Opened().Ledger.End(t.Context(), harness.KeyOf(g, session), 0); err != nil || !ended {
 		t.Fatalf("ending: %v, %v", ended, err)
 	}
-	g.legacy.set(session, "")
+	g.Legacy.Set(session, "")
 	close(answer)
-	if response := <-late; response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "" {
+	if response := <-late; response.StatusCode != http.StatusUnauthorized || response.TokenSet() != "" {
 		t.Errorf("status %d, token cookie %q; want 401: the answer is from before the end",
-			response.StatusCode, response.tokenSet())
+			response.StatusCode, response.TokenSet())
 	}
 }
 
 // A client sends so many cookies that a reader gives up half-way and the application reads another session than we do.
 func TestAttackTooManyCookies(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
-	b := g.browser()
-	line := strings.Repeat("a=b; ", validator.MaxCookiePairs) + "session=" + g.legacy.signIn("alice")
-	if response := b.get("/page", "Cookie: "+line); response.StatusCode != http.StatusBadRequest {
+	g := harness.New(t, "unauthenticated pass")
+	b := g.Browser()
+	line := strings.Repeat("a=b; ", validator.MaxCookiePairs) + "session=" + g.Legacy.SignIn("alice")
+	if response := b.Get("/page", "Cookie: "+line); response.StatusCode != http.StatusBadRequest {
 		t.Errorf("status %d, want 400", response.StatusCode)
 	}
 }
@@ -294,7 +292,7 @@ func TestAttackTooManyCookies(t *testing.T) {
 // The request URI leads the redirect after sign-in to another host, or adds a parameter to the sign-in page.
 func TestAttackOpenRedirect(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated redirect /login?next={uri}")
+	g := harness.New(t, "unauthenticated redirect /login?next={uri}")
 	for target, next := range map[string]string{
 		"/page?a=1&next=evil":      "%2Fpage%3Fa%3D1%26next%3Devil",
 		"//evil.example/":          "%2F",
@@ -302,7 +300,7 @@ func TestAttackOpenRedirect(t *testing.T) {
 		"http://evil.example/page": "%2F",
 	} {
 		lines := []string{"GET " + target + " HTTP/1.1", "Host: legacy", "Accept: text/html", "Connection: close"}
-		response := g.raw(lines, "")
+		response := g.Raw(lines, "")
 		location := response.Header.Get("Location")
 		if want := "/login?next=" + next; response.StatusCode != http.StatusFound || location != want {
 			t.Errorf("%s: status %d to %q, want 302 to %q", target, response.StatusCode, location, want)
@@ -310,40 +308,11 @@ func TestAttackOpenRedirect(t *testing.T) {
 	}
 }
 
-// raw sends a request byte by byte, as no client library would.
-func (g *testGateway) raw(head []string, body string) *http.Response {
-	g.Helper()
-	connection, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
-	if err != nil {
-		g.Fatal(err)
-	}
-	g.T.Cleanup(func() { _ = connection.Close() })
-	if _, err := io.WriteString(connection, strings.Join(head, "\r\n")+"\r\n\r\n"+body); err != nil {
-		g.Fatal(err)
-	}
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
-	if err != nil {
-		g.Fatal(err)
-	}
-	_ = response.Body.Close()
-	return response
-}
-
-// receivedFrom returns what the application says that it received.
-func receivedFrom(t *testing.T, response *http.Response) *received {
-	t.Helper()
-	report := new(received)
-	if err := json.Unmarshal([]byte(response.Header.Get("X-Legacy")), report); err != nil {
-		t.Fatalf("status %d: the request did not reach the application: %v", response.StatusCode, err)
-	}
-	return report
-}
-
 // Somebody who may not signs in and asks with a token that was minted before the route required anything, or with an
 // attribute that only looks like the one that is required.
 func TestAttackRequirement(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami json user {
 				attribute role json role
@@ -354,16 +323,16 @@ func TestAttackRequirement(t *testing.T) {
 		jwt_session_require role admin
 		reverse_proxy LEGACY`})
 	for _, role := range []string{`"user"`, `"admin,user"`, `"administrator"`, `"Admin"`, `"admin\n"`, `["user","xadmin"]`, `[]`, `true`, `null`} {
-		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			_, _ = fmt.Fprintf(w, `{"user": "mallory", "role": %s, "admin": "admin"}`, role)
 			return true
 		})
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("mallory")
-		for _, token := range []string{"", g.mintFor("mallory", b.cookies["session"])} { // the latter without any attribute
-			b.cookies[tokenName] = token
-			response := b.get("/page", "X-Role: admin", "X_Role: admin")
-			if response.StatusCode != http.StatusForbidden || response.received != nil {
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("mallory")
+		for _, token := range []string{"", g.MintFor("mallory", b.Cookies["session"])} { // the latter without any attribute
+			b.Cookies[harness.TokenName] = token
+			response := b.Get("/page", "X-Role: admin", "X_Role: admin")
+			if response.StatusCode != http.StatusForbidden || response.Received != nil {
 				t.Errorf("role %s: status %d", role, response.StatusCode)
 			}
 		}
@@ -374,9 +343,9 @@ func TestAttackRequirement(t *testing.T) {
 // credentials so that it passes for a client of the API.
 func TestAttackCrossSiteWithBearerBesideOthers(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "csrf\naccept_bearer")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
+	g := harness.New(t, "csrf\naccept_bearer")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	for _, lines := range [][]string{
 		nil,
 		{"Authorization: Bearer"},
@@ -385,7 +354,7 @@ func TestAttackCrossSiteWithBearerBesideOthers(t *testing.T) {
 		{"Authorization: Basic YTpi", "Authorization: Bearer x"},
 		{"Authorization: Bearer x", "Authorization: Basic YTpi"},
 	} {
-		response := b.do(http.MethodPost, "/page", append([]string{"Sec-Fetch-Site: cross-site"}, lines...)...)
+		response := b.Do(http.MethodPost, "/page", append([]string{"Sec-Fetch-Site: cross-site"}, lines...)...)
 		if response.StatusCode != http.StatusForbidden {
 			t.Errorf("%d lines: status %d, want 403", len(lines), response.StatusCode)
 		}

@@ -1,26 +1,14 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-)
 
-// saying makes the whoami page one of the given type, headers and text.
-func (l *legacyApp) saying(contentType, body string, headers ...string) {
-	l.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Content-Type", contentType)
-		for _, line := range headers {
-			name, value, _ := strings.Cut(line, ": ")
-			w.Header().Add(name, value)
-		}
-		_, _ = io.WriteString(w, body)
-		return true
-	})
-}
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+)
 
 // A user names a group of his own so that a word of its name is that of a group with rights.
 func TestAttackGroupOfSeveralWords(t *testing.T) {
@@ -56,7 +44,7 @@ func TestAttackGroupOfSeveralWords(t *testing.T) {
 		{"json groups list |", `""`, false},
 		{"json groups list |", `{"staff": "staff"}`, false},
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: `
+		g := harness.NewWith(t, harness.Options{Site: `
 			jwt_session shop {
 				whoami /whoami header X-User {
 					attribute groups ` + test.attribute + `
@@ -66,25 +54,25 @@ func TestAttackGroupOfSeveralWords(t *testing.T) {
 			reverse_proxy LEGACY`})
 		switch kind, _, _ := strings.Cut(test.attribute, " "); kind {
 		case "regex":
-			g.legacy.saying("text/html; charset=utf-8", test.groups, "X-User: alice")
+			g.Legacy.Saying("text/html; charset=utf-8", test.groups, "X-User: alice")
 		case "header":
-			g.legacy.saying("text/plain", "", "X-User: alice", "X-Groups: "+test.groups)
+			g.Legacy.Saying("text/plain", "", "X-User: alice", "X-Groups: "+test.groups)
 		case "json":
-			g.legacy.saying("application/json", `{"groups": `+test.groups+`}`, "X-User: alice")
+			g.Legacy.Saying("application/json", `{"groups": `+test.groups+`}`, "X-User: alice")
 		}
 		want := http.StatusForbidden
 		if test.staff {
 			want = http.StatusOK
 		}
-		b := g.signedIn()
-		if response := b.get("/page"); response.StatusCode != http.StatusOK || response.tokenSet() != "set" {
+		b := g.SignedIn()
+		if response := b.Get("/page"); response.StatusCode != http.StatusOK || response.TokenSet() != "set" {
 			t.Fatalf("%s: %s: status %d", test.attribute, test.groups, response.StatusCode)
 		}
 		for _, path := range []string{"token", "session"} {
-			if response := b.get("/staff"); response.StatusCode != want {
+			if response := b.Get("/staff"); response.StatusCode != want {
 				t.Errorf("%s: %s, %s path: status %d, want %d", test.attribute, test.groups, path, response.StatusCode, want)
 			}
-			delete(b.cookies, tokenName)
+			delete(b.Cookies, harness.TokenName)
 		}
 	}
 }
@@ -94,15 +82,15 @@ func TestScopeOfAnIssuerIsAList(t *testing.T) {
 	t.Parallel()
 	idp := newIdentityProvider(t)
 	options := issuerSite(idp, "", "")
-	options.site = strings.Replace(options.site, "reverse_proxy", `jwt_session_require /buy scope buy
+	options.Site = strings.Replace(options.Site, "reverse_proxy", `jwt_session_require /buy scope buy
 		jwt_session_require /both scope profile buy
 		jwt_session_require /text scope "profile buy"
 		reverse_proxy`, 1)
-	g := newTestGatewayWith(t, options)
-	b := g.browser()
+	g := harness.NewWith(t, options)
+	b := g.Browser()
 	bearer := "Authorization: Bearer " + idp.signIn(t, "api-client", "alice").Access
 	for path, want := range map[string]int{"/buy": 200, "/both": 200, "/text": 403} {
-		if response := b.get(path, bearer); response.StatusCode != want {
+		if response := b.Get(path, bearer); response.StatusCode != want {
 			t.Errorf("%s: status %d, want %d", path, response.StatusCode, want)
 		}
 	}
@@ -132,7 +120,7 @@ func TestAttackCommaInAListElement(t *testing.T) {
 		{`"a\tb"`, "", true},
 		{`null`, "", false},
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: `
+		g := harness.NewWith(t, harness.Options{Site: `
 			jwt_session shop {
 				whoami /whoami json user {
 					attribute groups json groups
@@ -143,10 +131,10 @@ func TestAttackCommaInAListElement(t *testing.T) {
 			}
 			request_header X-Placeholder "<{http.auth.user.groups}>"
 			reverse_proxy LEGACY`})
-		g.legacy.saying("application/json", fmt.Sprintf(`{"user": "alice", "role": "customer", "groups": %s}`, test.groups))
-		b := g.signedIn()
+		g.Legacy.Saying("application/json", fmt.Sprintf(`{"user": "alice", "role": "customer", "groups": %s}`, test.groups))
+		b := g.SignedIn()
 		for _, path := range []string{"session", "token", "token again"} {
-			got := b.get("/page").received.Header
+			got := b.Get("/page").Received.Header
 			if want := test.want; got.Get("X-Groups") != want || (want == "") != (got["X-Groups"] == nil) {
 				t.Errorf("%s, %s path: the header is %q, want %q", test.groups, path, got["X-Groups"], want)
 			}
@@ -162,7 +150,7 @@ func TestAttackCommaInAListElement(t *testing.T) {
 		if test.warned {
 			want = 1
 		}
-		log := g.log()
+		log := g.Logged()
 		if got := strings.Count(log, "an attribute has what a header can't hold"); got != want {
 			t.Errorf("%s: warned %d times, want %d", test.groups, got, want)
 		}
@@ -211,7 +199,7 @@ func TestCharacterReferencesInAPage(t *testing.T) {
 		{"text/html2", "bob&#43;shop", "bob&#43;shop", http.StatusOK},
 		{"application/json", "bob&#43;shop", "bob&#43;shop", http.StatusOK},
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: `
+		g := harness.NewWith(t, harness.Options{Site: `
 			jwt_session shop {
 				whoami /whoami regex "<b id=\"me\">([^<]*)</b>" {
 					attribute name regex "<i>([^<]*)</i>"
@@ -220,8 +208,8 @@ func TestCharacterReferencesInAPage(t *testing.T) {
 				identity_header OurApp-User-ID
 			}
 			reverse_proxy LEGACY`})
-		g.legacy.saying(test.contentType, fmt.Sprintf(page, test.id)+"<i>Tom &amp; Co</i>")
-		response := g.signedIn().get("/page")
+		g.Legacy.Saying(test.contentType, fmt.Sprintf(page, test.id)+"<i>Tom &amp; Co</i>")
+		response := g.SignedIn().Get("/page")
 		if response.StatusCode != test.status {
 			t.Errorf("%s, %s: status %d, want %d", test.contentType, test.id, response.StatusCode, test.status)
 			continue
@@ -229,14 +217,14 @@ func TestCharacterReferencesInAPage(t *testing.T) {
 		if test.user == "" {
 			continue
 		}
-		if user := response.received.user(t); user != test.user {
+		if user := response.Received.User(t); user != test.user {
 			t.Errorf("%s, %s: user %q, want %q", test.contentType, test.id, user, test.user)
 		}
 		name := "Tom & Co"
 		if !strings.Contains(strings.ToLower(test.contentType), "html") || strings.Contains(test.contentType, "html2") {
 			name = "Tom &amp; Co"
 		}
-		if got := response.received.Header["X-Name"]; !slices.Equal(got, []string{name}) {
+		if got := response.Received.Header["X-Name"]; !slices.Equal(got, []string{name}) {
 			t.Errorf("%s: the attribute is %q, want %q", test.contentType, got, name)
 		}
 	}
@@ -246,9 +234,9 @@ func TestCharacterReferencesInAPage(t *testing.T) {
 func TestCharacterReferencesElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"header X-User", "json user"} {
-		g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop {\nwhoami /whoami " + where + "\n}\nreverse_proxy LEGACY"})
-		g.legacy.saying("text/html", `{"user": "bob&#43;shop"}`, "X-User: bob&#43;shop")
-		if user := g.signedIn().get("/page").received.user(t); user != "bob&#43;shop" {
+		g := harness.NewWith(t, harness.Options{Site: "jwt_session shop {\nwhoami /whoami " + where + "\n}\nreverse_proxy LEGACY"})
+		g.Legacy.Saying("text/html", `{"user": "bob&#43;shop"}`, "X-User: bob&#43;shop")
+		if user := g.SignedIn().Get("/page").Received.User(t); user != "bob&#43;shop" {
 			t.Errorf("%s: user %q", where, user)
 		}
 	}

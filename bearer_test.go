@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // bearerSite takes tokens from Authorization, too.
-func bearerSite(mode, rest string) gatewayOptions {
-	return gatewayOptions{site: `
+func bearerSite(mode, rest string) harness.Options {
+	return harness.Options{Site: `
 		jwt_session shop {
 			mode ` + mode + `
 			whoami /whoami json user
@@ -21,12 +23,6 @@ func bearerSite(mode, rest string) gatewayOptions {
 		}
 		request_header X-Via {http.jwt_session.via}
 		reverse_proxy LEGACY`}
-}
-
-// toBearer moves the token from the cookie into Authorization.
-func (b *browser) toBearer() {
-	b.headers.Set("Authorization", "Bearer "+b.cookies[tokenName])
-	delete(b.cookies, tokenName)
 }
 
 // The truth table holds for a token in Authorization as well, except that nothing becomes of a cookie then. A token under
@@ -41,7 +37,7 @@ func TestTruthTableByBearer(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			g := newTestGatewayWith(t, bearerSite(mode, ""))
+			g := harness.NewWith(t, bearerSite(mode, ""))
 			for _, row := range tableRows() {
 				if strings.Contains(row.name, "token ambiguous") {
 					continue // that needs two places, see TestBearerAndCookie
@@ -55,38 +51,38 @@ func TestTruthTableByBearer(t *testing.T) {
 				if row.name == "token absent, session active" && (mode == "mixed" || mode == "shadow") {
 					want.token = "set"
 				}
-				t.Run(row.name, func(t *testing.T) { checkBearerRow(t, g.in(t), mode, row, theirs, want) })
+				t.Run(row.name, func(t *testing.T) { checkBearerRow(t, g.In(t), mode, row, theirs, want) })
 			}
 		})
 	}
 }
 
-func checkBearerRow(t *testing.T, g *testGateway, mode string, row tableRow, theirs bool, want outcome) {
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
+func checkBearerRow(t *testing.T, g *harness.Gateway, mode string, row tableRow, theirs bool, want outcome) {
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Cookies[harness.TokenName] = g.MintFor("alice", b.Cookies["session"])
 	row.arrange(g, b)
-	sent, hasToken := b.cookies[tokenName]
-	if line := b.headers.Get("Cookie"); line != "" {
-		b.headers.Set("Cookie", strings.Replace(line, tokenName+"=", "x=", 1))
+	sent, hasToken := b.Cookies[harness.TokenName]
+	if line := b.Headers.Get("Cookie"); line != "" {
+		b.Headers.Set("Cookie", strings.Replace(line, harness.TokenName+"=", "x=", 1))
 	}
 	if hasToken {
-		b.toBearer()
+		b.ToBearer()
 	}
-	response := b.get("/page")
-	got := outcome{token: response.tokenSet()}
+	response := b.Get("/page")
+	got := outcome{token: response.TokenSet()}
 	if response.StatusCode != http.StatusUnauthorized {
-		got.user = response.received.user(t)
-		got.via = response.received.Header.Get("X-Via")
+		got.user = response.Received.User(t)
+		got.via = response.Received.Header.Get("X-Via")
 	}
 	if got != want {
 		t.Errorf("got %+v (status %d), want %+v", got, response.StatusCode, want)
 	}
-	if response.received == nil {
+	if response.Received == nil {
 		checkBearerChallenge(t, response, hasToken && !theirs && mode != "stateful")
 		return
 	}
-	upstream := response.received.Header.Values("Authorization")
+	upstream := response.Received.Header.Values("Authorization")
 	if theirs && !slices.Equal(upstream, []string{"Bearer " + sent}) {
 		t.Errorf("the application's Bearer credential did not go through untouched: %d lines", len(upstream))
 	}
@@ -96,7 +92,7 @@ func checkBearerRow(t *testing.T, g *testGateway, mode string, row tableRow, the
 }
 
 // A refusal names an error where a token came that this route looks at (RFC 6750 section 3.1).
-func checkBearerChallenge(t *testing.T, response reply, withError bool) {
+func checkBearerChallenge(t *testing.T, response harness.Reply, withError bool) {
 	t.Helper()
 	challenge := response.Header.Get("WWW-Authenticate")
 	if !strings.HasPrefix(challenge, `Bearer realm="shop"`) || strings.Contains(challenge, `error="invalid_token"`) != withError {
@@ -107,67 +103,67 @@ func checkBearerChallenge(t *testing.T, response reply, withError bool) {
 // Of a token in Authorization and one in the cookie that differ, none counts.
 func TestBearerAndCookie(t *testing.T) {
 	t.Parallel()
-	gateways := map[string]*testGateway{
-		"mixed": newTestGatewayWith(t, bearerSite("mixed", "")), "stateless": newTestGatewayWith(t, bearerSite("stateless", "")),
+	gateways := map[string]*harness.Gateway{
+		"mixed": harness.NewWith(t, bearerSite("mixed", "")), "stateless": harness.NewWith(t, bearerSite("stateless", "")),
 	}
 	for _, test := range []struct {
 		name    string
-		arrange func(g *testGateway, b *browser, session string)
+		arrange func(g *harness.Gateway, b *harness.Browser, session string)
 		want    map[string]outcome
 	}{
-		{"the same", func(*testGateway, *browser, string) {}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
-		{"two good ones", func(g *testGateway, b *browser, session string) {
-			b.cookies[tokenName] = g.mintFor("alice", session)
+		{"the same", func(*harness.Gateway, *harness.Browser, string) {}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
+		{"two good ones", func(g *harness.Gateway, b *harness.Browser, session string) {
+			b.Cookies[harness.TokenName] = g.MintFor("alice", session)
 		}, map[string]outcome{"mixed": {user: "alice", via: "session", token: "cleared"}, "stateless": refusedOut}},
-		{"a good one and a bad cookie", func(_ *testGateway, b *browser, _ string) {
-			b.cookies[tokenName] = "not.a.token"
+		{"a good one and a bad cookie", func(_ *harness.Gateway, b *harness.Browser, _ string) {
+			b.Cookies[harness.TokenName] = "not.a.token"
 		}, map[string]outcome{"mixed": {user: "alice", via: "session", token: "cleared"}, "stateless": refusedOut}},
-		{"another user's", func(g *testGateway, b *browser, _ string) {
-			b.cookies[tokenName] = g.mintFor("bob", g.legacy.signIn("bob"))
+		{"another user's", func(g *harness.Gateway, b *harness.Browser, _ string) {
+			b.Cookies[harness.TokenName] = g.MintFor("bob", g.Legacy.SignIn("bob"))
 		}, map[string]outcome{"mixed": {user: "alice", via: "session", token: "cleared"}, "stateless": refusedOut}},
-		{"a cookie of another realm", func(g *testGateway, b *browser, session string) {
-			b.cookies[tokenName] = g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session)
+		{"a cookie of another realm", func(g *harness.Gateway, b *harness.Browser, session string) {
+			b.Cookies[harness.TokenName] = g.MintWith(g.App.Opened().Keys.Current(), "blog", "alice", session)
 		}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
-		{"a bad one, and a cookie of another realm", func(g *testGateway, b *browser, session string) {
-			b.cookies[tokenName] = g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session)
-			b.headers.Set("Authorization", b.headers.Get("Authorization")+"x")
+		{"a bad one, and a cookie of another realm", func(g *harness.Gateway, b *harness.Browser, session string) {
+			b.Cookies[harness.TokenName] = g.MintWith(g.App.Opened().Keys.Current(), "blog", "alice", session)
+			b.Headers.Set("Authorization", b.Headers.Get("Authorization")+"x")
 		}, map[string]outcome{"mixed": bySession, "stateless": refused}},
-		{"one of another realm, and a good cookie", func(g *testGateway, b *browser, session string) {
-			b.cookies[tokenName] = strings.TrimPrefix(b.headers.Get("Authorization"), "Bearer ")
-			b.headers.Set("Authorization", "Bearer "+g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session))
+		{"one of another realm, and a good cookie", func(g *harness.Gateway, b *harness.Browser, session string) {
+			b.Cookies[harness.TokenName] = strings.TrimPrefix(b.Headers.Get("Authorization"), "Bearer ")
+			b.Headers.Set("Authorization", "Bearer "+g.MintWith(g.App.Opened().Keys.Current(), "blog", "alice", session))
 		}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
-		{"one of another realm alone", func(g *testGateway, b *browser, session string) {
-			delete(b.cookies, tokenName)
-			b.headers.Set("Authorization", "Bearer "+g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", session))
+		{"one of another realm alone", func(g *harness.Gateway, b *harness.Browser, session string) {
+			delete(b.Cookies, harness.TokenName)
+			b.Headers.Set("Authorization", "Bearer "+g.MintWith(g.App.Opened().Keys.Current(), "blog", "alice", session))
 		}, map[string]outcome{"mixed": replaced, "stateless": refused}},
-		{"the application's, and a good cookie", func(_ *testGateway, b *browser, _ string) {
-			b.headers.Set("Authorization", "Bearer opaque")
+		{"the application's, and a good cookie", func(_ *harness.Gateway, b *harness.Browser, _ string) {
+			b.Headers.Set("Authorization", "Bearer opaque")
 		}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
-		{"the application's, and a bad cookie", func(_ *testGateway, b *browser, _ string) {
-			b.headers.Set("Authorization", "Bearer opaque")
-			b.cookies[tokenName] = "not.a.token"
+		{"the application's, and a bad cookie", func(_ *harness.Gateway, b *harness.Browser, _ string) {
+			b.Headers.Set("Authorization", "Bearer opaque")
+			b.Cookies[harness.TokenName] = "not.a.token"
 		}, map[string]outcome{"mixed": replaced, "stateless": refusedOut}},
-		{"twice the same in Authorization", func(_ *testGateway, b *browser, _ string) {
-			b.headers["Authorization"] = append(b.headers["Authorization"], b.headers["Authorization"]...)
+		{"twice the same in Authorization", func(_ *harness.Gateway, b *harness.Browser, _ string) {
+			b.Headers["Authorization"] = append(b.Headers["Authorization"], b.Headers["Authorization"]...)
 		}, map[string]outcome{"mixed": byToken, "stateless": byToken}},
-		{"with another scheme", func(_ *testGateway, b *browser, _ string) {
-			delete(b.cookies, tokenName)
-			b.headers["Authorization"] = append(b.headers["Authorization"], "Basic YTpi")
+		{"with another scheme", func(_ *harness.Gateway, b *harness.Browser, _ string) {
+			delete(b.Cookies, harness.TokenName)
+			b.Headers["Authorization"] = append(b.Headers["Authorization"], "Basic YTpi")
 		}, map[string]outcome{"mixed": bySession, "stateless": refused}},
 	} {
 		for mode, want := range test.want {
 			t.Run(mode+"/"+test.name, func(t *testing.T) {
-				g := gateways[mode].in(t)
-				b := g.browser()
-				session := g.legacy.signIn("alice")
-				b.cookies["session"] = session
-				b.cookies[tokenName] = g.mintFor("alice", session)
-				b.headers.Set("Authorization", "Bearer "+b.cookies[tokenName])
+				g := gateways[mode].In(t)
+				b := g.Browser()
+				session := g.Legacy.SignIn("alice")
+				b.Cookies["session"] = session
+				b.Cookies[harness.TokenName] = g.MintFor("alice", session)
+				b.Headers.Set("Authorization", "Bearer "+b.Cookies[harness.TokenName])
 				test.arrange(g, b, session)
-				response := b.get("/page")
-				got := outcome{token: response.tokenSet()}
+				response := b.Get("/page")
+				got := outcome{token: response.TokenSet()}
 				if response.StatusCode != http.StatusUnauthorized {
-					got.user, got.via = response.received.user(t), response.received.Header.Get("X-Via")
+					got.user, got.via = response.Received.User(t), response.Received.Header.Get("X-Via")
 				}
 				if got != want {
 					t.Errorf("got %+v (status %d), want %+v", got, response.StatusCode, want)
@@ -181,24 +177,24 @@ func TestBearerAndCookie(t *testing.T) {
 func TestBearerGetsNoCookie(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"mixed", "stateless"} {
-		g := newTestGatewayWith(t, bearerSite(mode, ""))
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
-		b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
-		b.toBearer()
+		g := harness.NewWith(t, bearerSite(mode, ""))
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
+		b.Cookies[harness.TokenName] = g.MintFor("alice", b.Cookies["session"])
+		b.ToBearer()
 		for _, age := range []time.Duration{0, 55 * time.Second} {
-			g.clock.advance(age)
-			response := b.get("/page")
-			if got := response.received.user(t); got != "alice" || response.tokenSet() != "" || len(response.Header["Set-Cookie"]) > 0 {
+			g.Clock.Advance(age)
+			response := b.Get("/page")
+			if got := response.Received.User(t); got != "alice" || response.TokenSet() != "" || len(response.Header["Set-Cookie"]) > 0 {
 				t.Errorf("mode %s, after %s: user %q, %d cookies", mode, age, got, len(response.Header["Set-Cookie"]))
 			}
 		}
-		if asked := g.legacy.questions(); asked != 0 {
+		if asked := g.Legacy.Questions(); asked != 0 {
 			t.Errorf("mode %s: %d questions", mode, asked)
 		}
-		g.clock.advance(5 * time.Second)
-		delete(b.cookies, "session")
-		if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+		g.Clock.Advance(5 * time.Second)
+		delete(b.Cookies, "session")
+		if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("mode %s, after its end: status %d", mode, response.StatusCode)
 		}
 	}
@@ -206,23 +202,23 @@ func TestBearerGetsNoCookie(t *testing.T) {
 
 func TestBearerRefusal(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, bearerSite("stateless", ""))
-	token := g.mintFor("alice", g.legacy.signIn("alice"))
+	g := harness.NewWith(t, bearerSite("stateless", ""))
+	token := g.MintFor("alice", g.Legacy.SignIn("alice"))
 	for _, test := range []struct{ line, want string }{
 		{"Bearer " + token[:len(token)-2] + "AA", `Bearer realm="shop", error="invalid_token", error_description="the token is not accepted"`},
 		{"Bearer opaque", `Bearer realm="shop"`},
 		{"Bearer", `Bearer realm="shop"`},
 		{"Basic YTpi", `Bearer realm="shop"`},
-		{"Bearer " + g.mintWith(g.app.Opened().Keys.Current(), "blog", "alice", "x"), `Bearer realm="shop", error="invalid_token", error_description="the token is not accepted"`},
+		{"Bearer " + g.MintWith(g.App.Opened().Keys.Current(), "blog", "alice", "x"), `Bearer realm="shop", error="invalid_token", error_description="the token is not accepted"`},
 	} {
-		response := g.browser().get("/page", "Authorization: "+test.line)
+		response := g.Browser().Get("/page", "Authorization: "+test.line)
 		if got := response.Header.Values("WWW-Authenticate"); response.StatusCode != http.StatusUnauthorized || !slices.Equal(got, []string{test.want}) {
 			t.Errorf("status %d, WWW-Authenticate %q, want %q", response.StatusCode, got, test.want)
 		}
 	}
-	g.clock.advance(time.Minute)
+	g.Clock.Advance(time.Minute)
 	want := `Bearer realm="shop", error="invalid_token", error_description="the token expired"`
-	if got := g.browser().get("/page", "Authorization: Bearer "+token).Header.Get("WWW-Authenticate"); got != want {
+	if got := g.Browser().Get("/page", "Authorization: Bearer "+token).Header.Get("WWW-Authenticate"); got != want {
 		t.Errorf("expired: %q", got)
 	}
 }
@@ -230,21 +226,21 @@ func TestBearerRefusal(t *testing.T) {
 // Without the option Authorization is the application's, whoever made what is in it.
 func TestBearerIsNotReadUnasked(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
-	b := g.browser()
-	b.cookies[tokenName] = g.mintFor("alice", g.legacy.signIn("alice"))
-	b.cookies["session"] = "other-0123456789abcdef"
-	b.toBearer()
-	got := b.get("/page").received
-	if got.user(t) != "" || got.Header.Get("Authorization") != b.headers.Get("Authorization") {
-		t.Errorf("user %q, Authorization untouched: %v", got.user(t), got.Header.Get("Authorization") == b.headers.Get("Authorization"))
+	g := harness.New(t, "unauthenticated pass")
+	b := g.Browser()
+	b.Cookies[harness.TokenName] = g.MintFor("alice", g.Legacy.SignIn("alice"))
+	b.Cookies["session"] = "other-0123456789abcdef"
+	b.ToBearer()
+	got := b.Get("/page").Received
+	if got.User(t) != "" || got.Header.Get("Authorization") != b.Headers.Get("Authorization") {
+		t.Errorf("user %q, Authorization untouched: %v", got.User(t), got.Header.Get("Authorization") == b.Headers.Get("Authorization"))
 	}
 }
 
 // Each realm reads what the client sent, whatever the one before it did to the request.
 func TestBearerOfALaterRealm(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route {
 			jwt_session blog {
 				mode stateless
@@ -259,12 +255,12 @@ func TestBearerOfALaterRealm(t *testing.T) {
 			}
 			reverse_proxy LEGACY
 		}`})
-	b := g.browser()
-	b.cookies[tokenName] = g.mintFor("alice", "x")
-	b.toBearer()
+	b := g.Browser()
+	b.Cookies[harness.TokenName] = g.MintFor("alice", "x")
+	b.ToBearer()
 	// That the first handler has hidden the credential makes the request none of a browser's own for the second.
-	response := b.do(http.MethodPost, "/page", "Sec-Fetch-Site: cross-site")
-	if response.StatusCode != http.StatusOK || response.received.user(t) != "alice" || response.received.Header.Get("Authorization") != "" {
+	response := b.Do(http.MethodPost, "/page", "Sec-Fetch-Site: cross-site")
+	if response.StatusCode != http.StatusOK || response.Received.User(t) != "alice" || response.Received.Header.Get("Authorization") != "" {
 		t.Errorf("status %d", response.StatusCode)
 	}
 }
@@ -272,8 +268,8 @@ func TestBearerOfALaterRealm(t *testing.T) {
 // A second handler of the realm keeps our token from its application, and names an error only where a token came.
 func TestBearerAtALaterHandler(t *testing.T) {
 	t.Parallel()
-	site := func(rules string) gatewayOptions {
-		return gatewayOptions{site: `
+	site := func(rules string) harness.Options {
+		return harness.Options{Site: `
 			route {
 				jwt_session shop {
 					mode stateless
@@ -286,12 +282,12 @@ func TestBearerAtALaterHandler(t *testing.T) {
 				reverse_proxy LEGACY
 			}`}
 	}
-	g := newTestGatewayWith(t, site("unauthenticated pass"))
-	got := g.browser().get("/page", "Authorization: Bearer "+g.mintFor("alice", "any")).received
-	if got.user(t) != "" || len(got.Header["Authorization"]) > 0 {
-		t.Errorf("user %q, and %d lines of Authorization", got.user(t), len(got.Header["Authorization"]))
+	g := harness.NewWith(t, site("unauthenticated pass"))
+	got := g.Browser().Get("/page", "Authorization: Bearer "+g.MintFor("alice", "any")).Received
+	if got.User(t) != "" || len(got.Header["Authorization"]) > 0 {
+		t.Errorf("user %q, and %d lines of Authorization", got.User(t), len(got.Header["Authorization"]))
 	}
-	g = newTestGatewayWith(t, site(""))
-	checkBearerChallenge(t, g.browser().get("/page"), false)
-	checkBearerChallenge(t, g.browser().get("/page", "Authorization: Bearer "+g.mintFor("alice", "any")), true)
+	g = harness.NewWith(t, site(""))
+	checkBearerChallenge(t, g.Browser().Get("/page"), false)
+	checkBearerChallenge(t, g.Browser().Get("/page", "Authorization: Bearer "+g.MintFor("alice", "any")), true)
 }

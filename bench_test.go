@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -13,7 +13,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // benchApplication answers in the process: what is measured is the handler, not the network.
@@ -28,7 +30,7 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 })
 
 // benchHandler returns a provisioned handler on a store of its own, whose clock stands still.
-func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
+func benchHandler(b testing.TB, mode string, tokenCache int) *jwtsession.Handler {
 	b.Helper()
 	if tokenCache == 0 {
 		tokenCache = app.DefaultTokenCache
@@ -77,7 +79,7 @@ func benchHandler(b testing.TB, mode string, tokenCache int) *Handler {
 	if err := app.Start(); err != nil {
 		b.Fatal(err)
 	}
-	return modulesOf[*Handler](b, ctx)[0]
+	return harness.ModulesOf[*jwtsession.Handler](b, ctx)[0]
 }
 
 // benchWriter keeps the header alone.
@@ -89,7 +91,7 @@ func (w *benchWriter) Write(p []byte) (int, error) { return len(p), nil }
 
 // benchServe serves one request as Caddy does, and returns the error and the header of the response. Without a handler
 // it goes to the application.
-func benchServe(b testing.TB, handler *Handler, cookies string) (http.Header, error) {
+func benchServe(b testing.TB, handler *jwtsession.Handler, cookies string) (http.Header, error) {
 	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "http://shop.example/page", nil)
 	if err != nil {
 		b.Fatal(err)
@@ -108,14 +110,14 @@ func benchServe(b testing.TB, handler *Handler, cookies string) (http.Header, er
 }
 
 // benchToken signs in and returns the token cookie.
-func benchToken(b testing.TB, handler *Handler, session string) string {
+func benchToken(b testing.TB, handler *jwtsession.Handler, session string) string {
 	b.Helper()
 	header, err := benchServe(b, handler, session)
 	if err != nil {
 		b.Fatal(err)
 	}
 	cookie, _, _ := strings.Cut(header.Get("Set-Cookie"), ";")
-	if !strings.HasPrefix(cookie, tokenName+"=") {
+	if !strings.HasPrefix(cookie, harness.TokenName+"=") {
 		b.Fatal("there is no token")
 	}
 	return cookie
@@ -137,17 +139,17 @@ const benchSession = "session=hCJx2RQ3mXb7aT8wqLeZ5n0vPdKyUgSo"
 // Of more tokens than are remembered, none is when it comes again.
 var benchPaths = []benchPath{
 	{name: "none", cookies: benchSession},
-	{name: "token path", mode: modeMixed, cookies: benchSession, tokens: 1},
-	{name: "token path at first sight", mode: modeMixed, cookies: benchSession, tokens: 1024, remember: 1},
-	{name: "session path", mode: modeStateful, cookies: benchSession},
-	{name: "session path and mint", mode: modeMixed, cookies: benchSession, mints: true},
-	{name: "refusal", mode: modeMixed, refuses: true},
+	{name: "token path", mode: "mixed", cookies: benchSession, tokens: 1},
+	{name: "token path at first sight", mode: "mixed", cookies: benchSession, tokens: 1024, remember: 1},
+	{name: "session path", mode: "stateful", cookies: benchSession},
+	{name: "session path and mint", mode: "mixed", cookies: benchSession, mints: true},
+	{name: "refusal", mode: "mixed", refuses: true},
 }
 
 // prepare returns a function that serves one request.
 func (p benchPath) prepare(b testing.TB) func() {
 	b.Helper()
-	var handler *Handler
+	var handler *jwtsession.Handler
 	if p.mode != "" {
 		handler = benchHandler(b, p.mode, p.remember)
 	}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/require"
@@ -149,11 +150,11 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 		}
 	}
 	for list, with := range map[string]func(option string) string{
-		handlerOptions: handlerWith, whoamiOptions: whoamiWith,
-		callback.Options: callbackWith, issuerOptions: issuerWith,
-		state.Options:      func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
-		tokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
-		combinedOptions:    func(option string) string { return handlerWith("token_in_session_cookie {\n" + option + "\n}") },
+		jwtsession.HandlerOptions: handlerWith, jwtsession.WhoamiOptions: whoamiWith,
+		callback.Options: callbackWith, jwtsession.IssuerOptions: issuerWith,
+		state.Options:                 func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
+		jwtsession.TokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
+		jwtsession.CombinedOptions:    func(option string) string { return handlerWith("token_in_session_cookie {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
 			if !words[option] {
@@ -447,8 +448,8 @@ func FuzzCaddyfile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		// Tokens as the lexer makes them, but without imports, which would read files.
 		helper := httpcaddyfile.Helper{Dispenser: caddyfile.NewTestDispenser(text)}
-		if handler, err := parseHandler(helper); err == nil {
-			readBack(t, handler, new(Handler))
+		if handler, err := jwtsession.ParseHandler(helper); err == nil {
+			readBack(t, handler, new(jwtsession.Handler))
 		}
 		helper.Dispenser = caddyfile.NewTestDispenser(text)
 		if parsed, err := require.Parse(helper); err == nil {

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"html"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -20,10 +21,10 @@ import (
 
 // signInGateway is a gateway whose users sign in at a provider, over TLS, as the cookies of a sign-in need it.
 type signInGateway struct {
-	*testGateway
+	*harness.Gateway
 
 	idp     *identityProvider
-	options gatewayOptions
+	options harness.Options
 }
 
 // newSignInGateway starts both. They know each other by their addresses, which are there once both listen.
@@ -59,7 +60,7 @@ func newSignInGatewayWith(t *testing.T, response, options, handler, behind strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.options = gatewayOptions{tls: true, site: `
+	g.options = harness.Options{TLS: true, Site: `
 		` + block(behind, `jwt_session_callback shop {
 			issuer `+server.URL+`
 			client_id shop
@@ -79,7 +80,7 @@ func newSignInGatewayWith(t *testing.T, response, options, handler, behind strin
 		}
 		request_header X-Via {http.jwt_session.via}
 		reverse_proxy LEGACY`}
-	g.testGateway = newTestGatewayWith(t, g.options)
+	g.Gateway = harness.NewWith(t, g.options)
 	return g
 }
 
@@ -92,17 +93,17 @@ func block(directive, inner string) string {
 }
 
 // visitor returns a browser that knows the gateway by the name that is registered at the provider.
-func (g *signInGateway) visitor() *browser {
-	b := g.browser()
-	b.host = "shop.example"
+func (g *signInGateway) visitor() *harness.Browser {
+	b := g.Browser()
+	b.Host = "shop.example"
 	return b
 }
 
 // begin follows the start page to the provider, signs in there, and returns what the provider sends back: the query of the
 // code flow, or the fields of the form.
-func (g *signInGateway) begin(b *browser, start, user string) url.Values {
+func (g *signInGateway) begin(b *harness.Browser, start, user string) url.Values {
 	g.Helper()
-	response := b.get(start)
+	response := b.Get(start)
 	location, err := response.Location()
 	if err != nil || response.StatusCode != http.StatusFound {
 		g.Fatalf("the start: status %d, %v", response.StatusCode, err)
@@ -141,24 +142,24 @@ func (g *signInGateway) answer(location *url.URL, user string) url.Values {
 
 // finish brings the provider's answer to the gateway as a browser does. A form comes from another site, so without the
 // cookies that are SameSite=Lax.
-func (g *signInGateway) finish(b *browser, response string, answer url.Values) reply {
+func (g *signInGateway) finish(b *harness.Browser, response string, answer url.Values) harness.Reply {
 	g.Helper()
 	if response == callback.ResponseCode {
-		return b.get("/auth/callback?" + answer.Encode())
+		return b.Get("/auth/callback?" + answer.Encode())
 	}
-	kept := b.cookies
-	b.cookies = map[string]string{}
+	kept := b.Cookies
+	b.Cookies = map[string]string{}
 	if state, ok := kept[callback.StateCookie]; ok {
-		b.cookies[callback.StateCookie] = state
+		b.Cookies[callback.StateCookie] = state
 	}
-	result := b.post("/auth/callback", answer, "Origin: "+g.idp.url, "Sec-Fetch-Site: cross-site")
-	if _, still := b.cookies[callback.StateCookie]; !still {
+	result := b.Post("/auth/callback", answer, "Origin: "+g.idp.url, "Sec-Fetch-Site: cross-site")
+	if _, still := b.Cookies[callback.StateCookie]; !still {
 		delete(kept, callback.StateCookie)
 	}
-	for name, value := range b.cookies {
+	for name, value := range b.Cookies {
 		kept[name] = value
 	}
-	b.cookies = kept
+	b.Cookies = kept
 	return result
 }
 
@@ -189,18 +190,18 @@ func TestSignIn(t *testing.T) {
 					t.Errorf("the cookie %s is set so: %v", name, cookie.Raw != "")
 				}
 			}
-			if len(b.cookies["session"]) != 43 {
-				t.Errorf("the session id has %d characters, want 256 bits in base64url", len(b.cookies["session"]))
+			if len(b.Cookies["session"]) != 43 {
+				t.Errorf("the session id has %d characters, want 256 bits in base64url", len(b.Cookies["session"]))
 			}
-			if _, still := b.cookies[callback.StateCookie]; still {
+			if _, still := b.Cookies[callback.StateCookie]; still {
 				t.Error("the state cookie is still there")
 			}
-			first, second := b.get("/page").received.Header, b.get("/page").received.Header
+			first, second := b.Get("/page").Received.Header, b.Get("/page").Received.Header
 			if first.Get("OurApp-User-ID") != "alice" || first.Get("X-Via") != "session" ||
 				second.Get("OurApp-User-ID") != "alice" || second.Get("X-Via") != "token" {
 				t.Errorf("received %v, then %v", first, second)
 			}
-			if g.legacy.questions() > 0 {
+			if g.Legacy.Questions() > 0 {
 				t.Error("the application was asked about a session that it does not know")
 			}
 		})
@@ -215,17 +216,17 @@ func TestSignInEndsTheEarlierSession(t *testing.T) {
 			g := newSignInGateway(t, response, "")
 			b := g.visitor()
 			g.finish(b, response, g.begin(b, "/auth/login", "alice"))
-			b.get("/page")
+			b.Get("/page")
 			thief := g.visitor()
-			thief.cookies = map[string]string{"session": b.cookies["session"], carrier.HostPrefix + tokenName: b.cookies[carrier.HostPrefix+tokenName]}
-			if got := thief.get("/page").received.Header.Get("OurApp-User-ID"); got != "alice" {
+			thief.Cookies = map[string]string{"session": b.Cookies["session"], carrier.HostPrefix + harness.TokenName: b.Cookies[carrier.HostPrefix+harness.TokenName]}
+			if got := thief.Get("/page").Received.Header.Get("OurApp-User-ID"); got != "alice" {
 				t.Fatalf("before: %q", got)
 			}
 			g.finish(b, response, g.begin(b, "/auth/login", "bob"))
-			if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "bob" {
+			if got := b.Get("/page").Received.Header.Get("OurApp-User-ID"); got != "bob" {
 				t.Errorf("the new session is %q's", got)
 			}
-			if got := thief.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
+			if got := thief.Get("/page").Received.Header.Get("OurApp-User-ID"); got != "" {
 				t.Errorf("the earlier session is still %q's", got)
 			}
 		})
@@ -248,17 +249,17 @@ func TestSignInEndsTheEarlierCombinedSession(t *testing.T) {
 			if i < 0 || result.Cookies()[i].Domain != "shop.example" {
 				t.Error("the session is not in the place that its token will be in")
 			}
-			b.get("/page")
-			if _, token := b.combined(); token == "" {
+			b.Get("/page")
+			if _, token := b.Combined(); token == "" {
 				t.Fatal("no token came with the session")
 			}
 			thief := g.visitor()
-			thief.cookies = map[string]string{"session": b.cookies["session"]}
+			thief.Cookies = map[string]string{"session": b.Cookies["session"]}
 			g.finish(b, response, g.begin(b, "/auth/login", "bob"))
-			if user := b.get("/page").received.Header.Get("OurApp-User-ID"); user != "bob" {
+			if user := b.Get("/page").Received.Header.Get("OurApp-User-ID"); user != "bob" {
 				t.Errorf("the new session is %q's", user)
 			}
-			if user := thief.get("/page").received.Header.Get("OurApp-User-ID"); user != "" {
+			if user := thief.Get("/page").Received.Header.Get("OurApp-User-ID"); user != "" {
 				t.Errorf("the earlier session is still %s's", user)
 			}
 		})
@@ -284,11 +285,11 @@ func TestSignOut(t *testing.T) {
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
-	session := b.cookies["session"]
-	b.get("/logout")
+	session := b.Cookies["session"]
+	b.Get("/logout")
 	again := g.visitor()
-	again.cookies["session"] = session
-	if got := again.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
+	again.Cookies["session"] = session
+	if got := again.Get("/page").Received.Header.Get("OurApp-User-ID"); got != "" {
 		t.Errorf("after signing out the session is still %q's", got)
 	}
 }
@@ -320,11 +321,11 @@ func TestProviderDownAtSignIn(t *testing.T) {
 	if result.StatusCode != http.StatusServiceUnavailable || result.Header.Get("Retry-After") == "" {
 		t.Errorf("status %d", result.StatusCode)
 	}
-	if b.cookies["session"] != "" {
+	if b.Cookies["session"] != "" {
 		t.Error("a session was opened")
 	}
 	g.idp.down.Store(false)
-	if got := g.finish(b, callback.ResponseCode, answer).StatusCode; got != http.StatusSeeOther || b.cookies["session"] == "" {
+	if got := g.finish(b, callback.ResponseCode, answer).StatusCode; got != http.StatusSeeOther || b.Cookies["session"] == "" {
 		t.Errorf("once more, when the provider is back: status %d", got)
 	}
 }
@@ -334,10 +335,10 @@ func TestSignInMethods(t *testing.T) {
 	for response, wrong := range map[string]string{callback.ResponseCode: http.MethodPost, callback.ResponseFormPost: http.MethodGet} {
 		g := newSignInGateway(t, response, "")
 		b := g.visitor()
-		if got := b.do(wrong, "/auth/callback").StatusCode; got != http.StatusMethodNotAllowed {
+		if got := b.Do(wrong, "/auth/callback").StatusCode; got != http.StatusMethodNotAllowed {
 			t.Errorf("%s by %s: status %d", response, wrong, got)
 		}
-		if got := b.do(http.MethodPost, "/auth/login").StatusCode; got != http.StatusMethodNotAllowed {
+		if got := b.Do(http.MethodPost, "/auth/login").StatusCode; got != http.StatusMethodNotAllowed {
 			t.Errorf("the start by POST: status %d", got)
 		}
 	}
@@ -351,67 +352,71 @@ func TestCallbackAttacks(t *testing.T) {
 		// threat in one sentence
 		threat   string
 		response string // empty: both
-		change   func(g *signInGateway, b *browser, answer url.Values)
+		change   func(g *signInGateway, b *harness.Browser, answer url.Values)
 	}{
 		{
 			"login CSRF", "The attacker makes a victim's browser finish the attacker's own sign-in, to see what the victim does.",
-			"", func(g *signInGateway, b *browser, answer url.Values) { delete(b.cookies, callback.StateCookie) },
+			"", func(g *signInGateway, b *harness.Browser, answer url.Values) { delete(b.Cookies, callback.StateCookie) },
 		},
 		{
 			"login CSRF with a sign-in under way", "The same, while the victim has begun a sign-in of his own.",
-			"", func(g *signInGateway, b *browser, answer url.Values) {
+			"", func(g *signInGateway, b *harness.Browser, answer url.Values) {
 				victim := g.visitor()
-				victim.get("/auth/login")
-				b.cookies[callback.StateCookie] = victim.cookies[callback.StateCookie]
+				victim.Get("/auth/login")
+				b.Cookies[callback.StateCookie] = victim.Cookies[callback.StateCookie]
 			},
 		},
 		{
 			"no state", "An answer without state can't be tied to any browser.",
-			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("state") },
+			"", func(_ *signInGateway, _ *harness.Browser, answer url.Values) { answer.Del("state") },
 		},
 		{
 			"state twice", "Two readers of one parameter may each take another value for it.",
-			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Add("state", answer.Get("state")) },
+			"", func(_ *signInGateway, _ *harness.Browser, answer url.Values) {
+				answer.Add("state", answer.Get("state"))
+			},
 		},
 		{
 			"mix-up", "Another provider that the browser was sent to answers in the name of this one.",
-			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Set("iss", "https://evil.example") },
+			"", func(_ *signInGateway, _ *harness.Browser, answer url.Values) {
+				answer.Set("iss", "https://evil.example")
+			},
 		},
 		{
 			"no iss", "The provider promises to name itself, so an answer without its name is somebody else's.",
-			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("iss") },
+			"", func(_ *signInGateway, _ *harness.Browser, answer url.Values) { answer.Del("iss") },
 		},
 		{
 			"altered state cookie", "The browser's keeper must not be able to choose what the gateway remembers.",
-			"", func(_ *signInGateway, b *browser, _ url.Values) {
-				value := []byte(b.cookies[callback.StateCookie])
+			"", func(_ *signInGateway, b *harness.Browser, _ url.Values) {
+				value := []byte(b.Cookies[callback.StateCookie])
 				value[len(value)-4] ^= 1
-				b.cookies[callback.StateCookie] = string(value)
+				b.Cookies[callback.StateCookie] = string(value)
 			},
 		},
 		{
 			"error beside a good answer", "An answer that says no and yes is none.",
-			"", func(_ *signInGateway, _ *browser, answer url.Values) { answer.Set("error", "access_denied") },
+			"", func(_ *signInGateway, _ *harness.Browser, answer url.Values) { answer.Set("error", "access_denied") },
 		},
 		{
 			"another client's code", "A code that was stolen at another application of the same provider is worth nothing here.",
-			callback.ResponseCode, func(g *signInGateway, b *browser, answer url.Values) {
+			callback.ResponseCode, func(g *signInGateway, b *harness.Browser, answer url.Values) {
 				answer.Set("code", g.otherAnswer(b, "other", callback.ResponseCode).Get("code"))
 			},
 		},
 		{
 			"code of another sign-in", "A code that was stolen from another browser is worth nothing here, since its verifier is missing (PKCE).",
-			callback.ResponseCode, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseCode, func(g *signInGateway, _ *harness.Browser, answer url.Values) {
 				answer.Set("code", g.begin(g.visitor(), "/auth/login", "bob").Get("code"))
 			},
 		},
 		{
 			"no code", "An answer without anything is none.",
-			callback.ResponseCode, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("code") },
+			callback.ResponseCode, func(_ *signInGateway, _ *harness.Browser, answer url.Values) { answer.Del("code") },
 		},
 		{
 			"tokens where a code belongs", "Tokens from the browser must not count where the code flow is configured.",
-			callback.ResponseCode, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseCode, func(g *signInGateway, _ *harness.Browser, answer url.Values) {
 				tokens := g.otherAnswer(g.visitor(), "shop", callback.ResponseFormPost)
 				answer.Del("code")
 				answer.Set("id_token", tokens.Get("id_token"))
@@ -420,7 +425,7 @@ func TestCallbackAttacks(t *testing.T) {
 		},
 		{
 			"another sign-in's ID token", "An ID token that was stolen from another browser has another nonce.",
-			callback.ResponseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(g *signInGateway, _ *harness.Browser, answer url.Values) {
 				stolen := g.begin(g.visitor(), "/auth/login", "bob")
 				answer.Set("id_token", stolen.Get("id_token"))
 				answer.Set("access_token", stolen.Get("access_token"))
@@ -428,19 +433,19 @@ func TestCallbackAttacks(t *testing.T) {
 		},
 		{
 			"token swap", "The user's ID token beside an access token of another user would join two users in one browser.",
-			callback.ResponseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(g *signInGateway, _ *harness.Browser, answer url.Values) {
 				answer.Set("access_token", g.begin(g.visitor(), "/auth/login", "bob").Get("access_token"))
 			},
 		},
 		{
 			"another access token of the user", "An access token that was stolen elsewhere must not ride along with a good sign-in.",
-			callback.ResponseFormPost, func(g *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(g *signInGateway, _ *harness.Browser, answer url.Values) {
 				answer.Set("access_token", g.begin(g.visitor(), "/auth/login", "alice").Get("access_token"))
 			},
 		},
 		{
 			"another client's ID token", "An ID token for another application says nothing to this one.",
-			callback.ResponseFormPost, func(g *signInGateway, b *browser, answer url.Values) {
+			callback.ResponseFormPost, func(g *signInGateway, b *harness.Browser, answer url.Values) {
 				other := g.otherAnswer(b, "other", callback.ResponseFormPost)
 				answer.Set("id_token", other.Get("id_token"))
 				answer.Set("access_token", other.Get("access_token"))
@@ -448,13 +453,13 @@ func TestCallbackAttacks(t *testing.T) {
 		},
 		{
 			"access token as ID token", "Both are signed by the same key, and only one of them is about a sign-in.",
-			callback.ResponseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) {
+			callback.ResponseFormPost, func(_ *signInGateway, _ *harness.Browser, answer url.Values) {
 				answer.Set("id_token", answer.Get("access_token"))
 			},
 		},
 		{
 			"no access token", "Where an access token is asked for, its absence must not skip its checks.",
-			callback.ResponseFormPost, func(_ *signInGateway, _ *browser, answer url.Values) { answer.Del("access_token") },
+			callback.ResponseFormPost, func(_ *signInGateway, _ *harness.Browser, answer url.Values) { answer.Del("access_token") },
 		},
 	} {
 		for _, response := range bothResponses {
@@ -467,8 +472,8 @@ func TestCallbackAttacks(t *testing.T) {
 				answer := g.begin(b, "/auth/login", "alice")
 				attack.change(g, b, answer)
 				result := g.finish(b, response, answer)
-				if result.StatusCode != http.StatusBadRequest || b.cookies["session"] != "" {
-					t.Errorf("%s: status %d, a session: %v", attack.threat, result.StatusCode, b.cookies["session"] != "")
+				if result.StatusCode != http.StatusBadRequest || b.Cookies["session"] != "" {
+					t.Errorf("%s: status %d, a session: %v", attack.threat, result.StatusCode, b.Cookies["session"] != "")
 				}
 			})
 		}
@@ -482,12 +487,12 @@ func TestLateAnswer(t *testing.T) {
 		for late, want := range map[time.Duration]int{0: http.StatusBadRequest, time.Second: http.StatusSeeOther} {
 			g := newSignInGateway(t, response, "")
 			b := g.visitor()
-			g.clock.advance(late - callback.SignInTime)
-			location, err := b.get("/auth/login").Location()
+			g.Clock.Advance(late - callback.SignInTime)
+			location, err := b.Get("/auth/login").Location()
 			if err != nil {
 				t.Fatal(err)
 			}
-			g.clock.advance(callback.SignInTime - late)
+			g.Clock.Advance(callback.SignInTime - late)
 			if got := g.finish(b, response, g.answer(location, "alice")).StatusCode; got != want {
 				t.Errorf("%s, %s before its time is over: status %d, want %d", response, late, got, want)
 			}
@@ -509,7 +514,7 @@ func TestProviderThatJoinsTwoUsers(t *testing.T) {
 func checkJoinedUsers(t *testing.T, g *signInGateway, subject string, want int) {
 	t.Helper()
 	b := g.visitor()
-	location, err := b.get("/auth/login").Location()
+	location, err := b.Get("/auth/login").Location()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -526,9 +531,9 @@ func checkJoinedUsers(t *testing.T, g *signInGateway, subject string, want int) 
 }
 
 // otherAnswer signs alice in with the browser's own request, but in the name of another client or flow.
-func (g *signInGateway) otherAnswer(b *browser, client, response string) url.Values {
+func (g *signInGateway) otherAnswer(b *harness.Browser, client, response string) url.Values {
 	g.Helper()
-	began := b.get("/auth/login")
+	began := b.Get("/auth/login")
 	location, err := began.Location()
 	if err != nil {
 		g.Fatal(err)
@@ -550,17 +555,17 @@ func TestReplayedAnswer(t *testing.T) {
 		g := newSignInGateway(t, response, "")
 		b := g.visitor()
 		answer := g.begin(b, "/auth/login", "alice")
-		state := b.cookies[callback.StateCookie]
+		state := b.Cookies[callback.StateCookie]
 		if got := g.finish(b, response, answer).StatusCode; got != http.StatusSeeOther {
 			t.Fatalf("%s: status %d", response, got)
 		}
 		for _, when := range []string{"again", "after a reload"} {
 			if when == "after a reload" {
-				g.load(g.options)
+				g.Load(g.options)
 			}
 			replay := g.visitor()
-			replay.cookies[callback.StateCookie] = state
-			if got := g.finish(replay, response, answer); got.StatusCode != http.StatusBadRequest || replay.cookies["session"] != "" {
+			replay.Cookies[callback.StateCookie] = state
+			if got := g.finish(replay, response, answer); got.StatusCode != http.StatusBadRequest || replay.Cookies["session"] != "" {
 				t.Errorf("%s, %s: status %d", response, when, got.StatusCode)
 			}
 		}
@@ -572,12 +577,12 @@ func TestSignInFixesNoSession(t *testing.T) {
 	t.Parallel()
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
-	b.cookies["session"] = "chosen-by-the-attacker"
+	b.Cookies["session"] = "chosen-by-the-attacker"
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
-	if b.cookies["session"] == "chosen-by-the-attacker" {
+	if b.Cookies["session"] == "chosen-by-the-attacker" {
 		t.Error("the session has the id that the browser brought")
 	}
-	if _, active, err := g.app.Opened().Ledger.Active(t.Context(),
+	if _, active, err := g.App.Opened().Ledger.Active(t.Context(),
 		sessions.Key{Realm: "shop", Hash: sessions.HashOf("chosen-by-the-attacker")}); active || err != nil {
 		t.Errorf("the attacker's id is a session: %v, %v", active, err)
 	}
@@ -589,15 +594,15 @@ func TestRevokedUserSignsInAgain(t *testing.T) {
 	g := newSignInGateway(t, callback.ResponseCode, "")
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
-	if err := g.app.Opened().Ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
+	if err := g.App.Opened().Ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "" {
+	if got := b.Get("/page").Received.Header.Get("OurApp-User-ID"); got != "" {
 		t.Errorf("revoked, and still %q", got)
 	}
-	g.clock.advance(2 * time.Second)
+	g.Clock.Advance(2 * time.Second)
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
-	if got := b.get("/page").received.Header.Get("OurApp-User-ID"); got != "alice" {
+	if got := b.Get("/page").Received.Header.Get("OurApp-User-ID"); got != "alice" {
 		t.Errorf("signed in again, and %q", got)
 	}
 }
@@ -616,7 +621,7 @@ func TestStateOfADroppedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.app.Opened().Keys.Set(set)
+	g.App.Opened().Keys.Set(set)
 	if got := g.finish(b, callback.ResponseCode, answer).StatusCode; got != http.StatusBadRequest {
 		t.Errorf("status %d", got)
 	}

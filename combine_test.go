@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
@@ -8,33 +8,14 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // combinedGateway is a gateway whose token is in the session cookie.
-func combinedGateway(t *testing.T, directive string) *testGateway {
+func combinedGateway(t *testing.T, directive string) *harness.Gateway {
 	t.Helper()
-	return newTestGateway(t, "token_in_session_cookie {\npath /\n}\n"+directive)
-}
-
-// sent returns the session cookie as the application received it.
-func (r *received) sent(t *testing.T) string {
-	t.Helper()
-	if r == nil {
-		t.Fatal("the request did not reach the application")
-	}
-	return strings.Join(r.Header["Cookie"], " | ")
-}
-
-// combined says what the browser has in its cookie now.
-func (b *browser) combined() (id, token string) { return validator.SplitCombined(b.cookies["session"]) }
-
-func (b *browser) wantCookie(what, id string, token bool) {
-	b.Helper()
-	gotID, gotToken := b.combined()
-	if gotID != id || (gotToken != "") != token {
-		b.Errorf("%s: the browser has %q with a token: %t; want %q, %t", what, gotID, gotToken != "", id, token)
-	}
+	return harness.New(t, "token_in_session_cookie {\npath /\n}\n"+directive)
 }
 
 func sessionLines(header http.Header) []string {
@@ -47,52 +28,52 @@ func sessionLines(header http.Header) []string {
 func TestCombinedVisit(t *testing.T) {
 	t.Parallel()
 	g := combinedGateway(t, "unauthenticated pass")
-	b := g.browser()
-	b.get("/login?user=alice")
-	id := b.cookies["session"]
-	b.wantCookie("a new session goes out plain", id, false)
+	b := g.Browser()
+	b.Get("/login?user=alice")
+	id := b.Cookies["session"]
+	b.WantCookie("a new session goes out plain", id, false)
 
-	first := b.get("/page")
-	b.wantCookie("the first page brings a token", id, true)
-	if lines := sessionLines(first.Header); len(lines) != 1 || lines[0] != "session="+b.cookies["session"]+"; Path=/; HttpOnly; SameSite=Lax" {
+	first := b.Get("/page")
+	b.WantCookie("the first page brings a token", id, true)
+	if lines := sessionLines(first.Header); len(lines) != 1 || lines[0] != "session="+b.Cookies["session"]+"; Path=/; HttpOnly; SameSite=Lax" {
 		t.Errorf("the token is set by %d lines, or with other attributes", len(lines))
 	}
 	if len(first.Header["Set-Cookie"]) != 1 || first.Header.Get("Cache-Control") != "private" || first.Header.Get("Vary") != "Cookie" {
 		t.Errorf("got the header %v", first.Header.Values("Vary"))
 	}
-	asked := g.legacy.questions()
+	asked := g.Legacy.Questions()
 	for range 3 {
-		page := b.get("/page", "Cookie: a=1;session="+b.cookies["session"]+" ;b= sid=x&jwt=y")
-		if user, cookies := page.received.user(t), page.received.sent(t); user != "alice" || cookies != "a=1;session="+id+";b= sid=x&jwt=y" {
+		page := b.Get("/page", "Cookie: a=1;session="+b.Cookies["session"]+" ;b= sid=x&jwt=y")
+		if user, cookies := page.Received.User(t), page.Received.Sent(t); user != "alice" || cookies != "a=1;session="+id+";b= sid=x&jwt=y" {
 			t.Errorf("the application sees %q as %q", cookies, user)
 		}
 		if len(page.Header["Set-Cookie"]) > 0 || page.Header.Get("Cache-Control") != "" {
 			t.Error("a page on the token path sets a cookie")
 		}
 	}
-	if g.legacy.questions() != asked {
+	if g.Legacy.Questions() != asked {
 		t.Error("the token path asked the application")
 	}
 
-	_, before := b.combined()
-	g.clock.advance(40 * time.Second)
-	b.get("/page")
-	b.wantCookie("the token is renewed", id, true)
-	if _, after := b.combined(); after == before {
+	_, before := b.Combined()
+	g.Clock.Advance(40 * time.Second)
+	b.Get("/page")
+	b.WantCookie("the token is renewed", id, true)
+	if _, after := b.Combined(); after == before {
 		t.Error("the token was not replaced")
 	}
 
-	stolen := b.cookies["session"]
-	out := b.get("/logout")
-	if _, has := b.cookies["session"]; has || len(out.Header["Set-Cookie"]) != 1 {
+	stolen := b.Cookies["session"]
+	out := b.Get("/logout")
+	if _, has := b.Cookies["session"]; has || len(out.Header["Set-Cookie"]) != 1 {
 		t.Error("after the sign-out the browser has a session cookie")
 	}
-	b.cookies["session"] = stolen
-	if user := b.get("/page").received.user(t); user != "" {
+	b.Cookies["session"] = stolen
+	if user := b.Get("/page").Received.User(t); user != "" {
 		t.Error("the cookie from before the sign-out still counts")
 	}
-	b.wantCookie("its token is cleared, its session id is left", id, false)
-	if log := g.log(); strings.Contains(log, id) || strings.Contains(log, before) {
+	b.WantCookie("its token is cleared, its session id is left", id, false)
+	if log := g.Logged(); strings.Contains(log, id) || strings.Contains(log, before) {
 		t.Error("a session id or a token is in the log")
 	}
 }
@@ -146,12 +127,12 @@ func TestCombinedFollowsTheApplication(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := combinedGateway(t, "unauthenticated pass")
-			b := g.browser()
-			id := g.legacy.signIn("alice")
-			b.cookies["session"] = id
-			b.get("/page")
-			_, token := b.combined()
-			g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+			b := g.Browser()
+			id := g.Legacy.SignIn("alice")
+			b.Cookies["session"] = id
+			b.Get("/page")
+			_, token := b.Combined()
+			g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 				for _, line := range test.lines {
 					w.Header().Add("Set-Cookie", strings.ReplaceAll(line, "ID", id))
 				}
@@ -160,7 +141,7 @@ func TestCombinedFollowsTheApplication(t *testing.T) {
 				}
 				return false
 			})
-			response := b.get("/page")
+			response := b.Get("/page")
 			var want []string
 			for _, line := range test.want {
 				want = append(want, strings.NewReplacer("ID", id, "TOKEN", token).Replace(line))
@@ -173,7 +154,7 @@ func TestCombinedFollowsTheApplication(t *testing.T) {
 			if (carries || test.private) != (response.Header.Get("Cache-Control") == "private") {
 				t.Errorf("Cache-Control: %s", response.Header.Get("Cache-Control"))
 			}
-			if response.received.user(t) != "alice" {
+			if response.Received.User(t) != "alice" {
 				t.Error("the request was not alice's")
 			}
 		})
@@ -184,69 +165,69 @@ func TestCombinedFollowsTheApplication(t *testing.T) {
 func TestCombinedMintsIntoARepeatedCookie(t *testing.T) {
 	t.Parallel()
 	g := combinedGateway(t, "")
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", "session="+id+"; Path=/; Max-Age=600")
 		return false
 	})
 	for _, what := range []string{"minted", "renewed"} {
-		_, before := b.combined()
-		response := b.get("/page")
-		b.wantCookie(what, id, true)
-		if _, token := b.combined(); token == before {
+		_, before := b.Combined()
+		response := b.Get("/page")
+		b.WantCookie(what, id, true)
+		if _, token := b.Combined(); token == before {
 			t.Errorf("%s: it is the token from before", what)
 		}
 		if lines := sessionLines(response.Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; Path=/; Max-Age=600; HttpOnly") {
 			t.Errorf("%s: the application's attributes are not kept, or the cookie is set twice", what)
 		}
-		g.clock.advance(40 * time.Second)
+		g.Clock.Advance(40 * time.Second)
 	}
 }
 
 // A change of what the gateway has in the cookie alone leaves the session id, with the configured attributes.
 func TestCombinedClearsTheTokenAlone(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "token_in_session_cookie {\npath /app\ndomain shop.example\nsame_site strict\nmax_age 1h\n}\nforget_on /forget\nunauthenticated pass")
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
-	set := b.get("/page")
+	g := harness.New(t, "token_in_session_cookie {\npath /app\ndomain shop.example\nsame_site strict\nmax_age 1h\n}\nforget_on /forget\nunauthenticated pass")
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
+	set := b.Get("/page")
 	const attributes = "; Path=/app; Domain=shop.example; Max-Age=3600; HttpOnly; SameSite=Strict"
-	if got, want := sessionLines(set.Header), "session="+b.cookies["session"]+attributes; !slices.Equal(got, []string{want}) {
+	if got, want := sessionLines(set.Header), "session="+b.Cookies["session"]+attributes; !slices.Equal(got, []string{want}) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	b.wantCookie("set", id, true)
-	cleared := b.get("/forget")
+	b.WantCookie("set", id, true)
+	cleared := b.Get("/forget")
 	if got, want := sessionLines(cleared.Header), "session="+id+attributes; !slices.Equal(got, []string{want}) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if again := b.get("/page"); again.received.user(t) != "alice" {
+	if again := b.Get("/page"); again.Received.User(t) != "alice" {
 		t.Error("the session was not asked for anew")
 	}
-	b.wantCookie("set again", id, true)
+	b.WantCookie("set again", id, true)
 }
 
 // The operator's no takes the whole cookie from the browser, with its path and domain, and from the application.
 func TestCombinedRevocation(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "token_in_session_cookie {\npath /app\n}\nunauthenticated /open pass")
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
-	b.get("/page")
-	if err := g.app.Opened().Ledger.RevokeSession(t.Context(), keyOf(g, id)); err != nil {
+	g := harness.New(t, "token_in_session_cookie {\npath /app\n}\nunauthenticated /open pass")
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
+	b.Get("/page")
+	if err := g.App.Opened().Ledger.RevokeSession(t.Context(), harness.KeyOf(g, id)); err != nil {
 		t.Fatal(err)
 	}
-	mine := b.cookies["session"]
+	mine := b.Cookies["session"]
 	for _, path := range []string{"/page", "/open"} {
-		b.cookies["session"] = mine
-		response := b.get(path)
+		b.Cookies["session"] = mine
+		response := b.Get(path)
 		if got := sessionLines(response.Header); !slices.Equal(got, []string{"session=; Path=/app; Max-Age=0; HttpOnly; SameSite=Lax"}) {
 			t.Errorf("%s: got %q", path, got)
 		}
-		if response.received != nil && len(response.received.Header["Cookie"]) > 0 {
+		if response.Received != nil && len(response.Received.Header["Cookie"]) > 0 {
 			t.Errorf("%s: the revoked session reached the application", path)
 		}
 	}
@@ -255,18 +236,18 @@ func TestCombinedRevocation(t *testing.T) {
 // Over TLS the cookie is a secure one, also where the application repeats it without saying so.
 func TestCombinedIsSecureOverTLS(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{tls: true, site: "jwt_session shop {\nwhoami /whoami json user\ntoken_in_session_cookie\n}\nreverse_proxy LEGACY"})
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
-	if lines := sessionLines(b.get("/page").Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; Path=/; HttpOnly; Secure; SameSite=Lax") {
+	g := harness.NewWith(t, harness.Options{TLS: true, Site: "jwt_session shop {\nwhoami /whoami json user\ntoken_in_session_cookie\n}\nreverse_proxy LEGACY"})
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
+	if lines := sessionLines(b.Get("/page").Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; Path=/; HttpOnly; Secure; SameSite=Lax") {
 		t.Errorf("got %d lines, or not with these attributes", len(lines))
 	}
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", "session="+id)
 		return false
 	})
-	if lines := sessionLines(b.get("/page").Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; HttpOnly; Secure") || !strings.Contains(lines[0], "&jwt=ey") {
+	if lines := sessionLines(b.Get("/page").Header); len(lines) != 1 || !strings.HasSuffix(lines[0], "; HttpOnly; Secure") || !strings.Contains(lines[0], "&jwt=ey") {
 		t.Errorf("got %d lines, or not with these attributes", len(lines))
 	}
 }
@@ -276,8 +257,8 @@ func TestCombinedOddSessionIDs(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"sid=a", "a&jwt=b", "sid=a&jwt=b", "sid=&jwt=", "sid=sid=a&jwt=b&jwt=c", `"q"`, "%26jwt%3D", "a b", "a,b"} {
 		g := combinedGateway(t, "unauthenticated pass\nsession_cookie session {\nmin_length 1\n}")
-		g.legacy.set(id, "alice")
-		g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+		g.Legacy.Set(id, "alice")
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Cache-Control", "no-store")
 			if r.Header.Get("Cookie") == "session="+id {
 				_, _ = w.Write([]byte(`{"user": "alice"}`))
@@ -286,29 +267,29 @@ func TestCombinedOddSessionIDs(t *testing.T) {
 			}
 			return true
 		})
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/start" {
 				w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
 			}
 			return false
 		})
-		b := g.browser()
-		keep := func(response reply) {
+		b := g.Browser()
+		keep := func(response harness.Reply) {
 			for _, line := range sessionLines(response.Header) {
-				b.cookies["session"] = cookie.ReadLine(line).Value // net/http would drop or change some of these
+				b.Cookies["session"] = cookie.ReadLine(line).Value // net/http would drop or change some of these
 			}
 		}
-		keep(b.get("/start"))
+		keep(b.Get("/start"))
 		for range 2 {
-			response := b.get("/page")
+			response := b.Get("/page")
 			keep(response)
-			if user, sent := response.received.user(t), response.received.sent(t); user != "alice" || sent != "session="+id {
+			if user, sent := response.Received.User(t), response.Received.Sent(t); user != "alice" || sent != "session="+id {
 				t.Errorf("%q: the application sees %q as %q", id, sent, user)
 			}
-			b.wantCookie(id, id, true)
+			b.WantCookie(id, id, true)
 		}
-		if g.legacy.questions() != 1 {
-			t.Errorf("%q: the application was asked %d times", id, g.legacy.questions())
+		if g.Legacy.Questions() != 1 {
+			t.Errorf("%q: the application was asked %d times", id, g.Legacy.Questions())
 		}
 	}
 }
@@ -316,7 +297,7 @@ func TestCombinedOddSessionIDs(t *testing.T) {
 // A cookie that would be too long stays plain, and the log names the attribute.
 func TestCombinedTooLong(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
+	g := harness.NewWith(t, harness.Options{Site: `jwt_session shop {
 		whoami /whoami json user {
 			attribute small json role
 			attribute large json large
@@ -324,26 +305,26 @@ func TestCombinedTooLong(t *testing.T) {
 		token_in_session_cookie
 	}
 	reverse_proxy LEGACY`})
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write([]byte(`{"user": "alice", "role": "customer", "large": "` + strings.Repeat("x", 3000) + `"}`))
 		return true
 	})
-	b := g.browser()
-	b.cookies["session"] = "abc-0123456789abcdef"
+	b := g.Browser()
+	b.Cookies["session"] = "abc-0123456789abcdef"
 	for _, repeats := range []bool{false, true} {
-		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			if repeats {
 				w.Header().Set("Set-Cookie", "session=abc-0123456789abcdef; Path=/")
 			}
 			return false
 		})
-		if response := b.get("/page"); response.received.user(t) != "alice" || response.received.sent(t) != "session=abc-0123456789abcdef" {
+		if response := b.Get("/page"); response.Received.User(t) != "alice" || response.Received.Sent(t) != "session=abc-0123456789abcdef" {
 			t.Error("the session path did not serve it")
 		}
-		b.wantCookie("too long", "abc-0123456789abcdef", false)
+		b.WantCookie("too long", "abc-0123456789abcdef", false)
 	}
-	if log := g.log(); !strings.Contains(log, `"largest_attribute":"large"`) {
+	if log := g.Logged(); !strings.Contains(log, `"largest_attribute":"large"`) {
 		t.Error("the log does not name the largest attribute")
 	}
 }
@@ -352,20 +333,20 @@ func TestCombinedTooLong(t *testing.T) {
 func TestCombinedDoesNotBringBackAnEndedSession(t *testing.T) {
 	t.Parallel()
 	g := combinedGateway(t, "")
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
-	b.get("/page")
-	g.clock.advance(time.Hour) // the token has expired, so that it is to be replaced, or cleared where that can't be
-	g.legacy.respond(func(_ http.ResponseWriter, r *http.Request) bool {
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
+	b.Get("/page")
+	g.Clock.Advance(time.Hour) // the token has expired, so that it is to be replaced, or cleared where that can't be
+	g.Legacy.Respond(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/slow" {
-			b := g.browser()
-			b.cookies["session"] = id
-			b.get("/logout")
+			b := g.Browser()
+			b.Cookies["session"] = id
+			b.Get("/logout")
 		}
 		return false
 	})
-	if lines := sessionLines(b.get("/slow").Header); len(lines) > 0 {
+	if lines := sessionLines(b.Get("/slow").Header); len(lines) > 0 {
 		t.Error("the ended session's id was set again")
 	}
 }
@@ -374,7 +355,7 @@ func TestCombinedDoesNotBringBackAnEndedSession(t *testing.T) {
 // says rightly who the user is.
 func TestCombinedOfTwoRealms(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `route {
+	g := harness.NewWith(t, harness.Options{Site: `route {
 		jwt_session shop {
 			whoami /whoami json user
 			token_in_session_cookie
@@ -387,41 +368,41 @@ func TestCombinedOfTwoRealms(t *testing.T) {
 		}
 		reverse_proxy LEGACY
 	}`})
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
 	for i := range 3 {
-		response := b.get("/page")
-		header := response.received.Header
-		if header.Get("X-Shop-User") != "alice" || header.Get("X-Blog-User") != "alice" || response.received.sent(t) != "session="+id {
+		response := b.Get("/page")
+		header := response.Received.Header
+		if header.Get("X-Shop-User") != "alice" || header.Get("X-Blog-User") != "alice" || response.Received.Sent(t) != "session="+id {
 			t.Errorf("request %d: the application does not see alice twice, with her own cookie", i)
 		}
 		if lines := sessionLines(response.Header); len(lines) != 1-min(i, 1) {
 			t.Errorf("request %d: the cookie is set %d times", i, len(lines))
 		}
-		b.wantCookie("both", id, true)
+		b.WantCookie("both", id, true)
 	}
-	if g.legacy.questions() != 2 {
-		t.Errorf("the application was asked %d times", g.legacy.questions())
+	if g.Legacy.Questions() != 2 {
+		t.Errorf("the application was asked %d times", g.Legacy.Questions())
 	}
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
 		return false
 	})
-	b.cookies["session"] = id // no token any more
-	if lines := sessionLines(b.get("/page").Header); len(lines) != 1 {
+	b.Cookies["session"] = id // no token any more
+	if lines := sessionLines(b.Get("/page").Header); len(lines) != 1 {
 		t.Errorf("a repeated cookie is set %d times", len(lines))
 	}
-	b.wantCookie("repeated", id, true)
-	if _, token := b.combined(); g.claimsOf(token).Realm() != "shop" {
+	b.WantCookie("repeated", id, true)
+	if _, token := b.Combined(); g.ClaimsOf(token).Realm() != "shop" {
 		t.Error("the token is that of the second realm")
 	}
-	before := g.legacy.questions()
+	before := g.Legacy.Questions()
 	for range 2 {
-		if b.get("/page").received.Header.Get("X-Shop-User") != "alice" || g.legacy.questions() != before {
+		if b.Get("/page").Received.Header.Get("X-Shop-User") != "alice" || g.Legacy.Questions() != before {
 			t.Error("the token does not count, or its being handed on is taken for a new session")
 		}
-		b.wantCookie("repeated", id, true)
+		b.WantCookie("repeated", id, true)
 	}
 }
 
@@ -429,29 +410,29 @@ func TestCombinedOfTwoRealms(t *testing.T) {
 func TestCombinedTokensThatDiffer(t *testing.T) {
 	t.Parallel()
 	g := combinedGateway(t, "mode stateful")
-	id := g.legacy.signIn("alice")
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	id := g.Legacy.SignIn("alice")
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
 		return false
 	})
-	first, second := g.mintFor("alice", id), g.mintFor("alice", id)
+	first, second := g.MintFor("alice", id), g.MintFor("alice", id)
 	for cookies, want := range map[string]bool{
 		"session=sid=" + id + "&jwt=" + first + "; session=sid=" + id + "&jwt=" + second: false,
 		"session=sid=" + id + "&jwt=" + first + "; session=sid=" + id + "&jwt=" + first:  true,
 		"session=sid=" + id + "&jwt=" + first + "; session=" + id:                        true,
 	} {
-		b := g.browser()
-		if user := b.get("/page", "Cookie: "+cookies).received.user(t); user != "alice" {
+		b := g.Browser()
+		if user := b.Get("/page", "Cookie: "+cookies).Received.User(t); user != "alice" {
 			t.Error("the session does not count")
 		}
-		b.wantCookie("handed on", id, want)
+		b.WantCookie("handed on", id, want)
 	}
 }
 
 // Everything behind sees the plain cookie: services without the handler's own realm, and error routes.
 func TestCombinedIsSplitForAll(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `handle_errors {
+	g := harness.NewWith(t, harness.Options{Site: `handle_errors {
 		jwt_session_strip
 		reverse_proxy LEGACY
 	}
@@ -473,20 +454,20 @@ func TestCombinedIsSplitForAll(t *testing.T) {
 		error /broken 502
 		reverse_proxy LEGACY
 	}`})
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
-	b.get("/page")
-	b.wantCookie("set", id, true)
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
+	b.Get("/page")
+	b.WantCookie("set", id, true)
 	for _, path := range []string{"/blog", "/error", "/broken"} {
-		if sent := b.get(path).received.sent(t); sent != "session="+id {
+		if sent := b.Get(path).Received.Sent(t); sent != "session="+id {
 			t.Errorf("%s: the application got a session cookie of %d bytes", path, len(sent))
 		}
 	}
 	// A session id that looks combined is split once, however many handlers it meets.
-	b.cookies["session"] = validator.JoinCombined("sid=a&jwt=b", "")
+	b.Cookies["session"] = validator.JoinCombined("sid=a&jwt=b", "")
 	for _, path := range []string{"/blog", "/error"} {
-		if sent := b.get(path).received.sent(t); sent != "session=sid=a&jwt=b" {
+		if sent := b.Get(path).Received.Sent(t); sent != "session=sid=a&jwt=b" {
 			t.Errorf("%s: the application got %q", path, sent)
 		}
 	}
@@ -495,7 +476,7 @@ func TestCombinedIsSplitForAll(t *testing.T) {
 // Modes that do not read tokens hand them on in the browser's cookie, and going to stateful and back signs nobody out.
 func TestCombinedPerRouteModes(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 	route /api* {
 		jwt_session shop {
 			mode stateless
@@ -518,30 +499,30 @@ func TestCombinedPerRouteModes(t *testing.T) {
 		}
 		reverse_proxy LEGACY
 	}`})
-	b := g.browser()
-	id := g.legacy.signIn("alice")
-	b.cookies["session"] = id
-	if status := b.get("/api").StatusCode; status != http.StatusUnauthorized {
+	b := g.Browser()
+	id := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = id
+	if status := b.Get("/api").StatusCode; status != http.StatusUnauthorized {
 		t.Errorf("a session without a token on the stateless route: %d", status)
 	}
-	b.get("/page")
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	b.Get("/page")
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", "session="+id+"; Path=/")
 		return false
 	})
 	for _, path := range []string{"/old", "/api", "/page", "/old"} {
-		response := b.get(path)
-		if response.received.user(t) != "alice" || response.received.sent(t) != "session="+id {
+		response := b.Get(path)
+		if response.Received.User(t) != "alice" || response.Received.Sent(t) != "session="+id {
 			t.Errorf("%s: the application does not see alice with her own cookie", path)
 		}
-		b.wantCookie(path, id, true)
+		b.WantCookie(path, id, true)
 	}
 }
 
 // A session that moves to a new id with every answer takes its token along in the one cookie.
 func TestCombinedRolling(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 	jwt_session shop {
 		whoami /whoami json user {
 			rolling
@@ -550,27 +531,27 @@ func TestCombinedRolling(t *testing.T) {
 	}
 	request_header X-Via {http.jwt_session.via}
 	reverse_proxy LEGACY`})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
-		if old, err := r.Cookie("session"); err == nil && g.legacy.user(r) == "alice" {
-			id := g.legacy.signIn("alice")
-			g.legacy.set(old.Value, "")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
+		if old, err := r.Cookie("session"); err == nil && g.Legacy.User(r) == "alice" {
+			id := g.Legacy.SignIn("alice")
+			g.Legacy.Set(old.Value, "")
 			w.Header().Set("Set-Cookie", "session="+id+"; Path=/; HttpOnly")
 		}
 		return false
 	})
 	for i, want := range []string{"session", "token", "token", "token"} {
-		before := b.cookies["session"]
-		response := b.get("/page")
-		if got := response.received.Header.Get("X-Via"); got != want || response.received.user(t) != "alice" {
+		before := b.Cookies["session"]
+		response := b.Get("/page")
+		if got := response.Received.Header.Get("X-Via"); got != want || response.Received.User(t) != "alice" {
 			t.Errorf("request %d: via %s, want %s", i, got, want)
 		}
-		if b.cookies["session"] == before || !strings.Contains(b.cookies["session"], "&jwt=") {
+		if b.Cookies["session"] == before || !strings.Contains(b.Cookies["session"], "&jwt=") {
 			t.Errorf("request %d: the cookie did not move, or has no token", i)
 		}
 	}
-	if asked := g.legacy.questions(); asked != 1 {
+	if asked := g.Legacy.Questions(); asked != 1 {
 		t.Errorf("the application was asked %d times", asked)
 	}
 }
@@ -588,29 +569,29 @@ func TestTruthTableOfTheCombinedCookie(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			site := strings.NewReplacer("MODE", mode+"\n token_in_session_cookie", "ROLLING", "").Replace(truthTableSite)
-			g := newTestGatewayWith(t, gatewayOptions{site: site})
+			g := harness.NewWith(t, harness.Options{Site: site})
 			for _, row := range tableRows() {
 				if row.name == "token too large, session ambiguous" {
 					continue // as one cookie that is more than Cookie lines may hold, and answered with 400
 				}
-				t.Run(row.name, func(t *testing.T) { checkCombinedRow(t, g.in(t), row, want(row)) })
+				t.Run(row.name, func(t *testing.T) { checkCombinedRow(t, g.In(t), row, want(row)) })
 			}
 		})
 	}
 }
 
-func checkCombinedRow(t *testing.T, g *testGateway, row tableRow, want outcome) {
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
-	asked := g.legacy.questions()
+func checkCombinedRow(t *testing.T, g *harness.Gateway, row tableRow, want outcome) {
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Cookies[harness.TokenName] = g.MintFor("alice", b.Cookies["session"])
+	asked := g.Legacy.Questions()
 	row.arrange(g, b)
-	line := b.cookieLine()
-	if given := b.headers["Cookie"]; given != nil {
+	line := b.CookieLine()
+	if given := b.Headers["Cookie"]; given != nil {
 		line = given[0]
 	}
-	b.headers["Cookie"] = []string{combineLine(t, line)}
-	response := b.get("/page")
+	b.Headers["Cookie"] = []string{combineLine(t, line)}
+	response := b.Get("/page")
 
 	if strings.Contains(row.name, "session ambiguous") && want.token == "cleared" {
 		want.token = ""
@@ -624,16 +605,16 @@ func checkCombinedRow(t *testing.T, g *testGateway, row tableRow, want outcome) 
 	}
 	got := outcome{token: combinedSet(response)}
 	if response.StatusCode != http.StatusUnauthorized {
-		got.user = response.received.user(t)
-		got.via = response.received.Header.Get("X-Via")
+		got.user = response.Received.User(t)
+		got.via = response.Received.Header.Get("X-Via")
 	}
 	if got != want {
 		t.Errorf("got %+v (status %d), want %+v", got, response.StatusCode, want)
 	}
-	if asked = g.legacy.questions() - asked; want == byToken && asked != 0 {
+	if asked = g.Legacy.Questions() - asked; want == byToken && asked != 0 {
 		t.Errorf("the token path asked the application %d times", asked)
 	}
-	if response.received != nil && strings.Contains(response.received.Header.Get("Cookie"), "jwt") {
+	if response.Received != nil && strings.Contains(response.Received.Header.Get("Cookie"), "jwt") {
 		t.Errorf("the token reached the application")
 	}
 }
@@ -672,7 +653,7 @@ func combineLine(t *testing.T, line string) string {
 }
 
 // combinedSet says what the response did to the token in the session cookie.
-func combinedSet(response reply) string {
+func combinedSet(response harness.Reply) string {
 	lines := sessionLines(response.Header)
 	switch {
 	case len(lines) == 0:

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // What an application writes that has moved its cookie from the domain to the host, and clears the older one.
@@ -18,10 +20,10 @@ const (
 
 // variantsGateway is a gateway before an application that writes these lines on sign-in and on every other page. NEW is the
 // id that it gives.
-func variantsGateway(t *testing.T, directive string, login, page []string) *testGateway {
+func variantsGateway(t *testing.T, directive string, login, page []string) *harness.Gateway {
 	t.Helper()
-	g := newTestGateway(t, directive)
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	g := harness.New(t, directive)
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		lines := page
 		switch r.URL.Path {
 		case "/login":
@@ -32,7 +34,7 @@ func variantsGateway(t *testing.T, directive string, login, page []string) *test
 			lines = nil
 		}
 		if len(lines) > 0 {
-			id := g.legacy.signIn(r.URL.Query().Get("user"))
+			id := g.Legacy.SignIn(r.URL.Query().Get("user"))
 			for _, line := range lines {
 				w.Header().Add("Set-Cookie", strings.ReplaceAll(line, "%s", id))
 			}
@@ -41,22 +43,6 @@ func variantsGateway(t *testing.T, directive string, login, page []string) *test
 		return true
 	})
 	return g
-}
-
-// signInByVariants signs in and keeps of the session what a browser keeps: the last value that was set.
-func (b *browser) signInByVariants(user string) reply {
-	b.Helper()
-	response := b.do(http.MethodPost, "/login?user="+user)
-	b.keepVariant(response)
-	return response
-}
-
-func (b *browser) keepVariant(response reply) {
-	for _, cookie := range response.Cookies() {
-		if cookie.Name == "session" && cookie.MaxAge >= 0 {
-			b.cookies["session"] = cookie.Value
-		}
-	}
 }
 
 // bothOrders are the lines in the order given and in the other one.
@@ -70,14 +56,14 @@ func bothOrders(lines ...string) [][]string {
 func TestSignInThatClearsAnOlderVariantCounts(t *testing.T) {
 	for _, login := range bothOrders(hostVariant, olderCleared) {
 		g := variantsGateway(t, "unauthenticated pass", login, nil)
-		b := g.browser()
-		b.signInByVariants("alice")
-		g.expect(b.get("/silent"), "alice", "set", 1)
-		g.mustAdmin("revocations", map[string]any{"realm": "shop", "user": "alice"})
-		b.get("/silent")
-		b.cookies = map[string]string{}
-		b.signInByVariants("alice")
-		if user := b.get("/silent").received.user(t); user != "alice" {
+		b := g.Browser()
+		b.SignInByVariants("alice")
+		g.Expect(b.Get("/silent"), "alice", "set", 1)
+		g.MustAdmin("revocations", map[string]any{"realm": "shop", "user": "alice"})
+		b.Get("/silent")
+		b.Cookies = map[string]string{}
+		b.SignInByVariants("alice")
+		if user := b.Get("/silent").Received.User(t); user != "alice" {
 			t.Errorf("after a new sign-in the user is %q", user)
 		}
 	}
@@ -88,24 +74,24 @@ func TestNamedUserOfANewVariantGetsAToken(t *testing.T) {
 	t.Parallel()
 	for _, login := range bothOrders(hostVariant, olderCleared) {
 		g := newNamingGateway(t, "mixed", "")
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/login" {
-				id := g.legacy.signIn("alice")
+				id := g.Legacy.SignIn("alice")
 				for _, line := range login {
 					w.Header().Add("Set-Cookie", strings.ReplaceAll(line, "%s", id))
 				}
 			}
-			w.Header().Set("X-Remote-User", g.legacy.user(r))
+			w.Header().Set("X-Remote-User", g.Legacy.User(r))
 			if r.URL.Path == "/login" {
 				w.Header().Set("X-Remote-User", "alice")
 			}
 			return true
 		})
-		b := g.browser()
-		response := b.do(http.MethodPost, "/login")
-		b.keepVariant(response)
-		g.expectRolling(response, "", "none", "set", 0)
-		g.expectRolling(b.get("/members"), "alice", "token", "", 0)
+		b := g.Browser()
+		response := b.Do(http.MethodPost, "/login")
+		b.KeepVariant(response)
+		g.ExpectRolling(response, "", "none", "set", 0)
+		g.ExpectRolling(b.Get("/members"), "alice", "token", "", 0)
 	}
 }
 
@@ -125,18 +111,18 @@ func TestClearingAnOlderVariantIsNoEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := variantsGateway(t, "unauthenticated pass", test.login, test.page)
-			b := g.browser()
-			b.host = "shop.example"
-			b.signInByVariants("alice")
-			session := b.cookies["session"]
-			g.expect(b.get("/deep/page"), "alice", "set", 1)
+			b := g.Browser()
+			b.Host = "shop.example"
+			b.SignInByVariants("alice")
+			session := b.Cookies["session"]
+			g.Expect(b.Get("/deep/page"), "alice", "set", 1)
 			for range 3 {
-				b.cookies["session"] = session // of which the test's browser has one variant alone
-				g.expect(b.get("/deep/page"), "alice", "", 1)
+				b.Cookies["session"] = session // of which the test's browser has one variant alone
+				g.Expect(b.Get("/deep/page"), "alice", "", 1)
 			}
-			b.cookies["session"] = session
-			if response := b.get("/logout"); response.tokenSet() != "cleared" {
-				t.Errorf("signing out: token cookie %q", response.tokenSet())
+			b.Cookies["session"] = session
+			if response := b.Get("/logout"); response.TokenSet() != "cleared" {
+				t.Errorf("signing out: token cookie %q", response.TokenSet())
 			}
 		})
 	}
@@ -146,19 +132,19 @@ func TestClearingAnOlderVariantIsNoEnd(t *testing.T) {
 func TestSessionInTheDomainsVariant(t *testing.T) {
 	t.Parallel()
 	g := variantsGateway(t, "unauthenticated pass", []string{domainVariant}, []string{hostDeleted})
-	b := g.browser()
-	b.host = "shop.example"
-	b.signInByVariants("alice")
-	session := b.cookies["session"]
-	g.expect(b.get("/page"), "alice", "set", 1)
-	b.cookies["session"] = session
-	g.expect(b.get("/page"), "alice", "", 1)
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	b := g.Browser()
+	b.Host = "shop.example"
+	b.SignInByVariants("alice")
+	session := b.Cookies["session"]
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	b.Cookies["session"] = session
+	g.Expect(b.Get("/page"), "alice", "", 1)
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", olderCleared)
 		return false
 	})
-	b.cookies["session"] = session
-	g.expect(b.get("/page"), "alice", "cleared", 1)
+	b.Cookies["session"] = session
+	g.Expect(b.Get("/page"), "alice", "cleared", 1)
 }
 
 // A session whose variant was never seen ends with the first deletion; that it comes again shows that the deletion was of
@@ -166,54 +152,54 @@ func TestSessionInTheDomainsVariant(t *testing.T) {
 func TestSessionOfAnUnknownVariantEndsOnce(t *testing.T) {
 	t.Parallel()
 	g := variantsGateway(t, "unauthenticated pass", nil, []string{olderCleared})
-	b := g.browser()
-	session := g.legacy.signIn("alice")
-	b.cookies["session"] = session
-	g.expect(b.get("/page"), "alice", "", 1) // no token: it has ended
+	b := g.Browser()
+	session := g.Legacy.SignIn("alice")
+	b.Cookies["session"] = session
+	g.Expect(b.Get("/page"), "alice", "", 1) // no token: it has ended
 	for range 2 {
-		b.cookies["session"] = session
-		g.expect(b.get("/page"), "alice", "set", 2)
-		delete(b.cookies, tokenName)
+		b.Cookies["session"] = session
+		g.Expect(b.Get("/page"), "alice", "set", 2)
+		delete(b.Cookies, harness.TokenName)
 	}
-	b.cookies["session"] = session
-	b.get("/logout")
-	b.cookies["session"] = session
-	g.expect(b.get("/silent"), "alice", "set", 3)
+	b.Cookies["session"] = session
+	b.Get("/logout")
+	b.Cookies["session"] = session
+	g.Expect(b.Get("/silent"), "alice", "set", 3)
 }
 
 // Two new values leave it open which one the application takes, so neither gets a token.
 func TestTwoNewVariantsAreAmbiguous(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
-		w.Header()["Set-Cookie"] = []string{"session=" + g.legacy.signIn("alice") + "; Path=/", "session=" + g.legacy.signIn("bob") + "; Path=/shop"}
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header()["Set-Cookie"] = []string{"session=" + g.Legacy.SignIn("alice") + "; Path=/", "session=" + g.Legacy.SignIn("bob") + "; Path=/shop"}
 		w.Header().Set("X-Remote-User", "alice")
 		return true
 	})
-	g.expectRolling(g.browser().do(http.MethodPost, "/login"), "", "none", "", 0)
+	g.ExpectRolling(g.Browser().Do(http.MethodPost, "/login"), "", "none", "", 0)
 }
 
 // The whoami page may clear the older variant as all pages do.
 func TestWhoamiPageClearsAnOlderVariant(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g := harness.New(t, "unauthenticated pass")
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Set-Cookie", olderCleared)
 		return false
 	})
 	for _, seen := range []bool{true, false} { // whether the gateway saw where the session is
-		questions := g.legacy.questions()
-		b := g.browser()
-		b.host = "shop.example"
+		questions := g.Legacy.Questions()
+		b := g.Browser()
+		b.Host = "shop.example"
 		if seen {
-			b.get("/login?user=alice")
+			b.Get("/login?user=alice")
 		} else {
-			b.cookies["session"] = g.legacy.signIn("alice")
+			b.Cookies["session"] = g.Legacy.SignIn("alice")
 		}
-		g.expect(b.get("/page"), "alice", "set", questions+1)
-		g.expect(b.get("/page"), "alice", "", questions+1)
+		g.Expect(b.Get("/page"), "alice", "set", questions+1)
+		g.Expect(b.Get("/page"), "alice", "", questions+1)
 	}
-	if strings.Contains(g.log(), "changes session cookies") {
+	if strings.Contains(g.Logged(), "changes session cookies") {
 		t.Error("the clearing of an older variant is taken for a change of the session")
 	}
 }
@@ -223,20 +209,20 @@ func TestRollingBesideAnOlderVariant(t *testing.T) {
 	t.Parallel()
 	for _, lines := range bothOrders(hostVariant, olderCleared) {
 		g := newRollingGateway(t, "mixed")
-		b := g.signedIn()
-		g.expect(b.get("/page"), "alice", "set", 1)
+		b := g.SignedIn()
+		g.Expect(b.Get("/page"), "alice", "set", 1)
 		for i := range 3 {
 			id := fmt.Sprintf("rolled-session-value-%d", i)
-			g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
-				g.legacy.set(id, "alice")
+			g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
+				g.Legacy.Set(id, "alice")
 				for _, line := range lines {
 					w.Header().Add("Set-Cookie", strings.ReplaceAll(line, "%s", id))
 				}
 				return false
 			})
-			response := b.get("/page")
-			b.cookies["session"] = id
-			g.expect(response, "alice", "set", 1)
+			response := b.Get("/page")
+			b.Cookies["session"] = id
+			g.Expect(response, "alice", "set", 1)
 		}
 	}
 }
@@ -245,30 +231,30 @@ func TestRollingBesideAnOlderVariant(t *testing.T) {
 func TestCombinedCookieBesideAnOlderVariant(t *testing.T) {
 	t.Parallel()
 	g := combinedGateway(t, "unauthenticated pass")
-	b := g.browser()
-	b.host = "shop.example"
-	b.get("/login?user=alice")
-	session := b.cookies["session"]
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	b := g.Browser()
+	b.Host = "shop.example"
+	b.Get("/login?user=alice")
+	session := b.Cookies["session"]
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Add("Set-Cookie", olderCleared)
 		return false
 	})
-	response := b.get("/page")
+	response := b.Get("/page")
 	lines := sessionLines(response.Header)
-	if response.received.user(t) != "alice" || len(lines) != 2 || !strings.Contains(lines[1], "session=sid="+session+"&jwt=ey") {
+	if response.Received.User(t) != "alice" || len(lines) != 2 || !strings.Contains(lines[1], "session=sid="+session+"&jwt=ey") {
 		t.Fatalf("%d lines for the session cookie, want the application's and one with a token", len(lines))
 	}
-	b.keepVariant(response)
-	value := b.cookies["session"]
-	response = b.get("/page")
-	if response.received.user(t) != "alice" || len(sessionLines(response.Header)) != 1 || g.legacy.questions() != 1 {
-		t.Errorf("once more: %d lines, %d questions", len(sessionLines(response.Header)), g.legacy.questions())
+	b.KeepVariant(response)
+	value := b.Cookies["session"]
+	response = b.Get("/page")
+	if response.Received.User(t) != "alice" || len(sessionLines(response.Header)) != 1 || g.Legacy.Questions() != 1 {
+		t.Errorf("once more: %d lines, %d questions", len(sessionLines(response.Header)), g.Legacy.Questions())
 	}
-	g.legacy.respond(nil)
-	b.cookies["session"] = value
-	b.get("/logout")
-	b.cookies["session"] = value
-	if user := b.get("/page").received.user(t); user != "" {
+	g.Legacy.Respond(nil)
+	b.Cookies["session"] = value
+	b.Get("/logout")
+	b.Cookies["session"] = value
+	if user := b.Get("/page").Received.User(t); user != "" {
 		t.Errorf("after signing out the user is %s", user)
 	}
 }
@@ -289,9 +275,9 @@ func TestDefaultPathIsOfThePageThatTheBrowserAskedFor(t *testing.T) {
 	for deletion, want := range map[string]string{
 		"session=; Path=/shop; Max-Age=0": "cleared", "session=; Max-Age=0": "cleared", "session=; Path=/; Max-Age=0": "",
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: legacySite})
-		id := g.legacy.signIn("alice")
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		g := harness.NewWith(t, harness.Options{Site: legacySite})
+		id := g.Legacy.SignIn("alice")
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 			switch r.URL.Path {
 			case "/login":
 				w.Header().Set("Set-Cookie", "session="+id)
@@ -300,12 +286,12 @@ func TestDefaultPathIsOfThePageThatTheBrowserAskedFor(t *testing.T) {
 			}
 			return false
 		})
-		b := g.browser()
-		b.get("/shop/login")
-		b.cookies["session"] = id
-		g.expect(b.get("/shop/page"), "alice", "set", 1)
-		if response := b.get("/shop/delete"); response.tokenSet() != want {
-			t.Errorf("%s: token cookie %q, want %q", deletion, response.tokenSet(), want)
+		b := g.Browser()
+		b.Get("/shop/login")
+		b.Cookies["session"] = id
+		g.Expect(b.Get("/shop/page"), "alice", "set", 1)
+		if response := b.Get("/shop/delete"); response.TokenSet() != want {
+			t.Errorf("%s: token cookie %q, want %q", deletion, response.TokenSet(), want)
 		}
 	}
 }

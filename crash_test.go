@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
@@ -21,7 +22,7 @@ type outpost struct {
 	*testing.T
 	*child
 
-	legacy         *legacyApp
+	legacy         *harness.Legacy
 	address, admin string
 	dir, store     string
 	storage        string // Caddy's, below dir unless it is set
@@ -32,7 +33,7 @@ type outpost struct {
 func newOutpost(t *testing.T, dir string) *outpost {
 	t.Helper()
 	o := &outpost{
-		T: t, legacy: newLegacyApp(t), address: freeAddress(t), admin: freeAddress(t),
+		T: t, legacy: harness.NewLegacy(t), address: freeAddress(t), admin: freeAddress(t),
 		dir: t.TempDir(), store: filepath.Join(dir, "store"),
 	}
 	o.start()
@@ -107,26 +108,26 @@ func (o *outpost) alive() {
 }
 
 // signIn returns a browser with a session of alice's and a token.
-func (o *outpost) signIn() *browser {
+func (o *outpost) signIn() *harness.Browser {
 	o.Helper()
 	b := browserAt(o.T, o.address)
-	b.cookies["session"] = o.legacy.signIn("alice")
-	o.expectVia(b.get("/page"), "session", "set")
-	o.expectVia(b.get("/page"), "token", "")
+	b.Cookies["session"] = o.legacy.SignIn("alice")
+	o.expectVia(b.Get("/page"), "session", "set")
+	o.expectVia(b.Get("/page"), "token", "")
 	return b
 }
 
 // expectVia checks that the application was told of alice, what spoke for her, and what became of the token cookie.
-func (o *outpost) expectVia(response reply, via, token string) {
+func (o *outpost) expectVia(response harness.Reply, via, token string) {
 	o.Helper()
 	if response.StatusCode != http.StatusOK {
 		o.Errorf("status %d, want alice by the %s\n%s", response.StatusCode, via, o.output.String())
 		return
 	}
-	user, by := response.received.user(o.T), response.received.Header.Get("X-Via")
-	if user != "alice" || by != via || response.tokenSet() != token {
+	user, by := response.Received.User(o.T), response.Received.Header.Get("X-Via")
+	if user != "alice" || by != via || response.TokenSet() != token {
 		o.Errorf("the application sees %q by the %s and the token cookie is %q, want alice by the %s and %q",
-			user, by, response.tokenSet(), via, token)
+			user, by, response.TokenSet(), via, token)
 	}
 }
 
@@ -169,12 +170,12 @@ func TestKilledAfterRevocation(t *testing.T) {
 		rounds = 4
 	}
 	o := newOutpost(t, t.TempDir())
-	var revoked []*browser
+	var revoked []*harness.Browser
 	for round := range rounds {
 		b := o.signIn()
-		body := revocationByID(t, b.cookies[tokenName])
+		body := revocationByID(t, b.Cookies[harness.TokenName])
 		if round%2 == 1 {
-			body = map[string]any{"token": b.cookies[tokenName]}
+			body = map[string]any{"token": b.Cookies[harness.TokenName]}
 		}
 		spared := o.signIn()
 		if status := o.revoke(body); status != http.StatusOK {
@@ -182,7 +183,7 @@ func TestKilledAfterRevocation(t *testing.T) {
 		}
 		o.kill()
 		o.start()
-		o.expectVia(spared.get("/page"), "token", "")
+		o.expectVia(spared.Get("/page"), "token", "")
 		for _, b := range append(revoked, b) {
 			o.expectDead(b)
 		}
@@ -191,20 +192,20 @@ func TestKilledAfterRevocation(t *testing.T) {
 }
 
 // expectDead checks that the token that the browser has authenticates nobody, and leaves it with the browser.
-func (o *outpost) expectDead(b *browser) {
+func (o *outpost) expectDead(b *harness.Browser) {
 	o.Helper()
-	token := b.cookies[tokenName]
-	response := b.get("/page")
+	token := b.Cookies[harness.TokenName]
+	response := b.Get("/page")
 	if response.StatusCode != http.StatusUnauthorized {
 		o.expectVia(response, "session", "set")
 	}
-	session := b.cookies["session"]
-	delete(b.cookies, "session")
-	b.cookies[tokenName] = token
-	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	session := b.Cookies["session"]
+	delete(b.Cookies, "session")
+	b.Cookies[harness.TokenName] = token
+	if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		o.Errorf("a dead token without its session: status %d, want 401", response.StatusCode)
 	}
-	b.cookies["session"], b.cookies[tokenName] = session, token
+	b.Cookies["session"], b.Cookies[harness.TokenName] = session, token
 }
 
 // What has ended is dead as soon as the browser has the response of the sign-out, whatever becomes of the gateway then.
@@ -217,20 +218,20 @@ func TestKilledAfterLogout(t *testing.T) {
 	o := newOutpost(t, t.TempDir())
 	for round := range rounds {
 		b := o.signIn()
-		session, token := b.cookies["session"], b.cookies[tokenName]
+		session, token := b.Cookies["session"], b.Cookies[harness.TokenName]
 		path := []string{"/logout", "/forget"}[round%2]
-		if response := b.get(path); response.StatusCode != http.StatusOK || response.tokenSet() != "cleared" {
-			t.Fatalf("%s: status %d, token cookie %q", path, response.StatusCode, response.tokenSet())
+		if response := b.Get(path); response.StatusCode != http.StatusOK || response.TokenSet() != "cleared" {
+			t.Fatalf("%s: status %d, token cookie %q", path, response.StatusCode, response.TokenSet())
 		}
 		o.kill()
 		o.start()
-		b.cookies["session"], b.cookies[tokenName] = session, token
+		b.Cookies["session"], b.Cookies[harness.TokenName] = session, token
 		if path == "/forget" { // the application still knows the session
 			o.expectDead(b)
 			continue
 		}
-		if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "cleared" {
-			t.Errorf("after %s: status %d, token cookie %q, want 401", path, response.StatusCode, response.tokenSet())
+		if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized || response.TokenSet() != "cleared" {
+			t.Errorf("after %s: status %d, token cookie %q, want 401", path, response.StatusCode, response.TokenSet())
 		}
 	}
 }

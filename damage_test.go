@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"errors"
@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -24,22 +25,22 @@ import (
 type damaged struct {
 	*testing.T
 
-	legacy  *legacyApp
+	legacy  *harness.Legacy
 	address string
 	dir     string // of the store
 	spare   string // a copy of it
-	user    *browser
+	user    *harness.Browser
 	revoked string // a token of the user's
 }
 
 func newDamaged(t *testing.T) *damaged {
 	t.Helper()
-	d := &damaged{T: t, legacy: newLegacyApp(t), address: freeAddress(t), dir: filepath.Join(t.TempDir(), "store")}
+	d := &damaged{T: t, legacy: harness.NewLegacy(t), address: freeAddress(t), dir: filepath.Join(t.TempDir(), "store")}
 	d.mustLoad(d.dir)
 	d.user = browserAt(t, d.address)
-	d.user.cookies["session"] = d.legacy.signIn("alice")
-	d.user.get("/page")
-	d.revoked = d.user.cookies[tokenName]
+	d.user.Cookies["session"] = d.legacy.SignIn("alice")
+	d.user.Get("/page")
+	d.revoked = d.user.Cookies[harness.TokenName]
 	open, err := app.Running(t.Context()).Open()
 	if err != nil {
 		t.Fatal(err)
@@ -83,14 +84,14 @@ func (d *damaged) copy(dir string) string {
 // expectWhole checks that the session and the revocation are known.
 func (d *damaged) expectWhole() {
 	d.Helper()
-	questions := d.legacy.questions()
-	d.user.cookies[tokenName] = d.revoked
-	response := d.user.get("/page")
-	if response.StatusCode != http.StatusOK || response.received.user(d.T) != "alice" || response.tokenSet() != "set" {
-		d.Errorf("with a revoked token: status %d, token cookie %q, want a new one", response.StatusCode, response.tokenSet())
+	questions := d.legacy.Questions()
+	d.user.Cookies[harness.TokenName] = d.revoked
+	response := d.user.Get("/page")
+	if response.StatusCode != http.StatusOK || response.Received.User(d.T) != "alice" || response.TokenSet() != "set" {
+		d.Errorf("with a revoked token: status %d, token cookie %q, want a new one", response.StatusCode, response.TokenSet())
 	}
 	// The first time the session, whose tokens were revoked, is confirmed anew.
-	if asked := d.legacy.questions() - questions; asked > 1 || asked == 1 && d.spare != "" {
+	if asked := d.legacy.Questions() - questions; asked > 1 || asked == 1 && d.spare != "" {
 		d.Errorf("the application was asked %d times: the session is forgotten", asked)
 	}
 }
@@ -283,18 +284,18 @@ func TestDamagedStoreAtTheStartOfTheProcess(t *testing.T) {
 
 // The last configuration goes away and the store closes, while requests are still in the application's hands.
 func TestStopWithRequestsInFlight(t *testing.T) {
-	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	legacy, dir, address := harness.NewLegacy(t), t.TempDir(), freeAddress(t)
 	err := loadText(t, storeGlobals(filepath.Join(dir, "store"), filepath.Join(dir, "storage"), "")+
 		site(address, "shop", "", legacy))
 	if err != nil {
 		t.Fatal(err)
 	}
-	visitors := make(map[string]*browser) // by path
+	visitors := make(map[string]*harness.Browser) // by path
 	for _, path := range []string{"/token", "/session", "/logout", "/whoami-is-slow"} {
 		visitors[path] = browserAt(t, address)
-		visitors[path].cookies["session"] = legacy.signIn("alice")
+		visitors[path].Cookies["session"] = legacy.SignIn("alice")
 		if path == "/token" || path == "/logout" {
-			visitors[path].get("/page")
+			visitors[path].Get("/page")
 		}
 	}
 	arrived, release := make(chan string), make(chan struct{})
@@ -302,12 +303,12 @@ func TestStopWithRequestsInFlight(t *testing.T) {
 		arrived <- where
 		<-release
 	}
-	legacy.respond(func(_ http.ResponseWriter, r *http.Request) bool {
+	legacy.Respond(func(_ http.ResponseWriter, r *http.Request) bool {
 		hold(r.URL.Path)
 		return false
 	})
-	late := visitors["/whoami-is-slow"].cookies["session"]
-	legacy.respondWhoami(func(_ http.ResponseWriter, r *http.Request) bool {
+	late := visitors["/whoami-is-slow"].Cookies["session"]
+	legacy.RespondWhoami(func(_ http.ResponseWriter, r *http.Request) bool {
 		if cookie, err := r.Cookie("session"); err == nil && cookie.Value == late {
 			hold("/whoami")
 		}
@@ -316,7 +317,7 @@ func TestStopWithRequestsInFlight(t *testing.T) {
 	var wait sync.WaitGroup
 	replies := sync.Map{}
 	for path, b := range visitors {
-		wait.Go(func() { replies.Store(path, b.get(path)) })
+		wait.Go(func() { replies.Store(path, b.Get(path)) })
 	}
 	for range visitors {
 		<-arrived
@@ -335,8 +336,8 @@ func TestStopWithRequestsInFlight(t *testing.T) {
 			t.Errorf("%s: no answer", path)
 			continue
 		}
-		response := answer.(reply)
-		if response.StatusCode != want || want == http.StatusOK && response.received.user(t) != "alice" {
+		response := answer.(harness.Reply)
+		if response.StatusCode != want || want == http.StatusOK && response.Received.User(t) != "alice" {
 			t.Errorf("%s: status %d, want %d", path, response.StatusCode, want)
 		}
 	}
@@ -346,7 +347,7 @@ const enoughAnswers = 20
 
 // Reading what is being closed would end the process.
 func TestStopsUnderTraffic(t *testing.T) {
-	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	legacy, dir, address := harness.NewLegacy(t), t.TempDir(), freeAddress(t)
 	config := adaptText(t, storeGlobals(filepath.Join(dir, "store"), filepath.Join(dir, "storage"), "")+
 		site(address, "shop", "", legacy))
 	t.Cleanup(func() { _ = caddy.Stop() })
@@ -354,7 +355,7 @@ func TestStopsUnderTraffic(t *testing.T) {
 	if testing.Short() {
 		rounds = 3
 	}
-	session := legacy.signIn("alice")
+	session := legacy.SignIn("alice")
 	answered := 0
 	for range rounds {
 		if err := caddy.Load(config, true); err != nil {
@@ -439,7 +440,7 @@ func askOnce(t *testing.T, client *http.Client, url, session string) error {
 	_ = response.Body.Close()
 	switch response.StatusCode {
 	case http.StatusOK:
-		if user := receivedFrom(t, response).user(t); user != "alice" {
+		if user := harness.ReceivedFrom(t, response).User(t); user != "alice" {
 			t.Errorf("the application sees %q", user)
 		}
 		return nil

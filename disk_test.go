@@ -1,6 +1,6 @@
 //go:build linux
 
-package jwtsession
+package jwtsession_test
 
 import (
 	"errors"
@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 )
 
 // smallDisk mounts a file system of 160 MiB in memory, and returns where.
@@ -68,40 +71,40 @@ func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t)
 	o := newOutpost(t, disk)
 	steady, victim, leaver, switcher := o.signIn(), o.signIn(), o.signIn(), o.signIn()
-	left, old := leaver.cookies["session"], leaver.cookies[tokenName]
-	switched, former := switcher.cookies["session"], switcher.cookies[tokenName]
+	left, old := leaver.Cookies["session"], leaver.Cookies[harness.TokenName]
+	switched, former := switcher.Cookies["session"], switcher.Cookies[harness.TokenName]
 	free := fillUp(t, disk)
 
-	o.expectVia(steady.get("/page"), "token", "")
-	delete(steady.cookies, tokenName)
-	o.expectVia(steady.get("/page"), "session", "set")
+	o.expectVia(steady.Get("/page"), "token", "")
+	delete(steady.Cookies, harness.TokenName)
+	o.expectVia(steady.Get("/page"), "session", "set")
 	o.expectUnkept()
 	o.expectNoRevocation(victim)
 
 	// The ends count at once.
-	if response := leaver.get("/logout"); response.StatusCode != http.StatusOK || response.tokenSet() != "cleared" {
-		t.Errorf("signing out: status %d, token cookie %q", response.StatusCode, response.tokenSet())
+	if response := leaver.Get("/logout"); response.StatusCode != http.StatusOK || response.TokenSet() != "cleared" {
+		t.Errorf("signing out: status %d, token cookie %q", response.StatusCode, response.TokenSet())
 	}
-	leaver.cookies["session"], leaver.cookies[tokenName] = left, old
-	if response := leaver.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	leaver.Cookies["session"], leaver.Cookies[harness.TokenName] = left, old
+	if response := leaver.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after signing out: status %d, want 401", response.StatusCode)
 	}
-	if response := switcher.get("/forget"); response.StatusCode != http.StatusOK || response.tokenSet() != "cleared" {
-		t.Errorf("ending: status %d, token cookie %q", response.StatusCode, response.tokenSet())
+	if response := switcher.Get("/forget"); response.StatusCode != http.StatusOK || response.TokenSet() != "cleared" {
+		t.Errorf("ending: status %d, token cookie %q", response.StatusCode, response.TokenSet())
 	}
 	for range 5 { // the application still knows the session, but it can't be kept
-		switcher.cookies[tokenName] = former
-		o.expectVia(switcher.get("/page"), "session", "cleared")
+		switcher.Cookies[harness.TokenName] = former
+		o.expectVia(switcher.Get("/page"), "session", "cleared")
 	}
-	o.expectVia(steady.get("/page"), "token", "")
+	o.expectVia(steady.Get("/page"), "token", "")
 	o.alive()
 
 	free()
-	if status := o.revoke(revocationByID(t, victim.cookies[tokenName])); status != http.StatusOK {
+	if status := o.revoke(revocationByID(t, victim.Cookies[harness.TokenName])); status != http.StatusOK {
 		t.Errorf("revoking with space on the disk: status %d", status)
 	}
 	o.untilMinted(switcher)
-	renewed := switcher.cookies[tokenName]
+	renewed := switcher.Cookies[harness.TokenName]
 	o.kill()
 	for _, words := range []string{"too little space left", "keeping the end of a session"} {
 		if log := o.output.String(); !strings.Contains(log, words) {
@@ -109,48 +112,48 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	o.start()
-	leaver.cookies["session"], leaver.cookies[tokenName] = left, old
-	if response := leaver.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	leaver.Cookies["session"], leaver.Cookies[harness.TokenName] = left, old
+	if response := leaver.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after signing out and a restart: status %d, want 401", response.StatusCode)
 	}
-	switcher.cookies["session"], switcher.cookies[tokenName] = switched, former
+	switcher.Cookies["session"], switcher.Cookies[harness.TokenName] = switched, former
 	o.expectDead(switcher)
-	switcher.cookies[tokenName] = renewed
-	o.expectVia(switcher.get("/page"), "token", "")
+	switcher.Cookies[harness.TokenName] = renewed
+	o.expectVia(switcher.Get("/page"), "token", "")
 	o.expectDead(victim)
-	o.expectVia(steady.get("/page"), "token", "")
+	o.expectVia(steady.Get("/page"), "token", "")
 }
 
 // A full disk lasts longer than a token: what the application says of those who are signed in counts all the same, and who
 // was known before gets tokens.
 func TestFullDiskForLongerThanATokenLives(t *testing.T) {
 	disk := smallDisk(t)
-	g := &testGateway{T: t, legacy: newLegacyApp(t), clock: newTestClock(), dir: disk}
-	g.load(gatewayOptions{site: "jwt_session shop {\n whoami /whoami json user\n forget_on /forget\n}\nreverse_proxy LEGACY"})
-	known, late := g.signedIn(), g.signedIn()
-	g.expect(known.get("/page"), "alice", "set", 1)
+	g := &harness.Gateway{T: t, Legacy: harness.NewLegacy(t), Clock: testclock.New(), Dir: disk}
+	g.Load(harness.Options{Site: "jwt_session shop {\n whoami /whoami json user\n forget_on /forget\n}\nreverse_proxy LEGACY"})
+	known, late := g.SignedIn(), g.SignedIn()
+	g.Expect(known.Get("/page"), "alice", "set", 1)
 	fillUp(t, disk)
-	g.expect(late.get("/page"), "alice", "", 2)
+	g.Expect(late.Get("/page"), "alice", "", 2)
 	for i := range 4 {
-		g.clock.advance(31 * time.Second) // due, then over
+		g.Clock.Advance(31 * time.Second) // due, then over
 		failed := value(t, "store_errors_total", "")
-		g.expect(known.get("/page"), "alice", "set", 3+2*i)
-		g.expect(late.get("/page"), "alice", "", 4+2*i)
+		g.Expect(known.Get("/page"), "alice", "set", 3+2*i)
+		g.Expect(late.Get("/page"), "alice", "", 4+2*i)
 		if value(t, "store_errors_total", "") == failed {
 			t.Error("the store's failure is not counted")
 		}
 		if i%2 == 1 {
-			delete(known.cookies, tokenName)
+			delete(known.Cookies, harness.TokenName)
 		}
 	}
 	// The end of what is neither kept nor proven by a token writes nothing.
-	late.get("/forget")
-	if counts, err := g.app.Opened().Ledger.Count(t.Context()); counts.Pending != 0 || err != nil {
+	late.Get("/forget")
+	if counts, err := g.App.Opened().Ledger.Count(t.Context()); counts.Pending != 0 || err != nil {
 		t.Errorf("after an end: %+v, %v", counts, err)
 	}
-	g.legacy.set(known.cookies["session"], "")
-	g.clock.advance(31 * time.Second)
-	if response := known.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	g.Legacy.Set(known.Cookies["session"], "")
+	g.Clock.Advance(31 * time.Second)
+	if response := known.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after the application's no: status %d, want 401", response.StatusCode)
 	}
 }
@@ -159,19 +162,19 @@ func TestFullDiskForLongerThanATokenLives(t *testing.T) {
 func TestFullDiskWithRollingSessions(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t)
-	g := &testGateway{T: t, legacy: newLegacyApp(t), clock: newTestClock(), dir: disk}
-	g.load(gatewayOptions{site: "jwt_session shop {\n whoami /whoami json user {\n rolling\n }\n}\nreverse_proxy LEGACY"})
+	g := &harness.Gateway{T: t, Legacy: harness.NewLegacy(t), Clock: testclock.New(), Dir: disk}
+	g.Load(harness.Options{Site: "jwt_session shop {\n whoami /whoami json user {\n rolling\n }\n}\nreverse_proxy LEGACY"})
 	fillUp(t, disk)
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: g.legacy.signIn("alice"), Path: "/"})
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: g.Legacy.SignIn("alice"), Path: "/"})
 		return false
 	})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	for i := range 3 {
-		g.expect(b.get("/page"), "alice", "", i+1)
+		g.Expect(b.Get("/page"), "alice", "", i+1)
 	}
-	counts, err := g.app.Opened().Ledger.Count(t.Context())
+	counts, err := g.App.Opened().Ledger.Count(t.Context())
 	if err != nil || counts.Pending != 0 {
 		t.Errorf("%d ends are pending, %v", counts.Pending, err)
 	}
@@ -182,36 +185,36 @@ func TestFullDiskWithRollingSessions(t *testing.T) {
 func (o *outpost) expectUnkept() {
 	o.Helper()
 	b := browserAt(o.T, o.address)
-	b.cookies["session"] = o.legacy.signIn("alice")
+	b.Cookies["session"] = o.legacy.SignIn("alice")
 	for range 2 {
-		o.expectVia(b.get("/page"), "session", "")
+		o.expectVia(b.Get("/page"), "session", "")
 	}
-	o.legacy.set(b.cookies["session"], "")
-	if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	o.legacy.Set(b.Cookies["session"], "")
+	if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		o.Errorf("nobody's session: status %d, want 401", response.StatusCode)
 	}
 }
 
 // expectNoRevocation checks that no kind of revocation is acknowledged, and none is in force.
-func (o *outpost) expectNoRevocation(b *browser) {
+func (o *outpost) expectNoRevocation(b *harness.Browser) {
 	o.Helper()
-	for _, body := range []map[string]any{revocationByID(o.T, b.cookies[tokenName]), {"token": b.cookies[tokenName]}} {
+	for _, body := range []map[string]any{revocationByID(o.T, b.Cookies[harness.TokenName]), {"token": b.Cookies[harness.TokenName]}} {
 		if status := o.revoke(body); status != http.StatusServiceUnavailable {
 			o.Errorf("revoking: status %d, want 503", status)
 		}
-		o.expectVia(b.get("/page"), "token", "")
+		o.expectVia(b.Get("/page"), "token", "")
 	}
 }
 
 // untilMinted sends requests until the browser gets a token, which it does not before the end of its former session is
 // durable.
-func (o *outpost) untilMinted(b *browser) {
+func (o *outpost) untilMinted(b *harness.Browser) {
 	o.Helper()
-	delete(b.cookies, tokenName)
+	delete(b.Cookies, harness.TokenName)
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
-		switch response := b.get("/page"); {
-		case response.tokenSet() == "set":
+		switch response := b.Get("/page"); {
+		case response.TokenSet() == "set":
 			return
 		case response.StatusCode != http.StatusOK && response.StatusCode != http.StatusServiceUnavailable:
 			o.Fatalf("status %d", response.StatusCode)

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"encoding/base64"
@@ -13,14 +13,15 @@ import (
 	josejwt "github.com/go-jose/go-jose/v4/jwt"
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
 const forwardSecret = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY"
 
 // forwardSite sends a service tokens of its own.
-func forwardSite(options string) gatewayOptions {
-	return gatewayOptions{global: "key secret " + forwardSecret, site: `
+func forwardSite(options string) harness.Options {
+	return harness.Options{Global: "key secret " + forwardSecret, Site: `
 		jwt_session shop {
 			whoami /whoami json user {
 				attribute role json role
@@ -32,41 +33,17 @@ func forwardSite(options string) gatewayOptions {
 		reverse_proxy LEGACY`}
 }
 
-// service verifies what it received as a service does, and returns the claims.
-func (r *received) service(t *testing.T, g *testGateway, audience string) jwt.MapClaims {
-	t.Helper()
-	if r == nil {
-		t.Fatal("the request did not reach the service")
-	}
-	lines := r.Header.Values("Authorization")
-	if len(lines) != 1 || !strings.HasPrefix(lines[0], "Bearer ") {
-		t.Fatalf("the service received %d lines of Authorization", len(lines))
-	}
-	claims := jwt.MapClaims{}
-	token, err := jwt.ParseWithClaims(strings.TrimPrefix(lines[0], "Bearer "), claims, func(*jwt.Token) (any, error) {
-		return base64.RawStdEncoding.DecodeString(forwardSecret)
-	}, jwt.WithAudience(audience), jwt.WithIssuer("https://shop.example"), jwt.WithExpirationRequired(),
-		jwt.WithValidMethods([]string{"HS256"}), jwt.WithTimeFunc(g.clock.Now))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token.Header["typ"] != "at+jwt" {
-		t.Errorf("typ %v", token.Header["typ"])
-	}
-	return claims
-}
-
 func TestForwardToken(t *testing.T) {
 	t.Parallel()
 	for options, audience := range map[string]string{
 		"forward_token": "shop", "forward_token https://api.example": "https://api.example",
 		"forward_token api\ntoken_encrypt": "api",
 	} {
-		g := newTestGatewayWith(t, forwardSite(options))
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
-		bySession := b.get("/page", "Authorization: Bearer forged", "Authorization: Basic YTpi").received
-		first := bySession.service(t, g, audience)
+		g := harness.NewWith(t, forwardSite(options))
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
+		bySession := b.Get("/page", "Authorization: Bearer forged", "Authorization: Basic YTpi").Received
+		first := servedTo(t, bySession, g, audience)
 		if text, _ := json.Marshal(first["role"]); first["sub"] != "alice" || first["client_id"] != "shop" || string(text) != `"customer"` {
 			t.Errorf("%s: the service reads %v", options, first)
 		}
@@ -76,16 +53,16 @@ func TestForwardToken(t *testing.T) {
 		if _, there := first["sid"]; there {
 			t.Errorf("%s: it has a sid", options)
 		}
-		if life := first["exp"].(float64) - float64(g.clock.Now().Unix()); life != 60 {
+		if life := first["exp"].(float64) - float64(g.Clock.Now().Unix()); life != 60 {
 			t.Errorf("%s: it lives %g s", options, life)
 		}
-		g.clock.advance(10 * time.Second)
-		again := b.get("/page").received
-		byToken := again.service(t, g, audience)
-		if byToken["sub"] != "alice" || byToken["role"] != "customer" || byToken["exp"] != first["exp"] || g.legacy.questions() != 1 {
+		g.Clock.Advance(10 * time.Second)
+		again := b.Get("/page").Received
+		byToken := servedTo(t, again, g, audience)
+		if byToken["sub"] != "alice" || byToken["role"] != "customer" || byToken["exp"] != first["exp"] || g.Legacy.Questions() != 1 {
 			t.Errorf("%s: on the token path the service reads %v", options, byToken)
 		}
-		if !slices.Equal(again.Header["Authorization"], b.get("/page").received.Header["Authorization"]) {
+		if !slices.Equal(again.Header["Authorization"], b.Get("/page").Received.Header["Authorization"]) {
 			t.Errorf("%s: the token was made anew for the same token", options)
 		}
 	}
@@ -94,20 +71,20 @@ func TestForwardToken(t *testing.T) {
 // With every way in, the token for the service lives as long as what it is made from, and is made once for it.
 func TestForwardTokenBySession(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateful"))
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
+	g := harness.NewWith(t, forwardSite("forward_token\nmode stateful"))
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	var made []string
 	for range 120 {
-		got := b.get("/page").received
-		got.service(t, g, "shop") // which would refuse one that is over
+		got := b.Get("/page").Received
+		servedTo(t, got, g, "shop") // which would refuse one that is over
 		if line := got.Header.Get("Authorization"); !slices.Contains(made, line) {
 			made = append(made, line)
 		}
-		g.clock.advance(time.Second)
+		g.Clock.Advance(time.Second)
 	}
 	// The answer of the application is good for 60 seconds, of which the last leaves no whole one for a token.
-	if asked := g.legacy.questions(); asked != 3 || len(made) != 3 {
+	if asked := g.Legacy.Questions(); asked != 3 || len(made) != 3 {
 		t.Errorf("%d questions and %d tokens in two minutes, want 3 of each", asked, len(made))
 	}
 }
@@ -115,22 +92,22 @@ func TestForwardTokenBySession(t *testing.T) {
 // A session that the operator added is confirmed all the time; its tokens are renewed when half of their life is over.
 func TestForwardTokenOfAddedSession(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateful"))
-	_, err := g.app.Opened().Ledger.Add(t.Context(), keyOf(g, "added-0123456789abcdef"),
+	g := harness.NewWith(t, forwardSite("forward_token\nmode stateful"))
+	_, err := g.App.Opened().Ledger.Add(t.Context(), harness.KeyOf(g, "added-0123456789abcdef"),
 		ledger.Identity{User: "alice"}, ledger.Lifetimes{Idle: time.Hour, MaxAge: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := g.browser()
-	b.cookies["session"] = "added-0123456789abcdef"
+	b := g.Browser()
+	b.Cookies["session"] = "added-0123456789abcdef"
 	var made []string
 	for range 60 {
-		got := b.get("/page").received
-		got.service(t, g, "shop")
+		got := b.Get("/page").Received
+		servedTo(t, got, g, "shop")
 		if line := got.Header.Get("Authorization"); !slices.Contains(made, line) {
 			made = append(made, line)
 		}
-		g.clock.advance(time.Second)
+		g.Clock.Advance(time.Second)
 	}
 	if len(made) != 2 {
 		t.Errorf("%d tokens in a minute, want 2", len(made))
@@ -140,12 +117,12 @@ func TestForwardTokenOfAddedSession(t *testing.T) {
 func TestForwardTokenWithoutMemory(t *testing.T) {
 	t.Parallel()
 	options := forwardSite("forward_token")
-	options.global += "\ntoken_cache off"
-	g := newTestGatewayWith(t, options)
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
+	options.Global += "\ntoken_cache off"
+	g := harness.NewWith(t, options)
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	for range 3 {
-		if claims := b.get("/page").received.service(t, g, "shop"); claims["sub"] != "alice" {
+		if claims := servedTo(t, b.Get("/page").Received, g, "shop"); claims["sub"] != "alice" {
 			t.Errorf("the service reads %v", claims)
 		}
 	}
@@ -175,12 +152,12 @@ func TestForwardTokenOfALaterHandler(t *testing.T) {
 			forward_token
 		}`,
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{
-			global: "key secret " + forwardSecret, site: "route {\n" + site + "\nreverse_proxy LEGACY\n}",
+		g := harness.NewWith(t, harness.Options{
+			Global: "key secret " + forwardSecret, Site: "route {\n" + site + "\nreverse_proxy LEGACY\n}",
 		})
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
-		if claims := b.get("/page").received.service(t, g, "shop"); claims["sub"] != "alice" || claims["aud"] != "shop" {
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
+		if claims := servedTo(t, b.Get("/page").Received, g, "shop"); claims["sub"] != "alice" || claims["aud"] != "shop" {
 			t.Errorf("the service reads %v", claims)
 		}
 	}
@@ -189,8 +166,8 @@ func TestForwardTokenOfALaterHandler(t *testing.T) {
 // The application is asked who the user is by his cookies alone.
 func TestForwardTokenIsNotSentWithWhoami(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{
-		global: "key secret " + forwardSecret, site: `
+	g := harness.NewWith(t, harness.Options{
+		Global: "key secret " + forwardSecret, Site: `
 		route {
 			jwt_session shop {
 				whoami /whoami json user
@@ -206,17 +183,17 @@ func TestForwardTokenIsNotSentWithWhoami(t *testing.T) {
 			reverse_proxy LEGACY
 		}`,
 	})
-	g.legacy.respondWhoami(func(_ http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.RespondWhoami(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Header.Get("Authorization") != "" {
 			t.Error("the question carries a token")
 		}
 		return false
 	})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.get("/page", "Authorization: Bearer x").received.service(t, g, "shop")
-	if g.legacy.questions() != 2 {
-		t.Errorf("%d questions", g.legacy.questions())
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	servedTo(t, b.Get("/page", "Authorization: Bearer x").Received, g, "shop")
+	if g.Legacy.Questions() != 2 {
+		t.Errorf("%d questions", g.Legacy.Questions())
 	}
 }
 
@@ -235,8 +212,8 @@ func TestForwardTokenInvalid(t *testing.T) {
 func TestForwardTokenWithSecretIsWarnedAbout(t *testing.T) {
 	t.Parallel()
 	for options, want := range map[string]bool{"forward_token": true, "": false} {
-		g := newTestGatewayWith(t, forwardSite(options))
-		if got := strings.Contains(g.log(), "forward_token with HS256 alone"); got != want {
+		g := harness.NewWith(t, forwardSite(options))
+		if got := strings.Contains(g.Logged(), "forward_token with HS256 alone"); got != want {
 			t.Errorf("%q: warned: %v", options, got)
 		}
 	}
@@ -247,68 +224,68 @@ func TestForwardTokenWithSecretIsWarnedAbout(t *testing.T) {
 // A client sends the service a credential of its own, in any spelling, and the service takes it for the gateway's.
 func TestAttackOwnAuthorizationForService(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, forwardSite("forward_token\nunauthenticated pass"))
-	b := g.browser()
+	g := harness.NewWith(t, forwardSite("forward_token\nunauthenticated pass"))
+	b := g.Browser()
 	for _, user := range []string{"", "alice"} {
 		if user != "" {
-			b.cookies["session"] = g.legacy.signIn(user)
+			b.Cookies["session"] = g.Legacy.SignIn(user)
 		}
 		for _, line := range []string{
 			"Authorization: Bearer mallory", "authorization: Bearer mallory", "AUTHORIZATION: Basic mallory",
 			"HTTP-Authorization: Bearer mallory", "Http_Authorization: Bearer mallory", "Http~Authorization: Bearer mallory",
 		} {
-			got := b.get("/page", line).received
+			got := b.Get("/page", line).Received
 			for name, values := range got.Header {
 				if strings.Contains(strings.Join(values, " "), "mallory") {
 					t.Errorf("user %q: %s arrived as %s", user, line, name)
 				}
 			}
 			if user != "" {
-				got.service(t, g, "shop")
+				servedTo(t, got, g, "shop")
 			} else if len(got.Header["Authorization"]) > 0 {
 				t.Errorf("%s: without a user the service received an Authorization", line)
 			}
 		}
 	}
-	response := g.raw([]string{"GET /page HTTP/1.1", "Host: legacy", "Connection: Authorization, close", "Cookie: session=" + b.cookies["session"]}, "")
-	receivedFrom(t, response).service(t, g, "shop")
+	response := g.Raw([]string{"GET /page HTTP/1.1", "Host: legacy", "Connection: Authorization, close", "Cookie: session=" + b.Cookies["session"]}, "")
+	servedTo(t, harness.ReceivedFrom(t, response), g, "shop")
 }
 
 // A service, or who robs one, comes to the gateway with the token that it was sent.
 func TestAttackForwardedTokenAtOurDoor(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, forwardSite("forward_token\nmode stateless\naccept_bearer"))
-	b := g.browser()
-	b.cookies[tokenName] = g.mintIssued("alice")
-	forwarded := strings.TrimPrefix(b.get("/page").received.Header.Get("Authorization"), "Bearer ")
+	g := harness.NewWith(t, forwardSite("forward_token\nmode stateless\naccept_bearer"))
+	b := g.Browser()
+	b.Cookies[harness.TokenName] = mintIssued(t, "alice")
+	forwarded := strings.TrimPrefix(b.Get("/page").Received.Header.Get("Authorization"), "Bearer ")
 	if strings.Count(forwarded, ".") != 2 {
 		t.Fatal("there is no token to steal")
 	}
-	thief := g.browser()
-	if response := thief.get("/page", "Authorization: Bearer "+forwarded); response.StatusCode != http.StatusUnauthorized {
+	thief := g.Browser()
+	if response := thief.Get("/page", "Authorization: Bearer "+forwarded); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("as a Bearer token: status %d", response.StatusCode)
 	}
-	thief.cookies[tokenName] = forwarded
-	if response := thief.get("/page"); response.StatusCode != http.StatusUnauthorized || response.tokenSet() != "cleared" {
-		t.Errorf("as a cookie: status %d, token cookie %q", response.StatusCode, response.tokenSet())
+	thief.Cookies[harness.TokenName] = forwarded
+	if response := thief.Get("/page"); response.StatusCode != http.StatusUnauthorized || response.TokenSet() != "cleared" {
+		t.Errorf("as a cookie: status %d, token cookie %q", response.StatusCode, response.TokenSet())
 	}
 }
 
 // mintIssued mints a token as forwardSite does, with its issuer and attributes.
-func (g *testGateway) mintIssued(user string) string {
-	g.Helper()
-	other := newTestGatewayWith(g.T, forwardSite(""))
-	b := other.browser()
-	b.cookies["session"] = other.legacy.signIn(user)
-	b.get("/page")
-	return b.cookies[tokenName]
+func mintIssued(t *testing.T, user string) string {
+	t.Helper()
+	other := harness.NewWith(t, forwardSite(""))
+	b := other.Browser()
+	b.Cookies["session"] = other.Legacy.SignIn(user)
+	b.Get("/page")
+	return b.Cookies[harness.TokenName]
 }
 
 // A page of another origin makes the browser send an unsafe request: that an earlier handler has put a token for services
 // into it makes it none of a client of an API.
 func TestAttackCrossSiteBehindForwardToken(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route {
 			jwt_session shop {
 				whoami /whoami json user
@@ -321,9 +298,9 @@ func TestAttackCrossSiteBehindForwardToken(t *testing.T) {
 			}
 			reverse_proxy LEGACY
 		}`})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	if response := b.do(http.MethodPost, "/page", "Sec-Fetch-Site: cross-site"); response.StatusCode != http.StatusForbidden {
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	if response := b.Do(http.MethodPost, "/page", "Sec-Fetch-Site: cross-site"); response.StatusCode != http.StatusForbidden {
 		t.Errorf("status %d, want 403", response.StatusCode)
 	}
 }
@@ -331,17 +308,17 @@ func TestAttackCrossSiteBehindForwardToken(t *testing.T) {
 // A user was signed out, and the service still gets his token because it was remembered.
 func TestAttackForwardedTokenAfterSignOut(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, forwardSite("forward_token\nunauthenticated pass"))
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.get("/page")
-	kept := b.cookies["session"]
-	token := b.cookies[tokenName]
-	b.get("/page").received.service(t, g, "shop")
-	b.get("/logout")
-	b.cookies["session"], b.cookies[tokenName] = kept, token
-	if got := b.get("/page").received; got.user(t) != "" || len(got.Header["Authorization"]) > 0 {
-		t.Errorf("the service sees %q, and %d lines of Authorization", got.user(t), len(got.Header["Authorization"]))
+	g := harness.NewWith(t, forwardSite("forward_token\nunauthenticated pass"))
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Get("/page")
+	kept := b.Cookies["session"]
+	token := b.Cookies[harness.TokenName]
+	servedTo(t, b.Get("/page").Received, g, "shop")
+	b.Get("/logout")
+	b.Cookies["session"], b.Cookies[harness.TokenName] = kept, token
+	if got := b.Get("/page").Received; got.User(t) != "" || len(got.Header["Authorization"]) > 0 {
+		t.Errorf("the service sees %q, and %d lines of Authorization", got.User(t), len(got.Header["Authorization"]))
 	}
 }
 
@@ -349,7 +326,7 @@ func TestAttackForwardedTokenAfterSignOut(t *testing.T) {
 func TestForwardTokenVerifiedByPublishedKeys(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
-		g := newTestGatewayWith(t, gatewayOptions{global: "algorithm " + algorithm, site: `
+		g := harness.NewWith(t, harness.Options{Global: "algorithm " + algorithm, Site: `
 			jwt_session_jwks /keys
 			jwt_session shop {
 				whoami /whoami json user
@@ -357,13 +334,13 @@ func TestForwardTokenVerifiedByPublishedKeys(t *testing.T) {
 				forward_token orders
 			}
 			reverse_proxy LEGACY`})
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
 		var published jose.JSONWebKeySet
-		if err := json.Unmarshal([]byte(b.get("/keys").body), &published); err != nil {
+		if err := json.Unmarshal([]byte(b.Get("/keys").Text), &published); err != nil {
 			t.Fatal(err)
 		}
-		line := b.get("/page").received.Header.Get("Authorization")
+		line := b.Get("/page").Received.Header.Get("Authorization")
 		token, err := josejwt.ParseSigned(strings.TrimPrefix(line, "Bearer "), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
 		if err != nil {
 			t.Fatal(err)
@@ -373,11 +350,11 @@ func TestForwardTokenVerifiedByPublishedKeys(t *testing.T) {
 			t.Fatalf("%s: %v", algorithm, err)
 		}
 		if err := claims.Validate(josejwt.Expected{
-			Issuer: "https://shop.example", Subject: "alice", AnyAudience: josejwt.Audience{"orders"}, Time: g.clock.Now(),
+			Issuer: "https://shop.example", Subject: "alice", AnyAudience: josejwt.Audience{"orders"}, Time: g.Clock.Now(),
 		}); err != nil {
 			t.Errorf("%s: %v", algorithm, err)
 		}
-		if strings.Contains(g.log(), "forward_token with HS256 alone") {
+		if strings.Contains(g.Logged(), "forward_token with HS256 alone") {
 			t.Errorf("%s: warned of a secret", algorithm)
 		}
 	}
@@ -397,4 +374,28 @@ func BenchmarkForwardToken(b *testing.B) {
 			}
 		})
 	}
+}
+
+// servedTo verifies what a service received as it does itself, and returns the claims.
+func servedTo(t *testing.T, r *harness.Received, g *harness.Gateway, audience string) jwt.MapClaims {
+	t.Helper()
+	if r == nil {
+		t.Fatal("the request did not reach the service")
+	}
+	lines := r.Header.Values("Authorization")
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], "Bearer ") {
+		t.Fatalf("the service received %d lines of Authorization", len(lines))
+	}
+	claims := jwt.MapClaims{}
+	token, err := jwt.ParseWithClaims(strings.TrimPrefix(lines[0], "Bearer "), claims, func(*jwt.Token) (any, error) {
+		return base64.RawStdEncoding.DecodeString(forwardSecret)
+	}, jwt.WithAudience(audience), jwt.WithIssuer("https://shop.example"), jwt.WithExpirationRequired(),
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithTimeFunc(g.Clock.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token.Header["typ"] != "at+jwt" {
+		t.Errorf("typ %v", token.Header["typ"])
+	}
+	return claims
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bufio"
@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // A client's own Authorization reaches a service by the page for an error, and the service takes it for the gateway's word.
@@ -25,7 +27,7 @@ func TestForwardTokenOnErrorRoutes(t *testing.T) {
 		{"an error behind it", "jwt_session shop {\nFORWARD\nunauthenticated pass\n}\nerror 500", ""},
 		{"an error before it, and stripped", "route {\nerror 500\njwt_session shop {\nFORWARD\n}\n}", "jwt_session_strip"},
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: strings.ReplaceAll(site.handlers, "FORWARD", "token_issuer https://shop.example\nforward_token") +
+		g := harness.NewWith(t, harness.Options{Site: strings.ReplaceAll(site.handlers, "FORWARD", "token_issuer https://shop.example\nforward_token") +
 			"\nreverse_proxy LEGACY\nhandle_errors {\n" + site.errors + "\nrewrite * /error\nmethod GET\nreverse_proxy LEGACY\n}"})
 		for _, lines := range [][]string{
 			{"Authorization: Basic YWRtaW46YWRtaW4="},
@@ -34,7 +36,7 @@ func TestForwardTokenOnErrorRoutes(t *testing.T) {
 			{"Http-Authorization: Bearer x"},
 			{"Authorization: Bearer x", "Authorization: Basic x"},
 		} {
-			received := g.browser().do(http.MethodPost, "/page", append(lines, "Origin: https://evil.example")...).received
+			received := g.Browser().Do(http.MethodPost, "/page", append(lines, "Origin: https://evil.example")...).Received
 			// A request with a Bearer credential is no other page's, and goes on.
 			if received == nil || received.Path != "/error" && site.name != "refused for another origin" {
 				t.Fatalf("%s: the error route was not reached", site.name)
@@ -51,7 +53,7 @@ func TestForwardTokenOnErrorRoutes(t *testing.T) {
 // The same by a trailer, and with a name that the client lists in Connection.
 func TestForwardTokenOnErrorRoutesByTrailer(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
+	g := harness.NewWith(t, harness.Options{Site: `jwt_session shop {
 			token_issuer https://shop.example
 			forward_token
 		}
@@ -60,7 +62,7 @@ func TestForwardTokenOnErrorRoutesByTrailer(t *testing.T) {
 			rewrite * /error
 			reverse_proxy LEGACY
 		}`})
-	connection, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+	connection, err := net.Dial("tcp", strings.TrimPrefix(g.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,14 +82,14 @@ func TestForwardTokenOnErrorRoutesByTrailer(t *testing.T) {
 // Where nothing is forwarded, Authorization is the application's, and is left alone.
 func TestErrorRoutesKeepAuthorizationWithoutForwardToken(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop
+	g := harness.NewWith(t, harness.Options{Site: `jwt_session shop
 		reverse_proxy LEGACY
 		handle_errors {
 			jwt_session_strip
 			rewrite * /error
 			reverse_proxy LEGACY
 		}`})
-	received := g.browser().get("/page", "Authorization: Basic YWRtaW46YWRtaW4=").received
+	received := g.Browser().Get("/page", "Authorization: Basic YWRtaW46YWRtaW4=").Received
 	if received == nil || received.Header.Get("Authorization") != "Basic YWRtaW46YWRtaW4=" {
 		t.Errorf("the service behind the error route got %v", received)
 	}

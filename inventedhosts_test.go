@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 )
@@ -16,7 +17,7 @@ import (
 // Somebody invents more hosts than the status keeps apart, before and after the real ones are asked about. The operator must
 // still see those: the realms that the configuration names, and the hosts whose users the application knows.
 func TestAttackInventedHostsInTheStatus(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route /fixed* {
 			jwt_session flooded-shop {
 				whoami /whoami json user
@@ -34,15 +35,15 @@ func TestAttackInventedHostsInTheStatus(t *testing.T) {
 		for i := range telemetry.MaxTallies + 100 {
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s-%d.example/page", from, i), nil)
 			request.Header.Set("Cookie", "session=invented-session-id")
-			g.server.Config.Handler.ServeHTTP(httptest.NewRecorder(), request)
+			g.Server.Config.Handler.ServeHTTP(httptest.NewRecorder(), request)
 		}
 	}
-	session := "session=" + g.legacy.signIn("alice")
+	session := "session=" + g.Legacy.SignIn("alice")
 	invent("before")
 	for range 2 { // they must come in, and must stay
-		g.browser().hostGet("real.example", session)
-		g.browser().get("/fixed", "Cookie: "+session)
-		status, _ := g.status()
+		g.Browser().HostGet("real.example", session)
+		g.Browser().Get("/fixed", "Cookie: "+session)
+		status, _ := g.Status()
 		for _, name := range []string{"flooded-shop", "flooded.real.example"} {
 			if realm := status.Realms[name]; realm.Whoami == nil || realm.Whoami.Outcomes["identified"] == 0 {
 				t.Errorf("the status does not show %s", name)

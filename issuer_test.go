@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"crypto/sha256"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // identityProvider is an OpenID provider on loopback that can be taken down.
@@ -110,8 +111,8 @@ func readAll(t *testing.T, response *http.Response) string {
 }
 
 // issuerSite takes access tokens of the provider beside sessions and tokens of ours.
-func issuerSite(idp *identityProvider, options, rest string) gatewayOptions {
-	return gatewayOptions{site: `
+func issuerSite(idp *identityProvider, options, rest string) harness.Options {
+	return harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami json user {
 				attribute role json role
@@ -137,12 +138,12 @@ func reasonIn(header http.Header) string {
 func TestIssuer(t *testing.T) {
 	t.Parallel()
 	idp := newIdentityProvider(t)
-	g := newTestGatewayWith(t, issuerSite(idp, "", ""))
+	g := harness.NewWith(t, issuerSite(idp, "", ""))
 	tokens := idp.signIn(t, "api-client", "alice")
-	b := g.browser()
-	b.headers.Set("Authorization", "Bearer "+tokens.Access)
-	response := b.get("/api")
-	header := response.received.Header
+	b := g.Browser()
+	b.Headers.Set("Authorization", "Bearer "+tokens.Access)
+	response := b.Get("/api")
+	header := response.Received.Header
 	if response.StatusCode != http.StatusOK || header.Get("OurApp-User-ID") != "alice" || header.Get("X-Via") != "issuer" ||
 		header.Get("X-Scope") != "openid,profile,buy" {
 		t.Fatalf("status %d, received %v", response.StatusCode, header)
@@ -150,7 +151,7 @@ func TestIssuer(t *testing.T) {
 	if header.Get("Authorization") != "Bearer "+tokens.Access {
 		t.Error("the application does not get the access token any more")
 	}
-	if len(response.Header["Set-Cookie"]) > 0 || g.legacy.questions() > 0 {
+	if len(response.Header["Set-Cookie"]) > 0 || g.Legacy.Questions() > 0 {
 		t.Errorf("a token was minted, or the application was asked: %v", response.Header["Set-Cookie"])
 	}
 }
@@ -159,7 +160,7 @@ func TestIssuer(t *testing.T) {
 func TestIssuerRefuses(t *testing.T) {
 	t.Parallel()
 	idp, stranger := newIdentityProvider(t), newIdentityProvider(t)
-	g := newTestGatewayWith(t, issuerSite(idp, "", "unauthenticated pass"))
+	g := harness.NewWith(t, issuerSite(idp, "", "unauthenticated pass"))
 	good := idp.signIn(t, "api-client", "alice")
 	for name, test := range map[string]struct{ authorization, reason string }{
 		"no token":                 {"", "no_credentials"},
@@ -169,13 +170,13 @@ func TestIssuerRefuses(t *testing.T) {
 		"of another provider":      {"Bearer " + stranger.signIn(t, "api-client", "alice").Access, "token_unknown_key"},
 		"opaque":                   {"Bearer 2YotnFZFEjr1zCsicMWpAA", "token_malformed"},
 		"with another signature":   {"Bearer " + good.Access[:len(good.Access)-8] + "AAAAAAAA", "token_bad_signature"},
-		"our own, without session": {"Bearer " + g.mintFor("alice", g.legacy.signIn("alice")), "token_unknown_key"},
+		"our own, without session": {"Bearer " + g.MintFor("alice", g.Legacy.SignIn("alice")), "token_unknown_key"},
 	} {
-		b := g.browser()
+		b := g.Browser()
 		if test.authorization != "" {
-			b.headers.Set("Authorization", test.authorization)
+			b.Headers.Set("Authorization", test.authorization)
 		}
-		header := b.get("/api").received.Header
+		header := b.Get("/api").Received.Header
 		if got := reasonIn(header); header.Get("OurApp-User-ID") != "" || got != test.reason {
 			t.Errorf("%s: user %q, reason %q, want %q", name, header.Get("OurApp-User-ID"), got, test.reason)
 		}
@@ -186,24 +187,24 @@ func TestIssuerPlaces(t *testing.T) {
 	t.Parallel()
 	idp := newIdentityProvider(t)
 	token := idp.signIn(t, "api-client", "alice").Access
-	for from, place := range map[string]func(*browser, string){
-		"from header X-Access-Token": func(b *browser, token string) { b.headers.Set("X-Access-Token", token) },
-		"from cookie access_token":   func(b *browser, token string) { b.cookies["access_token"] = token },
-		"":                           func(b *browser, token string) { b.headers.Set("Authorization", "bearer "+token) },
+	for from, place := range map[string]func(*harness.Browser, string){
+		"from header X-Access-Token": func(b *harness.Browser, token string) { b.Headers.Set("X-Access-Token", token) },
+		"from cookie access_token":   func(b *harness.Browser, token string) { b.Cookies["access_token"] = token },
+		"":                           func(b *harness.Browser, token string) { b.Headers.Set("Authorization", "bearer "+token) },
 	} {
-		g := newTestGatewayWith(t, issuerSite(idp, from, ""))
-		for _, other := range []func(*browser, string){
-			func(b *browser, token string) { b.headers.Set("X-Access-Token", token) },
-			func(b *browser, token string) { b.cookies["access_token"] = token },
-			func(b *browser, token string) { b.headers.Set("Authorization", "bearer "+token) },
+		g := harness.NewWith(t, issuerSite(idp, from, ""))
+		for _, other := range []func(*harness.Browser, string){
+			func(b *harness.Browser, token string) { b.Headers.Set("X-Access-Token", token) },
+			func(b *harness.Browser, token string) { b.Cookies["access_token"] = token },
+			func(b *harness.Browser, token string) { b.Headers.Set("Authorization", "bearer "+token) },
 		} {
-			here, there := g.browser(), g.browser()
+			here, there := g.Browser(), g.Browser()
 			place(here, token)
 			other(there, token)
-			same := here.headers.Get("X-Access-Token") == there.headers.Get("X-Access-Token") &&
-				here.headers.Get("Authorization") == there.headers.Get("Authorization") &&
-				here.cookies["access_token"] == there.cookies["access_token"]
-			if got := there.get("/api").StatusCode; (got == http.StatusOK) != same {
+			same := here.Headers.Get("X-Access-Token") == there.Headers.Get("X-Access-Token") &&
+				here.Headers.Get("Authorization") == there.Headers.Get("Authorization") &&
+				here.Cookies["access_token"] == there.Cookies["access_token"]
+			if got := there.Get("/api").StatusCode; (got == http.StatusOK) != same {
 				t.Errorf("%q: status %d, in the place: %v", from, got, same)
 			}
 		}
@@ -216,17 +217,17 @@ func TestIssuerBesideASession(t *testing.T) {
 	idp := newIdentityProvider(t)
 	alice := idp.signIn(t, "api-client", "alice").Access
 	for _, mode := range []string{"mixed", "stateful", "shadow"} {
-		g := newTestGatewayWith(t, issuerSite(idp, "from cookie access_token", "mode "+mode+"\nidentity_header X-Role role\nunauthenticated pass"))
+		g := harness.NewWith(t, issuerSite(idp, "from cookie access_token", "mode "+mode+"\nidentity_header X-Role role\nunauthenticated pass"))
 		for _, test := range []struct{ session, user, via, reason string }{
 			{"alice", "alice", "issuer", ""},
 			{"bob", "", "none", "conflict"},
 			{"", "alice", "issuer", ""},
 		} {
-			b := g.browser()
-			b.cookies["session"] = g.legacy.signIn(test.session)
-			b.cookies["access_token"] = alice
+			b := g.Browser()
+			b.Cookies["session"] = g.Legacy.SignIn(test.session)
+			b.Cookies["access_token"] = alice
 			for visit := range 2 { // by the session, and then by our own token if there is one
-				header := b.get("/page").received.Header
+				header := b.Get("/page").Received.Header
 				if header.Get("OurApp-User-ID") != test.user || header.Get("X-Via") != test.via || reasonIn(header) != test.reason {
 					t.Errorf("%s, session of %q, visit %d: user %q via %q, reason %q", mode, test.session, visit,
 						header.Get("OurApp-User-ID"), header.Get("X-Via"), reasonIn(header))
@@ -238,7 +239,7 @@ func TestIssuerBesideASession(t *testing.T) {
 					t.Errorf("%s: cookies upstream: %q", mode, header.Get("Cookie"))
 				}
 			}
-			_, minted := b.cookies[tokenName]
+			_, minted := b.Cookies[harness.TokenName]
 			if want := test.session == "alice" && mode != "stateful"; minted != want {
 				t.Errorf("%s, session of %q: a token was minted: %v", mode, test.session, minted)
 			}
@@ -251,13 +252,13 @@ func TestIssuerBesideASession(t *testing.T) {
 func TestIssuerBesideARestoredSession(t *testing.T) {
 	t.Parallel()
 	idp := newIdentityProvider(t)
-	g := newTestGateway(t, "restore_session on\nunauthenticated pass\nissuer "+idp.url+" {\naudience https://api.example\n}")
+	g := harness.New(t, "restore_session on\nunauthenticated pass\nissuer "+idp.url+" {\naudience https://api.example\n}")
 	for user, restored := range map[string]bool{"alice": true, "bob": false} {
-		b := g.browser()
-		session := g.legacy.signIn("alice")
-		b.cookies[tokenName] = g.mintFor("alice", session)
-		b.headers.Set("Authorization", "Bearer "+idp.signIn(t, "api-client", user).Access)
-		header := b.get("/page").received.Header
+		b := g.Browser()
+		session := g.Legacy.SignIn("alice")
+		b.Cookies[harness.TokenName] = g.MintFor("alice", session)
+		b.Headers.Set("Authorization", "Bearer "+idp.signIn(t, "api-client", user).Access)
+		header := b.Get("/page").Received.Header
 		if got := strings.Contains(header.Get("Cookie"), session); got != restored || (header.Get("OurApp-User-ID") == "alice") != restored {
 			t.Errorf("an access token of %s beside a token of alice: her session is restored: %v, user %q", user, got,
 				header.Get("OurApp-User-ID"))
@@ -269,7 +270,7 @@ func TestIssuerBesideARestoredSession(t *testing.T) {
 func TestIssuerAttributesStayOutOfTheSession(t *testing.T) {
 	t.Parallel()
 	idp := newIdentityProvider(t)
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			response_user X-User
 			issuer ` + idp.url + ` {
@@ -281,20 +282,20 @@ func TestIssuerAttributesStayOutOfTheSession(t *testing.T) {
 			unauthenticated pass
 		}
 		reverse_proxy LEGACY`})
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-User", "alice")
 		return false
 	})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.get("/page") // of itself: beside an access token a response teaches no session
-	b.cookies["access_token"] = idp.signIn(t, "api-client", "alice").Access
-	if header := b.get("/page").received.Header; header.Get("X-Scope") == "" { // the response names the user
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Get("/page") // of itself: beside an access token a response teaches no session
+	b.Cookies["access_token"] = idp.signIn(t, "api-client", "alice").Access
+	if header := b.Get("/page").Received.Header; header.Get("X-Scope") == "" { // the response names the user
 		t.Fatalf("the access token grants nothing: %v", header)
 	}
-	delete(b.cookies, "access_token")
+	delete(b.Cookies, "access_token")
 	for range 2 {
-		header := b.get("/page").received.Header
+		header := b.Get("/page").Received.Header
 		if header.Get("OurApp-User-ID") != "alice" || header.Get("X-Scope") != "" {
 			t.Errorf("without the access token: user %q, scope %q", header.Get("OurApp-User-ID"), header.Get("X-Scope"))
 		}
@@ -305,7 +306,7 @@ func TestIssuerAttributesStayOutOfTheSession(t *testing.T) {
 func TestTwoIssuers(t *testing.T) {
 	t.Parallel()
 	first, second := newIdentityProvider(t), newIdentityProvider(t)
-	g := newTestGatewayWith(t, issuerSite(first, "", `
+	g := harness.NewWith(t, issuerSite(first, "", `
 		issuer `+second.url+` {
 			audience https://api.example
 			from cookie access_token
@@ -320,14 +321,14 @@ func TestTwoIssuers(t *testing.T) {
 		"a bad one beside":          {alice, "garbage", "alice", ""},
 		"each in the other's place": {bob, alice, "", "token_unknown_key"},
 	} {
-		b := g.browser()
+		b := g.Browser()
 		if test.bearer != "" {
-			b.headers.Set("Authorization", "Bearer "+test.bearer)
+			b.Headers.Set("Authorization", "Bearer "+test.bearer)
 		}
 		if test.cookie != "" {
-			b.cookies["access_token"] = test.cookie
+			b.Cookies["access_token"] = test.cookie
 		}
-		header := b.get("/api").received.Header
+		header := b.Get("/api").Received.Header
 		if header.Get("OurApp-User-ID") != test.user || reasonIn(header) != test.reason {
 			t.Errorf("%s: user %q, reason %q", name, header.Get("OurApp-User-ID"), reasonIn(header))
 		}
@@ -337,15 +338,15 @@ func TestTwoIssuers(t *testing.T) {
 func TestIssuerRevocations(t *testing.T) {
 	t.Parallel()
 	idp := newIdentityProvider(t)
-	g := newTestGatewayWith(t, issuerSite(idp, "", ""))
+	g := harness.NewWith(t, issuerSite(idp, "", ""))
 	status := func(token string) int {
-		b := g.browser()
-		b.headers.Set("Authorization", "Bearer "+token)
-		return b.get("/api").StatusCode
+		b := g.Browser()
+		b.Headers.Set("Authorization", "Bearer "+token)
+		return b.Get("/api").StatusCode
 	}
 	first, second := idp.signIn(t, "api-client", "alice").Access, idp.signIn(t, "api-client", "alice").Access
 	bob := idp.signIn(t, "api-client", "bob").Access
-	g.clock.advance(time.Minute) // the provider has a clock of its own, which went on since the gateway's was set
+	g.Clock.Advance(time.Minute) // the provider has a clock of its own, which went on since the gateway's was set
 	expect := func(what string, want ...int) {
 		t.Helper()
 		for i, token := range []string{first, second, bob} {
@@ -354,7 +355,7 @@ func TestIssuerRevocations(t *testing.T) {
 			}
 		}
 	}
-	ledger := g.app.Opened().Ledger
+	ledger := g.App.Opened().Ledger
 	expect("before", 200, 200, 200)
 	if err := ledger.RevokeToken(t.Context(), claimOf(t, first, "jti"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
@@ -391,36 +392,36 @@ func TestIssuerThroughAnOutage(t *testing.T) {
 	idp := newIdentityProvider(t)
 	token := idp.signIn(t, "api-client", "alice").Access
 	idp.down.Store(true)
-	g := newTestGatewayWith(t, issuerSite(idp, "refresh_min 2ms", ""))
-	b := g.browser()
-	b.headers.Set("Authorization", "Bearer "+token)
-	response := b.get("/api")
+	g := harness.NewWith(t, issuerSite(idp, "refresh_min 2ms", ""))
+	b := g.Browser()
+	b.Headers.Set("Authorization", "Bearer "+token)
+	response := b.Get("/api")
 	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 		t.Errorf("down at the start: status %d", response.StatusCode)
 	}
-	if other := g.browser(); true {
-		other.cookies["session"] = g.legacy.signIn("bob")
-		if got := other.get("/page").StatusCode; got != http.StatusOK {
+	if other := g.Browser(); true {
+		other.Cookies["session"] = g.Legacy.SignIn("bob")
+		if got := other.Get("/page").StatusCode; got != http.StatusOK {
 			t.Errorf("a session meanwhile: status %d", got)
 		}
 	}
 	idp.down.Store(false)
-	await(t, "the provider is back", func() bool { return b.get("/api").StatusCode == http.StatusOK })
+	await(t, "the provider is back", func() bool { return b.Get("/api").StatusCode == http.StatusOK })
 	if err := idp.Rotate(); err != nil {
 		t.Fatal(err)
 	}
-	b.headers.Set("Authorization", "Bearer "+idp.signIn(t, "api-client", "bob").Access)
-	await(t, "the new key is found", func() bool { return b.get("/api").StatusCode == http.StatusOK })
+	b.Headers.Set("Authorization", "Bearer "+idp.signIn(t, "api-client", "bob").Access)
+	await(t, "the new key is found", func() bool { return b.Get("/api").StatusCode == http.StatusOK })
 	idp.down.Store(true)
 	for range 3 {
-		if got := b.get("/api").StatusCode; got != http.StatusOK {
+		if got := b.Get("/api").StatusCode; got != http.StatusOK {
 			t.Errorf("down, with keys that are known: status %d", got)
 		}
 	}
-	g.load(issuerSite(idp, "refresh_min 2ms\nstale_max 48h", "")) // what an operator does who sees that
-	again := g.browser()
-	again.headers = b.headers
-	if got := again.get("/api").StatusCode; got != http.StatusOK {
+	g.Load(issuerSite(idp, "refresh_min 2ms\nstale_max 48h", "")) // what an operator does who sees that
+	again := g.Browser()
+	again.Headers = b.Headers
+	if got := again.Get("/api").StatusCode; got != http.StatusOK {
 		t.Errorf("down, after a reload with a longer stale_max: status %d", got)
 	}
 }

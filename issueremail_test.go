@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"crypto/ecdsa"
@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // claimsProvider is an identity provider on loopback that signs whatever claims a test wants.
@@ -60,8 +62,8 @@ func (p *claimsProvider) token(t *testing.T, more map[string]any) string {
 func TestIssuerEmailMustBeVerified(t *testing.T) {
 	t.Parallel()
 	provider := newClaimsProvider(t)
-	site := func(claim string) gatewayOptions {
-		return gatewayOptions{site: `
+	site := func(claim string) harness.Options {
+		return harness.Options{Site: `
 			jwt_session shop {
 				issuer ` + provider.url + ` {
 					audience https://api.example
@@ -107,11 +109,11 @@ func TestIssuerEmailMustBeVerified(t *testing.T) {
 			"the address is not asked for": {map[string]any{"email": address, "email_verified": false}, "248289761001", ""},
 		}},
 	} {
-		g := newTestGatewayWith(t, site(group.claim))
+		g := harness.NewWith(t, site(group.claim))
 		for name, test := range group.rows {
-			b := g.browser()
-			b.headers.Set("Authorization", "Bearer "+provider.token(t, test.claims))
-			header := b.get("/api").received.Header
+			b := g.Browser()
+			b.Headers.Set("Authorization", "Bearer "+provider.token(t, test.claims))
+			header := b.Get("/api").Received.Header
 			if user, reason := header.Get("OurApp-User-ID"), reasonIn(header); user != test.user || reason != test.reason {
 				t.Errorf("%s, %s: user %q, reason %q; want %q, %q", group.claim, name, user, reason, test.user, test.reason)
 			}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"encoding/json"
@@ -13,14 +13,15 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // publishedKeys reads the key set as a service does that verifies tokens.
-func publishedKeys(t *testing.T, response reply) jose.JSONWebKeySet {
+func publishedKeys(t *testing.T, response harness.Reply) jose.JSONWebKeySet {
 	t.Helper()
 	var set jose.JSONWebKeySet
-	if err := json.Unmarshal([]byte(response.body), &set); err != nil {
+	if err := json.Unmarshal([]byte(response.Text), &set); err != nil {
 		t.Fatal(err)
 	}
 	return set
@@ -32,13 +33,13 @@ func TestJWKSVerifiesTokens(t *testing.T) {
 	for _, algorithm := range []string{"ES256", "EdDSA", "RS256"} {
 		t.Run(algorithm, func(t *testing.T) {
 			g := newKeysGateway(t, "algorithm "+algorithm)
-			b := g.withToken()
-			token, err := jwt.ParseSigned(b.cookies[tokenName], []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
+			b := g.WithToken()
+			token, err := jwt.ParseSigned(b.Cookies[harness.TokenName], []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var claims jwt.Claims
-			if err := token.Claims(publishedKeys(t, b.get("/jwks.json")), &claims); err != nil || claims.Subject != "alice" {
+			if err := token.Claims(publishedKeys(t, b.Get("/jwks.json")), &claims); err != nil || claims.Subject != "alice" {
 				t.Errorf("%v: the claims are %+v", err, claims)
 			}
 		})
@@ -47,33 +48,33 @@ func TestJWKSVerifiesTokens(t *testing.T) {
 
 func TestJWKSHeaders(t *testing.T) {
 	g := newKeysGateway(t, "algorithm EdDSA")
-	b := g.browser()
-	got := b.get("/jwks.json")
+	b := g.Browser()
+	got := b.Get("/jwks.json")
 	etag := got.Header.Get("ETag")
 	if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "application/jwk-set+json" ||
-		got.Header.Get("Cache-Control") != "public, max-age=145, must-revalidate" || len(etag) < 10 || got.received != nil {
+		got.Header.Get("Cache-Control") != "public, max-age=145, must-revalidate" || len(etag) < 10 || got.Received != nil {
 		t.Errorf("GET: status %d, header %v", got.StatusCode, got.Header)
 	}
-	if head := b.do(http.MethodHead, "/jwks.json"); head.StatusCode != http.StatusOK || head.body != "" ||
-		head.Header.Get("ETag") != etag || head.Header.Get("Content-Length") != fmt.Sprint(len(got.body)) {
+	if head := b.Do(http.MethodHead, "/jwks.json"); head.StatusCode != http.StatusOK || head.Text != "" ||
+		head.Header.Get("ETag") != etag || head.Header.Get("Content-Length") != fmt.Sprint(len(got.Text)) {
 		t.Errorf("HEAD: status %d, header %v", head.StatusCode, head.Header)
 	}
 	for _, known := range []string{etag, "W/" + etag, `"x", ` + etag, "*"} {
-		if again := b.get("/jwks.json", "If-None-Match: "+known); again.StatusCode != http.StatusNotModified || again.body != "" ||
+		if again := b.Get("/jwks.json", "If-None-Match: "+known); again.StatusCode != http.StatusNotModified || again.Text != "" ||
 			again.Header.Get("Cache-Control") == "" {
 			t.Errorf("If-None-Match %s: status %d", known, again.StatusCode)
 		}
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
-		if refused := b.do(method, "/jwks.json"); refused.StatusCode != http.StatusMethodNotAllowed || refused.Header.Get("Allow") != "GET, HEAD" {
+		if refused := b.Do(method, "/jwks.json"); refused.StatusCode != http.StatusMethodNotAllowed || refused.Header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s: status %d, Allow %q", method, refused.StatusCode, refused.Header.Get("Allow"))
 		}
 	}
-	if b.get("/other.json").StatusCode != http.StatusUnauthorized {
+	if b.Get("/other.json").StatusCode != http.StatusUnauthorized {
 		t.Error("another path is answered with the keys")
 	}
-	adminPost(t, "keys/rotate", `{}`)
-	if again := b.get("/jwks.json", "If-None-Match: "+etag); again.StatusCode != http.StatusOK || again.Header.Get("ETag") == etag {
+	harness.AdminPost(t, "keys/rotate", `{}`)
+	if again := b.Get("/jwks.json", "If-None-Match: "+etag); again.StatusCode != http.StatusOK || again.Header.Get("ETag") == etag {
 		t.Errorf("after a change: status %d", again.StatusCode)
 	}
 }
@@ -81,31 +82,31 @@ func TestJWKSHeaders(t *testing.T) {
 // A new key is published before it signs, and no secret or private part ever.
 func TestJWKSHoldsUpcomingKeysAndNothingPrivate(t *testing.T) {
 	g := newKeysGateway(t, "algorithm RS256")
-	b := g.browser()
+	b := g.Browser()
 	var rotated admin.RotateAnswer
-	adminPost(t, "keys/rotate", `{}`).into(t, &rotated)
-	response := b.get("/jwks.json")
+	harness.AdminPost(t, "keys/rotate", `{}`).Into(t, &rotated)
+	response := b.Get("/jwks.json")
 	set := publishedKeys(t, response)
 	if len(set.Keys) != 2 || len(set.Key(rotated.ID)) != 1 || set.Keys[0].KeyID == rotated.ID {
-		t.Errorf("published are %s", response.body)
+		t.Errorf("published are %s", response.Text)
 	}
-	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid == rotated.ID {
+	if header := joseHeaderOf(t, g.WithToken().Cookies[harness.TokenName]); header.Kid == rotated.ID {
 		t.Error("the new key signs already")
 	}
-	g.clock.advance(time.Duration(app.DefaultKeyDelay))
-	g.app.Opened().Keeper.Keys() // looks at the clock
-	if header := joseHeaderOf(t, g.withToken().cookies[tokenName]); header.Kid != rotated.ID {
+	g.Clock.Advance(time.Duration(app.DefaultKeyDelay))
+	g.App.Opened().Keeper.Keys() // looks at the clock
+	if header := joseHeaderOf(t, g.WithToken().Cookies[harness.TokenName]); header.Kid != rotated.ID {
 		t.Error("the new key does not sign")
 	}
 
 	secret := keyJWK(t, []byte("0123456789abcdefghijklmnopqrstuv"), "hs", "HS256")
 	private := newPrivateKey(t, "RS256")
-	explicit := newTestGatewayWith(t, gatewayOptions{
-		global: "key file " + writeKeyFile(t, secret) + "\nkey file " + writeKeyFile(t, keyJWK(t, private, "rs", "RS256")),
-		site:   keysSiteFor("key file"),
+	explicit := harness.NewWith(t, harness.Options{
+		Global: "key file " + writeKeyFile(t, secret) + "\nkey file " + writeKeyFile(t, keyJWK(t, private, "rs", "RS256")),
+		Site:   keysSiteFor("key file"),
 	})
-	body := explicit.browser().get("/jwks.json").body
-	for _, text := range []string{response.body, body} {
+	body := explicit.Browser().Get("/jwks.json").Text
+	for _, text := range []string{response.Text, body} {
 		var keys struct{ Keys []map[string]string }
 		if err := json.Unmarshal([]byte(text), &keys); err != nil {
 			t.Fatal(err)
@@ -118,7 +119,7 @@ func TestJWKSHoldsUpcomingKeysAndNothingPrivate(t *testing.T) {
 			}
 		}
 	}
-	if set := publishedKeys(t, reply{body: body}); len(set.Keys) != 1 || set.Keys[0].KeyID != "rs" {
+	if set := publishedKeys(t, harness.Reply{Text: body}); len(set.Keys) != 1 || set.Keys[0].KeyID != "rs" {
 		t.Errorf("of a secret and a private key are published: %s", body)
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"crypto"
@@ -21,6 +21,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -86,26 +87,6 @@ func joseHeaderOf(t *testing.T, token string) (header struct{ Alg, Kid, Typ stri
 	return header
 }
 
-// withToken returns a browser with a session and a token, which was used once.
-func (g *testGateway) withToken() *browser {
-	g.Helper()
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	g.expectVia(b.get("/page"), "session", "set")
-	g.expectVia(b.get("/page"), "token", "")
-	return b
-}
-
-// expectVia checks that the application was told of alice, what spoke for her, and what became of the token cookie. The site
-// must tell what spoke in X-Via.
-func (g *testGateway) expectVia(response reply, via, token string) {
-	g.Helper()
-	if user, by := response.received.user(g.T), response.received.Header.Get("X-Via"); user != "alice" || by != via || response.tokenSet() != token {
-		g.Errorf("the application sees %q by the %s and the token cookie is %q, want alice by the %s and %q",
-			user, by, response.tokenSet(), via, token)
-	}
-}
-
 // keysSite tells what spoke for the user, has a stateless route, and publishes the keys.
 const keysSite = `
 	JWKS
@@ -126,9 +107,9 @@ const keysSite = `
 		reverse_proxy LEGACY
 	}`
 
-func newKeysGateway(t *testing.T, global string) *testGateway {
+func newKeysGateway(t *testing.T, global string) *harness.Gateway {
 	t.Helper()
-	return newTestGatewayWith(t, gatewayOptions{global: global, site: keysSiteFor(global)})
+	return harness.NewWith(t, harness.Options{Global: global, Site: keysSiteFor(global)})
 }
 
 // keysSiteFor is the site with the published keys, if they may be.
@@ -145,8 +126,8 @@ func TestEveryAlgorithm(t *testing.T) {
 	for _, algorithm := range []string{"HS256", "ES256", "EdDSA", "RS256"} {
 		t.Run(algorithm, func(t *testing.T) {
 			g := newKeysGateway(t, "algorithm "+algorithm)
-			b := g.withToken()
-			if header := joseHeaderOf(t, b.cookies[tokenName]); header.Alg != algorithm || header.Typ != "JWT" {
+			b := g.WithToken()
+			if header := joseHeaderOf(t, b.Cookies[harness.TokenName]); header.Alg != algorithm || header.Typ != "JWT" {
 				t.Errorf("the token's header is %+v", header)
 			}
 		})
@@ -167,23 +148,23 @@ func TestKeyFiles(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("KEY_DIR", filepath.Dir(writeKeyFile(t, test.text)))
-			g := newTestGatewayWith(t, gatewayOptions{
-				global: "key file {env.KEY_DIR}/key\nkey secret " + goodSecret(1), site: strings.Replace(keysSite, "JWKS", "", 1),
+			g := harness.NewWith(t, harness.Options{
+				Global: "key file {env.KEY_DIR}/key\nkey secret " + goodSecret(1), Site: strings.Replace(keysSite, "JWKS", "", 1),
 			})
-			b := g.withToken()
-			header := joseHeaderOf(t, b.cookies[tokenName])
+			b := g.WithToken()
+			header := joseHeaderOf(t, b.Cookies[harness.TokenName])
 			if header.Alg != test.algorithm || test.id != "" && header.Kid != test.id {
 				t.Errorf("the token's header is %+v", header)
 			}
-			for _, key := range g.app.ConfiguredKeys() { // each of them verifies
+			for _, key := range g.App.ConfiguredKeys() { // each of them verifies
 				only, err := validator.NewKeySet(key)
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.cookies[tokenName] = g.mintWith(only, "shop", "alice", b.cookies["session"])
-				g.expectVia(b.get("/page"), "token", "set") // it lives for a minute, and so is due to be replaced
+				b.Cookies[harness.TokenName] = g.MintWith(only, "shop", "alice", b.Cookies["session"])
+				g.ExpectVia(b.Get("/page"), "token", "set") // it lives for a minute, and so is due to be replaced
 			}
-			if _, err := os.Stat(filepath.Join(g.dir, "storage", keyring.Path)); err == nil {
+			if _, err := os.Stat(filepath.Join(g.Dir, "storage", keyring.Path)); err == nil {
 				t.Error("the gateway made a key of its own beside those of the configuration")
 			}
 		})
@@ -194,10 +175,10 @@ func TestKeyFiles(t *testing.T) {
 func TestSecretsFromElsewhereMayEndWithALine(t *testing.T) {
 	path := writeKeyFile(t, goodSecret(1)+"\n")
 	t.Setenv("KEY_SECRET", " "+goodSecret(2)+"\r\n")
-	g := newTestGatewayWith(t, gatewayOptions{
-		global: "key secret {file." + path + "}\nkey secret {env.KEY_SECRET}", site: strings.Replace(keysSite, "JWKS", "", 1),
+	g := harness.NewWith(t, harness.Options{
+		Global: "key secret {file." + path + "}\nkey secret {env.KEY_SECRET}", Site: strings.Replace(keysSite, "JWKS", "", 1),
 	})
-	for i, key := range g.app.ConfiguredKeys() {
+	for i, key := range g.App.ConfiguredKeys() {
 		secret, err := base64.StdEncoding.DecodeString(goodSecret(byte(i + 1)))
 		if err != nil {
 			t.Fatal(err)
@@ -262,7 +243,7 @@ func TestValidateKeyFileErrors(t *testing.T) {
 
 // A damaged file of keys is a start error that names it and the way out.
 func TestDamagedKeysAreAStartError(t *testing.T) {
-	legacy, dir := newLegacyApp(t), t.TempDir()
+	legacy, dir := harness.NewLegacy(t), t.TempDir()
 	path := filepath.Join(dir, "storage", keyring.Path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
@@ -279,20 +260,20 @@ func TestDamagedKeysAreAStartError(t *testing.T) {
 func TestAlgorithmChanges(t *testing.T) {
 	t.Parallel()
 	g := newKeysGateway(t, "")
-	b := g.withToken()
-	if err := g.app.Cleanup(); err != nil {
+	b := g.WithToken()
+	if err := g.App.Cleanup(); err != nil {
 		t.Fatal(err)
 	}
-	g.load(gatewayOptions{global: "algorithm ES256", site: keysSiteFor("algorithm ES256")})
-	b.url = g.url
-	g.expectVia(b.get("/page"), "token", "")
-	if alg := joseHeaderOf(t, g.withToken().cookies[tokenName]).Alg; alg != "HS256" {
+	g.Load(harness.Options{Global: "algorithm ES256", Site: keysSiteFor("algorithm ES256")})
+	b.URL = g.URL
+	g.ExpectVia(b.Get("/page"), "token", "")
+	if alg := joseHeaderOf(t, g.WithToken().Cookies[harness.TokenName]).Alg; alg != "HS256" {
 		t.Errorf("before the delay is over tokens are signed with %s", alg)
 	}
-	g.clock.advance(time.Duration(app.DefaultKeyDelay))
-	g.app.Opened().Keeper.Keys()                // looks at the clock
-	g.expectVia(b.get("/page"), "token", "set") // due for renewal
-	if alg := joseHeaderOf(t, b.cookies[tokenName]).Alg; alg != "ES256" {
+	g.Clock.Advance(time.Duration(app.DefaultKeyDelay))
+	g.App.Opened().Keeper.Keys()                // looks at the clock
+	g.ExpectVia(b.Get("/page"), "token", "set") // due for renewal
+	if alg := joseHeaderOf(t, b.Cookies[harness.TokenName]).Alg; alg != "ES256" {
 		t.Errorf("after the delay tokens are signed with %s", alg)
 	}
 }
@@ -301,48 +282,48 @@ func TestAlgorithmChanges(t *testing.T) {
 func TestUnknownKeyIDReadsTheStorage(t *testing.T) {
 	t.Parallel()
 	first := newKeysGateway(t, "")
-	second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir(), storage: filepath.Join(first.dir, "storage")}
-	second.load(gatewayOptions{site: keysSiteFor("")})
-	if _, err := second.app.Opened().Keeper.Replace(t.Context()); err != nil {
+	second := &harness.Gateway{T: t, Legacy: first.Legacy, Clock: first.Clock, Dir: t.TempDir(), Storage: filepath.Join(first.Dir, "storage")}
+	second.Load(harness.Options{Site: keysSiteFor("")})
+	if _, err := second.App.Opened().Keeper.Replace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := second.withToken()
-	b.url, b.client = first.url, first.server.Client()
-	first.expectVia(b.get("/page"), "token", "")
-	first.expectVia(b.get("/stateless"), "token", "")
+	b := second.WithToken()
+	b.URL, b.Client = first.URL, first.Server.Client()
+	first.ExpectVia(b.Get("/page"), "token", "")
+	first.ExpectVia(b.Get("/stateless"), "token", "")
 
 	// Within the same second nothing more is read for it; then it is.
-	if _, err := second.app.Opened().Keeper.Replace(t.Context()); err != nil {
+	if _, err := second.App.Opened().Keeper.Replace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c := second.withToken()
-	c.url, c.client = first.url, first.server.Client()
-	first.expectVia(c.get("/page"), "session", "set")
-	first.clock.advance(time.Second)
-	d := second.withToken()
-	d.url, d.client = first.url, first.server.Client()
-	first.expectVia(d.get("/page"), "token", "")
+	c := second.WithToken()
+	c.URL, c.Client = first.URL, first.Server.Client()
+	first.ExpectVia(c.Get("/page"), "session", "set")
+	first.Clock.Advance(time.Second)
+	d := second.WithToken()
+	d.URL, d.Client = first.URL, first.Server.Client()
+	first.ExpectVia(d.Get("/page"), "token", "")
 }
 
 // What fails with the keys is in the log once a minute, and no user notices.
 func TestKeysOutOfReachAreLogged(t *testing.T) {
 	t.Parallel()
 	g := newKeysGateway(t, "")
-	b := g.withToken()
-	if err := os.Remove(filepath.Join(g.dir, "storage", keyring.Path)); err != nil {
+	b := g.WithToken()
+	if err := os.Remove(filepath.Join(g.Dir, "storage", keyring.Path)); err != nil {
 		t.Fatal(err)
 	}
 	for minute := range 2 {
 		for range 5 {
-			if err := g.app.Opened().Keeper.Read(t.Context()); err == nil {
+			if err := g.App.Opened().Keeper.Read(t.Context()); err == nil {
 				t.Fatal("the file is still there")
 			}
 		}
-		if log := g.log(); strings.Count(log, `"keeping the keys: going on with those in memory"`) != minute+1 ||
+		if log := g.Logged(); strings.Count(log, `"keeping the keys: going on with those in memory"`) != minute+1 ||
 			!strings.Contains(log, keyring.Path+" from Caddy's storage: it has gone; put it back, or make an emergency change") {
 			t.Errorf("the log does not say so once a minute:\n%s", log)
 		}
-		g.expectVia(b.get("/page"), "token", "")
-		g.clock.advance(time.Minute)
+		g.ExpectVia(b.Get("/page"), "token", "")
+		g.Clock.Advance(time.Minute)
 	}
 }

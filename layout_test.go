@@ -212,7 +212,12 @@ var layout = map[string][]string{
 	"example/provider":             {},
 	"example/shop":                 {"example/page"},
 	"internal/gateway/gatewaytest": {},
-	"sessions/sessionstest":        {"sessions"},
+	"internal/harness": {
+		"app", "app/status", "internal/telemetry", "internal/testclock", "modules/admin", "request/carrier",
+		"request/identity", "sessions", "validator",
+	},
+	"internal/testclock":    {},
+	"sessions/sessionstest": {"sessions"},
 }
 
 // Every package imports what the layout says, and no more. A package that the layout lacks is an error, and so is a line of

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // The application answers in whatever coding the browser accepts.
@@ -34,31 +36,31 @@ func TestWhoamiAnswersInEveryCoding(t *testing.T) {
 		},
 		"gzip, br": func(w io.Writer) io.WriteCloser { return chain{brotli.NewWriter(w), nil}.in(gzip.NewWriter) },
 	} {
-		g := newTestGateway(t, "")
-		b := g.signedIn()
+		g := harness.New(t, "")
+		b := g.SignedIn()
 		accepted := ""
-		g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 			accepted = r.Header.Get("Accept-Encoding")
 			var body bytes.Buffer
 			writer := encode(&body)
-			_, _ = fmt.Fprintf(writer, `{"user": %q}`, g.legacy.user(r))
+			_, _ = fmt.Fprintf(writer, `{"user": %q}`, g.Legacy.User(r))
 			_ = writer.Close()
 			w.Header().Set("Content-Encoding", coding)
 			_, _ = w.Write(body.Bytes())
 			return true
 		})
-		response := b.get("/page", "Accept-Encoding: gzip, deflate, br, zstd")
-		if g.expect(response, "alice", "set", 1); accepted != "gzip, deflate, br, zstd" {
+		response := b.Get("/page", "Accept-Encoding: gzip, deflate, br, zstd")
+		if g.Expect(response, "alice", "set", 1); accepted != "gzip, deflate, br, zstd" {
 			t.Errorf("%s: the question accepts %q", coding, accepted)
 		}
 	}
-	g := newTestGateway(t, "")
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g := harness.New(t, "")
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Encoding", "compress")
 		_, _ = io.WriteString(w, `{"user": "alice"}`)
 		return true
 	})
-	if response := g.signedIn().get("/page"); response.StatusCode != http.StatusServiceUnavailable {
+	if response := g.SignedIn().Get("/page"); response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("an unknown coding: status %d, want 503", response.StatusCode)
 	}
 }
@@ -84,55 +86,55 @@ func (c chain) Close() error {
 // A sign-out that shows in the query alone.
 func TestForgetOnQuery(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		@logoff query logoff=true
 		jwt_session shop {
 			whoami /whoami json user
 			forget_on @logoff
 		}
 		reverse_proxy LEGACY`})
-	g.legacy.respond(func(_ http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.Respond(func(_ http.ResponseWriter, r *http.Request) bool {
 		if cookie, err := r.Cookie("session"); err == nil && r.URL.Query().Get("logoff") == "true" {
-			g.legacy.set(cookie.Value, "")
+			g.Legacy.Set(cookie.Value, "")
 		}
 		return false
 	})
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
-	token := b.cookies[tokenName]
-	g.expect(b.get("/page?logoff=false"), "alice", "", 1)
-	g.expect(b.get("/page?logoff=true"), "alice", "cleared", 1)
-	b.cookies[tokenName] = token
-	g.expectRefused(b.get("/page"), "cleared")
-	g.legacy.set(b.cookies["session"], "bob") // the id stays, and another one signs in
-	g.clock.advance(4 * time.Second)
-	g.expect(b.get("/page"), "bob", "set", 3)
-	b.cookies[tokenName] = token
-	g.expect(b.get("/page"), "bob", "set", 3)
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	token := b.Cookies[harness.TokenName]
+	g.Expect(b.Get("/page?logoff=false"), "alice", "", 1)
+	g.Expect(b.Get("/page?logoff=true"), "alice", "cleared", 1)
+	b.Cookies[harness.TokenName] = token
+	g.ExpectRefused(b.Get("/page"), "cleared")
+	g.Legacy.Set(b.Cookies["session"], "bob") // the id stays, and another one signs in
+	g.Clock.Advance(4 * time.Second)
+	g.Expect(b.Get("/page"), "bob", "set", 3)
+	b.Cookies[harness.TokenName] = token
+	g.Expect(b.Get("/page"), "bob", "set", 3)
 }
 
 // Ids of any length are known, compared and ended alike.
 func TestLongSessionIDs(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "session_cookie session {\nmin_length 1\npattern .+\n}")
+	g := harness.New(t, "session_cookie session {\nmin_length 1\npattern .+\n}")
 	for _, length := range []int{1, 255, 256, 257, 4000, 12000} {
-		asked := g.legacy.questions()
-		b := g.browser()
+		asked := g.Legacy.Questions()
+		b := g.Browser()
 		id := strings.Repeat("x", length)
-		g.legacy.set(id, "alice")
-		b.cookies["session"] = id
-		g.expect(b.get("/page"), "alice", "set", asked+1)
-		g.expect(b.get("/page"), "alice", "", asked+1)
-		token := b.cookies[tokenName]
+		g.Legacy.Set(id, "alice")
+		b.Cookies["session"] = id
+		g.Expect(b.Get("/page"), "alice", "set", asked+1)
+		g.Expect(b.Get("/page"), "alice", "", asked+1)
+		token := b.Cookies[harness.TokenName]
 		if len(token) > 800 {
 			t.Errorf("an id of %d bytes makes a token of %d", length, len(token))
 		}
-		b.cookies["session"] = id + "y"
-		g.expectRefused(b.get("/page"), "cleared")
-		b.cookies["session"] = id
-		g.expect(b.get("/logout"), "alice", "", asked+2)
-		b.cookies["session"], b.cookies[tokenName] = id, token
-		g.expectRefused(b.get("/page"), "cleared")
+		b.Cookies["session"] = id + "y"
+		g.ExpectRefused(b.Get("/page"), "cleared")
+		b.Cookies["session"] = id
+		g.Expect(b.Get("/logout"), "alice", "", asked+2)
+		b.Cookies["session"], b.Cookies[harness.TokenName] = id, token
+		g.ExpectRefused(b.Get("/page"), "cleared")
 	}
 }
 
@@ -182,15 +184,15 @@ func TestFloodOfRandomCookies(t *testing.T) {
 		"one client":   func(int) string { return "192.0.2.1" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newTestGatewayWith(t, gatewayOptions{
-				site: crowdedSite, servers: "servers {\n trusted_proxies static 127.0.0.1/8 ::1/128\n }",
+			g := harness.NewWith(t, harness.Options{
+				Site: crowdedSite, Servers: "servers {\n trusted_proxies static 127.0.0.1/8 ::1/128\n }",
 			})
-			known := g.signedIn()
-			known.headers.Set("X-Forwarded-For", "198.51.100.7")
-			g.expect(known.get("/page"), "alice", "set", 1)
+			known := g.SignedIn()
+			known.Headers.Set("X-Forwarded-For", "198.51.100.7")
+			g.Expect(known.Get("/page"), "alice", "set", 1)
 			crowd := newCrowd()
-			g.legacy.respondWhoami(func(_ http.ResponseWriter, r *http.Request) bool {
-				if g.legacy.user(r) == "" {
+			g.Legacy.RespondWhoami(func(_ http.ResponseWriter, r *http.Request) bool {
+				if g.Legacy.User(r) == "" {
 					client, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
 					crowd.hold(client)
 				}
@@ -199,10 +201,10 @@ func TestFloodOfRandomCookies(t *testing.T) {
 			var wait sync.WaitGroup
 			for i := range 60 {
 				wait.Go(func() {
-					b := g.browser()
-					b.cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
-					b.headers.Set("X-Forwarded-For", address(i))
-					if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+					b := g.Browser()
+					b.Cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
+					b.Headers.Set("X-Forwarded-For", address(i))
+					if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 						t.Errorf("status %d", response.StatusCode)
 					}
 				})
@@ -211,13 +213,13 @@ func TestFloodOfRandomCookies(t *testing.T) {
 			for range slots {
 				<-crowd.arrived
 			}
-			g.clock.advance(31 * time.Second)
-			if response := known.get("/page"); response.StatusCode != http.StatusOK || response.tokenSet() != "set" {
-				t.Errorf("a known session waits behind the flood: status %d, token cookie %q", response.StatusCode, response.tokenSet())
+			g.Clock.Advance(31 * time.Second)
+			if response := known.Get("/page"); response.StatusCode != http.StatusOK || response.TokenSet() != "set" {
+				t.Errorf("a known session waits behind the flood: status %d, token cookie %q", response.StatusCode, response.TokenSet())
 			}
-			delete(known.cookies, tokenName)
-			g.clock.advance(61 * time.Second)
-			if response := known.get("/page"); response.StatusCode != http.StatusOK || response.tokenSet() != "set" {
+			delete(known.Cookies, harness.TokenName)
+			g.Clock.Advance(61 * time.Second)
+			if response := known.Get("/page"); response.StatusCode != http.StatusOK || response.TokenSet() != "set" {
 				t.Errorf("nor is it without its token: status %d", response.StatusCode)
 			}
 			close(crowd.proceed)
@@ -240,9 +242,9 @@ func TestWaitingIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it opens a thousand connections")
 	}
-	g := newTestGatewayWith(t, gatewayOptions{site: crowdedSite})
+	g := harness.NewWith(t, harness.Options{Site: crowdedSite})
 	crowd := newCrowd()
-	g.legacy.respondWhoami(func(_ http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.RespondWhoami(func(_ http.ResponseWriter, _ *http.Request) bool {
 		crowd.hold("")
 		return false
 	})
@@ -251,9 +253,9 @@ func TestWaitingIsBounded(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range requests {
 		wait.Go(func() {
-			b := g.browser()
-			b.cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
-			answers <- b.get("/page").StatusCode
+			b := g.Browser()
+			b.Cookies["session"] = fmt.Sprintf("random-session-id-%d", i)
+			answers <- b.Get("/page").StatusCode
 		})
 	}
 	for range requests - 1024 - 2 { // all come from one address, which has two questions under way

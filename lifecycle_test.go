@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bytes"
@@ -19,8 +19,10 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	_ "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/scratch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 )
@@ -62,7 +64,7 @@ func freeAddress(t *testing.T) string {
 
 func adaptText(t *testing.T, text string) []byte {
 	t.Helper()
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(patiently(text)), nil)
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(harness.Patiently(text)), nil)
 	if err != nil {
 		t.Fatalf("adapting: %v\n%s", err, text)
 	}
@@ -79,18 +81,18 @@ func loadText(t *testing.T, text string) error {
 	return caddy.Load(adaptText(t, text), true)
 }
 
-func site(address, realm, extra string, legacy *legacyApp) string {
+func site(address, realm, extra string, legacy *harness.Legacy) string {
 	return fmt.Sprintf("http://%s {\n\tjwt_session %s {\n\t\twhoami /whoami json user\n\t}\n%s\treverse_proxy %s\n}\n",
-		address, realm, extra, legacy.address())
+		address, realm, extra, legacy.Address())
 }
 
-func browserAt(t *testing.T, address string) *browser {
+func browserAt(t *testing.T, address string) *harness.Browser {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &browser{
-		T: t, url: "http://" + address, client: &http.Client{Transport: patient{transport}},
-		cookies: make(map[string]string), headers: make(http.Header),
+	return &harness.Browser{
+		T: t, URL: "http://" + address, Client: &http.Client{Transport: patient{transport}},
+		Cookies: make(map[string]string), Headers: make(http.Header),
 	}
 }
 
@@ -110,7 +112,7 @@ func (p patient) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {
-	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	legacy, dir, address := harness.NewLegacy(t), t.TempDir(), freeAddress(t)
 	globals := func(option string) string {
 		return fmt.Sprintf(lifecycleGlobals, option, filepath.Join(dir, "storage"))
 	}
@@ -120,13 +122,13 @@ func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := browserAt(t, address)
-	b.cookies["session"] = legacy.signIn("alice")
+	b.Cookies["session"] = legacy.SignIn("alice")
 	check := func(when, token string, questions int) {
 		t.Helper()
-		response := b.get("/page")
-		if response.StatusCode != http.StatusOK || response.received.user(t) != "alice" || response.tokenSet() != token ||
-			legacy.questions() != questions {
-			t.Errorf("%s: status %d, token cookie %q, %d questions", when, response.StatusCode, response.tokenSet(), legacy.questions())
+		response := b.Get("/page")
+		if response.StatusCode != http.StatusOK || response.Received.User(t) != "alice" || response.TokenSet() != token ||
+			legacy.Questions() != questions {
+			t.Errorf("%s: status %d, token cookie %q, %d questions", when, response.StatusCode, response.TokenSet(), legacy.Questions())
 		}
 	}
 	check("at first", "set", 1)
@@ -141,7 +143,7 @@ func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {
 			t.Errorf("%s: the configuration was accepted", name)
 		}
 		check("after "+name, "", 1)
-		delete(b.cookies, tokenName)
+		delete(b.Cookies, harness.TokenName)
 		check("on the session path after "+name, "set", 1)
 	}
 	if err := caddy.Load(adaptText(t, good), true); err != nil {
@@ -154,7 +156,7 @@ func TestRefusedReloadLeavesTheRunningConfigurationWhole(t *testing.T) {
 }
 
 func TestSitesAndSpellingsOfOneDirectoryShareTheStore(t *testing.T) {
-	legacy, dir := newLegacyApp(t), t.TempDir()
+	legacy, dir := harness.NewLegacy(t), t.TempDir()
 	first, second := freeAddress(t), freeAddress(t)
 	if err := os.Symlink(dir, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
@@ -166,34 +168,34 @@ func TestSitesAndSpellingsOfOneDirectoryShareTheStore(t *testing.T) {
 	if err := loadText(t, config(filepath.Join(dir, "store"))); err != nil {
 		t.Fatal(err)
 	}
-	session := legacy.signIn("alice")
+	session := legacy.SignIn("alice")
 	token := ""
 	for i, address := range []string{first, second} {
 		b := browserAt(t, address)
-		b.cookies["session"] = session
+		b.Cookies["session"] = session
 		if i == 1 {
-			b.cookies[tokenName] = token
+			b.Cookies[harness.TokenName] = token
 		}
-		if response := b.get("/page"); response.StatusCode != http.StatusOK || legacy.questions() != 1 {
-			t.Errorf("site %d: status %d, %d questions", i, response.StatusCode, legacy.questions())
+		if response := b.Get("/page"); response.StatusCode != http.StatusOK || legacy.Questions() != 1 {
+			t.Errorf("site %d: status %d, %d questions", i, response.StatusCode, legacy.Questions())
 		}
-		token = b.cookies[tokenName]
+		token = b.Cookies[harness.TokenName]
 	}
 	for _, spelling := range []string{filepath.Join(dir, "link", "store"), filepath.Join(dir, "x", "..", "store") + "/"} {
 		if err := caddy.Load(adaptText(t, config(spelling)), true); err != nil {
 			t.Errorf("%s: %v", spelling, err)
 		}
 		b := browserAt(t, first)
-		b.cookies["session"] = session
-		if response := b.get("/page"); response.StatusCode != http.StatusOK || legacy.questions() != 1 {
-			t.Errorf("%s: status %d, %d questions: not the same store", spelling, response.StatusCode, legacy.questions())
+		b.Cookies["session"] = session
+		if response := b.Get("/page"); response.StatusCode != http.StatusOK || legacy.Questions() != 1 {
+			t.Errorf("%s: status %d, %d questions: not the same store", spelling, response.StatusCode, legacy.Questions())
 		}
 	}
 }
 
 // A store whose disk is not mounted must not be taken for a new one: every revocation would be forgotten.
 func TestMissingStoreIsRefused(t *testing.T) {
-	legacy, dir := newLegacyApp(t), t.TempDir()
+	legacy, dir := harness.NewLegacy(t), t.TempDir()
 	store := filepath.Join(dir, "store")
 	config := adaptText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store),
 		filepath.Join(dir, "storage"))+site(freeAddress(t), "shop", "", legacy))
@@ -231,7 +233,7 @@ func TestMissingStoreIsRefused(t *testing.T) {
 // By default the store lies in the directory that Caddy's storage is in, and nothing else does: keys that were made before
 // do not stand in its way, and it can be moved away without them.
 func TestDefaultStoreBesideKeys(t *testing.T) {
-	legacy, data := newLegacyApp(t), t.TempDir()
+	legacy, data := harness.NewLegacy(t), t.TempDir()
 	start := func(store string) error {
 		defer func() { _ = caddy.Stop() }()
 		return caddy.Load(adaptText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), data)+
@@ -250,7 +252,7 @@ func TestDefaultStoreBesideKeys(t *testing.T) {
 
 // Who removes the default store must be told, too.
 func TestMissingStoreIsRefusedInTheDefaultPlace(t *testing.T) {
-	legacy, data := newLegacyApp(t), t.TempDir()
+	legacy, data := harness.NewLegacy(t), t.TempDir()
 	store := filepath.Join(data, "jwt_session")
 	config := adaptText(t, fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), data)+
 		site(freeAddress(t), "shop", "", legacy))
@@ -270,7 +272,7 @@ func TestMissingStoreIsRefusedInTheDefaultPlace(t *testing.T) {
 }
 
 func TestValidateCreatesAndLocksNothing(t *testing.T) {
-	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	legacy, dir, address := harness.NewLegacy(t), t.TempDir(), freeAddress(t)
 	config := func(name string) []byte {
 		return adaptText(t, fmt.Sprintf(lifecycleGlobals,
 			fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", filepath.Join(dir, name, "store")), filepath.Join(dir, name, "storage"))+
@@ -301,8 +303,8 @@ func TestValidateCreatesAndLocksNothing(t *testing.T) {
 		t.Errorf("validating beside a running server changed its files: %v, then %v", before, after)
 	}
 	b := browserAt(t, address)
-	b.cookies["session"] = legacy.signIn("alice")
-	if response := b.get("/page"); response.StatusCode != http.StatusOK {
+	b.Cookies["session"] = legacy.SignIn("alice")
+	if response := b.Get("/page"); response.StatusCode != http.StatusOK {
 		t.Errorf("after validating: status %d", response.StatusCode)
 	}
 }
@@ -332,7 +334,7 @@ type child struct {
 func startChild(t *testing.T, dir, text string) *child {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "Caddyfile")
-	text = patiently(strings.Replace(text, "output discard", "output stderr", 1))
+	text = harness.Patiently(strings.Replace(text, "output discard", "output stderr", 1))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +368,7 @@ func (c *child) stop(t *testing.T) {
 }
 
 func TestSecondProcessIsRefusedAndHurtsNothing(t *testing.T) {
-	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	legacy, dir, address := harness.NewLegacy(t), t.TempDir(), freeAddress(t)
 	store := filepath.Join(dir, "store")
 	config := func(address, storage string) string {
 		return fmt.Sprintf(lifecycleGlobals, fmt.Sprintf("jwt_session {\n\t\tstore badger %q\n\t}", store), filepath.Join(dir, storage)) +
@@ -376,9 +378,9 @@ func TestSecondProcessIsRefusedAndHurtsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := browserAt(t, address)
-	b.cookies["session"] = legacy.signIn("alice")
-	if response := b.get("/page"); response.tokenSet() != "set" {
-		t.Fatalf("token cookie %q", response.tokenSet())
+	b.Cookies["session"] = legacy.SignIn("alice")
+	if response := b.Get("/page"); response.TokenSet() != "set" {
+		t.Fatalf("token cookie %q", response.TokenSet())
 	}
 	second := startChild(t, dir, config(freeAddress(t), "second"))
 	if err := <-second.done; err == nil {
@@ -387,17 +389,17 @@ func TestSecondProcessIsRefusedAndHurtsNothing(t *testing.T) {
 	if output := second.output.String(); !strings.Contains(output, store) || !strings.Contains(output, fmt.Sprint(os.Getpid())) {
 		t.Errorf("the error names neither the directory nor the process that holds it:\n%s", output)
 	}
-	delete(b.cookies, tokenName)
-	if response := b.get("/page"); response.StatusCode != http.StatusOK || legacy.questions() != 1 {
-		t.Errorf("the first process was hurt: status %d, %d questions", response.StatusCode, legacy.questions())
+	delete(b.Cookies, harness.TokenName)
+	if response := b.Get("/page"); response.StatusCode != http.StatusOK || legacy.Questions() != 1 {
+		t.Errorf("the first process was hurt: status %d, %d questions", response.StatusCode, legacy.Questions())
 	}
 }
 
 // Apps start in no particular order, so requests may come before the store is open: they get the right answer or 503.
 func TestColdStartsUnderTraffic(t *testing.T) {
 	t.Parallel()
-	legacy := newLegacyApp(t)
-	session := legacy.signIn("alice")
+	legacy := harness.NewLegacy(t)
+	session := legacy.SignIn("alice")
 	rounds := 8
 	if testing.Short() {
 		rounds = 2
@@ -435,7 +437,7 @@ func (c *child) untilGood(t *testing.T, address, session string) {
 		_ = response.Body.Close()
 		switch response.StatusCode {
 		case http.StatusOK:
-			if got := receivedFrom(t, response).user(t); got != "alice" {
+			if got := harness.ReceivedFrom(t, response).User(t); got != "alice" {
 				t.Errorf("a request at start: the application sees %q", got)
 			}
 			return

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"errors"
@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -44,13 +45,13 @@ func gathered(t testing.TB) map[string]*dto.MetricFamily {
 }
 
 // visitOnce sees to it that every metric has a value.
-func visitOnce(t *testing.T) *testGateway {
+func visitOnce(t *testing.T) *harness.Gateway {
 	t.Helper()
-	g := newTestGateway(t, "")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.get("/page")
-	b.get("/page")
+	g := harness.New(t, "")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Get("/page")
+	b.Get("/page")
 	return g
 }
 
@@ -125,12 +126,12 @@ func TestMetricsAreThereBeforeTheirFirstEvent(t *testing.T) {
 
 // Whoever sends requests must not make up label values: neither a realm made of the host, nor anything of a token.
 func TestMetricsLabelsAreNoBodysChoice(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop-{host} {\n whoami /whoami json user\n}\nreverse_proxy LEGACY"})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("hortense")
+	g := harness.NewWith(t, harness.Options{Site: "jwt_session shop-{host} {\n whoami /whoami json user\n}\nreverse_proxy LEGACY"})
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("hortense")
 	for _, name := range []string{"Host: evilhost.example", "Cookie: session=nobodys; jwt_shop-evil=evil.evil.evil"} {
-		b.get("/page", name)
-		b.get("/evilpath", "Origin: http://evil.example")
+		b.Get("/page", name)
+		b.Get("/evilpath", "Origin: http://evil.example")
 	}
 	for name, family := range gathered(t) {
 		if text := family.String(); strings.Contains(text, "evil") || strings.Contains(text, "hortense") {
@@ -161,10 +162,10 @@ func change(t testing.TB, name, label string, do func()) float64 {
 }
 
 func TestMetricsCountWhatHappens(t *testing.T) {
-	g := newTestGateway(t, "")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	first := func() { b.get("/page") }
+	g := harness.New(t, "")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	first := func() { b.Get("/page") }
 	for _, test := range []struct {
 		name, label string
 		want        float64
@@ -176,8 +177,8 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 		{"token_size_bytes", "", 1},
 		{"sessions", "", 1},
 	} {
-		g.legacy.set(b.cookies["session"], "")
-		b.cookies = map[string]string{"session": g.legacy.signIn("alice")}
+		g.Legacy.Set(b.Cookies["session"], "")
+		b.Cookies = map[string]string{"session": g.Legacy.SignIn("alice")}
 		got := change(t, test.name, test.label, first)
 		if test.name == "lookup_duration_seconds" && got > 0 {
 			continue // once to find nothing, and once more before the question is put
@@ -195,30 +196,30 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	if got := change(t, "requests_total", "token", first); got != 1 {
 		t.Errorf("on the token path requests_total grew by %g", got)
 	}
-	g.clock.advance(31 * time.Second)
+	g.Clock.Advance(31 * time.Second)
 	if got := change(t, "tokens_issued_total", telemetry.CauseRenewal, first); got != 1 {
 		t.Errorf("a renewal: counted %g times", got)
 	}
-	b.cookies[tokenName] = "not.a.token"
+	b.Cookies[harness.TokenName] = "not.a.token"
 	if got := change(t, "tokens_issued_total", telemetry.CauseReplaced, first); got != 1 {
 		t.Errorf("a token in the place of a bad one: counted %g times", got)
 	}
-	other := g.browser()
-	other.cookies["session"], other.cookies[tokenName] = g.legacy.signIn("bob"), b.cookies[tokenName]
+	other := g.Browser()
+	other.Cookies["session"], other.Cookies[harness.TokenName] = g.Legacy.SignIn("bob"), b.Cookies[harness.TokenName]
 	if got := change(t, "requests_total", string(validator.TokenOtherSession), func() {
-		if got := change(t, "tokens_issued_total", telemetry.CauseReplaced, func() { other.get("/page") }); got != 1 {
+		if got := change(t, "tokens_issued_total", telemetry.CauseReplaced, func() { other.Get("/page") }); got != 1 {
 			t.Errorf("a token in the place of one of another session: counted %g times", got)
 		}
 	}); got != 1 {
 		t.Errorf("a token of another session: counted %g times", got)
 	}
-	nobody := g.browser()
-	nobody.cookies["session"] = "nobodys-0123456789abcdef"
-	if got := change(t, "whoami_duration_seconds", telemetry.OutcomeNobody, func() { nobody.get("/page") }); got != 1 {
+	nobody := g.Browser()
+	nobody.Cookies["session"] = "nobodys-0123456789abcdef"
+	if got := change(t, "whoami_duration_seconds", telemetry.OutcomeNobody, func() { nobody.Get("/page") }); got != 1 {
 		t.Errorf("nobody: counted %g times", got)
 	}
 	if got := change(t, "revocations", "", func() {
-		adminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).into(t, new(admin.RevokeAnswer))
+		harness.AdminPost(t, "revocations", `{"realm": "shop", "user": "mallory"}`).Into(t, new(admin.RevokeAnswer))
 	}); got != 1 {
 		t.Errorf("revocations grew by %g", got)
 	}
@@ -226,17 +227,17 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 
 // The application that does not answer leaves the token as it is; a store that does not is counted as well.
 func TestMetricsCountFailures(t *testing.T) {
-	g := newTestGateway(t, "")
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.get("/page")
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g := harness.New(t, "")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Get("/page")
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
 	})
-	g.clock.advance(31 * time.Second)
+	g.Clock.Advance(31 * time.Second)
 	asked, failed := value(t, "whoami_duration_seconds", telemetry.OutcomeCouldNotTell), value(t, "store_errors_total", "")
-	if got := change(t, "renewals_skipped_total", "", func() { b.get("/page") }); got != 1 {
+	if got := change(t, "renewals_skipped_total", "", func() { b.Get("/page") }); got != 1 {
 		t.Errorf("a renewal left out: counted %g times", got)
 	}
 	if got := value(t, "whoami_duration_seconds", telemetry.OutcomeCouldNotTell) - asked; got != 1 {
@@ -245,10 +246,10 @@ func TestMetricsCountFailures(t *testing.T) {
 	if value(t, "store_errors_total", "") != failed {
 		t.Error("the application's failure counts as the store's")
 	}
-	if err := g.app.CloseStore(); err != nil {
+	if err := g.App.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	if got := change(t, "store_errors_total", "", func() { b.get("/page") }); got < 1 {
+	if got := change(t, "store_errors_total", "", func() { b.Get("/page") }); got < 1 {
 		t.Errorf("a store that is closed: counted %g times", got)
 	}
 	if found := gathered(t); found["caddy_jwt_session_sessions"] != nil || found["caddy_jwt_session_revocations"] == nil {
@@ -260,11 +261,11 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	before := func() float64 { return value(t, "requests_total", "session") }
 	g := visitOnce(t)
 	counted := before()
-	g.load(gatewayOptions{site: "jwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY"})
+	g.Load(harness.Options{Site: "jwt_session shop {\n whoami /whoami json user\n}\nreverse_proxy LEGACY"})
 	if after := before(); after != counted {
 		t.Errorf("after a reload the counter stands at %g, before at %g", after, counted)
 	}
-	if err := telemetry.Register(g.ctx.GetMetricsRegistry(), app.RunningStock); err != nil {
+	if err := telemetry.Register(g.Ctx.GetMetricsRegistry(), app.RunningStock); err != nil {
 		t.Errorf("registering in one configuration twice: %v", err)
 	}
 }
@@ -294,23 +295,23 @@ func TestStoreErrorsAreTheStores(t *testing.T) {
 // None says who it is from.
 func TestSpanSaysTheWay(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
+	g := harness.New(t, "")
 	recorder := tracetest.NewSpanRecorder()
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)).Tracer("test")
 	traced := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, span := tracer.Start(r.Context(), "request")
 		defer span.End()
-		g.server.Config.Handler.ServeHTTP(w, r.WithContext(ctx))
+		g.Server.Config.Handler.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	defer traced.Close()
-	b := g.browser()
-	b.url = traced.URL
-	b.cookies["session"] = g.legacy.signIn("hortense")
-	session := b.cookies["session"]
-	b.get("/page")
-	b.get("/page")
-	delete(b.cookies, "session")
-	b.get("/page")
+	b := g.Browser()
+	b.URL = traced.URL
+	b.Cookies["session"] = g.Legacy.SignIn("hortense")
+	session := b.Cookies["session"]
+	b.Get("/page")
+	b.Get("/page")
+	delete(b.Cookies, "session")
+	b.Get("/page")
 	var got []string
 	for _, span := range recorder.Ended() {
 		var line []string
@@ -350,15 +351,15 @@ func foreignDirectory(t *testing.T) string {
 
 // A configuration that is refused leaves the metrics of the running one alone.
 func TestMetricsAfterARefusedConfiguration(t *testing.T) {
-	legacy := newLegacyApp(t)
+	legacy := harness.NewLegacy(t)
 	address := freeAddress(t)
 	globals := storeGlobals(filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "storage"), "")
 	if err := loadText(t, globals+site(address, "shop", "", legacy)); err != nil {
 		t.Fatal(err)
 	}
 	b := browserAt(t, address)
-	b.cookies["session"] = legacy.signIn("alice")
-	b.get("/page")
+	b.Cookies["session"] = legacy.SignIn("alice")
+	b.Get("/page")
 	held := value(t, "sessions", "")
 	refused := storeGlobals(foreignDirectory(t), filepath.Join(t.TempDir(), "storage"), "") + site(address, "shop", "", legacy)
 	if err := caddy.Load(adaptText(t, refused), true); err == nil {

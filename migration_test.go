@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -40,32 +41,13 @@ func stepSite(legacy, moved string) string {
 	}`, moved, legacy)
 }
 
-// reload goes on with another configuration: a reload, or a restart.
-func (g *testGateway) reload(site string, restart bool) {
-	g.Helper()
-	before, server := g.app, g.server
-	if restart {
-		server.Close()
-		if err := before.Cleanup(); err != nil {
-			g.Fatal(err)
-		}
-	}
-	g.load(gatewayOptions{site: site})
-	if !restart {
-		server.Close()
-		if err := before.Cleanup(); err != nil {
-			g.Fatal(err)
-		}
-	}
-}
-
 func TestMigrationStepByStepAndBack(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: stepSite("stateful", "stateful")})
+	g := harness.NewWith(t, harness.Options{Site: stepSite("stateful", "stateful")})
 	const users = 20
-	var browsers []*browser
+	var browsers []*harness.Browser
 	for i := range users {
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn(fmt.Sprint("user", i))
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn(fmt.Sprint("user", i))
 		browsers = append(browsers, b)
 	}
 	for _, step := range []struct {
@@ -84,30 +66,30 @@ func TestMigrationStepByStepAndBack(t *testing.T) {
 		{"back to stateful", "stateful", "stateful", true, bySessions, bySessions},
 		{"and mixed again", "mixed", "mixed", false, byTokens, byTokens},
 	} {
-		g.reload(stepSite(step.legacy, step.moved), step.restart)
-		mismatches := g.mismatches()
+		g.Reload(stepSite(step.legacy, step.moved), step.restart)
+		mismatches := g.Mismatches()
 		for i, b := range browsers {
-			b.url, b.client = g.url, g.server.Client()
-			key := keyOf(g, b.cookies["session"])
+			b.URL, b.Client = g.URL, g.Server.Client()
+			key := harness.KeyOf(g, b.Cookies["session"])
 			for round := range 3 {
 				for path, want := range map[string]func(sessions.Key) string{"/page": step.wantLegacy, "/api/orders": step.wantMoved} {
 					if round == 0 && path != "/page" {
 						continue // the first page of each step brings what the step needs
 					}
-					response := b.get(path)
-					if response.StatusCode != http.StatusOK || response.received.user(t) != fmt.Sprint("user", i) {
+					response := b.Get(path)
+					if response.StatusCode != http.StatusOK || response.Received.User(t) != fmt.Sprint("user", i) {
 						t.Fatalf("%s: user%d at %s: status %d", step.name, i, path, response.StatusCode)
 					}
-					if via := response.received.Header.Get("X-Via"); round > 0 && via != want(key) {
+					if via := response.Received.Header.Get("X-Via"); round > 0 && via != want(key) {
 						t.Errorf("%s: %q speaks at %s, want %q", step.name, via, path, want(key))
 					}
 				}
 			}
 		}
-		if got := g.mismatches(); got != mismatches {
+		if got := g.Mismatches(); got != mismatches {
 			t.Errorf("%s: %v differences where there are none", step.name, got-mismatches)
 		}
-		g.clock.advance(20 * time.Second)
+		g.Clock.Advance(20 * time.Second)
 	}
 }
 
@@ -123,29 +105,29 @@ func byShare(key sessions.Key) string {
 // Routes of one application in different modes share sessions and tokens, and an end on any of them is one on all.
 func TestRoutesInDifferentModesShareSessions(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: migrationSite})
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	g := harness.NewWith(t, harness.Options{Site: migrationSite})
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if cookie, err := r.Cookie("session"); err == nil && strings.HasSuffix(r.URL.Path, "/logout") {
-			g.legacy.set(cookie.Value, "")
+			g.Legacy.Set(cookie.Value, "")
 			http.SetCookie(w, &http.Cookie{Name: "session", Path: "/", MaxAge: -1})
 		}
 		return false
 	})
 	for _, path := range []string{"/logout", "/new/logout", "/old/logout", "/shadow/logout"} {
-		b := g.signedIn()
-		asked := g.legacy.questions()
-		g.expectRolling(b.get("/page"), "alice", "session", "set", asked+1)
-		g.expectRolling(b.get("/new"), "alice", "token", "set", asked+1)
-		g.expectRolling(b.get("/shadow"), "alice", "session", "", asked+1)
-		g.expect(b.get("/old"), "alice", "", asked+1)
-		g.expectRolling(b.get("/page"), "alice", "token", "", asked+1) // the stateless route's token counts here as well
-		session, token := b.cookies["session"], b.cookies[tokenName]
-		if response := b.get(path); response.StatusCode >= http.StatusBadRequest {
+		b := g.SignedIn()
+		asked := g.Legacy.Questions()
+		g.ExpectRolling(b.Get("/page"), "alice", "session", "set", asked+1)
+		g.ExpectRolling(b.Get("/new"), "alice", "token", "set", asked+1)
+		g.ExpectRolling(b.Get("/shadow"), "alice", "session", "", asked+1)
+		g.Expect(b.Get("/old"), "alice", "", asked+1)
+		g.ExpectRolling(b.Get("/page"), "alice", "token", "", asked+1) // the stateless route's token counts here as well
+		session, token := b.Cookies["session"], b.Cookies[harness.TokenName]
+		if response := b.Get(path); response.StatusCode >= http.StatusBadRequest {
 			t.Fatalf("%s: status %d", path, response.StatusCode)
 		}
 		for _, path := range []string{"/page", "/new", "/shadow", "/old"} {
-			b.cookies["session"], b.cookies[tokenName] = session, token
-			if response := b.get(path); response.StatusCode != http.StatusUnauthorized {
+			b.Cookies["session"], b.Cookies[harness.TokenName] = session, token
+			if response := b.Get(path); response.StatusCode != http.StatusUnauthorized {
 				t.Errorf("%s after the sign-out: status %d", path, response.StatusCode)
 			}
 		}
@@ -161,59 +143,40 @@ func TestShadowCountsDifferencesByReason(t *testing.T) {
 		}
 	}
 	reverse_proxy LEGACY`
-	token := func(user, role string) func(*testGateway, *browser) {
-		return func(g *testGateway, b *browser) {
-			g.clock.advance(59 * time.Second) // the session is to be asked about again soon
-			b.cookies[tokenName] = g.mintRole(user, role, b.cookies["session"])
+	token := func(user, role string) func(*harness.Gateway, *harness.Browser) {
+		return func(g *harness.Gateway, b *harness.Browser) {
+			g.Clock.Advance(59 * time.Second) // the session is to be asked about again soon
+			b.Cookies[harness.TokenName] = g.MintRole(user, role, b.Cookies["session"])
 		}
 	}
-	for want, arrange := range map[telemetry.Mismatch]func(*testGateway, *browser){
+	for want, arrange := range map[telemetry.Mismatch]func(*harness.Gateway, *harness.Browser){
 		telemetry.MismatchUser:       token("mallory", "customer"),
 		telemetry.MismatchAttributes: token("alice", "admin"),
-		telemetry.MismatchSignedOut: both(token("alice", "customer"), func(g *testGateway, b *browser) {
-			g.legacy.set(b.cookies["session"], "")
-			g.clock.advance(time.Second)
+		telemetry.MismatchSignedOut: both(token("alice", "customer"), func(g *harness.Gateway, b *harness.Browser) {
+			g.Legacy.Set(b.Cookies["session"], "")
+			g.Clock.Advance(time.Second)
 		}),
-		telemetry.MismatchUndetermined: both(token("alice", "customer"), func(g *testGateway, _ *browser) {
-			g.clock.advance(time.Second)
-			g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		telemetry.MismatchUndetermined: both(token("alice", "customer"), func(g *harness.Gateway, _ *harness.Browser) {
+			g.Clock.Advance(time.Second)
+			g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 				w.WriteHeader(http.StatusBadGateway)
 				return true
 			})
 		}),
 		"": token("alice", "customer"),
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: site})
-		b := g.signedIn()
-		g.expect(b.get("/page"), "alice", "set", 1)
+		g := harness.NewWith(t, harness.Options{Site: site})
+		b := g.SignedIn()
+		g.Expect(b.Get("/page"), "alice", "set", 1)
 		arrange(g, b)
 		before := mismatchCounts(t)
-		b.get("/page")
+		b.Get("/page")
 		for what, count := range mismatchCounts(t) {
 			if got := count - before[what]; got != map[bool]float64{true: 1}[what == want] {
 				t.Errorf("where the difference is %q, %v of %q were counted", want, got, what)
 			}
 		}
 	}
-}
-
-// mintRole mints a token that says the user's role too.
-func (g *testGateway) mintRole(user, role, session string) string {
-	g.Helper()
-	names, err := validator.NewSessionCookies("session")
-	if err != nil {
-		g.Fatal(err)
-	}
-	credential := names.Read(validator.Cookies{{Name: "session", Value: session}})
-	now := g.clock.Now()
-	token, err := validator.Minter{Keys: g.app.Opened().Keys.Current(), Lifetime: time.Minute}.Mint(sessions.Session{
-		Key: keyOf(g, session), User: user, Attributes: sessions.Attributes{"role": sessions.Text(role)},
-		AuthTime: now.Unix(), Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Hour),
-	}, credential, now)
-	if err != nil {
-		g.Fatal(err)
-	}
-	return token
 }
 
 func mismatchCounts(t *testing.T) map[telemetry.Mismatch]float64 {
@@ -233,23 +196,23 @@ func mismatchCounts(t *testing.T) map[telemetry.Mismatch]float64 {
 func TestShareSticksAcrossGatewaysAndRestarts(t *testing.T) {
 	t.Parallel()
 	site := stepSite("mixed 10%", "mixed 10%")
-	first := newTestGatewayWith(t, gatewayOptions{site: site})
-	second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir()}
-	second.load(gatewayOptions{site: site})
+	first := harness.NewWith(t, harness.Options{Site: site})
+	second := &harness.Gateway{T: t, Legacy: first.Legacy, Clock: first.Clock, Dir: t.TempDir()}
+	second.Load(harness.Options{Site: site})
 	var before map[string]string
 	var ids []string
 	for range 150 {
-		ids = append(ids, first.legacy.signIn("alice"))
+		ids = append(ids, first.Legacy.SignIn("alice"))
 	}
-	for i, g := range []*testGateway{first, second, first} {
+	for i, g := range []*harness.Gateway{first, second, first} {
 		if i == 2 {
-			g.reload(site, true)
+			g.Reload(site, true)
 		}
 		got := make(map[string]string)
 		for _, id := range ids {
-			b := g.browser()
-			b.cookies["session"] = id
-			got[id] = b.get("/page").tokenSet()
+			b := g.Browser()
+			b.Cookies["session"] = id
+			got[id] = b.Get("/page").TokenSet()
 		}
 		if i > 0 && !maps.Equal(got, before) {
 			t.Errorf("look %d: the share is another one", i)

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -7,20 +7,22 @@ import (
 	"testing"
 
 	"golang.org/x/net/websocket"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // newNamedStreams is an application whose streams say themselves whose they are. Those at a path with "begin" begin the
 // session as well, under the returned id.
 func newNamedStreams(t *testing.T, tls bool) (s *streamingApp, begun string) {
 	t.Helper()
-	s = newStreamingApp(t, gatewayOptions{tls: tls, site: `
+	s = newStreamingApp(t, harness.Options{TLS: tls, Site: `
 		jwt_session shop {
 			response_user X-Remote-User
 			unauthenticated pass
 		}
 		reverse_proxy LEGACY`})
-	begun = s.legacy.signIn("alice")
-	s.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	begun = s.Legacy.SignIn("alice")
+	s.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		header := http.Header{"X-Remote-User": {"alice"}}
 		if strings.Contains(r.URL.Path, "begin") {
 			header.Set("Set-Cookie", "session="+begun+"; Path=/")
@@ -33,7 +35,7 @@ func newNamedStreams(t *testing.T, tls bool) (s *streamingApp, begun string) {
 			for name, values := range header {
 				w.Header()[name] = values
 			}
-			s.stream(w, r, eventStream)
+			s.stream(w, r, harness.EventStream)
 		default:
 			return false
 		}
@@ -45,7 +47,7 @@ func newNamedStreams(t *testing.T, tls bool) (s *streamingApp, begun string) {
 // A stream whose own response names its user, or begins his session, would go on for as long as it likes, after he was
 // revoked and signed out.
 func TestStreamsThatNameTheirUserAreClosed(t *testing.T) {
-	ends := map[string]func(*streamingApp, *browser){}
+	ends := map[string]func(*streamingApp, *harness.Browser){}
 	for _, cause := range []string{
 		"sign-out in another tab", "the session is ended by the operator", "the session is revoked", "the user is revoked",
 		"the user is revoked everywhere", "the realm is flushed", "all is flushed",
@@ -57,19 +59,19 @@ func TestStreamsThatNameTheirUserAreClosed(t *testing.T) {
 			for _, begins := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/begins the session %t", cause, kind, begins), func(t *testing.T) {
 					s, begun := newNamedStreams(t, kind == "events")
-					b := s.browser()
+					b := s.Browser()
 					path := map[string]string{"event source": "/events", "events": "/events", "socket": "/socket"}[kind]
 					if begins {
 						path += "/begin"
 					} else {
-						b.cookies["session"] = s.legacy.signIn("alice")
+						b.Cookies["session"] = s.Legacy.SignIn("alice")
 					}
 					stream := s.open(b, kind, path)
 					if s.ledger().Watching() != 1 {
 						t.Fatalf("%d streams are watched", s.ledger().Watching())
 					}
 					if begins {
-						b.cookies["session"] = begun
+						b.Cookies["session"] = begun
 					}
 					if err := stream.next(); err != nil {
 						t.Fatalf("before: %v", err)
@@ -91,12 +93,12 @@ func TestStreamThatNamesAnotherUser(t *testing.T) {
 	for _, byToken := range []bool{false, true} {
 		t.Run(fmt.Sprintf("by token %t", byToken), func(t *testing.T) {
 			s, _ := newNamedStreams(t, false)
-			b := s.browser()
-			b.cookies["session"] = s.legacy.signIn("bob")
-			s.mustAdmin("sessions", map[string]any{"realm": "shop", "user": "bob", "id": b.cookies["session"], "expires_in": 600})
+			b := s.Browser()
+			b.Cookies["session"] = s.Legacy.SignIn("bob")
+			s.MustAdmin("sessions", map[string]any{"realm": "shop", "user": "bob", "id": b.Cookies["session"], "expires_in": 600})
 			if byToken {
-				if response := b.get("/page"); response.tokenSet() != "set" {
-					t.Fatalf("the first request brought no token: %q", response.tokenSet())
+				if response := b.Get("/page"); response.TokenSet() != "set" {
+					t.Fatalf("the first request brought no token: %q", response.TokenSet())
 				}
 			}
 			stream := s.open(b, "event source", "/events")

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // handlerNames are the handlers of an adapted Caddyfile in the order in which a request meets them.
@@ -68,21 +70,21 @@ func TestStatusPageBehindEveryGuard(t *testing.T) {
 		"a role":              "jwt_session_status /gateway\njwt_session shop {\nunauthenticated pass\n}\njwt_session_require role admin",
 		"forward_auth":        "jwt_session_status /gateway\nforward_auth LEGACY {\nuri /verify\n}",
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: site + "\nrespond other"})
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		g := harness.NewWith(t, harness.Options{Site: site + "\nrespond other"})
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/verify" && r.Header.Get("Authorization") == "" {
 				w.WriteHeader(http.StatusUnauthorized)
 			}
 			return r.URL.Path == "/verify"
 		})
-		if response := g.browser().get("/gateway"); response.StatusCode != http.StatusUnauthorized || strings.Contains(response.body, "badger") {
+		if response := g.Browser().Get("/gateway"); response.StatusCode != http.StatusUnauthorized || strings.Contains(response.Text, "badger") {
 			t.Errorf("%s: status %d without a password", name, response.StatusCode)
 		}
 		if name == "the site's sessions" || name == "a role" {
 			continue
 		}
-		response := g.browser().get("/gateway", "Authorization: Basic b3BzOm9wcw==") // ops:ops
-		if response.StatusCode != http.StatusOK || !strings.Contains(response.body, "badger") {
+		response := g.Browser().Get("/gateway", "Authorization: Basic b3BzOm9wcw==") // ops:ops
+		if response.StatusCode != http.StatusOK || !strings.Contains(response.Text, "badger") {
 			t.Errorf("%s: status %d with the password", name, response.StatusCode)
 		}
 	}
@@ -101,8 +103,8 @@ func TestReadmeStatusRecipe(t *testing.T) {
 	}
 	site := strings.ReplaceAll(string(recipe[1]), "{env.OPS_PASSWORD_HASH}", "$2a$04$cE6ohfkJyShJ2gYsnTE5qucl8URHz3XcOc00TLZD2CC7zFekaNu4e")
 	for _, form := range []string{site, strings.Replace(site, "route", "handle", 1)} {
-		g := newTestGatewayWith(t, gatewayOptions{site: form})
-		if response := g.browser().get("/gateway"); response.StatusCode != http.StatusUnauthorized {
+		g := harness.NewWith(t, harness.Options{Site: form})
+		if response := g.Browser().Get("/gateway"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("status %d without a password: %s", response.StatusCode, form)
 		}
 	}

@@ -1,12 +1,11 @@
-package jwtsession
+package jwtsession_test
 
 import (
-	"bufio"
-	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // besideBackoffice are paths that one server or another takes for one below /backoffice/.
@@ -31,29 +30,6 @@ var notBackoffice = []string{
 	"/caf%C3%A9", "/a%20b", "/a+b,c=d",
 }
 
-// status sends a request line as it is, and returns the status of the answer.
-func (b *browser) status(method, target string, lines ...string) int {
-	b.Helper()
-	var dialer net.Dialer
-	host := strings.TrimPrefix(b.url, "http://")
-	connection, err := dialer.DialContext(b.Context(), "tcp", host)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer connection.Close()
-	if cookies := b.cookieLine(); cookies != "" {
-		lines = append(lines, "Cookie: "+cookies)
-	}
-	_, _ = fmt.Fprintf(connection, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n\r\n",
-		method, target, host, strings.Join(lines, "\r\n"))
-	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
-	if err != nil {
-		b.Fatalf("%s: %v", target, err)
-	}
-	defer response.Body.Close()
-	return response.StatusCode
-}
-
 // matchersOfBackoffice say the same in different ways.
 var matchersOfBackoffice = map[string]string{
 	"path":        "@m path /backoffice/*",
@@ -70,21 +46,21 @@ var matchersOfBackoffice = map[string]string{
 func TestAttackPathBesideRequire(t *testing.T) {
 	t.Parallel()
 	for name, matcher := range matchersOfBackoffice {
-		g := newTestGatewayWith(t, gatewayOptions{site: matcher + `
+		g := harness.NewWith(t, harness.Options{Site: matcher + `
 			jwt_session shop {
 				whoami /whoami json user
 			}
 			jwt_session_require @m role staff
 			reverse_proxy LEGACY`})
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
 		for _, target := range besideBackoffice {
-			if status := b.status(http.MethodGet, target); status != http.StatusForbidden && status != http.StatusBadRequest {
+			if status := b.Status(http.MethodGet, target); status != http.StatusForbidden && status != http.StatusBadRequest {
 				t.Errorf("%s: %s: status %d, want 403", name, target, status)
 			}
 		}
 		for _, target := range notBackoffice {
-			if status := b.status(http.MethodGet, target); status != http.StatusOK {
+			if status := b.Status(http.MethodGet, target); status != http.StatusOK {
 				t.Errorf("%s: %s: status %d, want 200", name, target, status)
 			}
 		}
@@ -95,21 +71,21 @@ func TestAttackPathBesideRequire(t *testing.T) {
 func TestAttackPathBesideDeny(t *testing.T) {
 	t.Parallel()
 	for name, matcher := range matchersOfBackoffice {
-		g := newTestGatewayWith(t, gatewayOptions{site: matcher + `
+		g := harness.NewWith(t, harness.Options{Site: matcher + `
 			jwt_session shop {
 				whoami /whoami json user
 				unauthenticated @m deny
 				unauthenticated pass
 			}
 			reverse_proxy LEGACY`})
-		b := g.browser()
+		b := g.Browser()
 		for _, target := range besideBackoffice {
-			if status := b.status(http.MethodGet, target); status != http.StatusUnauthorized && status != http.StatusBadRequest {
+			if status := b.Status(http.MethodGet, target); status != http.StatusUnauthorized && status != http.StatusBadRequest {
 				t.Errorf("%s: %s: status %d, want 401", name, target, status)
 			}
 		}
 		for _, target := range notBackoffice {
-			if status := b.status(http.MethodGet, target); status != http.StatusOK {
+			if status := b.Status(http.MethodGet, target); status != http.StatusOK {
 				t.Errorf("%s: %s: status %d, want 200", name, target, status)
 			}
 		}
@@ -125,13 +101,13 @@ func TestAttackPathThroughPass(t *testing.T) {
 		"regexp":     "@m path_regexp ^/(public/.*|login)$",
 		"not":        "@m not path / /page* /a* /x* /backoffice/* /caf* /welcome",
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: matcher + `
+		g := harness.NewWith(t, harness.Options{Site: matcher + `
 			jwt_session shop {
 				whoami /whoami json user
 				unauthenticated @m pass
 			}
 			reverse_proxy LEGACY`})
-		b := g.browser()
+		b := g.Browser()
 		closed := []string{
 			"/public/../backoffice/x", "/public/..;/backoffice/x", "/public/x/..;/..;/backoffice/x", "/public/%2e%2e/backoffice/x",
 			"/public/..%2fbackoffice/x", `/public\..\backoffice\x`, "/public/..%5cbackoffice/x", "/public/%252e%252e/backoffice/x",
@@ -139,14 +115,14 @@ func TestAttackPathThroughPass(t *testing.T) {
 			"/login%2f..%2fbackoffice/", "/page", "/", "/welcome",
 		}
 		for _, target := range closed {
-			if status := b.status(http.MethodGet, target); status != http.StatusUnauthorized && status != http.StatusBadRequest {
+			if status := b.Status(http.MethodGet, target); status != http.StatusUnauthorized && status != http.StatusBadRequest {
 				t.Errorf("%s: %s: status %d, want 401", name, target, status)
 			}
 		}
 		for _, target := range []string{
 			"/login", "/public/x", "/public/", "/public/a%20b.png", "/public/a;v=1.png", "/public/100%25", "/public//x", "/public/a%2fb", "/public/x/../y",
 		} {
-			if status := b.status(http.MethodGet, target); status != http.StatusOK {
+			if status := b.Status(http.MethodGet, target); status != http.StatusOK {
 				t.Errorf("%s: %s: status %d, want 200", name, target, status)
 			}
 		}
@@ -159,7 +135,7 @@ func TestNegatedPathsStayOpen(t *testing.T) {
 	for _, matcher := range []string{
 		"@m not path /login /public/*", "@m expression !path('/login', '/public/*')", `@m expression {path} != "/login" && !{path}.startsWith("/public/")`,
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: matcher + `
+		g := harness.NewWith(t, harness.Options{Site: matcher + `
 			jwt_session shop {
 				whoami /whoami json user
 				unauthenticated @m deny
@@ -167,12 +143,12 @@ func TestNegatedPathsStayOpen(t *testing.T) {
 			}
 			jwt_session_require @m role staff
 			reverse_proxy LEGACY`})
-		b := g.browser()
+		b := g.Browser()
 		for target, want := range map[string]int{
 			"/login": 200, "/public/x": 200, "/public/": 200, "/": 401, "/page": 401, "/login/x": 401, "/public/../page": 401,
 			"/login;/../page": 401, "/login/..;/page": 401,
 		} {
-			if status := b.status(http.MethodGet, target); status != want {
+			if status := b.Status(http.MethodGet, target); status != want {
 				t.Errorf("%s: %s: status %d, want %d", matcher, target, status, want)
 			}
 		}
@@ -182,17 +158,17 @@ func TestNegatedPathsStayOpen(t *testing.T) {
 // What is excluded from what passes is excluded with a final slash and without.
 func TestPassExcludesBothSlashes(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `@m not path /account/* /cart
+	g := harness.NewWith(t, harness.Options{Site: `@m not path /account/* /cart
 		jwt_session shop {
 			whoami /whoami json user
 			unauthenticated @m pass
 		}
 		reverse_proxy LEGACY`})
-	b := g.browser()
+	b := g.Browser()
 	for target, want := range map[string]int{
 		"/account/x": 401, "/account/": 401, "/account": 401, "/cart": 401, "/cart/": 401, "/accounts": 200, "/": 200, "/x/": 200,
 	} {
-		if status := b.status(http.MethodGet, target); status != want {
+		if status := b.Status(http.MethodGet, target); status != want {
 			t.Errorf("%s: status %d, want %d", target, status, want)
 		}
 	}
@@ -205,23 +181,23 @@ func TestAttackPathBesideForgetOn(t *testing.T) {
 		"/quiet-logout", "/quiet-logout/", "/Quiet-Logout", "/quiet-logout;jsessionid=1", "/quiet-logout/;x", "//quiet-logout", "/x/..;/quiet-logout",
 		"/quiet%2dlogout", "/quiet-logout/.", `/x\..\quiet-logout`, "/quiet-logout%2f",
 	} {
-		g := newTestGateway(t, "forget_on /quiet-logout")
-		b := g.signedIn()
-		if b.get("/page").received.user(t) != "alice" {
+		g := harness.New(t, "forget_on /quiet-logout")
+		b := g.SignedIn()
+		if b.Get("/page").Received.User(t) != "alice" {
 			t.Fatal("alice is not signed in")
 		}
-		g.legacy.set(b.cookies["session"], "") // the application has ended it, and says so nowhere
-		b.status(http.MethodGet, target)
-		if response := b.get("/page"); response.StatusCode != http.StatusUnauthorized {
+		g.Legacy.Set(b.Cookies["session"], "") // the application has ended it, and says so nowhere
+		b.Status(http.MethodGet, target)
+		if response := b.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: status %d: the token still counts", target, response.StatusCode)
 		}
 	}
-	g := newTestGateway(t, "forget_on /quiet-logout")
-	b := g.signedIn()
+	g := harness.New(t, "forget_on /quiet-logout")
+	b := g.SignedIn()
 	for _, target := range []string{"/quiet-logout-page", "/x/quiet-logout", "/quiet-logout/x"} {
-		b.status(http.MethodGet, target)
+		b.Status(http.MethodGet, target)
 	}
-	if b.get("/page").received.user(t) != "alice" {
+	if b.Get("/page").Received.User(t) != "alice" {
 		t.Error("another path ended the session")
 	}
 }
@@ -230,7 +206,7 @@ func TestAttackPathBesideForgetOn(t *testing.T) {
 // application gets the path as it came.
 func TestPathReadingsLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		@first path_regexp area ^/(page)
 		@m path_regexp area ^/(backoffice)$
 		route {
@@ -247,7 +223,7 @@ func TestPathReadingsLeaveNothingBehind(t *testing.T) {
 		"/page": "page /page /page", "/page;x/..;/backoffice?a": "page /page;x/..;/backoffice /page;x/..;/backoffice?a",
 		"/page%2Fx//y": "page /page/x//y /page%2Fx//y",
 	} {
-		response := g.browser().get(target)
+		response := g.Browser().Get(target)
 		if got := response.Header.Get("X-Area"); got != want || response.StatusCode != http.StatusOK {
 			t.Errorf("%s: status %d, placeholders %q, want %q", target, response.StatusCode, got, want)
 		}
@@ -262,7 +238,7 @@ func TestRequireInANamedRoute(t *testing.T) {
 			jwt_session_strip
 			jwt_session_require /backoffice/* role staff
 			respond "the page"` // the harness closes the block
-	g := newTestGatewayWith(t, gatewayOptions{servers: named, site: `
+	g := harness.NewWith(t, harness.Options{Servers: named, Site: `
 		jwt_session shop {
 			whoami /whoami json user
 		}
@@ -272,12 +248,12 @@ func TestRequireInANamedRoute(t *testing.T) {
 		handle {
 			invoke app
 		}`})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	if response := b.get("/page"); response.body != "the page" {
-		t.Errorf("status %d, %q", response.StatusCode, response.body)
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	if response := b.Get("/page"); response.Text != "the page" {
+		t.Errorf("status %d, %q", response.StatusCode, response.Text)
 	}
-	if response := b.get("/backoffice"); response.StatusCode != http.StatusForbidden {
+	if response := b.Get("/backoffice"); response.StatusCode != http.StatusForbidden {
 		t.Errorf("status %d, want 403", response.StatusCode)
 	}
 }
@@ -287,8 +263,8 @@ func TestAttackPathWithTooManyReadings(t *testing.T) {
 	t.Parallel()
 	long := "/public/" + strings.Repeat("a;/", 4000)
 	for _, rules := range []string{"unauthenticated /public/* pass", "unauthenticated /backoffice/* deny\nunauthenticated pass"} {
-		g := newTestGateway(t, rules)
-		if status := g.browser().status(http.MethodGet, long); status != http.StatusUnauthorized {
+		g := harness.New(t, rules)
+		if status := g.Browser().Status(http.MethodGet, long); status != http.StatusUnauthorized {
 			t.Errorf("%s: status %d, want 401", rules, status)
 		}
 	}

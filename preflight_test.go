@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"io"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
@@ -15,7 +16,7 @@ var preflightLines = []string{"Origin: https://app.example", "Access-Control-Req
 // A stranger sends a preflight that the application takes for another request, or for somebody's.
 func TestAttackPreflightCarriesNothing(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "issuer https://id.example {\naudience shop\nfrom header X-Access\n}")
+	g := harness.New(t, "issuer https://id.example {\naudience shop\nfrom header X-Access\n}")
 	hidden := []string{
 		"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE",
 		"x-http_method.override: DELETE", "HTTP-X-HTTP-Method-Override: DELETE", "X-WP-Method-Override: DELETE",
@@ -24,12 +25,12 @@ func TestAttackPreflightCarriesNothing(t *testing.T) {
 		"Client-Cert: :YQ==:", "X-Forwarded-Client-Cert: a", "X-Api-Key: a", "X-Access: a.b.c", "Content-Type: text/plain",
 		"Upgrade: websocket", "OurApp-User-ID: mallory", "Expect: 100-continue",
 	}
-	response := g.browser().send(http.MethodOptions, "/page?a=1&_method=DELETE&b=%5f;_METHOD=x&%5Fmethod=DELETE&X-HTTP-Method-Override=PUT",
+	response := g.Browser().Send(http.MethodOptions, "/page?a=1&_method=DELETE&b=%5f;_METHOD=x&%5Fmethod=DELETE&X-HTTP-Method-Override=PUT",
 		strings.NewReader("_method=DELETE"), append(hidden, preflightLines...)...)
-	if response.StatusCode != http.StatusOK || response.received == nil {
+	if response.StatusCode != http.StatusOK || response.Received == nil {
 		t.Fatalf("status %d", response.StatusCode)
 	}
-	got := response.received.Header
+	got := response.Received.Header
 	for _, line := range hidden {
 		name, value, _ := strings.Cut(line, ": ")
 		for arrived, values := range got {
@@ -52,13 +53,13 @@ func TestAttackPreflightCarriesNothing(t *testing.T) {
 func TestAttackPreflightAnswerHasNoBody(t *testing.T) {
 	t.Parallel()
 	for _, useTLS := range []bool{false, true} { // HTTP/1.1 and HTTP/2
-		g := newTestGatewayWith(t, gatewayOptions{tls: useTLS, site: `jwt_session shop {
+		g := harness.NewWith(t, harness.Options{TLS: useTLS, Site: `jwt_session shop {
 				whoami /whoami json user
 				response_user X-User
 			}
 			reverse_proxy LEGACY`})
 		for status, length := range map[int]string{200: "0", 204: "", 302: "0", 401: "0", 403: "0", 404: "0", 500: "0"} {
-			g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+			g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 				w.Header().Set("Access-Control-Allow-Origin", "https://app.example")
 				w.Header().Set("Set-Cookie", "session=opened")
 				w.Header().Set("X-User", "alice")
@@ -70,12 +71,12 @@ func TestAttackPreflightAnswerHasNoBody(t *testing.T) {
 				w.Header().Set(http.TrailerPrefix+"X-Last", "a secret")
 				return true
 			})
-			response := g.browser().do(http.MethodOptions, "/page", preflightLines...)
+			response := g.Browser().Do(http.MethodOptions, "/page", preflightLines...)
 			switch {
 			case response.StatusCode != status:
 				t.Errorf("status %d, want %d", response.StatusCode, status)
-			case response.body != "" || len(response.Trailer) > 0 || len(response.TransferEncoding) > 0:
-				t.Errorf("%d: body %q, trailers %v", status, response.body, response.Trailer)
+			case response.Text != "" || len(response.Trailer) > 0 || len(response.TransferEncoding) > 0:
+				t.Errorf("%d: body %q, trailers %v", status, response.Text, response.Trailer)
 			case response.Header.Get("Content-Length") != length || response.Header.Get("Content-Encoding") != "":
 				t.Errorf("%d: Content-Length %q, Content-Encoding %q", status, response.Header.Get("Content-Length"), response.Header.Get("Content-Encoding"))
 			case response.Header.Get("Access-Control-Allow-Origin") == "":
@@ -95,14 +96,14 @@ func TestAttackPreflightOfAnEndlessAnswer(t *testing.T) {
 			"writes": func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 8<<10)) },
 			"waits":  func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
 		} {
-			g := newTestGatewayWith(t, gatewayOptions{tls: useTLS, site: `jwt_session shop {
+			g := harness.NewWith(t, harness.Options{TLS: useTLS, Site: `jwt_session shop {
 					whoami /whoami json user
 				}
 				reverse_proxy LEGACY {
 					flush_interval -1
 				}`})
 			stopped := make(chan struct{})
-			g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 				defer close(stopped)
 				w.WriteHeader(http.StatusOK)
 				for r.Context().Err() == nil {
@@ -114,9 +115,9 @@ func TestAttackPreflightOfAnEndlessAnswer(t *testing.T) {
 				}
 				return true
 			})
-			response := g.browser().do(http.MethodOptions, "/page", preflightLines...)
-			if response.StatusCode != http.StatusOK || response.body != "" {
-				t.Errorf("%s: status %d, body %q", name, response.StatusCode, response.body)
+			response := g.Browser().Do(http.MethodOptions, "/page", preflightLines...)
+			if response.StatusCode != http.StatusOK || response.Text != "" {
+				t.Errorf("%s: status %d, body %q", name, response.StatusCode, response.Text)
 			}
 			select {
 			case <-stopped:
@@ -129,16 +130,16 @@ func TestAttackPreflightOfAnEndlessAnswer(t *testing.T) {
 
 func TestPreflightDeny(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "preflight deny\nunauthenticated pass")
-	b := g.browser()
-	if response := b.do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != http.StatusForbidden ||
-		response.received != nil || response.Header.Get("Cache-Control") != "no-store" {
+	g := harness.New(t, "preflight deny\nunauthenticated pass")
+	b := g.Browser()
+	if response := b.Do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != http.StatusForbidden ||
+		response.Received != nil || response.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("status %d, %v", response.StatusCode, response.Header)
 	}
-	if response := b.do(http.MethodOptions, "/page", preflightLines[0]); response.StatusCode != http.StatusOK {
+	if response := b.Do(http.MethodOptions, "/page", preflightLines[0]); response.StatusCode != http.StatusOK {
 		t.Errorf("no preflight: status %d", response.StatusCode)
 	}
-	if response := newTestGateway(t, "preflight pass").browser().do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != http.StatusOK {
+	if response := harness.New(t, "preflight pass").Browser().Do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != http.StatusOK {
 		t.Errorf("preflight pass: status %d", response.StatusCode)
 	}
 }
@@ -147,9 +148,9 @@ func TestPreflightDeny(t *testing.T) {
 func TestPreflightWithoutAnApplication(t *testing.T) {
 	t.Parallel()
 	for site, want := range map[string]int{"error 404": 404, "respond 204": 204, "": 200, `respond "page" 200`: 200} {
-		g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop\n" + site})
-		if response := g.browser().do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != want || response.body != "" {
-			t.Errorf("%s: status %d, body %q", site, response.StatusCode, response.body)
+		g := harness.NewWith(t, harness.Options{Site: "jwt_session shop\n" + site})
+		if response := g.Browser().Do(http.MethodOptions, "/page", preflightLines...); response.StatusCode != want || response.Text != "" {
+			t.Errorf("%s: status %d, body %q", site, response.StatusCode, response.Text)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // racers is how many requests are under way at once while the operator or the user says no.
@@ -14,26 +16,26 @@ const racers = 64
 // TestNoRequestPassesAfterTheNo races requests on both paths, due for renewal, against everything that ends a session.
 // Those that begin after the answer must not pass, and what the others bring must not bring it back.
 func TestNoRequestPassesAfterTheNo(t *testing.T) {
-	for name, say := range map[string]func(*testGateway, *browser){
-		"revoked session": func(g *testGateway, b *browser) {
-			g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": b.cookies["session"]})
+	for name, say := range map[string]func(*harness.Gateway, *harness.Browser){
+		"revoked session": func(g *harness.Gateway, b *harness.Browser) {
+			g.MustAdmin("revocations", map[string]any{"realm": "shop", "session": b.Cookies["session"]})
 		},
-		"revoked user": func(g *testGateway, _ *browser) {
-			g.mustAdmin("revocations", map[string]any{"realm": "shop", "user": "alice"})
+		"revoked user": func(g *harness.Gateway, _ *harness.Browser) {
+			g.MustAdmin("revocations", map[string]any{"realm": "shop", "user": "alice"})
 		},
-		"signed out": func(g *testGateway, b *browser) {
-			if response := b.get("/logout"); response.StatusCode != http.StatusOK {
+		"signed out": func(g *harness.Gateway, b *harness.Browser) {
+			if response := b.Get("/logout"); response.StatusCode != http.StatusOK {
 				g.Errorf("signing out: status %d", response.StatusCode)
 			}
 		},
-		"signed out quietly": func(g *testGateway, b *browser) {
-			if response := b.get("/quiet-logout"); response.StatusCode != http.StatusOK {
+		"signed out quietly": func(g *harness.Gateway, b *harness.Browser) {
+			if response := b.Get("/quiet-logout"); response.StatusCode != http.StatusOK {
 				g.Errorf("signing out: status %d", response.StatusCode)
 			}
 		},
-		"ended by the operator, and by the application": func(g *testGateway, b *browser) {
-			g.legacy.set(b.cookies["session"], "")
-			status, answer := g.admin(http.MethodPost, "sessions/end", `{"realm": "shop", "session": "`+b.cookies["session"]+`"}`)
+		"ended by the operator, and by the application": func(g *harness.Gateway, b *harness.Browser) {
+			g.Legacy.Set(b.Cookies["session"], "")
+			status, answer := g.Admin(http.MethodPost, "sessions/end", `{"realm": "shop", "session": "`+b.Cookies["session"]+`"}`)
 			if status != http.StatusOK && status != http.StatusNotFound { // a request may have asked, and ended it already
 				g.Errorf("ending the session: status %d: %v", status, answer)
 			}
@@ -47,31 +49,31 @@ func TestNoRequestPassesAfterTheNo(t *testing.T) {
 	}
 }
 
-func raceAgainst(t *testing.T, say func(*testGateway, *browser)) {
-	g := newTestGateway(t, "forget_on /quiet-logout")
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
-	g.clock.advance(31 * time.Second) // so that each token is due for renewal, and the session for a question
-	session, token := b.cookies["session"], b.cookies[tokenName]
+func raceAgainst(t *testing.T, say func(*harness.Gateway, *harness.Browser)) {
+	g := harness.New(t, "forget_on /quiet-logout")
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	g.Clock.Advance(31 * time.Second) // so that each token is due for renewal, and the session for a question
+	session, token := b.Cookies["session"], b.Cookies[harness.TokenName]
 	var said atomic.Bool
 	var under sync.WaitGroup
 	started, stop := make(chan struct{}, racers), make(chan struct{})
 	for i := range racers {
-		racer := g.browser()
-		racer.cookies["session"] = session
+		racer := g.Browser()
+		racer.Cookies["session"] = session
 		if i%2 == 0 {
-			racer.cookies[tokenName] = token
+			racer.Cookies[harness.TokenName] = token
 		}
 		under.Go(func() {
 			started <- struct{}{}
 			for {
 				after := said.Load()
-				racer.cookies["session"] = session
-				response := racer.get("/page")
+				racer.Cookies["session"] = session
+				response := racer.Get("/page")
 				if after && response.StatusCode != http.StatusUnauthorized {
 					t.Errorf("a request after the no: status %d", response.StatusCode)
 				}
-				if after && response.tokenSet() == "set" {
+				if after && response.TokenSet() == "set" {
 					t.Error("a token was minted after the no")
 				}
 				select {
@@ -87,17 +89,17 @@ func raceAgainst(t *testing.T, say func(*testGateway, *browser)) {
 	}
 	say(g, b)
 	said.Store(true)
-	thief := g.browser()
+	thief := g.Browser()
 	for range 3 {
-		thief.cookies["session"], thief.cookies[tokenName] = session, token
-		if response := thief.get("/page"); response.StatusCode != http.StatusUnauthorized {
+		thief.Cookies["session"], thief.Cookies[harness.TokenName] = session, token
+		if response := thief.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("the old credentials after the no: status %d", response.StatusCode)
 		}
 	}
 	close(stop)
 	under.Wait()
-	thief.cookies["session"], thief.cookies[tokenName] = session, token
-	if response := thief.get("/page"); response.StatusCode != http.StatusUnauthorized {
+	thief.Cookies["session"], thief.Cookies[harness.TokenName] = session, token
+	if response := thief.Get("/page"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the old credentials when all is quiet: status %d", response.StatusCode)
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"go/ast"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
@@ -57,7 +58,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, names := range []string{
-		handlerOptions, whoamiOptions, tokenCookieOptions, combinedOptions, state.Options, app.GlobalOptions, issuerOptions, callback.Options,
+		jwtsession.HandlerOptions, jwtsession.WhoamiOptions, jwtsession.TokenCookieOptions, jwtsession.CombinedOptions, state.Options, app.GlobalOptions, jwtsession.IssuerOptions, callback.Options,
 	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
@@ -46,32 +47,32 @@ func TestReadmeStepsKeepUsersSignedIn(t *testing.T) {
 	if len(steps) != 6 {
 		t.Fatalf("found %d steps", len(steps))
 	}
-	g := newTestGatewayWith(t, gatewayOptions{site: steps[0]})
-	var browsers []*browser
+	g := harness.NewWith(t, harness.Options{Site: steps[0]})
+	var browsers []*harness.Browser
 	for i := range 5 {
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn(fmt.Sprint("user", i))
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn(fmt.Sprint("user", i))
 		browsers = append(browsers, b)
 	}
 	for _, step := range []int{1, 2, 3, 4, 5, 6, 5, 4, 3, 2, 1} {
-		g.reload(steps[step-1], false)
+		g.Reload(steps[step-1], false)
 		for i, b := range browsers {
-			b.url, b.client = g.url, g.server.Client()
+			b.URL, b.Client = g.URL, g.Server.Client()
 			for _, path := range []string{"/api/orders/1", "/page", "/page"} {
-				response := b.get(path)
+				response := b.Get(path)
 				if response.StatusCode != http.StatusOK {
 					t.Fatalf("step %d: user%d at %s: status %d", step, i, path, response.StatusCode)
 				}
 				if step == 6 && path != "/page" {
-					if header := response.received.Header; header.Get("Authorization") == "" || header.Get("Cookie") != "" {
+					if header := response.Received.Header; header.Get("Authorization") == "" || header.Get("Cookie") != "" {
 						t.Errorf("step 6: the service received %q", header)
 					}
-				} else if user := response.received.user(t); user != fmt.Sprint("user", i) {
+				} else if user := response.Received.User(t); user != fmt.Sprint("user", i) {
 					t.Errorf("step %d: user%d at %s is %q", step, i, path, user)
 				}
 			}
 		}
-		g.clock.advance(20 * time.Second)
+		g.Clock.Advance(20 * time.Second)
 	}
 }
 
@@ -82,7 +83,7 @@ func TestReadmeErrorPages(t *testing.T) {
 	if len(sites) != 1 {
 		t.Fatalf("found %d Caddyfiles", len(sites))
 	}
-	g := newTestGatewayWith(t, gatewayOptions{site: sites[0] + `
+	g := harness.NewWith(t, harness.Options{Site: sites[0] + `
 		jwt_session shop {
 			whoami /whoami json user
 			csrf
@@ -90,20 +91,20 @@ func TestReadmeErrorPages(t *testing.T) {
 		reverse_proxy LEGACY`})
 	for _, test := range []struct {
 		name    string
-		browser *browser
+		browser *harness.Browser
 		want    int
 	}{
-		{"nobody", g.browser(), http.StatusUnauthorized},
-		{"a page of another site", g.signedIn(), http.StatusForbidden},
+		{"nobody", g.Browser(), http.StatusUnauthorized},
+		{"a page of another site", g.SignedIn(), http.StatusForbidden},
 	} {
-		response := test.browser.do(http.MethodPost, "/transfer", "Origin: https://elsewhere.example", "OurApp-User-ID: mallory")
+		response := test.browser.Do(http.MethodPost, "/transfer", "Origin: https://elsewhere.example", "OurApp-User-ID: mallory")
 		if test.want == http.StatusUnauthorized {
-			response = test.browser.get("/account", "OurApp-User-ID: mallory")
+			response = test.browser.Get("/account", "OurApp-User-ID: mallory")
 		}
 		if response.StatusCode != test.want {
 			t.Errorf("%s: status %d, want %d", test.name, response.StatusCode, test.want)
 		}
-		if got, want := response.received, fmt.Sprint("/errors/", test.want); got == nil || got.Method != http.MethodGet || got.Path != want {
+		if got, want := response.Received, fmt.Sprint("/errors/", test.want); got == nil || got.Method != http.MethodGet || got.Path != want {
 			t.Errorf("%s: the application received %+v, want GET %s", test.name, got, want)
 		} else if got.Header.Get(identity.DefaultIdentityHeader) != "" {
 			t.Errorf("%s: the error page names a user", test.name)

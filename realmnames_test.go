@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
@@ -7,13 +7,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-)
 
-// rawGet asks for a page with these lines, the Host among them, as they are.
-func (g *testGateway) rawGet(lines ...string) *http.Response {
-	g.Helper()
-	return g.raw(append([]string{"GET /page HTTP/1.1", "Connection: close"}, lines...), "")
-}
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+)
 
 // Whoever is revoked in the realm of a host writes the host in another way, and would be somebody of another realm, in
 // which nothing is revoked.
@@ -40,7 +36,7 @@ func TestAttackSpellingsOfTheHost(t *testing.T) {
 		{"shop-{hostport}", "[2001:db8::a]", "shop-2001-db8--a", []string{"[2001:DB8::A]:80", "[2001:db8:0:0::a]", "[2001:db8::a%25en0]:80"}},
 		{"shop-{host}", "10.1.2.3", "shop-10.1.2.3", []string{"10.1.2.3.", "10.1.2.3:80", "[::ffff:10.1.2.3]", "[::ffff:a01:203]:80"}},
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: `
+		g := harness.NewWith(t, harness.Options{Site: `
 			vars {
 				copied {hostport}
 				fixed Acme.
@@ -50,18 +46,18 @@ func TestAttackSpellingsOfTheHost(t *testing.T) {
 			}
 			request_header X-Realm {http.jwt_session.realm}
 			reverse_proxy LEGACY`})
-		cookie := "Cookie: session=" + g.legacy.signIn("alice")
-		other := "Cookie: session=" + g.legacy.signIn("bob")
-		g.mustAdmin("revocations", map[string]any{"realm": test.name, "user": "alice"})
+		cookie := "Cookie: session=" + g.Legacy.SignIn("alice")
+		other := "Cookie: session=" + g.Legacy.SignIn("bob")
+		g.MustAdmin("revocations", map[string]any{"realm": test.name, "user": "alice"})
 		for _, host := range append(test.alias, test.host) {
 			lines := []string{"Host: " + host, "X-Forwarded-Host: " + host}
-			if got := g.rawGet(append(lines, cookie)...).StatusCode; got != http.StatusUnauthorized {
+			if got := g.RawGet(append(lines, cookie)...).StatusCode; got != http.StatusUnauthorized {
 				t.Errorf("%s, Host: %s: status %d for a user who is revoked in %s", test.realm, host, got, test.name)
 			}
-			response := g.rawGet(append(lines, other)...)
+			response := g.RawGet(append(lines, other)...)
 			if response.StatusCode != http.StatusOK {
 				t.Errorf("%s, Host: %s: status %d", test.realm, host, response.StatusCode)
-			} else if got := receivedFrom(t, response).Header.Get("X-Realm"); got != test.name {
+			} else if got := harness.ReceivedFrom(t, response).Header.Get("X-Realm"); got != test.name {
 				t.Errorf("%s, Host: %s: the realm is %q, want %q", test.realm, host, got, test.name)
 			}
 		}
@@ -78,22 +74,22 @@ func TestAttackHostsThatMakeNoRealm(t *testing.T) {
 		},
 		"{labels.2}-{labels.1}": {"a-b.c.example", "a-b.c.example.", "c.example"}, // a.b-c.example is another host
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session " + realm + " {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
-		cookie := "Cookie: session=" + g.legacy.signIn("alice")
+		g := harness.NewWith(t, harness.Options{Site: "jwt_session " + realm + " {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
+		cookie := "Cookie: session=" + g.Legacy.SignIn("alice")
 		for _, host := range hosts {
-			if got := g.rawGet("Host: "+host, cookie).StatusCode; got != http.StatusBadRequest {
+			if got := g.RawGet("Host: "+host, cookie).StatusCode; got != http.StatusBadRequest {
 				t.Errorf("%s, Host: %s: status %d, want 400", realm, host, got)
 			}
 		}
 		if realm != "shop-{host}" {
-			if got := g.rawGet("Host: a.b-c.example", cookie).StatusCode; got != http.StatusOK {
+			if got := g.RawGet("Host: a.b-c.example", cookie).StatusCode; got != http.StatusOK {
 				t.Errorf("%s: status %d", realm, got)
 			}
 		}
-		if g.legacy.questions() > 1 {
+		if g.Legacy.Questions() > 1 {
 			t.Errorf("%s: the application was asked about a session of no realm", realm)
 		}
-		if text := g.log(); strings.Contains(text, "a%2eexample\":") {
+		if text := g.Logged(); strings.Contains(text, "a%2eexample\":") {
 			t.Error("the log holds the value")
 		}
 	}
@@ -101,7 +97,7 @@ func TestAttackHostsThatMakeNoRealm(t *testing.T) {
 
 // An operator who writes a realm as its host may be written would revoke somebody in a realm that no request has.
 func TestOperatorIsToldHowARealmIsWritten(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop-{host} {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
+	g := harness.NewWith(t, harness.Options{Site: "jwt_session shop-{host} {\nwhoami /whoami json user\n}\nreverse_proxy LEGACY"})
 	for written, name := range map[string]string{
 		"shop-A.example": "shop-a.example", "Shop-a.example.": "shop-a.example", "shop-a.example:443": "shop-a.example",
 		"shop-café.example": "shop-xn--caf-dma.example", "shop-[::1]": "shop---1", "shop-0::1": "shop---1",
@@ -112,13 +108,13 @@ func TestOperatorIsToldHowARealmIsWritten(t *testing.T) {
 			{"sessions", `"id": "0123456789abcdef", "user": "alice"`},
 			{"sessions/end", `"session": "0123456789abcdef"`},
 		} {
-			status, answer := g.admin(http.MethodPost, call.path, `{"realm": "`+written+`", `+call.body+`}`)
+			status, answer := g.Admin(http.MethodPost, call.path, `{"realm": "`+written+`", `+call.body+`}`)
 			if text, _ := answer["error"].(string); status != http.StatusNotFound || !strings.Contains(text, "write it as "+name) {
 				t.Errorf("%s with the realm %s: status %d, %q", call.path, written, status, text)
 			}
 		}
 	}
-	if status, answer := g.admin(http.MethodPost, "revocations", `{"realm": "blog", "user": "alice"}`); status != http.StatusNotFound ||
+	if status, answer := g.Admin(http.MethodPost, "revocations", `{"realm": "blog", "user": "alice"}`); status != http.StatusNotFound ||
 		strings.Contains(answer["error"].(string), "write it as") {
 		t.Errorf("a realm that is not there: status %d, %v", status, answer)
 	}
@@ -163,8 +159,8 @@ func TestRealmsThatAreApartLoad(t *testing.T) {
 		"route /a* {\njwt_session {host}\n}\nroute /b* {\njwt_session {host} {\nmode stateless\n}\n}",
 		"jwt_session {labels.1}_{labels.0}\njwt_session shop-admin",
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: site})
-		if len(g.app.Names().Sites()) == 0 {
+		g := harness.NewWith(t, harness.Options{Site: site})
+		if len(g.App.Names().Sites()) == 0 {
 			t.Errorf("%s: no handler", site)
 		}
 	}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
@@ -18,7 +19,7 @@ import (
 
 // phpServer answers over FastCGI as PHP-FPM does, and reports the variables that name a user. The whoami page is
 // /whoami.php. Questions that name a user would have the application quote the gateway.
-func phpServer(t *testing.T, legacy *legacyApp) (address, root string) {
+func phpServer(t *testing.T, legacy *harness.Legacy) (address, root string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +33,7 @@ func phpServer(t *testing.T, legacy *legacyApp) (address, root string) {
 				if remote != "" {
 					t.Error("the question names a user in REMOTE_USER")
 				}
-				legacy.serveWhoami(w, r)
+				legacy.ServeWhoami(w, r)
 				return
 			}
 			_, _ = fmt.Fprintf(w, "REMOTE_USER=%s, header=%s", remote, r.Header.Get(identity.DefaultIdentityHeader))
@@ -54,9 +55,9 @@ func TestRemoteUserOfPHP(t *testing.T) {
 		{"switched off", `env REMOTE_USER ""`, "REMOTE_USER=, header=alice", "REMOTE_USER=, header="},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			legacy := newLegacyApp(t)
+			legacy := harness.NewLegacy(t)
 			address, root := phpServer(t, legacy)
-			g := newTestGatewayWith(t, gatewayOptions{site: fmt.Sprintf(`
+			g := harness.NewWith(t, harness.Options{Site: fmt.Sprintf(`
 				jwt_session shop {
 					whoami /whoami.php json user
 					unauthenticated pass
@@ -65,17 +66,17 @@ func TestRemoteUserOfPHP(t *testing.T) {
 				php_fastcgi %s {
 					%s
 				}`, root, address, test.options)})
-			b := g.browser()
-			if got := b.get("/page", "Remote-User: mallory", "OurApp-User-ID: mallory").body; got != test.nobody {
+			b := g.Browser()
+			if got := b.Get("/page", "Remote-User: mallory", "OurApp-User-ID: mallory").Text; got != test.nobody {
 				t.Errorf("nobody: %q", got)
 			}
-			b.cookies["session"] = legacy.signIn("alice")
+			b.Cookies["session"] = legacy.SignIn("alice")
 			for _, via := range []string{"session", "token"} {
-				if got := b.get("/page", "OurApp-User-ID: mallory").body; got != test.alice {
+				if got := b.Get("/page", "OurApp-User-ID: mallory").Text; got != test.alice {
 					t.Errorf("via the %s: %q", via, got)
 				}
 			}
-			if asked := legacy.questions(); asked != 1 {
+			if asked := legacy.Questions(); asked != 1 {
 				t.Errorf("%d questions", asked)
 			}
 		})
@@ -87,12 +88,12 @@ func TestStickyLoadBalancing(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[string]string{"cookie": "alice", "ip_hash": "alice", "client_ip_hash": "alice", "round_robin": ""} {
 		t.Run(policy, func(t *testing.T) {
-			second := newLegacyApp(t)
+			second := harness.NewLegacy(t)
 			question := ""
 			if policy == "cookie" {
 				question = "cookies lb"
 			}
-			g := newTestGatewayWith(t, gatewayOptions{site: fmt.Sprintf(`
+			g := harness.NewWith(t, harness.Options{Site: fmt.Sprintf(`
 				jwt_session shop {
 					whoami /whoami json user {
 						%s
@@ -101,25 +102,25 @@ func TestStickyLoadBalancing(t *testing.T) {
 				}
 				reverse_proxy LEGACY %s {
 					lb_policy %s
-				}`, question, second.address(), policy)})
-			b := g.browser()
-			b.get("/login?user=alice")
+				}`, question, second.Address(), policy)})
+			b := g.Browser()
+			b.Get("/login?user=alice")
 			line := func() string {
-				cookies := []string{"session=" + b.cookies["session"]}
-				for _, name := range []string{"lb", tokenName} {
-					if value, ok := b.cookies[name]; ok {
+				cookies := []string{"session=" + b.Cookies["session"]}
+				for _, name := range []string{"lb", harness.TokenName} {
+					if value, ok := b.Cookies[name]; ok {
 						cookies = append(cookies, name+"="+value)
 					}
 				}
 				return "Cookie: " + strings.Join(cookies, "; ")
 			}
 			for range 4 {
-				response := b.get("/page", line())
-				if got := response.received.user(t); got != want {
+				response := b.Get("/page", line())
+				if got := response.Received.User(t); got != want {
 					t.Fatalf("the application sees %q, want %q", got, want)
 				}
 			}
-			if asked := g.legacy.questions() + second.questions(); want != "" && asked != 1 {
+			if asked := g.Legacy.Questions() + second.Questions(); want != "" && asked != 1 {
 				t.Errorf("%d questions", asked)
 			}
 		})
@@ -129,18 +130,18 @@ func TestStickyLoadBalancing(t *testing.T) {
 // A remember-me cookie makes a session that the gateway never saw being opened; it is asked about like any other.
 func TestRememberMe(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "unauthenticated pass")
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
-		if _, err := r.Cookie("remember"); err != nil || g.legacy.user(r) != "" {
+	g := harness.New(t, "unauthenticated pass")
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
+		if _, err := r.Cookie("remember"); err != nil || g.Legacy.User(r) != "" {
 			return false
 		}
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: g.legacy.signIn("alice"), Path: "/"})
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: g.Legacy.SignIn("alice"), Path: "/"})
 		_, _ = io.WriteString(w, "welcome back")
 		return true
 	})
-	b := g.browser()
-	if first := b.get("/page", "Cookie: remember=alice"); first.received.user(t) != "" || first.body != "welcome back" {
-		t.Errorf("the first page: %q as %q", first.body, first.received.user(t))
+	b := g.Browser()
+	if first := b.Get("/page", "Cookie: remember=alice"); first.Received.User(t) != "" || first.Text != "welcome back" {
+		t.Errorf("the first page: %q as %q", first.Text, first.Received.User(t))
 	}
-	g.expect(b.get("/page"), "alice", "set", 1)
+	g.Expect(b.Get("/page"), "alice", "set", 1)
 }

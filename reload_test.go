@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -22,6 +22,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 )
 
@@ -29,7 +30,7 @@ import (
 type reloading struct {
 	*testing.T
 
-	legacy   *legacyApp
+	legacy   *harness.Legacy
 	address  string
 	dir      string
 	good     [][]byte    // configurations in turn
@@ -81,10 +82,10 @@ func witnessed(t *testing.T, config []byte, handler string) []byte {
 func newReloading(t *testing.T) *reloading {
 	t.Helper()
 	r := &reloading{
-		T: t, legacy: newLegacyApp(t), address: freeAddress(t), dir: t.TempDir(), next: make(chan struct{}),
+		T: t, legacy: harness.NewLegacy(t), address: freeAddress(t), dir: t.TempDir(), next: make(chan struct{}),
 	}
-	r.legacy.respond(r.serve)
-	r.legacy.respondWhoami(r.serveWhoami)
+	r.legacy.Respond(r.serve)
+	r.legacy.RespondWhoami(r.serveWhoami)
 	return r
 }
 
@@ -116,7 +117,7 @@ func TestReloadsUnderTraffic(t *testing.T) {
 func (r *reloading) configurePlain() {
 	r.Helper()
 	globals := fmt.Sprintf(lifecycleGlobals, "", filepath.Join(r.dir, "storage"))
-	text := globals + fmt.Sprintf("http://%s {\n\treverse_proxy %s\n}\n", r.address, r.legacy.address())
+	text := globals + fmt.Sprintf("http://%s {\n\treverse_proxy %s\n}\n", r.address, r.legacy.Address())
 	good := witnessed(r.T, adaptText(r.T, text), "reverse_proxy")
 	r.good = [][]byte{good}
 	unbound := fmt.Sprintf("http://%s {\n\tbind 192.0.2.1\n\trespond no\n}\n", freeAddress(r.T))
@@ -160,9 +161,9 @@ func storeGlobals(store, storage, option string) string {
 }
 
 // viaSite is a site that tells the application what spoke for the user. Its tokens outlast the test.
-func viaSite(address, option string, legacy *legacyApp) string {
+func viaSite(address, option string, legacy *harness.Legacy) string {
 	return fmt.Sprintf("http://%s {\n\tjwt_session shop {\n\t\twhoami /whoami json user\n\t\ttoken_lifetime 10m\n\t\t%s\n\t}\n"+
-		"\trequest_header X-Via {http.jwt_session.via}\n\treverse_proxy %s\n}\n", address, option, legacy.address())
+		"\trequest_header X-Via {http.jwt_session.via}\n\treverse_proxy %s\n}\n", address, option, legacy.Address())
 }
 
 func substituted(t *testing.T, config []byte, old, new string) []byte {
@@ -202,7 +203,7 @@ func (r *reloading) run(reloads int) {
 	r.advance(true)
 	end()
 	// Once about each session, and once more where it was ended.
-	if questions, want := r.legacy.questions(), r.users()+int(r.left.Load()); r.identity && questions != want {
+	if questions, want := r.legacy.Questions(), r.users()+int(r.left.Load()); r.identity && questions != want {
 		r.Errorf("the application was asked %d times, want %d", questions, want)
 	}
 }
@@ -308,7 +309,7 @@ const streamLines = 4
 
 // serveWhoami lets the questions about some sessions outlast a reload.
 func (r *reloading) serveWhoami(_ http.ResponseWriter, request *http.Request) bool {
-	if strings.HasPrefix(r.legacy.user(request), "late") {
+	if strings.HasPrefix(r.legacy.User(request), "late") {
 		r.await(1)
 	}
 	return false
@@ -316,9 +317,7 @@ func (r *reloading) serveWhoami(_ http.ResponseWriter, request *http.Request) bo
 
 // users is how many sessions the application knows.
 func (r *reloading) users() int {
-	r.legacy.mutex.Lock()
-	defer r.legacy.mutex.Unlock()
-	return len(r.legacy.sessions)
+	return r.legacy.Opened()
 }
 
 // guest is a user with one session and a client of his own.
@@ -332,7 +331,7 @@ func (r *reloading) guest(user string, keepAlive bool) *guest {
 	transport := &http.Transport{DisableKeepAlives: !keepAlive}
 	r.Cleanup(transport.CloseIdleConnections)
 	return &guest{
-		user: user, cookies: map[string]string{"session": r.legacy.signIn(user)},
+		user: user, cookies: map[string]string{"session": r.legacy.SignIn(user)},
 		client: &http.Client{Transport: transport, Timeout: time.Minute},
 	}
 }
@@ -355,7 +354,7 @@ func (r *reloading) startTraffic() (end func()) {
 		r.visit(v, "/page", "session")
 		repeat(func(int) {
 			if via == "session" {
-				delete(v.cookies, tokenName)
+				delete(v.cookies, harness.TokenName)
 			}
 			r.visit(v, path, via)
 		})
@@ -408,7 +407,7 @@ func (r *reloading) send(v *guest, path, via string) bool {
 		return true
 	}
 	request.Header.Set("X-Number", number)
-	for _, name := range []string{"session", tokenName} {
+	for _, name := range []string{"session", harness.TokenName} {
 		if value, ok := v.cookies[name]; ok {
 			request.AddCookie(&http.Cookie{Name: name, Value: value})
 		}
@@ -449,20 +448,20 @@ func (r *reloading) check(v *guest, path, via string, response *http.Response, b
 	if !r.identity {
 		return
 	}
-	received := receivedFrom(r.T, response)
-	if user, by := received.user(r.T), received.Header.Get("X-Via"); user != v.user || by != via {
+	received := harness.ReceivedFrom(r.T, response)
+	if user, by := received.User(r.T), received.Header.Get("X-Via"); user != v.user || by != via {
 		r.Errorf("%s of %s: the application sees %q by the %s, want the %s", path, v.user, user, by, via)
 	}
 	for _, cookie := range response.Cookies() {
-		if cookie.Name == tokenName && cookie.MaxAge >= 0 {
-			v.cookies[tokenName] = cookie.Value
+		if cookie.Name == harness.TokenName && cookie.MaxAge >= 0 {
+			v.cookies[harness.TokenName] = cookie.Value
 		}
 	}
 }
 
 // Caddy's HTTP server may start before the store, so that a configuration that is about to be refused gets requests.
 func TestRequestsOfAConfigurationThatIsAboutToBeRefused(t *testing.T) {
-	legacy, dir, address := newLegacyApp(t), t.TempDir(), freeAddress(t)
+	legacy, dir, address := harness.NewLegacy(t), t.TempDir(), freeAddress(t)
 	config := func(store string) string {
 		return storeGlobals(store, filepath.Join(dir, "storage"), "") + site(address, "shop", "", legacy)
 	}
@@ -498,24 +497,24 @@ func TestRequestsOfAConfigurationThatIsAboutToBeRefused(t *testing.T) {
 		return ""
 	}
 	alone := browserAt(t, server("/dev/null/store"))
-	alone.cookies["session"] = legacy.signIn("alice")
-	if response := alone.get("/page"); response.StatusCode != http.StatusServiceUnavailable || response.received != nil {
+	alone.Cookies["session"] = legacy.SignIn("alice")
+	if response := alone.Get("/page"); response.StatusCode != http.StatusServiceUnavailable || response.Received != nil {
 		t.Errorf("with no other configuration: status %d, want 503", response.StatusCode)
 	}
 	if err := loadText(t, config(filepath.Join(dir, "store"))); err != nil {
 		t.Fatal(err)
 	}
 	b := browserAt(t, address)
-	b.cookies["session"] = legacy.signIn("alice")
-	b.get("/page")
+	b.Cookies["session"] = legacy.SignIn("alice")
+	b.Get("/page")
 	refused := browserAt(t, server("/dev/null/store"))
-	refused.cookies = maps.Clone(b.cookies)
+	refused.Cookies = maps.Clone(b.Cookies)
 	for _, path := range []string{"token", "session"} {
-		response := refused.get("/page")
-		if response.StatusCode != http.StatusOK || response.received.user(t) != "alice" || legacy.questions() != 1 {
-			t.Errorf("%s path: status %d, %d questions", path, response.StatusCode, legacy.questions())
+		response := refused.Get("/page")
+		if response.StatusCode != http.StatusOK || response.Received.User(t) != "alice" || legacy.Questions() != 1 {
+			t.Errorf("%s path: status %d, %d questions", path, response.StatusCode, legacy.Questions())
 		}
-		delete(refused.cookies, tokenName)
+		delete(refused.Cookies, harness.TokenName)
 	}
 }
 

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // requireSite has a route that needs a role, behind rules for those who are not signed in.
-func requireSite(rules string) gatewayOptions {
-	return gatewayOptions{site: `
+func requireSite(rules string) harness.Options {
+	return harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami json user {
 				attribute role json role
@@ -34,38 +36,38 @@ func TestRequire(t *testing.T) {
 		{`null`, http.StatusForbidden},
 		{`""`, http.StatusForbidden},
 	} {
-		g := newTestGatewayWith(t, requireSite(""))
-		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		g := harness.NewWith(t, requireSite(""))
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			_, _ = fmt.Fprintf(w, `{"user": "alice", "role": %s}`, test.role)
 			return true
 		})
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
 		if test.want == http.StatusOK {
-			b.get("/admin") // the session path; its response brings the token
+			b.Get("/admin") // the session path; its response brings the token
 		} else {
-			b.get("/page")
+			b.Get("/page")
 		}
 		for _, path := range []string{"by token", "by session"} {
-			response := b.get("/admin")
+			response := b.Get("/admin")
 			if response.StatusCode != test.want {
 				t.Errorf("role %s, %s: status %d, want %d", test.role, path, response.StatusCode, test.want)
 			}
-			if (response.received != nil) != (test.want == http.StatusOK) {
-				t.Errorf("role %s, %s: reached the application: %v", test.role, path, response.received != nil)
+			if (response.Received != nil) != (test.want == http.StatusOK) {
+				t.Errorf("role %s, %s: reached the application: %v", test.role, path, response.Received != nil)
 			}
 			if test.want == http.StatusForbidden {
 				checkForbidden(t, response)
 			}
-			delete(b.cookies, tokenName)
+			delete(b.Cookies, harness.TokenName)
 		}
-		if response := b.get("/page"); response.StatusCode != http.StatusOK {
+		if response := b.Get("/page"); response.StatusCode != http.StatusOK {
 			t.Errorf("a route that requires nothing: status %d", response.StatusCode)
 		}
 	}
 }
 
-func checkForbidden(t *testing.T, response reply) {
+func checkForbidden(t *testing.T, response harness.Reply) {
 	t.Helper()
 	challenge := response.Header.Values("WWW-Authenticate")
 	want := `Bearer realm="shop", error="insufficient_scope", error_description="the user may not do this"`
@@ -75,8 +77,8 @@ func checkForbidden(t *testing.T, response reply) {
 	if got := response.Header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("Cache-Control: %q", got)
 	}
-	if response.tokenSet() != "" {
-		t.Errorf("the refusal did this to the token cookie: %q", response.tokenSet())
+	if response.TokenSet() != "" {
+		t.Errorf("the refusal did this to the token cookie: %q", response.TokenSet())
 	}
 }
 
@@ -96,37 +98,37 @@ func TestRequireWithoutIdentity(t *testing.T) {
 		{"unauthenticated redirect /admin/login", "/admin/login", http.StatusUnauthorized, ""},
 		{"unauthenticated pass", "/page", http.StatusOK, ""},
 	} {
-		g := newTestGatewayWith(t, requireSite(test.rules))
-		b := g.browser()
-		b.cookies[tokenName] = "not.a.token"
-		response := b.get(test.path, "Accept: text/html")
+		g := harness.NewWith(t, requireSite(test.rules))
+		b := g.Browser()
+		b.Cookies[harness.TokenName] = "not.a.token"
+		response := b.Get(test.path, "Accept: text/html")
 		if response.StatusCode != test.want || response.Header.Get("Location") != test.location {
 			t.Errorf("%q, %s: status %d to %q, want %d to %q", test.rules, test.path, response.StatusCode,
 				response.Header.Get("Location"), test.want, test.location)
 		}
-		if response.tokenSet() != "cleared" {
-			t.Errorf("%q, %s: the token cookie was %q, want it cleared once", test.rules, test.path, response.tokenSet())
+		if response.TokenSet() != "cleared" {
+			t.Errorf("%q, %s: the token cookie was %q, want it cleared once", test.rules, test.path, response.TokenSet())
 		}
 		if test.want == http.StatusUnauthorized && !strings.HasPrefix(response.Header.Get("WWW-Authenticate"), `Bearer realm="shop"`) {
 			t.Errorf("%q, %s: WWW-Authenticate %q", test.rules, test.path, response.Header.Get("WWW-Authenticate"))
 		}
-		if test.want != http.StatusOK && (response.received != nil || response.Header.Get("Cache-Control") != "no-store") {
+		if test.want != http.StatusOK && (response.Received != nil || response.Header.Get("Cache-Control") != "no-store") {
 			t.Errorf("%q, %s: reached the application: %v; Cache-Control %q", test.rules, test.path,
-				response.received != nil, response.Header.Get("Cache-Control"))
+				response.Received != nil, response.Header.Get("Cache-Control"))
 		}
 	}
 }
 
 func TestRequireCouldNotTell(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, requireSite("unauthenticated pass"))
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g := harness.NewWith(t, requireSite("unauthenticated pass"))
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
 	})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	response := b.get("/admin")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	response := b.Get("/admin")
 	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 		t.Errorf("status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 	}
@@ -134,7 +136,7 @@ func TestRequireCouldNotTell(t *testing.T) {
 
 func TestRequireWithoutHandler(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route /before* {
 			jwt_session_require role customer
 			jwt_session shop
@@ -144,7 +146,7 @@ func TestRequireWithoutHandler(t *testing.T) {
 		}
 		respond ok`})
 	for _, path := range []string{"/", "/before"} {
-		if response := g.browser().get(path); response.StatusCode != http.StatusInternalServerError {
+		if response := g.Browser().Get(path); response.StatusCode != http.StatusInternalServerError {
 			t.Errorf("%s: status %d, want 500", path, response.StatusCode)
 		}
 	}
@@ -153,7 +155,7 @@ func TestRequireWithoutHandler(t *testing.T) {
 // The identity that counts is the one that the services behind see: that of the handler met last.
 func TestRequireTakesTheLastIdentity(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route {
 			jwt_session staff {
 				session_cookie staff
@@ -171,25 +173,25 @@ func TestRequireTakesTheLastIdentity(t *testing.T) {
 			jwt_session_require role customer
 			reverse_proxy LEGACY
 		}`})
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/staff" {
 			_, _ = io.WriteString(w, `{"user": "root", "role": "customer"}`)
 			return true
 		}
 		return false
 	})
-	session := g.legacy.signIn("alice")
+	session := g.Legacy.SignIn("alice")
 	for line, want := range map[string]int{
 		"staff=abc":                     http.StatusUnauthorized,
 		"session=" + session:            http.StatusOK,
 		"staff=abc; session=" + session: http.StatusOK,
 	} {
-		response := g.browser().get("/page", "Cookie: "+line)
+		response := g.Browser().Get("/page", "Cookie: "+line)
 		if response.StatusCode != want {
 			t.Errorf("%d cookies: status %d, want %d", strings.Count(line, "="), response.StatusCode, want)
 		}
-		if want == http.StatusOK && response.received.user(t) != "alice" {
-			t.Errorf("the application sees %q", response.received.user(t))
+		if want == http.StatusOK && response.Received.User(t) != "alice" {
+			t.Errorf("the application sees %q", response.Received.User(t))
 		}
 	}
 }
@@ -197,7 +199,7 @@ func TestRequireTakesTheLastIdentity(t *testing.T) {
 // A second handler of the realm brings its own rules for those who are not signed in.
 func TestRequireTakesTheRulesOfTheLastHandler(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route {
 			jwt_session shop {
 				unauthenticated pass
@@ -209,7 +211,7 @@ func TestRequireTakesTheRulesOfTheLastHandler(t *testing.T) {
 			jwt_session_require role customer
 			respond ok
 		}`})
-	if response := g.browser().get("/admin", "Accept: text/html"); response.Header.Get("Location") != "/login" {
+	if response := g.Browser().Get("/admin", "Accept: text/html"); response.Header.Get("Location") != "/login" {
 		t.Errorf("status %d to %q, want the redirect", response.StatusCode, response.Header.Get("Location"))
 	}
 }
@@ -217,12 +219,12 @@ func TestRequireTakesTheRulesOfTheLastHandler(t *testing.T) {
 // A preflight has no credentials, so that it can hold nothing; the request that it asks for is held to it all the same.
 func TestRequireLetsPreflightsPass(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, requireSite(""))
+	g := harness.NewWith(t, requireSite(""))
 	lines := []string{"Origin: https://app.example", "Access-Control-Request-Method: POST"}
-	if response := g.browser().do(http.MethodOptions, "/admin", lines...); response.StatusCode != http.StatusOK {
+	if response := g.Browser().Do(http.MethodOptions, "/admin", lines...); response.StatusCode != http.StatusOK {
 		t.Errorf("a preflight: status %d", response.StatusCode)
 	}
-	if response := g.browser().do(http.MethodOptions, "/admin", lines[0]); response.StatusCode != http.StatusUnauthorized {
+	if response := g.Browser().Do(http.MethodOptions, "/admin", lines[0]); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("no preflight: status %d", response.StatusCode)
 	}
 }
@@ -230,7 +232,7 @@ func TestRequireLetsPreflightsPass(t *testing.T) {
 // The page that says who the user is stands behind the requirement that needs to know it.
 func TestRequireLetsWhoamiPass(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami json user {
 				attribute role json role
@@ -238,9 +240,9 @@ func TestRequireLetsWhoamiPass(t *testing.T) {
 		}
 		jwt_session_require role customer
 		reverse_proxy LEGACY`})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	if response := b.get("/page"); response.StatusCode != http.StatusOK {
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	if response := b.Get("/page"); response.StatusCode != http.StatusOK {
 		t.Errorf("status %d", response.StatusCode)
 	}
 }
@@ -248,8 +250,8 @@ func TestRequireLetsWhoamiPass(t *testing.T) {
 func TestRequireSaysWhatNobodyReads(t *testing.T) {
 	t.Parallel()
 	for attribute, want := range map[string]bool{"role": false, "rolle": true} {
-		g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(requireSite("").site, "role customer", attribute+" customer", 1)})
-		if got := strings.Contains(g.log(), "that no whoami and no issuer reads"); got != want {
+		g := harness.NewWith(t, harness.Options{Site: strings.Replace(requireSite("").Site, "role customer", attribute+" customer", 1)})
+		if got := strings.Contains(g.Logged(), "that no whoami and no issuer reads"); got != want {
 			t.Errorf("%s: warned: %v", attribute, got)
 		}
 	}
@@ -278,13 +280,13 @@ func TestRequireInvalid(t *testing.T) {
 // A page for errors can tell why: the user is known, and may not.
 func TestRequireTellsThePlaceholder(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(requireSite("").site, "reverse_proxy LEGACY", `reverse_proxy LEGACY
+	g := harness.NewWith(t, harness.Options{Site: strings.Replace(requireSite("").Site, "reverse_proxy LEGACY", `reverse_proxy LEGACY
 		handle_errors {
 			respond "{http.auth.user.id} {http.jwt_session.reason}" {err.status_code}
 		}`, 1)})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	if response := b.get("/admin"); response.StatusCode != http.StatusForbidden || response.body != "alice insufficient_scope" {
-		t.Errorf("status %d: %s", response.StatusCode, response.body)
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	if response := b.Get("/admin"); response.StatusCode != http.StatusForbidden || response.Text != "alice insufficient_scope" {
+		t.Errorf("status %d: %s", response.StatusCode, response.Text)
 	}
 }

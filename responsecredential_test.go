@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"crypto/ecdsa"
@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
@@ -35,24 +36,24 @@ func TestAttackResponseUserBesideAnotherCredential(t *testing.T) {
 		{"X-SSL-Client-Cert: alice"},
 	} {
 		g := newNamingGateway(t, "mixed", "")
-		attacker := g.signedIn()
-		g.legacy.set(attacker.cookies["session"], "")
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
-			if user := g.legacy.user(r); user != "" {
+		attacker := g.SignedIn()
+		g.Legacy.Set(attacker.Cookies["session"], "")
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
+			if user := g.Legacy.User(r); user != "" {
 				w.Header().Set("X-Remote-User", user)
 			} else if len(r.Header["Authorization"]) > 0 || strings.HasPrefix(lines[0], "Proxy-") || strings.Contains(strings.ToLower(lines[0]), "client-cert") {
 				w.Header().Set("X-Remote-User", "alice")
 			}
 			return false
 		})
-		victim := g.browser()
-		victim.cookies["session"] = attacker.cookies["session"]
-		response := victim.get("/page", lines...)
-		if response.StatusCode != http.StatusOK || response.tokenSet() == "set" || len(response.Header["X-Remote-User"]) != 0 {
-			t.Errorf("%q: status %d, token cookie %q, header %q", lines, response.StatusCode, response.tokenSet(),
+		victim := g.Browser()
+		victim.Cookies["session"] = attacker.Cookies["session"]
+		response := victim.Get("/page", lines...)
+		if response.StatusCode != http.StatusOK || response.TokenSet() == "set" || len(response.Header["X-Remote-User"]) != 0 {
+			t.Errorf("%q: status %d, token cookie %q, header %q", lines, response.StatusCode, response.TokenSet(),
 				response.Header["X-Remote-User"])
 		}
-		if response := attacker.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		if response := attacker.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%q: the planted session: status %d, want 401", lines, response.StatusCode)
 		}
 	}
@@ -63,7 +64,7 @@ func TestAttackResponseUserBesideAnAccessToken(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"", "from header X-Access-Token", "from cookie at"} {
 		idp := newIdentityProvider(t)
-		g := newTestGatewayWith(t, gatewayOptions{site: `
+		g := harness.NewWith(t, harness.Options{Site: `
 			jwt_session shop {
 				response_user X-Remote-User
 				issuer ` + idp.url + ` {
@@ -74,28 +75,28 @@ func TestAttackResponseUserBesideAnAccessToken(t *testing.T) {
 				unauthenticated pass
 			}
 			reverse_proxy LEGACY`})
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("X-Remote-User", r.Header.Get(identity.DefaultIdentityHeader))
 			return false
 		})
 		token := idp.signIn(t, "api-client", "alice").Access
-		victim := g.browser()
-		victim.cookies["session"] = "planted-planted-planted"
+		victim := g.Browser()
+		victim.Cookies["session"] = "planted-planted-planted"
 		var line string
 		switch from {
 		case "":
 			line = "Authorization: Bearer " + token
 		case "from cookie at":
-			victim.cookies["at"] = token
+			victim.Cookies["at"] = token
 		default:
 			line = "X-Access-Token: " + token
 		}
-		if user := victim.get("/page", line).received.user(t); user != "alice" {
+		if user := victim.Get("/page", line).Received.User(t); user != "alice" {
 			t.Fatalf("%q: the request is %q's, want alice's", from, user)
 		}
-		attacker := g.browser()
-		attacker.cookies["session"] = "planted-planted-planted"
-		if response := attacker.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		attacker := g.Browser()
+		attacker.Cookies["session"] = "planted-planted-planted"
+		if response := attacker.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%q: the planted session: status %d, want 401", from, response.StatusCode)
 		}
 	}
@@ -105,7 +106,7 @@ func TestAttackResponseUserBesideAnAccessToken(t *testing.T) {
 func TestAttackClientCertificateBesideAPlantedSession(t *testing.T) {
 	t.Parallel()
 	for _, source := range []string{"response_user X-Remote-User", "whoami /whoami json user"} {
-		g := newTestGatewayWith(t, gatewayOptions{tls: true, site: `
+		g := harness.NewWith(t, harness.Options{TLS: true, Site: `
 			jwt_session shop {
 				` + source + `
 				unauthenticated /members* deny
@@ -114,38 +115,38 @@ func TestAttackClientCertificateBesideAPlantedSession(t *testing.T) {
 			request_header X-Certificate {http.request.tls.client.subject}
 			reverse_proxy LEGACY`})
 		byCertificate := func(r *http.Request) bool { return strings.Contains(r.Header.Get("X-Certificate"), "alice") }
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 			if byCertificate(r) {
 				w.Header().Set("X-Remote-User", "alice")
 			}
 			return false
 		})
-		g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 			if byCertificate(r) {
 				_, _ = io.WriteString(w, `{"user": "alice"}`)
 			}
 			return byCertificate(r)
 		})
-		server := httptest.NewUnstartedServer(g.server.Config.Handler)
+		server := httptest.NewUnstartedServer(g.Server.Config.Handler)
 		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 		server.StartTLS()
 		t.Cleanup(server.Close)
-		visit := func(path string, certificates ...tls.Certificate) reply {
+		visit := func(path string, certificates ...tls.Certificate) harness.Reply {
 			client := server.Client()
 			transport := client.Transport.(*http.Transport).Clone()
 			transport.TLSClientConfig.Certificates = certificates
-			b := &browser{T: t, url: server.URL, client: &http.Client{Transport: transport}, cookies: map[string]string{}, headers: http.Header{}}
-			b.cookies["session"] = "planted-planted-planted"
-			return b.get(path)
+			b := &harness.Browser{T: t, URL: server.URL, Client: &http.Client{Transport: transport}, Cookies: map[string]string{}, Headers: http.Header{}}
+			b.Cookies["session"] = "planted-planted-planted"
+			return b.Get(path)
 		}
 		first := visit("/page", clientCertificate(t, "alice"))
-		if got := first.received.Header.Get("X-Certificate"); !strings.Contains(got, "alice") {
+		if got := first.Received.Header.Get("X-Certificate"); !strings.Contains(got, "alice") {
 			t.Fatalf("%s: the application sees the certificate %q", source, got)
 		}
-		if user := first.received.user(t); user != "" || first.tokenSet() == "set" {
-			t.Errorf("%s: the request is %q's, token cookie %q", source, user, first.tokenSet())
+		if user := first.Received.User(t); user != "" || first.TokenSet() == "set" {
+			t.Errorf("%s: the request is %q's, token cookie %q", source, user, first.TokenSet())
 		}
-		g.clock.advance(4 * time.Second)
+		g.Clock.Advance(4 * time.Second)
 		if response := visit("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: the planted session: status %d, want 401", source, response.StatusCode)
 		}
@@ -174,21 +175,21 @@ func TestKnownSessionBesideAnotherCredential(t *testing.T) {
 	t.Parallel()
 	const basic = "Authorization: Basic Ym9iOng="
 	g := newNamingGateway(t, "mixed", "")
-	b := g.browser()
-	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	g.expectRolling(b.get("/switch?user=bob", basic), "alice", "token", "", 0)
-	g.expectRolling(b.get("/members", basic), "alice", "token", "", 0)
-	expires := g.claims(b).Expires()
-	g.legacy.set(b.cookies["session"], "alice")
-	g.clock.advance(31 * time.Second)
-	if response := b.get("/page", basic); response.received.user(t) != "alice" || g.claims(b).Expires() != expires {
-		t.Errorf("the response confirmed the session of %q", response.received.user(t))
+	b := g.Browser()
+	g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+	g.ExpectRolling(b.Get("/switch?user=bob", basic), "alice", "token", "", 0)
+	g.ExpectRolling(b.Get("/members", basic), "alice", "token", "", 0)
+	expires := g.Claims(b).Expires()
+	g.Legacy.Set(b.Cookies["session"], "alice")
+	g.Clock.Advance(31 * time.Second)
+	if response := b.Get("/page", basic); response.Received.User(t) != "alice" || g.Claims(b).Expires() != expires {
+		t.Errorf("the response confirmed the session of %q", response.Received.User(t))
 	}
-	g.legacy.set(b.cookies["session"], "")
-	token := b.cookies[tokenName]
-	g.expectRolling(b.get("/page", basic), "alice", "token", "cleared", 0)
-	b.cookies[tokenName] = token
-	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+	g.Legacy.Set(b.Cookies["session"], "")
+	token := b.Cookies[harness.TokenName]
+	g.ExpectRolling(b.Get("/page", basic), "alice", "token", "cleared", 0)
+	b.Cookies[harness.TokenName] = token
+	if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after a response that named nobody: status %d", response.StatusCode)
 	}
 }
@@ -197,29 +198,29 @@ func TestKnownSessionBesideAnotherCredential(t *testing.T) {
 func TestSignInBesideAnotherCredential(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	b := g.browser()
-	g.expect(b.do(http.MethodPost, "/login?user=alice", "Authorization: Basic Ym9iOng="), "", "", 0)
-	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+	b := g.Browser()
+	g.Expect(b.Do(http.MethodPost, "/login?user=alice", "Authorization: Basic Ym9iOng="), "", "", 0)
+	if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("status %d", response.StatusCode)
 	}
-	g.expectRolling(b.get("/page"), "", "none", "set", 0)
-	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
+	g.ExpectRolling(b.Get("/page"), "", "none", "set", 0)
+	g.ExpectRolling(b.Get("/members"), "alice", "token", "", 0)
 }
 
 // The credential beside the session does not make the page of a revoked user anybody's to read.
 func TestResponseOfARevokedUserBesideAnotherCredential(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-Remote-User", "alice")
 		_, _ = io.WriteString(w, "secret of alice")
 		return true
 	})
-	if err := g.app.Opened().Ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
+	if err := g.App.Opened().Ledger.RevokeUser(t.Context(), "shop", "alice"); err != nil {
 		t.Fatal(err)
 	}
-	response := g.signedIn().get("/page", "Authorization: Basic YWxpY2U6eA==")
-	if response.StatusCode != http.StatusUnauthorized || strings.Contains(response.body, "secret") {
-		t.Errorf("status %d: %s", response.StatusCode, response.body)
+	response := g.SignedIn().Get("/page", "Authorization: Basic YWxpY2U6eA==")
+	if response.StatusCode != http.StatusUnauthorized || strings.Contains(response.Text, "secret") {
+		t.Errorf("status %d: %s", response.StatusCode, response.Text)
 	}
 }

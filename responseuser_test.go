@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // The application names the user of each response in a header, and has no page to ask.
@@ -26,65 +29,44 @@ const namingSite = `
 
 const askingToo = "whoami /whoami json user"
 
-func newNamingGateway(t *testing.T, mode, whoami string) *testGateway {
+func newNamingGateway(t *testing.T, mode, whoami string) *harness.Gateway {
 	t.Helper()
 	site := strings.Replace(strings.Replace(namingSite, "MODE", mode, 1), "WHOAMI", whoami, 1)
-	g := newTestGatewayWith(t, gatewayOptions{site: site})
-	g.legacy.names("X-Remote-User")
+	g := harness.NewWith(t, harness.Options{Site: site})
+	g.Legacy.Names("X-Remote-User")
 	return g
-}
-
-// names lets the application say in a header who each response is for, once it has acted on the request.
-func (l *legacyApp) names(header string) {
-	l.respond(func(w http.ResponseWriter, r *http.Request) bool {
-		user := l.user(r)
-		switch r.URL.Path {
-		case "/login":
-			user = r.URL.Query().Get("user")
-			http.SetCookie(w, &http.Cookie{Name: "session", Value: l.signIn(user), Path: "/"})
-		case "/switch": // the id stays as it is
-			cookie, _ := r.Cookie("session")
-			user = r.URL.Query().Get("user")
-			l.set(cookie.Value, user)
-		case "/silent":
-			return false
-		}
-		w.Header().Set(header, user)
-		_, _ = fmt.Fprintf(w, "hello %s", user)
-		return true
-	})
 }
 
 func TestResponseNamesTheUser(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	b := g.browser()
-	g.expectRolling(b.get("/page"), "", "none", "", 0)
-	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+	b := g.Browser()
+	g.ExpectRolling(b.Get("/page"), "", "none", "", 0)
+	if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("before the sign-in: status %d", response.StatusCode)
 	}
-	login := b.do(http.MethodPost, "/login?user=alice")
-	g.expectRolling(login, "", "none", "set", 0) // a token for the session that the response itself begins
+	login := b.Do(http.MethodPost, "/login?user=alice")
+	g.ExpectRolling(login, "", "none", "set", 0) // a token for the session that the response itself begins
 	if login.Header.Get("X-Remote-User") != "" {
 		t.Error("the header reached the client")
 	}
-	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
-	token := b.cookies[tokenName]
-	delete(b.cookies, tokenName)
-	g.expectRolling(b.get("/members"), "alice", "session", "set", 0)
-	b.cookies[tokenName] = token
-	g.clock.advance(31 * time.Second)
-	g.expectRolling(b.get("/members"), "alice", "token", "set", 0) // due: the response confirms the session
-	if g.claims(b).Expires() != g.clock.Now().Unix()+60 {
+	g.ExpectRolling(b.Get("/members"), "alice", "token", "", 0)
+	token := b.Cookies[harness.TokenName]
+	delete(b.Cookies, harness.TokenName)
+	g.ExpectRolling(b.Get("/members"), "alice", "session", "set", 0)
+	b.Cookies[harness.TokenName] = token
+	g.Clock.Advance(31 * time.Second)
+	g.ExpectRolling(b.Get("/members"), "alice", "token", "set", 0) // due: the response confirms the session
+	if g.Claims(b).Expires() != g.Clock.Now().Unix()+60 {
 		t.Error("the response did not confirm the session")
 	}
-	g.clock.advance(time.Minute)
-	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+	g.Clock.Advance(time.Minute)
+	if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("longer ago than a token lives: status %d", response.StatusCode)
 	}
-	g.expectRolling(b.get("/page"), "", "none", "set", 0) // what goes on brings it back
-	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
-	if auth := g.claims(b).AuthTime(); g.clock.Now().Unix()-auth < 90 {
+	g.ExpectRolling(b.Get("/page"), "", "none", "set", 0) // what goes on brings it back
+	g.ExpectRolling(b.Get("/members"), "alice", "token", "", 0)
+	if auth := g.Claims(b).AuthTime(); g.Clock.Now().Unix()-auth < 90 {
 		t.Error("it is another session than before")
 	}
 }
@@ -92,10 +74,10 @@ func TestResponseNamesTheUser(t *testing.T) {
 func TestResponseWithoutTheHeaderSaysNothing(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	b := g.browser()
-	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	g.expectRolling(b.get("/silent"), "alice", "token", "", 0)
-	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
+	b := g.Browser()
+	g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+	g.ExpectRolling(b.Get("/silent"), "alice", "token", "", 0)
+	g.ExpectRolling(b.Get("/members"), "alice", "token", "", 0)
 }
 
 // The same id is another user's from one response on.
@@ -103,13 +85,13 @@ func TestResponseNamesAnotherUser(t *testing.T) {
 	t.Parallel()
 	for _, whoami := range []string{"", askingToo} {
 		g := newNamingGateway(t, "mixed", whoami)
-		b := g.browser()
-		g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-		alices := b.cookies[tokenName]
-		g.expectRolling(b.get("/switch?user=bob"), "alice", "token", "set", 0)
-		g.expectRolling(b.get("/members"), "bob", "token", "", 0)
-		b.cookies[tokenName] = alices
-		g.expectRolling(b.get("/members"), "bob", "session", "set", 0)
+		b := g.Browser()
+		g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+		alices := b.Cookies[harness.TokenName]
+		g.ExpectRolling(b.Get("/switch?user=bob"), "alice", "token", "set", 0)
+		g.ExpectRolling(b.Get("/members"), "bob", "token", "", 0)
+		b.Cookies[harness.TokenName] = alices
+		g.ExpectRolling(b.Get("/members"), "bob", "session", "set", 0)
 	}
 }
 
@@ -117,12 +99,12 @@ func TestResponseNamesNobody(t *testing.T) {
 	t.Parallel()
 	for _, nobody := range []string{"", "0", "null"} {
 		g := newNamingGateway(t, "mixed", "")
-		b := g.browser()
-		g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-		token := b.cookies[tokenName]
-		g.expectRolling(b.get("/switch?user="+nobody), "alice", "token", "cleared", 0)
-		b.cookies[tokenName] = token
-		if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		b := g.Browser()
+		g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+		token := b.Cookies[harness.TokenName]
+		g.ExpectRolling(b.Get("/switch?user="+nobody), "alice", "token", "cleared", 0)
+		b.Cookies[harness.TokenName] = token
+		if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%q: status %d", nobody, response.StatusCode)
 		}
 	}
@@ -131,13 +113,13 @@ func TestResponseNamesNobody(t *testing.T) {
 func TestResponseOfSignOut(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	b := g.browser()
-	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	session, token := b.cookies["session"], b.cookies[tokenName]
-	g.legacy.respond(nil)
-	g.expect(b.get("/logout"), "alice", "cleared", 0)
-	b.cookies["session"], b.cookies[tokenName] = session, token
-	if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+	b := g.Browser()
+	g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+	session, token := b.Cookies["session"], b.Cookies[harness.TokenName]
+	g.Legacy.Respond(nil)
+	g.Expect(b.Get("/logout"), "alice", "cleared", 0)
+	b.Cookies["session"], b.Cookies[harness.TokenName] = session, token
+	if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("status %d", response.StatusCode)
 	}
 }
@@ -146,11 +128,11 @@ func TestResponseOfSignOut(t *testing.T) {
 func TestResponseThatMatchesForgetOn(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	b := g.browser()
-	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	g.expectRolling(b.get("/quiet-logout"), "alice", "token", "cleared", 0)
-	g.expectRolling(b.get("/page"), "", "none", "set", 0)
-	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
+	b := g.Browser()
+	g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+	g.ExpectRolling(b.Get("/quiet-logout"), "alice", "token", "cleared", 0)
+	g.ExpectRolling(b.Get("/page"), "", "none", "set", 0)
+	g.ExpectRolling(b.Get("/members"), "alice", "token", "", 0)
 }
 
 func TestResponseThatIsNotListenedTo(t *testing.T) {
@@ -166,20 +148,20 @@ func TestResponseThatIsNotListenedTo(t *testing.T) {
 		"longer than an id is": func(h http.Header) int { h.Set("X-Remote-User", strings.Repeat("a", 257)); return http.StatusOK },
 	} {
 		g := newNamingGateway(t, "mixed", "")
-		b := g.signedIn()
-		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		b := g.SignedIn()
+		g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("X-Remote-User", "alice")
 			w.WriteHeader(answer(w.Header()))
 			return true
 		})
-		response := b.get("/page")
-		if len(response.Header["X-Remote-User"]) != 0 || response.tokenSet() != "" {
-			t.Errorf("%s: header %q, token cookie %q", name, response.Header["X-Remote-User"], response.tokenSet())
+		response := b.Get("/page")
+		if len(response.Header["X-Remote-User"]) != 0 || response.TokenSet() != "" {
+			t.Errorf("%s: header %q, token cookie %q", name, response.Header["X-Remote-User"], response.TokenSet())
 		}
-		if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: it was listened to: status %d", name, response.StatusCode)
 		}
-		if warned := strings.Contains(g.log(), "response_user header is ignored"); warned != (name == "two users" || strings.HasPrefix(name, "no ") || strings.HasPrefix(name, "longer")) {
+		if warned := strings.Contains(g.Logged(), "response_user header is ignored"); warned != (name == "two users" || strings.HasPrefix(name, "no ") || strings.HasPrefix(name, "longer")) {
 			t.Errorf("%s: warned is %v", name, warned)
 		}
 	}
@@ -189,68 +171,68 @@ func TestResponseThatIsNotListenedTo(t *testing.T) {
 func TestResponseThatCarriesNoToken(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	b := g.signedIn()
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	b := g.SignedIn()
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-Remote-User", "alice")
 		w.WriteHeader(http.StatusNotFound)
 		return true
 	})
-	if response := b.get("/page"); response.tokenSet() != "" || len(response.Header["X-Remote-User"]) != 0 {
-		t.Errorf("token cookie %q, header %q", response.tokenSet(), response.Header["X-Remote-User"])
+	if response := b.Get("/page"); response.TokenSet() != "" || len(response.Header["X-Remote-User"]) != 0 {
+		t.Errorf("token cookie %q, header %q", response.TokenSet(), response.Header["X-Remote-User"])
 	}
-	g.legacy.respond(nil)
-	g.expectRolling(b.get("/members"), "alice", "session", "set", 0)
+	g.Legacy.Respond(nil)
+	g.ExpectRolling(b.Get("/members"), "alice", "session", "set", 0)
 }
 
 // An answer to a request that began before an end or a revocation says nothing.
 func TestResponseThatComesTooLate(t *testing.T) {
 	t.Parallel()
-	for name, meanwhile := range map[string]func(*testGateway, *browser){
-		"end": func(g *testGateway, b *browser) {
-			if response := b.get("/quiet-logout"); response.StatusCode != http.StatusOK {
+	for name, meanwhile := range map[string]func(*harness.Gateway, *harness.Browser){
+		"end": func(g *harness.Gateway, b *harness.Browser) {
+			if response := b.Get("/quiet-logout"); response.StatusCode != http.StatusOK {
 				g.Errorf("status %d", response.StatusCode)
 			}
 		},
 		"revocation of the session": revokedSession,
-		"revocation of the user": func(g *testGateway, _ *browser) {
-			if err := g.app.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
+		"revocation of the user": func(g *harness.Gateway, _ *harness.Browser) {
+			if err := g.App.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
 				g.Fatal(err)
 			}
 		},
-		"flush": func(g *testGateway, _ *browser) {
-			if err := g.app.Opened().Ledger.Flush(g.Context(), "shop"); err != nil {
+		"flush": func(g *harness.Gateway, _ *harness.Browser) {
+			if err := g.App.Opened().Ledger.Flush(g.Context(), "shop"); err != nil {
 				g.Fatal(err)
 			}
 		},
 	} {
 		for _, rotates := range []bool{false, true} {
 			g := newNamingGateway(t, "mixed", "")
-			b := g.signedIn()
+			b := g.SignedIn()
 			reached, proceed := make(chan struct{}), make(chan struct{})
-			g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path == "/slow" {
 					close(reached)
 					<-proceed
 					w.Header().Set("X-Remote-User", "alice")
 					if rotates && name != "end" {
-						http.SetCookie(w, &http.Cookie{Name: "session", Value: g.legacy.signIn("alice"), Path: "/"})
+						http.SetCookie(w, &http.Cookie{Name: "session", Value: g.Legacy.SignIn("alice"), Path: "/"})
 					}
 				}
 				return false
 			})
 			var wait sync.WaitGroup
-			var response reply
-			slow := g.browser()
-			slow.cookies["session"] = b.cookies["session"]
-			wait.Go(func() { response = slow.get("/slow") })
+			var response harness.Reply
+			slow := g.Browser()
+			slow.Cookies["session"] = b.Cookies["session"]
+			wait.Go(func() { response = slow.Get("/slow") })
 			<-reached
 			meanwhile(g, b)
 			close(proceed)
 			wait.Wait()
-			if response.tokenSet() == "set" {
+			if response.TokenSet() == "set" {
 				t.Errorf("%s, rotates %v: a token leaves", name, rotates)
 			}
-			if response := slow.get("/members"); response.StatusCode != http.StatusUnauthorized {
+			if response := slow.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 				t.Errorf("%s, rotates %v: status %d", name, rotates, response.StatusCode)
 			}
 		}
@@ -261,31 +243,31 @@ func TestResponseThatComesTooLate(t *testing.T) {
 func TestResponseNamesRevokedUser(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
-	thief := g.browser()
-	thief.cookies["session"] = g.legacy.signIn("alice")
-	if err := g.app.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
+	thief := g.Browser()
+	thief.Cookies["session"] = g.Legacy.SignIn("alice")
+	if err := g.App.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice"); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if response := thief.get("/page"); response.tokenSet() != "" {
-			t.Errorf("token cookie %q", response.tokenSet())
+		if response := thief.Get("/page"); response.TokenSet() != "" {
+			t.Errorf("token cookie %q", response.TokenSet())
 		}
-		if response := thief.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		if response := thief.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("status %d", response.StatusCode)
 		}
 	}
-	b := g.browser()
-	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "set", 0)
-	g.expectRolling(b.get("/members"), "alice", "token", "", 0)
+	b := g.Browser()
+	g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "set", 0)
+	g.ExpectRolling(b.Get("/members"), "alice", "token", "", 0)
 }
 
 func TestResponseUserBesideWhoami(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", askingToo)
-	b := g.signedIn()
-	g.expectRolling(b.get("/members"), "alice", "session", "set", 1)
-	g.expect(b.do(http.MethodPost, "/login?user=bob"), "alice", "set", 1)
-	g.expectRolling(b.get("/members"), "bob", "token", "", 1) // nobody was asked: the response said it
+	b := g.SignedIn()
+	g.ExpectRolling(b.Get("/members"), "alice", "session", "set", 1)
+	g.Expect(b.Do(http.MethodPost, "/login?user=bob"), "alice", "set", 1)
+	g.ExpectRolling(b.Get("/members"), "bob", "token", "", 1) // nobody was asked: the response said it
 }
 
 // What the header does not say, whoami says: no token leaves that lacks it.
@@ -296,17 +278,17 @@ func TestResponseUserKeepsAttributes(t *testing.T) {
 	}
 	identity_header OurApp-User-ID
 	identity_header X-Role role`)
-	b := g.browser()
-	g.expect(b.do(http.MethodPost, "/login?user=alice"), "", "", 0)
-	response := b.get("/members")
-	g.expectRolling(response, "alice", "session", "set", 1)
-	if role := response.received.Header.Get("X-Role"); role != "customer" {
+	b := g.Browser()
+	g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", "", 0)
+	response := b.Get("/members")
+	g.ExpectRolling(response, "alice", "session", "set", 1)
+	if role := response.Received.Header.Get("X-Role"); role != "customer" {
 		t.Errorf("role %q", role)
 	}
-	g.clock.advance(31 * time.Second)
-	response = b.get("/members")
-	g.expectRolling(response, "alice", "token", "set", 2)
-	if role := response.received.Header.Get("X-Role"); role != "customer" {
+	g.Clock.Advance(31 * time.Second)
+	response = b.Get("/members")
+	g.ExpectRolling(response, "alice", "token", "set", 2)
+	if role := response.Received.Header.Get("X-Role"); role != "customer" {
 		t.Errorf("after the renewal: role %q", role)
 	}
 }
@@ -319,14 +301,14 @@ func TestResponseThatConfirmsKeepsAttributes(t *testing.T) {
 	}
 	identity_header OurApp-User-ID
 	identity_header X-Role role`)
-	b := g.signedIn()
+	b := g.SignedIn()
 	for range 5 { // each response confirms the session for another minute, so that nobody is asked again
-		response := b.get("/members")
-		g.expectRolling(response, "alice", "session", "", 1)
-		if role := response.received.Header.Get("X-Role"); role != "customer" {
+		response := b.Get("/members")
+		g.ExpectRolling(response, "alice", "session", "", 1)
+		if role := response.Received.Header.Get("X-Role"); role != "customer" {
 			t.Errorf("role %q", role)
 		}
-		g.clock.advance(40 * time.Second)
+		g.Clock.Advance(40 * time.Second)
 	}
 }
 
@@ -338,9 +320,9 @@ func TestResponseUserInOtherModes(t *testing.T) {
 		"stateless": {"set", "token", ""},
 	} {
 		g := newNamingGateway(t, mode, "")
-		b := g.browser()
-		g.expect(b.do(http.MethodPost, "/login?user=alice"), "", want[0], 0)
-		g.expectRolling(b.get("/members"), "alice", want[1], want[2], 0)
+		b := g.Browser()
+		g.Expect(b.Do(http.MethodPost, "/login?user=alice"), "", want[0], 0)
+		g.ExpectRolling(b.Get("/members"), "alice", want[1], want[2], 0)
 	}
 }
 
@@ -349,31 +331,31 @@ func TestResponseUserOfRollingSessions(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", askingToo+" {\n rolling\n }")
 	user := "alice"
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
-		if g.legacy.user(r) != "" {
-			http.SetCookie(w, &http.Cookie{Name: "session", Value: g.legacy.signIn(user), Path: "/"})
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
+		if g.Legacy.User(r) != "" {
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: g.Legacy.SignIn(user), Path: "/"})
 			w.Header().Set("X-Remote-User", user)
 		}
 		return false
 	})
-	b := g.signedIn()
-	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
-	first := g.claims(b)
+	b := g.SignedIn()
+	g.ExpectRolling(b.Get("/page"), "alice", "session", "set", 1)
+	first := g.Claims(b)
 	for range 5 {
-		g.clock.advance(2 * time.Second)
-		g.expectRolling(b.get("/page"), "alice", "token", "set", 1)
+		g.Clock.Advance(2 * time.Second)
+		g.ExpectRolling(b.Get("/page"), "alice", "token", "set", 1)
 	}
-	if g.claims(b).Expires() != first.Expires() {
+	if g.Claims(b).Expires() != first.Expires() {
 		t.Error("it was written anew each time")
 	}
 	user = "bob" // a sign-in by GET that forget_on does not name
-	g.expectRolling(b.get("/page"), "alice", "token", "set", 1)
-	g.expectRolling(b.get("/page"), "bob", "token", "set", 1)
+	g.ExpectRolling(b.Get("/page"), "alice", "token", "set", 1)
+	g.ExpectRolling(b.Get("/page"), "bob", "token", "set", 1)
 }
 
 func TestResponseUserIsRemovedEverywhere(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route {
 			jwt_session shop {
 				response_user X-Remote-User
@@ -385,17 +367,17 @@ func TestResponseUserIsRemovedEverywhere(t *testing.T) {
 			}
 			reverse_proxy LEGACY
 		}`})
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-Remote-User", "alice")
 		w.WriteHeader(http.StatusEarlyHints)
 		w.Header().Set("X-Second-User", "alice")
 		return false
 	})
-	b := g.signedIn()
+	b := g.SignedIn()
 	for i := range 3 {
-		for _, response := range []reply{
-			b.get("/page"),
-			b.do(http.MethodOptions, "/page", "Origin: https://app.example", "Access-Control-Request-Method: PUT"),
+		for _, response := range []harness.Reply{
+			b.Get("/page"),
+			b.Do(http.MethodOptions, "/page", "Origin: https://app.example", "Access-Control-Request-Method: PUT"),
 		} {
 			for _, name := range []string{"X-Remote-User", "X-Second-User"} {
 				if len(response.Header[name]) != 0 && (name == "X-Remote-User" || i > 0) {
@@ -408,7 +390,7 @@ func TestResponseUserIsRemovedEverywhere(t *testing.T) {
 
 // Interim responses leave by the same way: no header of ours in them either.
 
-var _ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+var _ caddyhttp.MiddlewareHandler = (*jwtsession.Handler)(nil)
 
 func TestResponseUserErrors(t *testing.T) {
 	t.Parallel()
@@ -434,7 +416,7 @@ func TestResponseUserErrors(t *testing.T) {
 // A handler that names the user and then fails: error routes write the header that it left.
 func TestResponseUserStaysInsideOnErrors(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			response_user X-User
 			unauthenticated pass
@@ -446,9 +428,9 @@ func TestResponseUserStaysInsideOnErrors(t *testing.T) {
 		handle_errors {
 			respond "sorry" 500
 		}`})
-	response := g.browser().get("/page")
-	if response.StatusCode != http.StatusInternalServerError || response.body != "sorry" {
-		t.Fatalf("status %d: %s", response.StatusCode, response.body)
+	response := g.Browser().Get("/page")
+	if response.StatusCode != http.StatusInternalServerError || response.Text != "sorry" {
+		t.Fatalf("status %d: %s", response.StatusCode, response.Text)
 	}
 	if got := response.Header.Get("X-User"); got != "" {
 		t.Errorf("the client is told the user %q", got)

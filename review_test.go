@@ -1,9 +1,11 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // What is allowed and seldom meant is said at start: two realms with one name for their tokens' cookies, and handlers of
@@ -25,8 +27,8 @@ func TestReviewOfTokenCookies(t *testing.T) {
 		{"jwt_session shop {\ntoken_cookie t\n}", "jwt_session shop", differ},
 		{"jwt_session shop {\ntoken_cookie t\n}", "jwt_session shop {\nmode stateful\n}", ""},
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: "route /a* {\n" + test.first + "\n}\nroute {\n" + test.second + "\n}"})
-		log := g.log()
+		g := harness.NewWith(t, harness.Options{Site: "route /a* {\n" + test.first + "\n}\nroute {\n" + test.second + "\n}"})
+		log := g.Logged()
 		for _, warning := range []string{oneName, differ} {
 			if got := strings.Contains(log, warning); got != (warning == test.want) {
 				t.Errorf("%s and %s: the log has %s: %t", test.first, test.second, warning, got)
@@ -60,7 +62,7 @@ func TestReviewOfHandlersOfOneRealm(t *testing.T) {
 		{[]string{whoami, whoami + "token_lifetime 5m"}, "token_lifetime"},
 		{[]string{"mode stateless", "mode stateless\ntoken_lifetime 5m"}, "token_lifetime"},
 	} {
-		log := newTestGatewayWith(t, gatewayOptions{site: routesOf(test.routes)}).log()
+		log := harness.NewWith(t, harness.Options{Site: routesOf(test.routes)}).Logged()
 		if got := strings.Contains(log, "handlers of one realm differ"); got != (test.want != "") {
 			t.Errorf("%q: warned: %t, want %t", test.routes, got, !got)
 		}
@@ -84,7 +86,7 @@ func TestReviewOfSources(t *testing.T) {
 		callback + "jwt_session {host}":                                  0,
 		callback + "jwt_session shop\njwt_session blog":                  1,
 	} {
-		log := newTestGatewayWith(t, gatewayOptions{site: site}).log()
+		log := harness.NewWith(t, harness.Options{Site: site}).Logged()
 		if got := strings.Count(log, "only sessions added through the admin API are known"); got != want {
 			t.Errorf("%s: named %d times, want %d", site, got, want)
 		}

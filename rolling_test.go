@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -25,56 +27,30 @@ const rollingSite = `
 	request_header X-Via {http.jwt_session.via}
 	reverse_proxy LEGACY`
 
-// rolls lets the application set another session id with every answer to a request that brings one that it knows.
-func (l *legacyApp) rolls() {
-	roll := func(w http.ResponseWriter, r *http.Request) bool {
-		user := l.user(r)
-		if user == "" || strings.HasPrefix(r.URL.Path, "/log") {
-			return false
-		}
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: l.signIn(user), Path: "/", HttpOnly: true})
-		return false
-	}
-	l.respond(roll)
-	l.respondWhoami(roll)
-}
-
-func newRollingGateway(t *testing.T, mode string) *testGateway {
+func newRollingGateway(t *testing.T, mode string) *harness.Gateway {
 	t.Helper()
-	g := newTestGatewayWith(t, gatewayOptions{site: strings.Replace(rollingSite, "MODE", mode, 1)})
-	g.legacy.rolls()
+	g := harness.NewWith(t, harness.Options{Site: strings.Replace(rollingSite, "MODE", mode, 1)})
+	g.Legacy.Rolls()
 	return g
-}
-
-// expectRolling checks also what spoke for the user.
-func (g *testGateway) expectRolling(response reply, user, via, token string, questions int) {
-	g.Helper()
-	g.expect(response, user, token, questions)
-	if response.received == nil {
-		return
-	}
-	if got := response.received.Header.Get("X-Via"); got != via {
-		g.Errorf("%q spoke for the user, want %q", got, via)
-	}
 }
 
 func TestRollingIdentityFollowsTheCookie(t *testing.T) {
 	t.Parallel()
 	g := newRollingGateway(t, "mixed")
-	b := g.signedIn()
-	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
-	seen := map[string]bool{b.cookies["session"]: true}
+	b := g.SignedIn()
+	g.ExpectRolling(b.Get("/page"), "alice", "session", "set", 1)
+	seen := map[string]bool{b.Cookies["session"]: true}
 	for range 10 { // the token path, though both cookies are others each time
-		response := b.get("/page")
-		g.expectRolling(response, "alice", "token", "set", 1)
-		if seen[b.cookies["session"]] {
+		response := b.Get("/page")
+		g.ExpectRolling(response, "alice", "token", "set", 1)
+		if seen[b.Cookies["session"]] {
 			t.Fatal("the application does not roll")
 		}
-		seen[b.cookies["session"]] = true
-		g.clock.advance(2 * time.Second)
+		seen[b.Cookies["session"]] = true
+		g.Clock.Advance(2 * time.Second)
 	}
-	g.expectRolling(b.do(http.MethodHead, "/page"), "alice", "token", "set", 1)
-	if strings.Contains(g.log(), "whoami page changes session cookies") {
+	g.ExpectRolling(b.Do(http.MethodHead, "/page"), "alice", "token", "set", 1)
+	if strings.Contains(g.Logged(), "whoami page changes session cookies") {
 		t.Error("it is warned about what was said to be so")
 	}
 }
@@ -82,62 +58,53 @@ func TestRollingIdentityFollowsTheCookie(t *testing.T) {
 func TestRollingMovesNoDeadline(t *testing.T) {
 	t.Parallel()
 	g := newRollingGateway(t, "mixed")
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
-	first := g.claims(b)
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	first := g.Claims(b)
 	for range 5 {
-		g.clock.advance(5 * time.Second)
-		g.expect(b.get("/page"), "alice", "set", 1)
+		g.Clock.Advance(5 * time.Second)
+		g.Expect(b.Get("/page"), "alice", "set", 1)
 	}
-	last := g.claims(b)
+	last := g.Claims(b)
 	if last.Expires() != first.Expires() || last.AuthTime() != first.AuthTime() || last.TokenID() == first.TokenID() {
 		t.Errorf("a token that followed: exp %+d, auth_time %+d", last.Expires()-first.Expires(), last.AuthTime()-first.AuthTime())
 	}
-	delete(b.cookies, tokenName) // the record followed too, with its confirmation where it was
-	g.clock.advance(5 * time.Second)
-	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
-	if claims := g.claims(b); claims.Expires() != first.Expires() {
+	delete(b.Cookies, harness.TokenName) // the record followed too, with its confirmation where it was
+	g.Clock.Advance(5 * time.Second)
+	g.ExpectRolling(b.Get("/page"), "alice", "session", "set", 1)
+	if claims := g.Claims(b); claims.Expires() != first.Expires() {
 		t.Errorf("the record was confirmed by following: exp %+d", claims.Expires()-first.Expires())
 	}
-	g.clock.advance(5 * time.Second) // the last half of the token's life: the application is asked, and confirms
-	g.expectRolling(b.get("/page"), "alice", "token", "set", 2)
-	claims := g.claims(b)
-	if claims.AuthTime() != first.AuthTime() || claims.Expires() != g.clock.Now().Unix()+60 {
+	g.Clock.Advance(5 * time.Second) // the last half of the token's life: the application is asked, and confirms
+	g.ExpectRolling(b.Get("/page"), "alice", "token", "set", 2)
+	claims := g.Claims(b)
+	if claims.AuthTime() != first.AuthTime() || claims.Expires() != g.Clock.Now().Unix()+60 {
 		t.Errorf("after the confirmation: exp %+d, auth_time %+d", claims.Expires()-first.Expires(), claims.AuthTime()-first.AuthTime())
 	}
 }
 
-func (g *testGateway) claims(b *browser) *validator.Claims {
-	g.Helper()
-	claims, reason := g.app.Opened().Verifier.Authenticate(b.cookies[tokenName])
-	if reason != "" {
-		g.Fatalf("the browser's token: %s", reason)
-	}
-	return claims
-}
-
 func TestRollingEndsWithUnsafeRequestsAndForgetOn(t *testing.T) {
 	t.Parallel()
-	for name, request := range map[string]func(*browser) reply{
-		"POST":      func(b *browser) reply { return b.do(http.MethodPost, "/page") },
-		"OPTIONS":   func(b *browser) reply { return b.do(http.MethodOptions, "/page") },
-		"forget_on": func(b *browser) reply { return b.get("/quiet-logout") },
+	for name, request := range map[string]func(*harness.Browser) harness.Reply{
+		"POST":      func(b *harness.Browser) harness.Reply { return b.Do(http.MethodPost, "/page") },
+		"OPTIONS":   func(b *harness.Browser) harness.Reply { return b.Do(http.MethodOptions, "/page") },
+		"forget_on": func(b *harness.Browser) harness.Reply { return b.Get("/quiet-logout") },
 	} {
 		g := newRollingGateway(t, "mixed")
-		b := g.signedIn()
-		g.expect(b.get("/page"), "alice", "set", 1)
+		b := g.SignedIn()
+		g.Expect(b.Get("/page"), "alice", "set", 1)
 		old := *b
-		old.cookies = map[string]string{"session": b.cookies["session"], tokenName: b.cookies[tokenName]}
-		g.expect(b.get("/page"), "alice", "set", 1)
-		g.expect(request(b), "alice", "cleared", 1)
-		if b.cookies["session"] == "" {
+		old.Cookies = map[string]string{"session": b.Cookies["session"], harness.TokenName: b.Cookies[harness.TokenName]}
+		g.Expect(b.Get("/page"), "alice", "set", 1)
+		g.Expect(request(b), "alice", "cleared", 1)
+		if b.Cookies["session"] == "" {
 			t.Errorf("%s: the new cookie did not reach the browser", name)
 		}
-		if response := b.get("/page"); name != "forget_on" {
-			g.expectRolling(response, "alice", "session", "set", 2) // asked anew
+		if response := b.Get("/page"); name != "forget_on" {
+			g.ExpectRolling(response, "alice", "session", "set", 2) // asked anew
 		}
 		// What the browser had before is dead as well, whatever id it is bound to.
-		if response := old.get("/page"); response.received != nil && response.received.Header.Get("X-Via") == "token" {
+		if response := old.Get("/page"); response.Received != nil && response.Received.Header.Get("X-Via") == "token" {
 			t.Errorf("%s: a token from before still counts", name)
 		}
 	}
@@ -146,16 +113,16 @@ func TestRollingEndsWithUnsafeRequestsAndForgetOn(t *testing.T) {
 func TestRollingDeletionIsAnEnd(t *testing.T) {
 	t.Parallel()
 	g := newRollingGateway(t, "mixed")
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
-	first := map[string]string{"session": b.cookies["session"], tokenName: b.cookies[tokenName]}
-	g.expect(b.get("/page"), "alice", "set", 1)
-	g.expect(b.get("/logout"), "alice", "cleared", 1)
-	g.expectRefused(b.get("/page"), "")
-	g.legacy.set(first["session"], "") // the application is a better one than those that can't forget
-	thief := g.browser()
-	thief.cookies = first
-	g.expectRefused(thief.get("/page"), "cleared")
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	first := map[string]string{"session": b.Cookies["session"], harness.TokenName: b.Cookies[harness.TokenName]}
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	g.Expect(b.Get("/logout"), "alice", "cleared", 1)
+	g.ExpectRefused(b.Get("/page"), "")
+	g.Legacy.Set(first["session"], "") // the application is a better one than those that can't forget
+	thief := g.Browser()
+	thief.Cookies = first
+	g.ExpectRefused(thief.Get("/page"), "cleared")
 }
 
 // Two answers that are under way at once bring a new cookie each; the browser keeps the one and its token, the other, or
@@ -163,22 +130,22 @@ func TestRollingDeletionIsAnEnd(t *testing.T) {
 func TestRollingAnswersInFlight(t *testing.T) {
 	t.Parallel()
 	g := newRollingGateway(t, "mixed")
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
 	left, right := *b, *b
-	left.cookies = map[string]string{"session": b.cookies["session"], tokenName: b.cookies[tokenName]}
-	right.cookies = map[string]string{"session": b.cookies["session"], tokenName: b.cookies[tokenName]}
-	g.expectRolling(left.get("/page"), "alice", "token", "set", 1)
-	g.expectRolling(right.get("/page"), "alice", "token", "set", 1)
-	g.expectRolling(b.get("/page"), "alice", "token", "set", 1) // and one more with the old ones
-	crossed := g.browser()
-	crossed.cookies = map[string]string{"session": left.cookies["session"], tokenName: right.cookies[tokenName]}
-	g.expectRolling(crossed.get("/page"), "alice", "session", "set", 1) // nobody is asked: the record followed each
-	g.expectRolling(left.get("/page"), "alice", "token", "set", 1)
-	g.expectRolling(right.get("/page"), "alice", "token", "set", 1)
-	g.expect(left.do(http.MethodPost, "/page"), "alice", "cleared", 1) // an end reaches all of them
-	for _, other := range []*browser{b, &right, crossed} {
-		if response := other.get("/page"); response.received.Header.Get("X-Via") != "session" {
+	left.Cookies = map[string]string{"session": b.Cookies["session"], harness.TokenName: b.Cookies[harness.TokenName]}
+	right.Cookies = map[string]string{"session": b.Cookies["session"], harness.TokenName: b.Cookies[harness.TokenName]}
+	g.ExpectRolling(left.Get("/page"), "alice", "token", "set", 1)
+	g.ExpectRolling(right.Get("/page"), "alice", "token", "set", 1)
+	g.ExpectRolling(b.Get("/page"), "alice", "token", "set", 1) // and one more with the old ones
+	crossed := g.Browser()
+	crossed.Cookies = map[string]string{"session": left.Cookies["session"], harness.TokenName: right.Cookies[harness.TokenName]}
+	g.ExpectRolling(crossed.Get("/page"), "alice", "session", "set", 1) // nobody is asked: the record followed each
+	g.ExpectRolling(left.Get("/page"), "alice", "token", "set", 1)
+	g.ExpectRolling(right.Get("/page"), "alice", "token", "set", 1)
+	g.Expect(left.Do(http.MethodPost, "/page"), "alice", "cleared", 1) // an end reaches all of them
+	for _, other := range []*harness.Browser{b, &right, crossed} {
+		if response := other.Get("/page"); response.Received.Header.Get("X-Via") != "session" {
 			t.Error("a token outlived the end of its session")
 		}
 	}
@@ -186,36 +153,36 @@ func TestRollingAnswersInFlight(t *testing.T) {
 
 func TestRollingRevocationReachesEveryCookie(t *testing.T) {
 	t.Parallel()
-	for name, revoke := range map[string]func(*testGateway, string, string) error{
-		"by the first cookie": func(g *testGateway, first, _ string) error {
-			return g.app.Opened().Ledger.RevokeSession(g.Context(), keyOf(g, first))
+	for name, revoke := range map[string]func(*harness.Gateway, string, string) error{
+		"by the first cookie": func(g *harness.Gateway, first, _ string) error {
+			return g.App.Opened().Ledger.RevokeSession(g.Context(), harness.KeyOf(g, first))
 		},
-		"by the last cookie": func(g *testGateway, _, last string) error {
-			return g.app.Opened().Ledger.RevokeSession(g.Context(), keyOf(g, last))
+		"by the last cookie": func(g *harness.Gateway, _, last string) error {
+			return g.App.Opened().Ledger.RevokeSession(g.Context(), harness.KeyOf(g, last))
 		},
-		"by the user": func(g *testGateway, _, _ string) error {
-			return g.app.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice")
+		"by the user": func(g *harness.Gateway, _, _ string) error {
+			return g.App.Opened().Ledger.RevokeUser(g.Context(), "shop", "alice")
 		},
 	} {
 		g := newRollingGateway(t, "mixed")
-		b := g.signedIn()
-		first := b.cookies["session"]
+		b := g.SignedIn()
+		first := b.Cookies["session"]
 		for range 3 {
-			if response := b.get("/page"); response.StatusCode != http.StatusOK {
+			if response := b.Get("/page"); response.StatusCode != http.StatusOK {
 				t.Fatalf("status %d", response.StatusCode)
 			}
-			g.clock.advance(40 * time.Second) // so that the record of the first cookie is gone
+			g.Clock.Advance(40 * time.Second) // so that the record of the first cookie is gone
 		}
-		thief := g.browser()
-		thief.cookies = map[string]string{"session": first}
-		response := thief.get("/page")
-		g.expect(response, "alice", "set", g.legacy.questions())
-		if err := revoke(g, first, b.cookies["session"]); err != nil {
+		thief := g.Browser()
+		thief.Cookies = map[string]string{"session": first}
+		response := thief.Get("/page")
+		g.Expect(response, "alice", "set", g.Legacy.Questions())
+		if err := revoke(g, first, b.Cookies["session"]); err != nil {
 			t.Fatal(err)
 		}
-		for who, browser := range map[string]*browser{"the user": b, "the thief": thief} {
+		for who, browser := range map[string]*harness.Browser{"the user": b, "the thief": thief} {
 			for range 2 {
-				response := browser.get("/page")
+				response := browser.Get("/page")
 				if response.StatusCode != http.StatusUnauthorized {
 					t.Errorf("%s: %s is in, with status %d", name, who, response.StatusCode)
 				}
@@ -228,31 +195,31 @@ func TestRollingRevocationReachesEveryCookie(t *testing.T) {
 func TestRollingAnswerAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	g := newRollingGateway(t, "mixed")
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
 	reached, proceed := make(chan struct{}), make(chan struct{})
-	roll := g.legacy.answer
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	roll := g.Legacy.Answer
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path != "/slow" {
 			return roll(w, r)
 		}
-		user := g.legacy.user(r)
+		user := g.Legacy.User(r)
 		close(reached)
 		<-proceed
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: g.legacy.signIn(user), Path: "/"})
+		http.SetCookie(w, &http.Cookie{Name: "session", Value: g.Legacy.SignIn(user), Path: "/"})
 		return false
 	})
-	slow := g.browser()
-	slow.cookies = map[string]string{"session": b.cookies["session"], tokenName: b.cookies[tokenName]}
+	slow := g.Browser()
+	slow.Cookies = map[string]string{"session": b.Cookies["session"], harness.TokenName: b.Cookies[harness.TokenName]}
 	var wait sync.WaitGroup
-	var response reply
-	wait.Go(func() { response = slow.get("/slow") })
+	var response harness.Reply
+	wait.Go(func() { response = slow.Get("/slow") })
 	<-reached
-	g.expect(b.get("/logout"), "alice", "cleared", 1)
+	g.Expect(b.Get("/logout"), "alice", "cleared", 1)
 	close(proceed)
 	wait.Wait()
-	g.expect(response, "alice", "cleared", 1)
-	g.expectRolling(slow.get("/page"), "alice", "session", "set", 2) // the application says so; nothing else does
+	g.Expect(response, "alice", "cleared", 1)
+	g.ExpectRolling(slow.Get("/page"), "alice", "session", "set", 2) // the application says so; nothing else does
 }
 
 // An answer that a cache may have kept for somebody else brings a cookie that may be somebody else's.
@@ -260,20 +227,20 @@ func TestRollingFollowsNoAnswerOfACache(t *testing.T) {
 	t.Parallel()
 	for _, header := range []string{"Age: 3", "Cache-Control: public", "Cache-Control: max-age=60", "Cache-Control: s-maxage=5"} {
 		g := newRollingGateway(t, "mixed")
-		b := g.signedIn()
-		g.expect(b.get("/page"), "alice", "set", 1)
-		bobs := g.legacy.signIn("bob")
-		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		b := g.SignedIn()
+		g.Expect(b.Get("/page"), "alice", "set", 1)
+		bobs := g.Legacy.SignIn("bob")
+		g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			name, value, _ := strings.Cut(header, ": ")
 			w.Header().Set(name, value)
 			http.SetCookie(w, &http.Cookie{Name: "session", Value: bobs, Path: "/"})
 			return false
 		})
-		if response := b.get("/page"); response.tokenSet() == "set" {
+		if response := b.Get("/page"); response.TokenSet() == "set" {
 			t.Errorf("%s: the token follows", header)
 		}
-		g.legacy.respond(nil)
-		g.expectRolling(b.get("/page"), "bob", "session", "set", 2)
+		g.Legacy.Respond(nil)
+		g.ExpectRolling(b.Get("/page"), "bob", "session", "set", 2)
 	}
 }
 
@@ -281,18 +248,18 @@ func TestRollingFollowsNoAnswerOfACache(t *testing.T) {
 func TestRollingToAnotherUsersCookie(t *testing.T) {
 	t.Parallel()
 	g := newRollingGateway(t, "mixed")
-	bob := g.browser()
-	bob.cookies["session"] = g.legacy.signIn("bob")
-	bobs := bob.cookies["session"]
-	g.expect(bob.get("/page"), "bob", "set", 1)
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 2)
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	bob := g.Browser()
+	bob.Cookies["session"] = g.Legacy.SignIn("bob")
+	bobs := bob.Cookies["session"]
+	g.Expect(bob.Get("/page"), "bob", "set", 1)
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 2)
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: bobs, Path: "/"})
 		return false
 	})
-	g.expect(b.get("/page"), "alice", "cleared", 2)
-	g.expectRolling(b.get("/page"), "bob", "session", "set", 2)
+	g.Expect(b.Get("/page"), "alice", "cleared", 2)
+	g.ExpectRolling(b.Get("/page"), "bob", "session", "set", 2)
 }
 
 func TestRollingNeedsOneClearChange(t *testing.T) {
@@ -305,14 +272,14 @@ func TestRollingNeedsOneClearChange(t *testing.T) {
 		"an expired value": {"session=one-0123456789abcdef; Expires=Thu, 01 Jan 1970 00:00:00 GMT"},
 	} {
 		g := newRollingGateway(t, "mixed")
-		b := g.signedIn()
-		g.expect(b.get("/page"), "alice", "set", 1)
-		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		b := g.SignedIn()
+		g.Expect(b.Get("/page"), "alice", "set", 1)
+		g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header()["Set-Cookie"] = lines
 			return false
 		})
-		response := b.get("/page")
-		if g.expect(response, "alice", "cleared", 1); t.Failed() {
+		response := b.Get("/page")
+		if g.Expect(response, "alice", "cleared", 1); t.Failed() {
 			t.Fatal(name)
 		}
 	}
@@ -320,17 +287,17 @@ func TestRollingNeedsOneClearChange(t *testing.T) {
 
 func TestRollingInOtherModes(t *testing.T) {
 	g := newRollingGateway(t, "stateful")
-	b := g.signedIn()
+	b := g.SignedIn()
 	for range 5 {
-		g.expectRolling(b.get("/page"), "alice", "session", "", 1)
+		g.ExpectRolling(b.Get("/page"), "alice", "session", "", 1)
 	}
 	g = newRollingGateway(t, "shadow")
-	b = g.signedIn()
-	before := g.mismatches()
+	b = g.SignedIn()
+	before := g.Mismatches()
 	for range 5 {
-		g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
+		g.ExpectRolling(b.Get("/page"), "alice", "session", "set", 1)
 	}
-	if got := g.mismatches(); got != before {
+	if got := g.Mismatches(); got != before {
 		t.Errorf("%v differences were counted where there are none", got-before)
 	}
 }
@@ -338,7 +305,7 @@ func TestRollingInOtherModes(t *testing.T) {
 // Where tokens count alone, the token moves with the cookie, so that other routes of the realm find it bound.
 func TestRollingStateless(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		@new path /new*
 		route @new {
 			jwt_session shop {
@@ -359,23 +326,23 @@ func TestRollingStateless(t *testing.T) {
 			request_header X-Via {http.jwt_session.via}
 			reverse_proxy LEGACY
 		}`})
-	g.legacy.rolls()
-	b := g.signedIn()
-	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
-	g.expectRolling(b.get("/new"), "alice", "token", "set", 1) // near its end by this route's measure: it is renewed as well
-	if claims := g.claims(b); claims.Expires() != g.clock.Now().Add(30*time.Minute).Unix() {
+	g.Legacy.Rolls()
+	b := g.SignedIn()
+	g.ExpectRolling(b.Get("/page"), "alice", "session", "set", 1)
+	g.ExpectRolling(b.Get("/new"), "alice", "token", "set", 1) // near its end by this route's measure: it is renewed as well
+	if claims := g.Claims(b); claims.Expires() != g.Clock.Now().Add(30*time.Minute).Unix() {
 		t.Error("a token that stands alone is not renewed where the cookie changes")
 	}
-	long := g.claims(b).Expires()
-	g.clock.advance(10 * time.Second)
-	g.expectRolling(b.get("/new"), "alice", "token", "set", 1)
-	if claims := g.claims(b); claims.Expires() != long || claims.SessionKey() != keyOf(g, b.cookies["session"]) {
+	long := g.Claims(b).Expires()
+	g.Clock.Advance(10 * time.Second)
+	g.ExpectRolling(b.Get("/new"), "alice", "token", "set", 1)
+	if claims := g.Claims(b); claims.Expires() != long || claims.SessionKey() != harness.KeyOf(g, b.Cookies["session"]) {
 		t.Error("the token did not move as it is")
 	}
-	g.clock.advance(50 * time.Second)
-	g.expectRolling(b.get("/page"), "alice", "session", "set", 2) // too old for this route, however often it moved
-	g.expect(b.do(http.MethodPost, "/new"), "alice", "cleared", 2)
-	g.expectRefused(b.get("/new"), "")
+	g.Clock.Advance(50 * time.Second)
+	g.ExpectRolling(b.Get("/page"), "alice", "session", "set", 2) // too old for this route, however often it moved
+	g.Expect(b.Do(http.MethodPost, "/new"), "alice", "cleared", 2)
+	g.ExpectRefused(b.Get("/new"), "")
 }
 
 // The share of a rolling session goes by its user, since each id would be in another share.
@@ -391,15 +358,15 @@ func TestRollingShareGoesByTheUser(t *testing.T) {
 			in++
 		}
 		for range 2 { // two sessions of his
-			b := g.browser()
-			b.cookies["session"] = g.legacy.signIn(user)
-			b.cookies[tokenName] = "left.over.token"
-			first := b.get("/page")
-			if set := first.tokenSet(); set != map[string]string{"token": "set", "session": "cleared"}[want] {
+			b := g.Browser()
+			b.Cookies["session"] = g.Legacy.SignIn(user)
+			b.Cookies[harness.TokenName] = "left.over.token"
+			first := b.Get("/page")
+			if set := first.TokenSet(); set != map[string]string{"token": "set", "session": "cleared"}[want] {
 				t.Errorf("%s: token cookie %q", user, set)
 			}
 			for range 3 {
-				if got := b.get("/page").received.Header.Get("X-Via"); got != want {
+				if got := b.Get("/page").Received.Header.Get("X-Via"); got != want {
 					t.Errorf("%s: %q speaks, want %q", user, got, want)
 				}
 			}
@@ -414,18 +381,18 @@ func TestRollingShareGoesByTheUser(t *testing.T) {
 func TestRollingLongCookies(t *testing.T) {
 	t.Parallel()
 	g := newRollingGateway(t, "mixed")
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
-		long := g.legacy.signIn("") + strings.Repeat("x", 3000)
-		g.legacy.set(long, g.legacy.user(r))
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
+		long := g.Legacy.SignIn("") + strings.Repeat("x", 3000)
+		g.Legacy.Set(long, g.Legacy.User(r))
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: long, Path: "/"})
 		return false
 	})
-	b := g.signedIn()
-	g.expectRolling(b.get("/page"), "alice", "session", "set", 1)
+	b := g.SignedIn()
+	g.ExpectRolling(b.Get("/page"), "alice", "session", "set", 1)
 	for range 3 {
-		g.expectRolling(b.get("/page"), "alice", "token", "set", 1)
+		g.ExpectRolling(b.Get("/page"), "alice", "token", "set", 1)
 	}
-	if size := len(b.cookies[tokenName]); size > 420 {
+	if size := len(b.Cookies[harness.TokenName]); size > 420 {
 		t.Errorf("a token of %d bytes", size)
 	}
 }
@@ -434,17 +401,17 @@ func TestRollingLongCookies(t *testing.T) {
 func TestRollingAcrossGateways(t *testing.T) {
 	t.Parallel()
 	global := "key secret MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-	legacy := newLegacyApp(t)
-	legacy.rolls()
-	options := gatewayOptions{global: global, site: strings.Replace(rollingSite, "MODE", "mixed", 1)}
-	first := &testGateway{T: t, legacy: legacy, clock: newTestClock(), dir: t.TempDir()}
-	first.load(options)
-	second := &testGateway{T: t, legacy: legacy, clock: first.clock, dir: t.TempDir()}
-	second.load(options)
-	b := first.signedIn()
-	first.expectRolling(b.get("/page"), "alice", "session", "set", 1)
+	legacy := harness.NewLegacy(t)
+	legacy.Rolls()
+	options := harness.Options{Global: global, Site: strings.Replace(rollingSite, "MODE", "mixed", 1)}
+	first := &harness.Gateway{T: t, Legacy: legacy, Clock: testclock.New(), Dir: t.TempDir()}
+	first.Load(options)
+	second := &harness.Gateway{T: t, Legacy: legacy, Clock: first.Clock, Dir: t.TempDir()}
+	second.Load(options)
+	b := first.SignedIn()
+	first.ExpectRolling(b.Get("/page"), "alice", "session", "set", 1)
 	for i := range 6 {
-		b.url = []string{second.url, first.url}[i%2]
-		first.expectRolling(b.get("/page"), "alice", "token", "set", 1)
+		b.URL = []string{second.URL, first.URL}[i%2]
+		first.ExpectRolling(b.Get("/page"), "alice", "token", "set", 1)
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
@@ -20,7 +21,7 @@ import (
 type fleet struct {
 	*testing.T
 
-	legacy   *legacyApp
+	legacy   *harness.Legacy
 	storage  string
 	gateways [2]*outpost
 
@@ -46,14 +47,14 @@ http://%s {
 func newFleet(t *testing.T, global, lifetime string) *fleet {
 	t.Helper()
 	f := &fleet{
-		T: t, legacy: newLegacyApp(t), storage: filepath.Join(t.TempDir(), "storage"),
+		T: t, legacy: harness.NewLegacy(t), storage: filepath.Join(t.TempDir(), "storage"),
 		keyIDs: make(map[string]bool), refused: make(map[string]int),
 	}
 	for i := range f.gateways {
 		address := freeAddress(t)
 		f.gateways[i] = &outpost{
 			T: t, legacy: f.legacy, address: address, admin: freeAddress(t), dir: t.TempDir(), store: filepath.Join(t.TempDir(), "store"),
-			storage: f.storage, global: global, site: fmt.Sprintf(fleetSite, address, lifetime, f.legacy.address()),
+			storage: f.storage, global: global, site: fmt.Sprintf(fleetSite, address, lifetime, f.legacy.Address()),
 		}
 		f.gateways[i].start()
 	}
@@ -66,14 +67,14 @@ func (f *fleet) use(visitors int) (stop func()) {
 	var all sync.WaitGroup
 	for range visitors {
 		b := browserAt(f.T, "")
-		b.cookies["session"] = f.legacy.signIn("alice")
+		b.Cookies["session"] = f.legacy.SignIn("alice")
 		all.Go(func() {
 			for i := 0; ; i++ {
 				select {
 				case <-ended:
 					return
 				default:
-					b.url = "http://" + f.gateways[i%2].address
+					b.URL = "http://" + f.gateways[i%2].address
 					f.visit(b)
 				}
 			}
@@ -86,20 +87,20 @@ func (f *fleet) use(visitors int) (stop func()) {
 }
 
 // visit sends one request, which must come to the application as alice's.
-func (f *fleet) visit(b *browser) {
-	before := b.cookies[tokenName]
-	response := b.get("/page")
+func (f *fleet) visit(b *harness.Browser) {
+	before := b.Cookies[harness.TokenName]
+	response := b.Get("/page")
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.requests++
-	if response.StatusCode != http.StatusOK || response.received.user(f.T) != "alice" {
+	if response.StatusCode != http.StatusOK || response.Received.User(f.T) != "alice" {
 		f.Errorf("status %d: somebody with a session is signed out", response.StatusCode)
 		return
 	}
-	if reason := response.received.Header.Get("X-Reason"); before != "" && strings.HasPrefix(reason, "token_") {
+	if reason := response.Received.Header.Get("X-Reason"); before != "" && strings.HasPrefix(reason, "token_") {
 		f.refused[reason]++
 	}
-	if token := b.cookies[tokenName]; token != before && token != "" {
+	if token := b.Cookies[harness.TokenName]; token != before && token != "" {
 		f.keyIDs[joseHeaderOf(f.T, token).Kid] = true
 	}
 }
@@ -166,9 +167,9 @@ func TestEmergencyUnderLoad(t *testing.T) {
 	f.until("tokens", func() bool { return f.requests > 100 && len(f.keyIDs) > 0 })
 	first := f.gateways[0]
 	witness := browserAt(t, first.address)
-	witness.cookies["session"] = f.legacy.signIn("alice")
+	witness.Cookies["session"] = f.legacy.SignIn("alice")
 	f.visit(witness)
-	old := witness.cookies[tokenName]
+	old := witness.Cookies[harness.TokenName]
 	response, err := first.request(http.MethodPost, "http://"+first.admin+admin.Path+"keys/rotate", `{"emergency": true}`)
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("emergency: %v, status %d", err, response.StatusCode)
@@ -179,24 +180,24 @@ func TestEmergencyUnderLoad(t *testing.T) {
 	}
 
 	// The old token, on the gateway that was told: with the very next request.
-	next := witness.get("/page")
-	if reason := next.received.Header.Get("X-Reason"); reason != "token_unknown_key" || next.received.Header.Get("X-Via") != "session" {
-		t.Errorf("the old token: by the %s, reason %q", next.received.Header.Get("X-Via"), reason)
+	next := witness.Get("/page")
+	if reason := next.Received.Header.Get("X-Reason"); reason != "token_unknown_key" || next.Received.Header.Get("X-Via") != "session" {
+		t.Errorf("the old token: by the %s, reason %q", next.Received.Header.Get("X-Via"), reason)
 	}
-	if kid := joseHeaderOf(t, witness.cookies[tokenName]).Kid; next.tokenSet() != "set" || kid != rotated.ID {
-		t.Errorf("the token cookie is %q, its key %s, want %s", next.tokenSet(), kid, rotated.ID)
+	if kid := joseHeaderOf(t, witness.Cookies[harness.TokenName]).Kid; next.TokenSet() != "set" || kid != rotated.ID {
+		t.Errorf("the token cookie is %q, its key %s, want %s", next.TokenSet(), kid, rotated.ID)
 	}
 
 	// On the other gateway: as soon as a new token comes there, which the visitors bring.
-	witness.url = "http://" + f.gateways[1].address
-	fresh := witness.cookies[tokenName]
+	witness.URL = "http://" + f.gateways[1].address
+	fresh := witness.Cookies[harness.TokenName]
 	f.until("the other gateway", func() bool {
-		witness.cookies[tokenName] = fresh
-		if by := witness.get("/page").received.Header.Get("X-Via"); by != "token" {
+		witness.Cookies[harness.TokenName] = fresh
+		if by := witness.Get("/page").Received.Header.Get("X-Via"); by != "token" {
 			return false
 		}
-		witness.cookies[tokenName] = old
-		if by := witness.get("/page").received.Header.Get("X-Via"); by != "session" {
+		witness.Cookies[harness.TokenName] = old
+		if by := witness.Get("/page").Received.Header.Get("X-Via"); by != "session" {
 			t.Errorf("the old token on the other gateway: by the %s", by)
 		}
 		return true

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bytes"
@@ -16,13 +16,14 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
 // scan collects all that is written for somebody to read, and the secrets that must not be in it.
 type scan struct {
-	*testGateway
+	*harness.Gateway
 
 	written map[string]*bytes.Buffer
 	secrets map[string]string
@@ -45,17 +46,17 @@ func (s *scan) write(where, text string) {
 
 // visit sends a request, and takes down what anybody but the visitor himself could read of the answer: all but the
 // cookies that it sets. The tokens that it sets are secrets from then on.
-func (s *scan) visit(b *browser, method, path string, lines ...string) reply {
+func (s *scan) visit(b *harness.Browser, method, path string, lines ...string) harness.Reply {
 	s.Helper()
-	response := b.do(method, path, lines...)
-	s.write("responses", response.body)
+	response := b.Do(method, path, lines...)
+	s.write("responses", response.Text)
 	for name, values := range response.Header {
 		if name != "Set-Cookie" {
 			s.write("response headers", name+": "+strings.Join(values, ", "))
 		}
 	}
 	for _, cookie := range response.Cookies() {
-		if strings.HasSuffix(cookie.Name, tokenName) && cookie.Value != "" {
+		if strings.HasSuffix(cookie.Name, harness.TokenName) && cookie.Value != "" {
 			s.token(fmt.Sprintf("token %d", len(s.secrets)), cookie.Value)
 		}
 	}
@@ -79,7 +80,7 @@ func (s *scan) token(name, token string) {
 
 func (s *scan) admin(route, contentType, body string) {
 	s.Helper()
-	s.write("admin answers", adminDo(s, http.MethodPost, route, contentType, body).body)
+	s.write("admin answers", harness.AdminDo(s, http.MethodPost, route, contentType, body).Text)
 }
 
 // found returns where a secret stands, in whatever spelling.
@@ -101,7 +102,7 @@ func (s *scan) found(secret string) string {
 // page — is searched for all that was secret in what it was given, over the ways that requests and operators take.
 func TestNothingSecretIsWritten(t *testing.T) {
 	// The test's own application says in X-Legacy what it received, which an access log would hold.
-	g := newTestGatewayWith(t, gatewayOptions{site: `log
+	g := harness.NewWith(t, harness.Options{Site: `log
 	header -X-Legacy
 	jwt_session_status /gateway-status
 	jwt_session shop {
@@ -116,7 +117,7 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		unauthenticated /account* redirect /login?next={uri}
 	}
 	reverse_proxy LEGACY`})
-	s := &scan{testGateway: g, written: make(map[string]*bytes.Buffer), secrets: make(map[string]string)}
+	s := &scan{Gateway: g, written: make(map[string]*bytes.Buffer), secrets: make(map[string]string)}
 	b := s.signIn("alice")
 	s.takeRequestsOfAllKinds(b)
 	s.operate(b)
@@ -138,30 +139,30 @@ func TestNothingSecretIsWritten(t *testing.T) {
 	}
 }
 
-func (s *scan) signIn(user string) *browser {
+func (s *scan) signIn(user string) *harness.Browser {
 	s.Helper()
-	b := s.browser()
-	b.cookies["session"] = s.secret("session id "+user, s.legacy.signIn(user))
+	b := s.Browser()
+	b.Cookies["session"] = s.secret("session id "+user, s.Legacy.SignIn(user))
 	return b
 }
 
-func (s *scan) takeRequestsOfAllKinds(b *browser) {
+func (s *scan) takeRequestsOfAllKinds(b *harness.Browser) {
 	s.Helper()
-	get := func(b *browser, path string, lines ...string) { s.visit(b, http.MethodGet, path, lines...) }
+	get := func(b *harness.Browser, path string, lines ...string) { s.visit(b, http.MethodGet, path, lines...) }
 	get(b, "/page")
 	get(b, "/page")
-	s.clock.advance(31 * time.Second)
+	s.Clock.Advance(31 * time.Second)
 	get(b, "/page") // renewed
-	token, session := b.cookies[tokenName], b.cookies["session"]
-	get(b, "/page", "Cookie: "+tokenName+"="+token) // restored
-	get(b, "/page", "Cookie: "+tokenName+"="+token, "Sec-Fetch-Site: cross-site")
+	token, session := b.Cookies[harness.TokenName], b.Cookies["session"]
+	get(b, "/page", "Cookie: "+harness.TokenName+"="+token) // restored
+	get(b, "/page", "Cookie: "+harness.TokenName+"="+token, "Sec-Fetch-Site: cross-site")
 	other := s.secret("another session id", "another-session-of-mallory")
-	get(b, "/page", "Cookie: session="+other+"; "+tokenName+"="+token)
+	get(b, "/page", "Cookie: session="+other+"; "+harness.TokenName+"="+token)
 	get(b, "/page", "Cookie: session="+session+"; session="+other)
-	get(b, "/page", "Cookie: session="+session+"; "+tokenName+"="+token+"; "+tokenName+"="+s.secret("forged token", "forged.to.ken-of-mallory"))
+	get(b, "/page", "Cookie: session="+session+"; "+harness.TokenName+"="+token+"; "+harness.TokenName+"="+s.secret("forged token", "forged.to.ken-of-mallory"))
 	for _, bad := range []string{"not.a.jwt-at-all", token[:len(token)-3] + "AAA", strings.Repeat("x", 9000), token + "."} {
-		get(b, "/page", "Cookie: "+tokenName+"="+s.secret(fmt.Sprintf("bad token %d", len(s.secrets)), bad))
-		get(b, "/public", "Cookie: session="+session+"; "+tokenName+"="+bad)
+		get(b, "/page", "Cookie: "+harness.TokenName+"="+s.secret(fmt.Sprintf("bad token %d", len(s.secrets)), bad))
+		get(b, "/public", "Cookie: session="+session+"; "+harness.TokenName+"="+bad)
 	}
 	get(b, "/account", "Cookie: session="+s.secret("unknown session id", "unknown-session-of-nobody"))
 	get(b, "/page", "Cookie: session="+s.secret("odd session id", "odd\"session,id\\of-nobody"))
@@ -176,10 +177,10 @@ func (s *scan) takeRequestsOfAllKinds(b *browser) {
 	get(second, "/page")
 	get(second, "/logout")
 	get(second, "/page")
-	get(s.browser(), "/gateway-status")
+	get(s.Browser(), "/gateway-status")
 }
 
-func (s *scan) operate(b *browser) {
+func (s *scan) operate(b *harness.Browser) {
 	s.Helper()
 	const asJSON, asLines = "application/json", "application/x-ndjson"
 	added := s.secret("added session id", "added-by-the-operator")
@@ -189,7 +190,7 @@ func (s *scan) operate(b *browser) {
 		{"realm": "shop", "id": "`+s.secret("session id of a bad line", "badly-imported-session")+`", "user": "d ave"}
 		`+s.secret("line that is no JSON", "no-json-but-a-session-id"))
 	s.admin("sessions/list", asJSON, `{"realm": "shop"}`)
-	s.admin("revocations", asJSON, `{"token": "`+b.cookies[tokenName]+`"}`)
+	s.admin("revocations", asJSON, `{"token": "`+b.Cookies[harness.TokenName]+`"}`)
 	s.admin("revocations", asJSON, `{"token": "`+s.secret("token that is none", "a-token.that.is-none")+`"}`)
 	s.admin("revocations", asJSON, `{"realm": "shop", "session": "`+added+`"}`)
 	s.admin("sessions", asJSON, `{"realm": "shop", "id": "`+added+`", "user": "carol"}`)
@@ -206,28 +207,28 @@ func (s *scan) operate(b *browser) {
 }
 
 // fail lets the application and the store fail, which is when errors quote things.
-func (s *scan) fail(b *browser) {
+func (s *scan) fail(b *harness.Browser) {
 	s.Helper()
 	for _, answer := range []string{
 		`{"user": "` + s.secret("user id that is none", "not a user id") + `"}`, `{"user": "a", "user": "` + s.secret("half an answer", "half-an-answer") + `"`,
 	} {
-		s.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		s.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Cache-Control", "no-store")
 			_, _ = w.Write([]byte(answer))
 			return true
 		})
 		s.visit(s.signIn(fmt.Sprintf("eve%d", len(s.secrets))), http.MethodGet, "/page")
 	}
-	s.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	s.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Location", "/moved;jsessionid="+s.secrets["session id alice"])
 		w.WriteHeader(http.StatusMovedPermanently)
 		return true
 	})
 	s.visit(s.signIn("frank"), http.MethodGet, "/page")
-	s.legacy.Close()
+	s.Legacy.Close()
 	s.visit(s.signIn("grace"), http.MethodGet, "/page")
 	s.visit(b, http.MethodGet, "/page")
-	if err := s.app.CloseStore(); err != nil {
+	if err := s.App.CloseStore(); err != nil {
 		s.Fatal(err)
 	}
 	s.visit(s.signIn("heidi"), http.MethodGet, "/page")
@@ -240,7 +241,7 @@ func (s *scan) collect() {
 	s.Helper()
 	for route, methods := range admin.Routes {
 		if methods[http.MethodGet] != nil {
-			s.write("admin answers", adminDo(s, http.MethodGet, route, "", "").body)
+			s.write("admin answers", harness.AdminDo(s, http.MethodGet, route, "", "").Text)
 		}
 	}
 	for _, family := range gathered(s) {
@@ -250,8 +251,8 @@ func (s *scan) collect() {
 		}
 		s.write("metrics", text.String())
 	}
-	s.write("log", s.log())
-	keys, err := os.ReadFile(filepath.Join(s.dir, "storage", keyring.Path))
+	s.write("log", s.Logged())
+	keys, err := os.ReadFile(filepath.Join(s.Dir, "storage", keyring.Path))
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -7,19 +7,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
 // chunkedApp is an application as ASP.NET Core makes them: the ticket of a large session is in C1 and C2, and how many there
 // are in the cookie itself. It takes the user from the ticket.
-func chunkedApp(t *testing.T, directive string) *testGateway {
+func chunkedApp(t *testing.T, directive string) *harness.Gateway {
 	t.Helper()
-	g := newTestGatewayWith(t, gatewayOptions{site: "jwt_session shop {\nwhoami /whoami json user\n" + directive + `
+	g := harness.NewWith(t, harness.Options{Site: "jwt_session shop {\nwhoami /whoami json user\n" + directive + `
 		}
 		request_header X-Via {http.jwt_session.via}
 		request_header X-Reason {http.jwt_session.reason}
 		reverse_proxy LEGACY`})
-	g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Cache-Control", "no-store")
 		user := "null"
 		if cookie, err := r.Cookie(".AspNetCore.CookiesC1"); err == nil {
@@ -42,18 +43,18 @@ func TestAttackChunkCounterIsNoSession(t *testing.T) {
 	t.Parallel()
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies\nunauthenticated pass")
 	for _, cookies := range []string{aliceChunks, bobChunks, ".AspNetCore.Cookies=chunks-2", aliceChunks} {
-		response := g.browser().get("/page", "Cookie: "+cookies)
-		if user := response.received.user(t); user != "" || reasonIn(response.received.Header) != "session_too_short" {
-			t.Errorf("%s: user %q, reason %q", cookies, user, reasonIn(response.received.Header))
+		response := g.Browser().Get("/page", "Cookie: "+cookies)
+		if user := response.Received.User(t); user != "" || reasonIn(response.Received.Header) != "session_too_short" {
+			t.Errorf("%s: user %q, reason %q", cookies, user, reasonIn(response.Received.Header))
 		}
-		if response.tokenSet() != "" {
-			t.Errorf("%s: a token is %s", cookies, response.tokenSet())
+		if response.TokenSet() != "" {
+			t.Errorf("%s: a token is %s", cookies, response.TokenSet())
 		}
 	}
-	if g.legacy.questions() != 0 {
-		t.Errorf("the application was asked %d times", g.legacy.questions())
+	if g.Legacy.Questions() != 0 {
+		t.Errorf("the application was asked %d times", g.Legacy.Questions())
 	}
-	log := g.log()
+	log := g.Logged()
 	if strings.Count(log, "min_length of session_cookie") != 1 || !strings.Contains(log, `"session_cookie":".AspNetCore.Cookies"`) ||
 		strings.Contains(log, "chunks-2") {
 		t.Error("the log does not say once what to do, or holds the value")
@@ -64,14 +65,14 @@ func TestAttackChunkCounterIsNoSession(t *testing.T) {
 func TestChunkedSession(t *testing.T) {
 	t.Parallel()
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies**")
-	alice := g.browser()
-	first := alice.get("/page", "Cookie: "+aliceChunks)
-	if first.received.user(t) != "alice" || via(first) != identity.ViaSession || first.tokenSet() != "set" {
-		t.Fatalf("%s, token %q", via(first), first.tokenSet())
+	alice := g.Browser()
+	first := alice.Get("/page", "Cookie: "+aliceChunks)
+	if first.Received.User(t) != "alice" || via(first) != identity.ViaSession || first.TokenSet() != "set" {
+		t.Fatalf("%s, token %q", via(first), first.TokenSet())
 	}
-	token := "; " + tokenName + "=" + alice.cookies[tokenName]
-	if bob := g.browser().get("/page", "Cookie: "+bobChunks); bob.received.user(t) != "bob" {
-		t.Errorf("bob is %q", bob.received.user(t))
+	token := "; " + harness.TokenName + "=" + alice.Cookies[harness.TokenName]
+	if bob := g.Browser().Get("/page", "Cookie: "+bobChunks); bob.Received.User(t) != "bob" {
+		t.Errorf("bob is %q", bob.Received.User(t))
 	}
 	backwards := ".AspNetCore.CookiesC2=alice-ticket-2; a=b; .AspNetCore.CookiesC1=alice-ticket-1; .AspNetCore.Cookies=chunks-2"
 	for _, test := range []struct{ name, cookies, via, user string }{
@@ -84,8 +85,8 @@ func TestChunkedSession(t *testing.T) {
 		{"the counter alone", ".AspNetCore.Cookies=chunks-2" + token, "401", ""},
 		{"none of them", "a=b" + token, "401", ""},
 	} {
-		response := g.browser().get("/page", "Cookie: "+test.cookies)
-		if via(response) != test.via || test.user != "" && response.received.user(t) != test.user {
+		response := g.Browser().Get("/page", "Cookie: "+test.cookies)
+		if via(response) != test.via || test.user != "" && response.Received.User(t) != test.user {
 			t.Errorf("%s: %s, want %s", test.name, via(response), test.via)
 		}
 	}
@@ -98,20 +99,20 @@ func TestChunkedSessionEndsWithItsChunks(t *testing.T) {
 		".AspNetCore.CookiesC2=; Max-Age=0; Path=/", ".AspNetCore.CookiesC3=alice-ticket-3; Path=/", ".AspNetCore.Cookies=chunks-1; Path=/",
 	} {
 		g := chunkedApp(t, "session_cookie .AspNetCore.Cookies**")
-		b := g.browser()
-		b.get("/page", "Cookie: "+aliceChunks)
-		token := "; " + tokenName + "=" + b.cookies[tokenName]
-		g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+		b := g.Browser()
+		b.Get("/page", "Cookie: "+aliceChunks)
+		token := "; " + harness.TokenName + "=" + b.Cookies[harness.TokenName]
+		g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/change" {
 				w.Header().Set("Set-Cookie", line)
 			}
 			return false
 		})
-		if change := b.get("/change", "Cookie: "+aliceChunks+token); via(change) != identity.ViaToken || change.tokenSet() != "cleared" {
-			t.Errorf("%s: %s, token %q", line, via(change), change.tokenSet())
+		if change := b.Get("/change", "Cookie: "+aliceChunks+token); via(change) != identity.ViaToken || change.TokenSet() != "cleared" {
+			t.Errorf("%s: %s, token %q", line, via(change), change.TokenSet())
 		}
-		g.clock.advance(time.Second)
-		if after := b.get("/page", "Cookie: "+aliceChunks+token); via(after) != identity.ViaSession {
+		g.Clock.Advance(time.Second)
+		if after := b.Get("/page", "Cookie: "+aliceChunks+token); via(after) != identity.ViaSession {
 			t.Errorf("%s: afterwards %s", line, via(after))
 		}
 	}
@@ -121,10 +122,10 @@ func TestChunkedSessionEndsWithItsChunks(t *testing.T) {
 func TestChunkedSessionIsRestored(t *testing.T) {
 	t.Parallel()
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies**\nrestore_session on")
-	b := g.browser()
-	b.get("/page", "Cookie: "+aliceChunks)
-	response := b.get("/page", "Cookie: "+tokenName+"="+b.cookies[tokenName])
-	if response.received == nil || response.received.sent(t) != aliceChunks {
+	b := g.Browser()
+	b.Get("/page", "Cookie: "+aliceChunks)
+	response := b.Get("/page", "Cookie: "+harness.TokenName+"="+b.Cookies[harness.TokenName])
+	if response.Received == nil || response.Received.Sent(t) != aliceChunks {
 		t.Errorf("%s", via(response))
 	}
 }
@@ -133,10 +134,10 @@ func TestChunkedSessionIsRestored(t *testing.T) {
 func TestAdminRefusesWhatIsNoSessionID(t *testing.T) {
 	g := chunkedApp(t, "session_cookie .AspNetCore.Cookies**")
 	const chunks = `{".AspNetCore.CookiesC2": "alice-ticket-2", ".AspNetCore.Cookies": "chunks-2", ".AspNetCore.CookiesC1": "alice-ticket-1"}`
-	g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": map[string]string{
+	g.MustAdmin("revocations", map[string]any{"realm": "shop", "session": map[string]string{
 		".AspNetCore.CookiesC2": "alice-ticket-2", ".AspNetCore.Cookies": "chunks-2", ".AspNetCore.CookiesC1": "alice-ticket-1",
 	}})
-	if response := g.browser().get("/page", "Cookie: "+aliceChunks); response.StatusCode != http.StatusUnauthorized {
+	if response := g.Browser().Get("/page", "Cookie: "+aliceChunks); response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the revoked session: %s", via(response))
 	}
 	for id, want := range map[string]string{
@@ -149,13 +150,13 @@ func TestAdminRefusesWhatIsNoSessionID(t *testing.T) {
 			"sessions":     `{"realm": "shop", "user": "alice", "id": ` + id + `}`,
 			"sessions/end": `{"realm": "shop", "session": ` + id + `}`, "revocations": `{"realm": "shop", "session": ` + id + `}`,
 		} {
-			if reply := adminPost(t, route, body); reply.status != http.StatusBadRequest || !strings.Contains(reply.body, strings.ReplaceAll(want, "fewer than 16 characters together", "fewer than 16 characters")) {
-				t.Errorf("%s %s: %d %s", route, id, reply.status, reply.body)
+			if reply := harness.AdminPost(t, route, body); reply.Status != http.StatusBadRequest || !strings.Contains(reply.Text, strings.ReplaceAll(want, "fewer than 16 characters together", "fewer than 16 characters")) {
+				t.Errorf("%s %s: %d %s", route, id, reply.Status, reply.Text)
 			}
 		}
 	}
-	if reply := adminPost(t, "sessions", `{"realm": "shop", "user": "alice", "id": `+chunks+`}`); reply.status != http.StatusConflict {
-		t.Errorf("the revoked session is added: %d %s", reply.status, reply.body)
+	if reply := harness.AdminPost(t, "sessions", `{"realm": "shop", "user": "alice", "id": `+chunks+`}`); reply.Status != http.StatusConflict {
+		t.Errorf("the revoked session is added: %d %s", reply.Status, reply.Text)
 	}
 }
 
@@ -174,26 +175,26 @@ func TestSessionIDRules(t *testing.T) {
 		{"{\npattern [0-9a-f]{32}\n}", "anonymous-visitor-of-the-shop", "session_malformed"},
 		{"{\nmin_length 4\npattern [0-9]+\n}", "123", "session_too_short"},
 	} {
-		g := newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
+		g := harness.NewWith(t, harness.Options{Site: `jwt_session shop {
 				session_cookie session ` + test.options + `
 				whoami /whoami json user
 				unauthenticated pass
 			}
 			request_header X-Reason {http.jwt_session.reason}
 			reverse_proxy LEGACY`})
-		g.legacy.set(test.value, "alice")
+		g.Legacy.Set(test.value, "alice")
 		want := "alice"
 		if test.reason != "" {
 			want = ""
 		}
-		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Cache-Control", "no-store")
 			_, _ = fmt.Fprint(w, `{"user": "alice"}`)
 			return true
 		})
-		received := g.browser().get("/page", "Cookie: session="+test.value).received
-		if received.user(t) != want || reasonIn(received.Header) != test.reason {
-			t.Errorf("%q, %d bytes: user %q, reason %q, want %q", test.options, len(test.value), received.user(t), reasonIn(received.Header), test.reason)
+		received := g.Browser().Get("/page", "Cookie: session="+test.value).Received
+		if received.User(t) != want || reasonIn(received.Header) != test.reason {
+			t.Errorf("%q, %d bytes: user %q, reason %q, want %q", test.options, len(test.value), received.User(t), reasonIn(received.Header), test.reason)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
 // pairedApp is an application whose session is two cookies: id, and one whose name begins with key-. It knows one session.
 type pairedApp struct {
-	*testGateway
+	*harness.Gateway
 
 	id, name, key string // of the session; the name is all of it
 }
@@ -21,14 +22,14 @@ type pairedApp struct {
 func newPairedApp(t *testing.T, directive string) *pairedApp {
 	t.Helper()
 	p := &pairedApp{id: "one-884c7d65", name: "key-7", key: "two-884c7d65"}
-	p.testGateway = newTestGatewayWith(t, gatewayOptions{site: `jwt_session shop {
+	p.Gateway = harness.NewWith(t, harness.Options{Site: `jwt_session shop {
 		session_cookie id key-*
 		whoami /whoami json user
 		` + directive + `
 	}
 	request_header X-Via {http.jwt_session.via}
 	reverse_proxy LEGACY`})
-	p.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+	p.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Cache-Control", "no-store")
 		user := "null"
 		id, errID := r.Cookie("id")
@@ -45,17 +46,17 @@ func newPairedApp(t *testing.T, directive string) *pairedApp {
 func (p *pairedApp) pair() string { return "id=" + p.id + "; " + p.name + "=" + p.key }
 
 // visit sends a request with these cookies, and returns what came of it, and the token that was set.
-func (p *pairedApp) visit(path, cookies string) (reply, string) {
+func (p *pairedApp) visit(path, cookies string) (harness.Reply, string) {
 	p.Helper()
-	b := p.browser()
-	response := b.get(path, "Cookie: "+cookies)
-	return response, b.cookies[tokenName]
+	b := p.Browser()
+	response := b.Get(path, "Cookie: "+cookies)
+	return response, b.Cookies[harness.TokenName]
 }
 
 // via says what spoke for the user, or the reason of the refusal as the challenge gives it.
-func via(response reply) string {
-	if response.received != nil {
-		return response.received.Header.Get("X-Via")
+func via(response harness.Reply) string {
+	if response.Received != nil {
+		return response.Received.Header.Get("X-Via")
 	}
 	return fmt.Sprint(response.StatusCode)
 }
@@ -68,8 +69,8 @@ func TestSessionOfSeveralCookies(t *testing.T) {
 	if via(first) != identity.ViaSession || token == "" {
 		t.Fatalf("%s, token %t", via(first), token != "")
 	}
-	asked := p.legacy.questions()
-	token = "; " + tokenName + "=" + token
+	asked := p.Legacy.Questions()
+	token = "; " + harness.TokenName + "=" + token
 	for _, test := range []struct {
 		name, cookies, via string
 		cleared            bool
@@ -93,12 +94,12 @@ func TestSessionOfSeveralCookies(t *testing.T) {
 		{"two that match the pattern, no token", "id=one-884c7d65; key-7=two-884c7d65; key-8=two-884c7d65", "401", false},
 	} {
 		response, _ := p.visit("/page", test.cookies)
-		if got := via(response); got != test.via || (response.tokenSet() == "cleared") != test.cleared || response.tokenSet() == "set" {
-			t.Errorf("%s: %s, token %q; want %s, cleared %t", test.name, got, response.tokenSet(), test.via, test.cleared)
+		if got := via(response); got != test.via || (response.TokenSet() == "cleared") != test.cleared || response.TokenSet() == "set" {
+			t.Errorf("%s: %s, token %q; want %s, cleared %t", test.name, got, response.TokenSet(), test.via, test.cleared)
 		}
 	}
 	// Only whole sets are asked about: exchanged values and another name.
-	if got := p.legacy.questions() - asked; got != 2 {
+	if got := p.Legacy.Questions() - asked; got != 2 {
 		t.Errorf("the application was asked %d times more", got)
 	}
 }
@@ -108,13 +109,13 @@ func TestSessionSetHasOneHash(t *testing.T) {
 	p := newPairedApp(t, "")
 	p.visit("/page", "key-7=two-884c7d65; id=one-884c7d65")
 	key := sessions.Key{Realm: "shop", Hash: sessions.HashOf("id=one-884c7d65\nkey-7=two-884c7d65")}
-	if _, active, err := p.app.Opened().Ledger.Active(t.Context(), key); !active || err != nil {
+	if _, active, err := p.App.Opened().Ledger.Active(t.Context(), key); !active || err != nil {
 		t.Errorf("there is no session of that hash: %v", err)
 	}
-	if reply := adminPost(t, "sessions/end", `{"realm": "shop", "session": {"key-7": "two-884c7d65", "id": "one-884c7d65"}}`); reply.status != http.StatusOK {
-		t.Errorf("status %d: %s", reply.status, reply.body)
+	if reply := harness.AdminPost(t, "sessions/end", `{"realm": "shop", "session": {"key-7": "two-884c7d65", "id": "one-884c7d65"}}`); reply.Status != http.StatusOK {
+		t.Errorf("status %d: %s", reply.Status, reply.Text)
 	}
-	if _, active, _ := p.app.Opened().Ledger.Active(t.Context(), key); active {
+	if _, active, _ := p.App.Opened().Ledger.Active(t.Context(), key); active {
 		t.Error("the admin API ended another session")
 	}
 }
@@ -138,26 +139,26 @@ func TestSessionSetEndsWithEachPart(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := newPairedApp(t, "")
 			_, token := p.visit("/page", p.pair())
-			cookies := p.pair() + "; " + tokenName + "=" + token
-			p.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+			cookies := p.pair() + "; " + harness.TokenName + "=" + token
+			p.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path == "/change" {
 					w.Header().Set("Set-Cookie", test.line)
 				}
 				return false
 			})
 			change, _ := p.visit("/change", cookies)
-			if via(change) != identity.ViaToken || (change.tokenSet() == "cleared") != test.ends {
-				t.Errorf("the change: %s, token %q", via(change), change.tokenSet())
+			if via(change) != identity.ViaToken || (change.TokenSet() == "cleared") != test.ends {
+				t.Errorf("the change: %s, token %q", via(change), change.TokenSet())
 			}
 			want := identity.ViaToken
 			if test.ends {
 				want = identity.ViaSession // the application still knows it here, so it is learned anew
 			}
-			asked := p.legacy.questions()
+			asked := p.Legacy.Questions()
 			if after, _ := p.visit("/page", cookies); via(after) != want {
 				t.Errorf("afterwards: %s, want %s", via(after), want)
 			}
-			if got := p.legacy.questions() > asked; got != test.ends {
+			if got := p.Legacy.Questions() > asked; got != test.ends {
 				t.Errorf("the application was asked: %t", got)
 			}
 		})
@@ -169,12 +170,12 @@ func TestSessionSetIsRestoredWhole(t *testing.T) {
 	t.Parallel()
 	p := newPairedApp(t, "restore_session on")
 	_, token := p.visit("/page", p.pair())
-	restored, _ := p.visit("/page", "a=b; "+tokenName+"="+token)
-	if got := restored.received.sent(t); got != "a=b; id=one-884c7d65; key-7=two-884c7d65" {
+	restored, _ := p.visit("/page", "a=b; "+harness.TokenName+"="+token)
+	if got := restored.Received.Sent(t); got != "a=b; id=one-884c7d65; key-7=two-884c7d65" {
 		t.Errorf("the application got %q", got)
 	}
 	for _, part := range []string{"id=one-884c7d65", "key-7=two-884c7d65", "id=one-884c7d65; key-8=two-884c7d65; key-7=two-884c7d65"} {
-		if response, _ := p.visit("/page", part+"; "+tokenName+"="+token); response.received != nil {
+		if response, _ := p.visit("/page", part+"; "+harness.TokenName+"="+token); response.Received != nil {
 			t.Errorf("a part with the token: %s", via(response))
 		}
 	}
@@ -185,26 +186,26 @@ func TestSessionSetRotates(t *testing.T) {
 	t.Parallel()
 	p := newPairedApp(t, "")
 	_, before := p.visit("/page", p.pair())
-	p.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	p.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/rotate" {
 			p.key = "three-884c7d65"
 			w.Header().Set("Set-Cookie", "key-7=three-884c7d65; Path=/")
 		}
 		return false
 	})
-	p.visit("/rotate", p.pair()+"; "+tokenName+"="+before)
-	p.clock.advance(time.Second)
-	if response, _ := p.visit("/page", "id=one-884c7d65; key-7=two-884c7d65; "+tokenName+"="+before); response.received != nil {
+	p.visit("/rotate", p.pair()+"; "+harness.TokenName+"="+before)
+	p.Clock.Advance(time.Second)
+	if response, _ := p.visit("/page", "id=one-884c7d65; key-7=two-884c7d65; "+harness.TokenName+"="+before); response.Received != nil {
 		t.Errorf("the set from before: %s", via(response))
 	}
-	response, after := p.visit("/page", p.pair()+"; "+tokenName+"="+before)
+	response, after := p.visit("/page", p.pair()+"; "+harness.TokenName+"="+before)
 	if via(response) != identity.ViaSession || after == "" || after == before {
 		t.Errorf("the new set: %s", via(response))
 	}
-	if strings.Contains(p.log(), "three-884c7d65") {
+	if strings.Contains(p.Logged(), "three-884c7d65") {
 		t.Error("a part of the session id is in the log")
 	}
-	if response, _ := p.visit("/page", p.pair()+"; "+tokenName+"="+after); via(response) != identity.ViaToken {
+	if response, _ := p.visit("/page", p.pair()+"; "+harness.TokenName+"="+after); via(response) != identity.ViaToken {
 		t.Errorf("the new token: %s", via(response))
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
@@ -16,7 +17,7 @@ import (
 func newAccessGateway(t *testing.T, response, mode string) *signInGateway {
 	t.Helper()
 	g := newSignInGateway(t, response, "")
-	site := strings.Replace(g.options.site, "whoami /whoami json user", `
+	site := strings.Replace(g.options.Site, "whoami /whoami json user", `
 		whoami /whoami json user
 		mode `+mode+`
 		issuer `+g.idp.url+` {
@@ -27,63 +28,42 @@ func newAccessGateway(t *testing.T, response, mode string) *signInGateway {
 		identity_header OurApp-User-ID
 		identity_header X-Scope scope`, 1)
 	again := &signInGateway{idp: g.idp, options: g.options}
-	again.options.site = site
-	again.testGateway = newTestGatewayWith(t, again.options)
+	again.options.Site = site
+	again.Gateway = harness.NewWith(t, again.options)
 	return again
 }
 
-// kept returns the cookies as somebody keeps them who does not do as he is told.
-func (b *browser) kept(names ...string) map[string]string {
-	kept := make(map[string]string)
-	for _, name := range names {
-		if value, ok := b.cookies[name]; ok {
-			kept[name] = value
-		}
-	}
-	return kept
-}
-
-// cleared returns the names of those cookies that the response takes from the browser.
-func (r reply) cleared() []string {
-	var names []string
-	for _, cookie := range r.Cookies() {
-		if cookie.MaxAge < 0 && !strings.HasSuffix(cookie.Name, tokenName) {
-			names = append(names, cookie.Name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
 // signOuts are all ways in which a session ends, and the response that has to clear what was set beside it.
-var signOuts = map[string]func(*signInGateway, *browser) reply{
-	"the application deletes the cookie": func(g *signInGateway, b *browser) reply { return g.byCookie(b, "session=; Path=/; Max-Age=0") },
-	"the application changes the cookie": func(g *signInGateway, b *browser) reply {
+var signOuts = map[string]func(*signInGateway, *harness.Browser) harness.Reply{
+	"the application deletes the cookie": func(g *signInGateway, b *harness.Browser) harness.Reply {
+		return g.byCookie(b, "session=; Path=/; Max-Age=0")
+	},
+	"the application changes the cookie": func(g *signInGateway, b *harness.Browser) harness.Reply {
 		return g.byCookie(b, "session=another-session-of-nobody; Path=/")
 	},
-	"forget_on": func(_ *signInGateway, b *browser) reply { return b.get("/logout") },
-	"the operator ends it": func(g *signInGateway, b *browser) reply {
-		g.mustAdmin("sessions/end", map[string]any{"realm": "shop", "session": b.cookies["session"]})
-		return b.get("/page")
+	"forget_on": func(_ *signInGateway, b *harness.Browser) harness.Reply { return b.Get("/logout") },
+	"the operator ends it": func(g *signInGateway, b *harness.Browser) harness.Reply {
+		g.MustAdmin("sessions/end", map[string]any{"realm": "shop", "session": b.Cookies["session"]})
+		return b.Get("/page")
 	},
-	"the operator revokes it": func(g *signInGateway, b *browser) reply {
-		g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": b.cookies["session"]})
-		return b.get("/page")
+	"the operator revokes it": func(g *signInGateway, b *harness.Browser) harness.Reply {
+		g.MustAdmin("revocations", map[string]any{"realm": "shop", "session": b.Cookies["session"]})
+		return b.Get("/page")
 	},
-	"its idle time is over": func(g *signInGateway, b *browser) reply {
-		g.clock.advance(31 * time.Minute)
-		return b.get("/page")
+	"its idle time is over": func(g *signInGateway, b *harness.Browser) harness.Reply {
+		g.Clock.Advance(31 * time.Minute)
+		return b.Get("/page")
 	},
 }
 
 // byCookie lets the application write the line on one page.
-func (g *signInGateway) byCookie(b *browser, line string) reply {
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+func (g *signInGateway) byCookie(b *harness.Browser, line string) harness.Reply {
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Add("Set-Cookie", line)
 		return false
 	})
-	defer g.legacy.respond(nil)
-	return b.get("/page")
+	defer g.Legacy.Respond(nil)
+	return b.Get("/page")
 }
 
 // Whoever keeps the cookies of a session that is over signs in again with the access token of its sign-in.
@@ -97,33 +77,33 @@ func TestAnEndEndsTheAccessToken(t *testing.T) {
 				g := newAccessGateway(t, callback.ResponseCode, mode)
 				b := g.visitor()
 				g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
-				header := b.get("/page").received.Header
+				header := b.Get("/page").Received.Header
 				if header.Get("OurApp-User-ID") != "alice" || header.Get("X-Scope") == "" || header.Get("X-Via") != "issuer" {
 					t.Fatalf("before: user %q via %s", header.Get("OurApp-User-ID"), header.Get("X-Via"))
 				}
-				kept := b.kept("session", "access_token", "id_token", carrier.HostPrefix+tokenName)
+				kept := b.Kept("session", "access_token", "id_token", carrier.HostPrefix+harness.TokenName)
 				response := end(g, b)
-				if cleared := response.cleared(); !slices.Contains(cleared, "access_token") || !slices.Contains(cleared, "id_token") {
+				if cleared := response.Cleared(); !slices.Contains(cleared, "access_token") || !slices.Contains(cleared, "id_token") {
 					t.Errorf("the response clears %q, want access_token and id_token as well", cleared)
 				}
-				if response.received != nil && name != "the application deletes the cookie" && name != "the application changes the cookie" &&
-					name != "forget_on" && response.received.user(t) != "" {
-					t.Errorf("the first request after the end is still of %s", response.received.user(t))
+				if response.Received != nil && name != "the application deletes the cookie" && name != "the application changes the cookie" &&
+					name != "forget_on" && response.Received.User(t) != "" {
+					t.Errorf("the first request after the end is still of %s", response.Received.User(t))
 				}
 				for _, names := range [][]string{
 					{"access_token"},
 					{"access_token", "id_token"},
 					{"access_token", "session"},
-					{"access_token", "session", carrier.HostPrefix + tokenName},
-					{"access_token", carrier.HostPrefix + tokenName},
+					{"access_token", "session", carrier.HostPrefix + harness.TokenName},
+					{"access_token", carrier.HostPrefix + harness.TokenName},
 				} {
 					thief := g.visitor()
 					for _, one := range names {
 						if value, ok := kept[one]; ok {
-							thief.cookies[one] = value
+							thief.Cookies[one] = value
 						}
 					}
-					if user := thief.get("/page").received.user(t); user != "" {
+					if user := thief.Get("/page").Received.User(t); user != "" {
 						t.Errorf("with %q the request is still of %s", names, user)
 					}
 				}
@@ -138,22 +118,22 @@ func TestAccessTokenDoesNotStandAloneInStatelessMode(t *testing.T) {
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
 	for range 2 { // no token of ours yet: the session is looked up for the access token's sake
-		if user := b.get("/page").received.user(t); user != "alice" {
+		if user := b.Get("/page").Received.User(t); user != "alice" {
 			t.Fatalf("beside the session the user is %q", user)
 		}
 	}
-	session := b.cookies["session"]
-	delete(b.cookies, "session")
-	if user := b.get("/page").received.user(t); user != "" {
+	session := b.Cookies["session"]
+	delete(b.Cookies, "session")
+	if user := b.Get("/page").Received.User(t); user != "" {
 		t.Errorf("without the session the user is %s", user)
 	}
-	b.cookies["session"] = g.legacy.signIn("alice")
-	if user := b.get("/page").received.user(t); user != "" {
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	if user := b.Get("/page").Received.User(t); user != "" {
 		t.Errorf("beside a session that nobody knows the user is %s", user)
 	}
-	b.cookies["session"] = session
-	g.mustAdmin("sessions/end", map[string]any{"realm": "shop", "session": session})
-	if user := b.get("/page").received.user(t); user != "" {
+	b.Cookies["session"] = session
+	g.MustAdmin("sessions/end", map[string]any{"realm": "shop", "session": session})
+	if user := b.Get("/page").Received.User(t); user != "" {
 		t.Errorf("after the end the user is %s", user)
 	}
 }
@@ -164,16 +144,16 @@ func TestAnEndEndsTheAccessTokenOverARestart(t *testing.T) {
 	g := newAccessGateway(t, callback.ResponseCode, "mixed")
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
-	b.get("/page")
-	kept := b.kept("access_token", "session")
-	b.get("/logout")
-	if err := g.app.Cleanup(); err != nil {
+	b.Get("/page")
+	kept := b.Kept("access_token", "session")
+	b.Get("/logout")
+	if err := g.App.Cleanup(); err != nil {
 		t.Fatal(err)
 	}
-	g.load(g.options)
+	g.Load(g.options)
 	thief := g.visitor()
-	thief.cookies = kept
-	if user := thief.get("/page").received.user(t); user != "" {
+	thief.Cookies = kept
+	if user := thief.Get("/page").Received.User(t); user != "" {
 		t.Errorf("after a restart the request is of %s", user)
 	}
 }
@@ -185,21 +165,21 @@ func TestSignInTakesOverTheCookies(t *testing.T) {
 		g := newAccessGateway(t, response, "mixed")
 		b := g.visitor()
 		g.finish(b, response, g.begin(b, "/auth/login", "alice"))
-		kept := b.kept("access_token")
+		kept := b.Kept("access_token")
 		g.finish(b, response, g.begin(b, "/auth/login", "bob"))
-		if b.cookies["access_token"] == kept["access_token"] {
+		if b.Cookies["access_token"] == kept["access_token"] {
 			t.Error("the access token is still the earlier one")
 		}
-		if user := b.get("/page").received.user(t); user != "bob" {
+		if user := b.Get("/page").Received.User(t); user != "bob" {
 			t.Errorf("the user is %q", user)
 		}
 		thief := g.visitor()
-		thief.cookies = kept
-		if user := thief.get("/page").received.user(t); user != "" {
+		thief.Cookies = kept
+		if user := thief.Get("/page").Received.User(t); user != "" {
 			t.Errorf("with the earlier access token the request is of %s", user)
 		}
-		thief.cookies["session"] = b.cookies["session"]
-		if user := thief.get("/page").received.user(t); user != "" {
+		thief.Cookies["session"] = b.Cookies["session"]
+		if user := thief.Get("/page").Received.User(t); user != "" {
 			t.Errorf("alice's access token beside bob's session is of %s", user)
 		}
 	}
@@ -210,25 +190,25 @@ func TestCookiesOfASignInThatStay(t *testing.T) {
 	g := newAccessGateway(t, callback.ResponseCode, "mixed")
 	b := g.visitor()
 	g.finish(b, callback.ResponseCode, g.begin(b, "/auth/login", "alice"))
-	if cleared := b.get("/page").cleared(); len(cleared) > 0 {
+	if cleared := b.Get("/page").Cleared(); len(cleared) > 0 {
 		t.Errorf("while the session is active, %q are cleared", cleared)
 	}
-	session := b.cookies["session"]
-	delete(b.cookies, "session")
-	if cleared := b.get("/page").cleared(); len(cleared) > 0 {
+	session := b.Cookies["session"]
+	delete(b.Cookies, "session")
+	if cleared := b.Get("/page").Cleared(); len(cleared) > 0 {
 		t.Errorf("a token without its session: %q are cleared", cleared)
 	}
-	b.cookies["session"] = session
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	b.Cookies["session"] = session
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Cache-Control", "public")
 		return false
 	})
-	g.mustAdmin("sessions/end", map[string]any{"realm": "shop", "session": session})
-	if cleared := b.get("/page").cleared(); len(cleared) > 0 {
+	g.MustAdmin("sessions/end", map[string]any{"realm": "shop", "session": session})
+	if cleared := b.Get("/page").Cleared(); len(cleared) > 0 {
 		t.Errorf("on what a cache may store, %q are cleared", cleared)
 	}
-	g.legacy.respond(nil)
-	if cleared := b.get("/page").cleared(); !slices.Equal(cleared, []string{"access_token", "id_token"}) {
+	g.Legacy.Respond(nil)
+	if cleared := b.Get("/page").Cleared(); !slices.Equal(cleared, []string{"access_token", "id_token"}) {
 		t.Errorf("afterwards %q are cleared", cleared)
 	}
 }
@@ -236,12 +216,12 @@ func TestCookiesOfASignInThatStay(t *testing.T) {
 // A stream that the access token opened ends with the session beside it.
 func TestStreamByAccessTokenEndsWithTheSession(t *testing.T) {
 	g := newAccessGateway(t, callback.ResponseCode, "mixed")
-	s := &streamingApp{testGateway: g.testGateway, left: make(chan string, 64), send: make(chan string)}
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	s := &streamingApp{Gateway: g.Gateway, left: make(chan string, 64), send: make(chan string)}
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasPrefix(r.URL.Path, "/events") {
 			return false
 		}
-		s.stream(w, r, eventStream)
+		s.stream(w, r, harness.EventStream)
 		return true
 	})
 	b := g.visitor()
@@ -250,7 +230,7 @@ func TestStreamByAccessTokenEndsWithTheSession(t *testing.T) {
 	if s.ledger().Watching() != 1 {
 		t.Fatalf("%d streams are watched", s.ledger().Watching())
 	}
-	g.mustAdmin("sessions/end", map[string]any{"realm": "shop", "session": b.cookies["session"]})
+	g.MustAdmin("sessions/end", map[string]any{"realm": "shop", "session": b.Cookies["session"]})
 	if err := stream.ended(); err != nil {
 		t.Error(err)
 	}

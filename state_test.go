@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"encoding/base64"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // stateSite keeps a cart and a list of wishes. The application sends what the query says: /page?cart={...}.
@@ -29,16 +31,16 @@ const stateSite = `
 	}
 	reverse_proxy LEGACY`
 
-func newStateGateway(t *testing.T) *testGateway {
+func newStateGateway(t *testing.T) *harness.Gateway {
 	t.Helper()
-	return newStateGatewayWith(t, gatewayOptions{site: stateSite})
+	return newStateGatewayWith(t, harness.Options{Site: stateSite})
 }
 
-func newStateGatewayWith(t *testing.T, options gatewayOptions) *testGateway {
+func newStateGatewayWith(t *testing.T, options harness.Options) *harness.Gateway {
 	t.Helper()
-	options.site = strings.ReplaceAll(options.site, "OPTIONS", "")
-	g := newTestGatewayWith(t, options)
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	options.Site = strings.ReplaceAll(options.Site, "OPTIONS", "")
+	g := harness.NewWith(t, options)
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		for parameter, header := range map[string]string{"cart": "X-New-Cart", "wishes": "X-New-Wishes", "cache": "Cache-Control", "set": "Set-Cookie"} {
 			for _, value := range r.URL.Query()[parameter] {
 				w.Header().Add(header, value)
@@ -57,7 +59,7 @@ func newStateGatewayWith(t *testing.T, options gatewayOptions) *testGateway {
 type states map[string]string
 
 // take keeps the states that a response brings.
-func (s states) take(response reply) {
+func (s states) take(response harness.Reply) {
 	for _, cookie := range response.Cookies() {
 		if cookie.Name == "cart" || cookie.Name == "wishes" {
 			s[cookie.Name] = cookie.Value
@@ -66,38 +68,38 @@ func (s states) take(response reply) {
 }
 
 // visit sends a request with the states and the session, and keeps the states that it brings.
-func (s states) visit(b *browser, path string, lines ...string) reply {
+func (s states) visit(b *harness.Browser, path string, lines ...string) harness.Reply {
 	b.Helper()
 	var pairs []string
 	for _, name := range []string{"cart", "wishes"} {
-		delete(b.cookies, name) // what the browser would send is what s holds
+		delete(b.Cookies, name) // what the browser would send is what s holds
 		if value, ok := s[name]; ok {
 			pairs = append(pairs, name+"="+value)
 		}
 	}
-	if line := b.cookieLine(); line != "" {
+	if line := b.CookieLine(); line != "" {
 		pairs = append(pairs, line)
 	}
 	pairs = append(pairs, "theme=dark")
-	response := b.get(path, append(lines, "Cookie: "+strings.Join(pairs, "; "))...)
+	response := b.Get(path, append(lines, "Cookie: "+strings.Join(pairs, "; "))...)
 	s.take(response)
 	return response
 }
 
 // wantState checks what the application received of the cart.
-func wantState(t *testing.T, response reply, want string) {
+func wantState(t *testing.T, response harness.Reply, want string) {
 	t.Helper()
-	if response.received == nil {
+	if response.Received == nil {
 		t.Fatalf("status %d: the request did not reach the application", response.StatusCode)
 	}
 	var lines []string
 	if want != "" {
 		lines = []string{want}
 	}
-	if got := response.received.Header.Values("X-Cart"); !slices.Equal(got, lines) {
+	if got := response.Received.Header.Values("X-Cart"); !slices.Equal(got, lines) {
 		t.Errorf("the application received the cart %q, want %q", got, lines)
 	}
-	if cookie := response.received.Header.Get("Cookie"); strings.Contains(cookie, "cart=") || strings.Contains(cookie, "wishes=") ||
+	if cookie := response.Received.Header.Get("Cookie"); strings.Contains(cookie, "cart=") || strings.Contains(cookie, "wishes=") ||
 		!strings.Contains(cookie, "theme=dark") {
 		t.Errorf("the application received the cookies %q", cookie)
 	}
@@ -110,7 +112,7 @@ func cartOf(text string) string {
 func TestState(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b, s := g.browser(), states{}
+	b, s := g.Browser(), states{}
 	wantState(t, s.visit(b, "/page"), "")
 	response := s.visit(b, cartOf(`{"items": ["a", "b"], "total": 1.50}`))
 	wantState(t, response, "")
@@ -137,7 +139,7 @@ func TestState(t *testing.T) {
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		t.Fatal(err)
 	}
-	now := float64(g.clock.Now().Unix())
+	now := float64(g.Clock.Now().Unix())
 	if claims["total"] != 1.5 || claims["iat"] != now || claims["exp"] != now+3600 || claims["aud"] != "shop" || claims["sub"] != nil {
 		t.Errorf("the page reads %s", payload)
 	}
@@ -150,17 +152,17 @@ func TestState(t *testing.T) {
 		t.Errorf("the other cookie is %q", response.Header.Get("Set-Cookie"))
 	}
 	response = s.visit(b, cartOf("{}"))
-	if got := response.received.Header.Get("X-Wishes"); got != `{"w":1}` {
+	if got := response.Received.Header.Get("X-Wishes"); got != `{"w":1}` {
 		t.Errorf("the application received the wishes %q", got)
 	}
 	wantState(t, s.visit(b, "/page"), "{}")
-	g.clock.advance(10 * time.Minute)
+	g.Clock.Advance(10 * time.Minute)
 	response = s.visit(b, "/page")
 	wantState(t, response, "{}")
-	if got := response.received.Header["X-Wishes"]; len(got) > 0 {
+	if got := response.Received.Header["X-Wishes"]; len(got) > 0 {
 		t.Errorf("after its time the application received the wishes %q", got)
 	}
-	g.clock.advance(50 * time.Minute)
+	g.Clock.Advance(50 * time.Minute)
 	wantState(t, s.visit(b, "/page"), "")
 }
 
@@ -168,9 +170,9 @@ func TestState(t *testing.T) {
 func TestStateOfUsers(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b, s := g.browser(), states{}
+	b, s := g.Browser(), states{}
 	s.visit(b, cartOf(`{"by":"nobody"}`))
-	alice, bob := g.legacy.signIn("alice"), g.legacy.signIn("bob")
+	alice, bob := g.Legacy.SignIn("alice"), g.Legacy.SignIn("bob")
 	for step, test := range []struct {
 		session, set, want string
 	}{
@@ -184,10 +186,10 @@ func TestStateOfUsers(t *testing.T) {
 		{alice, "", ""},
 		{bob, "", `{"by":"bob"}`},
 	} {
-		delete(b.cookies, tokenName)
-		delete(b.cookies, "session")
+		delete(b.Cookies, harness.TokenName)
+		delete(b.Cookies, "session")
 		if test.session != "" {
-			b.cookies["session"] = test.session
+			b.Cookies["session"] = test.session
 		}
 		path := "/page"
 		if test.set != "" {
@@ -204,7 +206,7 @@ func TestStateOfUsers(t *testing.T) {
 func TestStateIsNotSet(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b, s := g.browser(), states{}
+	b, s := g.Browser(), states{}
 	s.visit(b, cartOf(`{"n":1}`))
 	for path, message := range map[string]string{
 		cartOf(""):                                          "can't be set",
@@ -222,8 +224,8 @@ func TestStateIsNotSet(t *testing.T) {
 		cartOf(`{"n":2}`) + "&set=cart=own":                 "sets a cookie of its name itself",
 		cartOf(`{"n":"` + strings.Repeat("a", 3000) + `"}`): "too large for a cookie",
 	} {
-		g.clock.advance(time.Minute) // each is written once a minute
-		before := len(g.log())
+		g.Clock.Advance(time.Minute) // each is written once a minute
+		before := len(g.Logged())
 		kept := s["cart"]
 		response := s.visit(b, path)
 		wantState(t, response, `{"n":1}`)
@@ -234,7 +236,7 @@ func TestStateIsNotSet(t *testing.T) {
 			t.Errorf("%.40s: the cookie was set", path)
 		}
 		s["cart"] = kept
-		if log := g.log()[before:]; !strings.Contains(log, message) || !strings.Contains(log, `"cart"`) {
+		if log := g.Logged()[before:]; !strings.Contains(log, message) || !strings.Contains(log, `"cart"`) {
 			t.Errorf("%.40s: not logged with %q:\n%s", path, message, log)
 		}
 		if strings.Contains(path, "cache=public") && response.Header.Get("Cache-Control") != "public" {
@@ -251,7 +253,7 @@ func TestStateIsNotSet(t *testing.T) {
 func TestStateSize(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b, s := g.browser(), states{}
+	b, s := g.Browser(), states{}
 	largest, set := 0, 0
 	for n := 2700; n < 3050; n++ {
 		delete(s, "cart")
@@ -269,8 +271,8 @@ func TestStateOverTLS(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"cart": "; Secure;", "__Host-cart": "; Secure;", "__Secure-cart": "; Secure;"} {
 		for _, tls := range []bool{true, false} {
-			g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "jwt_session_state cart", "jwt_session_state "+name, 1), tls: tls})
-			line := g.browser().get(cartOf("{}")).Header.Get("Set-Cookie")
+			g := newStateGatewayWith(t, harness.Options{Site: strings.Replace(stateSite, "jwt_session_state cart", "jwt_session_state "+name, 1), TLS: tls})
+			line := g.Browser().Get(cartOf("{}")).Header.Get("Set-Cookie")
 			wantSecure := tls || name != "cart"
 			if strings.Contains(line, want) != wantSecure || !strings.HasPrefix(line, name+"=") || strings.Contains(line, "HttpOnly") {
 				t.Errorf("%s, by TLS %v: %.30s… %s", name, tls, line, line[max(0, len(line)-60):])
@@ -281,7 +283,7 @@ func TestStateOverTLS(t *testing.T) {
 
 func TestStateWithoutHandler(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		route {
 			jwt_session_state cart {
 				request_header X-Cart
@@ -290,7 +292,7 @@ func TestStateWithoutHandler(t *testing.T) {
 			jwt_session shop
 			respond ok
 		}`})
-	if response := g.browser().get("/page"); response.StatusCode != http.StatusInternalServerError {
+	if response := g.Browser().Get("/page"); response.StatusCode != http.StatusInternalServerError {
 		t.Errorf("status %d, want 500", response.StatusCode)
 	}
 }
@@ -299,21 +301,21 @@ func TestStateWithoutHandler(t *testing.T) {
 func TestStateCouldNotTell(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b, s := g.browser(), states{}
-	b.cookies["session"] = g.legacy.signIn("alice")
+	b, s := g.Browser(), states{}
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	s.visit(b, cartOf(`{"by":"alice"}`))
 	kept := s["cart"]
-	delete(b.cookies, tokenName)
-	g.clock.advance(time.Minute)
+	delete(b.Cookies, harness.TokenName)
+	g.Clock.Advance(time.Minute)
 	fails := true
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		if fails {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 		return fails
 	})
 	wantState(t, s.visit(b, cartOf(`{"by":"whom"}`)), "")
-	if s["cart"] != kept || !strings.Contains(g.log(), "it can't be told who is signed in") {
+	if s["cart"] != kept || !strings.Contains(g.Logged(), "it can't be told who is signed in") {
 		t.Error("the cart was overwritten, or nothing was said")
 	}
 	fails = false
@@ -324,13 +326,13 @@ func TestStateCouldNotTell(t *testing.T) {
 func TestStateOfOtherRequests(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b, s := g.browser(), states{}
-	b.cookies["session"] = g.legacy.signIn("alice")
+	b, s := g.Browser(), states{}
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	s.visit(b, cartOf(`{"n":1}`))
-	g.clock.advance(time.Minute)
-	delete(b.cookies, tokenName)
+	g.Clock.Advance(time.Minute)
+	delete(b.Cookies, harness.TokenName)
 	asked := make(chan http.Header, 1)
-	g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 		asked <- r.Header
 		w.Header().Set("X-New-Cart", `{"n":2}`)
 		return false
@@ -341,8 +343,8 @@ func TestStateOfOtherRequests(t *testing.T) {
 	}
 	wantState(t, response, `{"n":1}`)
 	wantState(t, s.visit(b, "/page"), `{"n":1}`)
-	preflight := b.do(http.MethodOptions, cartOf(`{"n":3}`), "Cookie: cart="+s["cart"], "X-Cart: x", "Origin: https://a.example", "Access-Control-Request-Method: PUT")
-	if got := preflight.received.Header; len(got["X-Cart"]) > 0 || len(got["Cookie"]) > 0 || len(preflight.Header["X-New-Cart"]) > 0 || len(preflight.Header["Set-Cookie"]) > 0 {
+	preflight := b.Do(http.MethodOptions, cartOf(`{"n":3}`), "Cookie: cart="+s["cart"], "X-Cart: x", "Origin: https://a.example", "Access-Control-Request-Method: PUT")
+	if got := preflight.Received.Header; len(got["X-Cart"]) > 0 || len(got["Cookie"]) > 0 || len(preflight.Header["X-New-Cart"]) > 0 || len(preflight.Header["Set-Cookie"]) > 0 {
 		t.Errorf("a preflight arrived with %d cookies, and was answered with %q", len(got["Cookie"]), preflight.Header["Set-Cookie"])
 	}
 }
@@ -350,7 +352,7 @@ func TestStateOfOtherRequests(t *testing.T) {
 // The header of the application goes out in no other way either.
 func TestStateHeaderOfOtherResponses(t *testing.T) {
 	t.Parallel()
-	g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "reverse_proxy LEGACY", `
+	g := newStateGatewayWith(t, harness.Options{Site: strings.Replace(stateSite, "reverse_proxy LEGACY", `
 		route /failing {
 			header X-New-Cart "{}"
 			error "no" 503
@@ -359,7 +361,7 @@ func TestStateHeaderOfOtherResponses(t *testing.T) {
 		handle_errors {
 			respond "sorry" {err.status_code}
 		}`, 1)})
-	if response := g.browser().get("/failing"); response.StatusCode != http.StatusServiceUnavailable || len(response.Header["X-New-Cart"]) > 0 {
+	if response := g.Browser().Get("/failing"); response.StatusCode != http.StatusServiceUnavailable || len(response.Header["X-New-Cart"]) > 0 {
 		t.Errorf("status %d, with the header %q", response.StatusCode, response.Header["X-New-Cart"])
 	}
 }
@@ -367,10 +369,10 @@ func TestStateHeaderOfOtherResponses(t *testing.T) {
 // What an application sends after the body of a response is none of the client's business either, announced or not.
 func TestTrailersThatStayInside(t *testing.T) {
 	t.Parallel()
-	g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "unauthenticated pass",
+	g := newStateGatewayWith(t, harness.Options{Site: strings.Replace(stateSite, "unauthenticated pass",
 		"unauthenticated pass\nresponse_user X-Remote-User", 1)})
 	for _, announced := range []string{"", "X-New-Cart, X-Checksum, X-Remote-User", "X-Remote-User"} {
-		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			if announced != "" {
 				w.Header().Set("Trailer", announced)
 			}
@@ -384,7 +386,7 @@ func TestTrailersThatStayInside(t *testing.T) {
 			}
 			return true
 		})
-		response := g.browser().get("/page")
+		response := g.Browser().Get("/page")
 		if len(response.Trailer) != 1 || response.Trailer.Get("X-Checksum") == "" {
 			t.Errorf("announced %q: the client received the trailers %v", announced, response.Trailer)
 		}
@@ -440,7 +442,7 @@ func TestStateInvalid(t *testing.T) {
 func TestAttackOwnState(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b := g.browser()
+	b := g.Browser()
 	good := states{}
 	good.visit(b, cartOf(`{"price":100}`))
 	for _, line := range []string{"X-Cart: {}", "x-cart: {}", "X_Cart: {}", "X~Cart: {}", "HTTP-X-Cart: {}", "http_x_cart: {}", "X.Cart: {}"} {
@@ -451,7 +453,7 @@ func TestAttackOwnState(t *testing.T) {
 				want = `{"price":100}`
 			}
 			wantState(t, response, want)
-			for name, values := range response.received.Header {
+			for name, values := range response.Received.Header {
 				if slices.Contains(values, "{}") {
 					t.Errorf("%s arrived as %s", line, name)
 				}
@@ -486,68 +488,68 @@ func mustDecode(t *testing.T, text string) []byte {
 // cookie, to another realm's, to another user's browser, or into the place of a token.
 func TestAttackMovedState(t *testing.T) {
 	t.Parallel()
-	g := newStateGatewayWith(t, gatewayOptions{site: strings.Replace(stateSite, "OPTIONS", "accept_bearer", 1)})
-	b, s := g.browser(), states{}
-	b.cookies["session"] = g.legacy.signIn("mallory")
+	g := newStateGatewayWith(t, harness.Options{Site: strings.Replace(stateSite, "OPTIONS", "accept_bearer", 1)})
+	b, s := g.Browser(), states{}
+	b.Cookies["session"] = g.Legacy.SignIn("mallory")
 	s.visit(b, cartOf(`{"n":1}`))
 	wantState(t, states{"cart": s["cart"]}.visit(b, "/page"), `{"n":1}`) // the control
-	if response := (states{"wishes": s["cart"]}).visit(b, "/page"); len(response.received.Header["X-Wishes"]) > 0 {
+	if response := (states{"wishes": s["cart"]}).visit(b, "/page"); len(response.Received.Header["X-Wishes"]) > 0 {
 		t.Error("it counts in another cookie")
 	}
-	victim := g.browser()
-	victim.cookies["session"] = g.legacy.signIn("alice")
+	victim := g.Browser()
+	victim.Cookies["session"] = g.Legacy.SignIn("alice")
 	wantState(t, states{"cart": s["cart"]}.visit(victim, "/page"), "")
-	thief := g.browser()
-	for _, lines := range [][]string{{"Cookie: " + tokenName + "=" + s["cart"]}, {"Authorization: Bearer " + s["cart"]}} {
-		if got := thief.get("/page", lines...).received; got.user(t) != "" || strings.Contains(strings.Join(got.Header["Authorization"], ""), s["cart"]) {
-			t.Errorf("as a token: the application sees %q", got.user(t))
+	thief := g.Browser()
+	for _, lines := range [][]string{{"Cookie: " + harness.TokenName + "=" + s["cart"]}, {"Authorization: Bearer " + s["cart"]}} {
+		if got := thief.Get("/page", lines...).Received; got.User(t) != "" || strings.Contains(strings.Join(got.Header["Authorization"], ""), s["cart"]) {
+			t.Errorf("as a token: the application sees %q", got.User(t))
 		}
 	}
 	// And a token that signs him in is no state.
-	wantState(t, states{"cart": b.cookies[tokenName]}.visit(b, "/page"), "")
+	wantState(t, states{"cart": b.Cookies[harness.TokenName]}.visit(b, "/page"), "")
 }
 
 // Two realms of one gateway share its keys; a state of the one must not count in the other, where the same user id is another
 // user.
 func TestAttackStateOfAnotherRealm(t *testing.T) {
 	t.Parallel()
-	site := func(realm string) gatewayOptions {
-		return gatewayOptions{global: "key secret " + forwardSecret, site: strings.Replace(stateSite, "jwt_session shop", "jwt_session "+realm, 1)}
+	site := func(realm string) harness.Options {
+		return harness.Options{Global: "key secret " + forwardSecret, Site: strings.Replace(stateSite, "jwt_session shop", "jwt_session "+realm, 1)}
 	}
 	shop, blog := newStateGatewayWith(t, site("shop")), newStateGatewayWith(t, site("blog"))
 	s := states{}
-	s.visit(shop.browser(), cartOf(`{"n":1}`))
-	wantState(t, s.visit(shop.browser(), "/page"), `{"n":1}`)
-	wantState(t, s.visit(blog.browser(), "/page"), "")
+	s.visit(shop.Browser(), cartOf(`{"n":1}`))
+	wantState(t, s.visit(shop.Browser(), "/page"), `{"n":1}`)
+	wantState(t, s.visit(blog.Browser(), "/page"), "")
 }
 
 // A shared computer: after the sign-out, who comes next brings back the state of the one before.
 func TestAttackStateAfterSignOut(t *testing.T) {
 	t.Parallel()
 	g := newStateGateway(t)
-	b, s := g.browser(), states{}
-	b.cookies["session"] = g.legacy.signIn("alice")
+	b, s := g.Browser(), states{}
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	s.visit(b, cartOf(`{"by":"alice"}`))
-	g.legacy.respond(nil)
-	b.get("/logout")
+	g.Legacy.Respond(nil)
+	b.Get("/logout")
 	wantState(t, s.visit(b, "/page"), "")
-	b.cookies["session"] = g.legacy.signIn("bob")
+	b.Cookies["session"] = g.Legacy.SignIn("bob")
 	wantState(t, s.visit(b, "/page"), "")
 }
 
 // A key that signs no more verifies states as long as they last, which is longer than tokens do. An emergency drops it.
 func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
 	t.Parallel()
-	g := newStateGatewayWith(t, gatewayOptions{site: stateSite})
-	b, s := g.browser(), states{}
+	g := newStateGatewayWith(t, harness.Options{Site: stateSite})
+	b, s := g.Browser(), states{}
 	s.visit(b, cartOf(`{"n":1}`))
 	old := joseHeaderOf(t, s["cart"]).Kid
-	if _, err := g.app.Opened().Keeper.Rotate(t.Context()); err != nil {
+	if _, err := g.App.Opened().Keeper.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for range 50 {
-		g.clock.advance(time.Minute)
-		if err := g.app.Opened().Keeper.Read(t.Context()); err != nil {
+		g.Clock.Advance(time.Minute)
+		if err := g.App.Opened().Keeper.Read(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -557,7 +559,7 @@ func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
 		t.Fatal("no other key signs")
 	}
 	wantState(t, s.visit(b, "/page"), `{"n":2}`)
-	if _, err := g.app.Opened().Keeper.Replace(t.Context()); err != nil {
+	if _, err := g.App.Opened().Keeper.Replace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	wantState(t, s.visit(b, "/page"), "")
@@ -566,23 +568,23 @@ func TestStateOutlivesTheKeyOfTokens(t *testing.T) {
 // A state under a key that another gateway has just made is good with its first request, and so is a Bearer token.
 func TestUnknownKeyIDOfStateAndBearer(t *testing.T) {
 	t.Parallel()
-	options := gatewayOptions{site: strings.Replace(stateSite, "OPTIONS", "mode stateless\naccept_bearer", 1)}
+	options := harness.Options{Site: strings.Replace(stateSite, "OPTIONS", "mode stateless\naccept_bearer", 1)}
 	first := newStateGatewayWith(t, options)
 	for _, what := range []string{"state", "bearer"} {
-		second := &testGateway{T: t, legacy: first.legacy, clock: first.clock, dir: t.TempDir(), storage: filepath.Join(first.dir, "storage")}
-		second.load(options)
-		if _, err := second.app.Opened().Keeper.Replace(t.Context()); err != nil {
+		second := &harness.Gateway{T: t, Legacy: first.Legacy, Clock: first.Clock, Dir: t.TempDir(), Storage: filepath.Join(first.Dir, "storage")}
+		second.Load(options)
+		if _, err := second.App.Opened().Keeper.Replace(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		first.clock.advance(time.Second) // the storage is read once a second for such keys
-		b, s := first.browser(), states{}
+		first.Clock.Advance(time.Second) // the storage is read once a second for such keys
+		b, s := first.Browser(), states{}
 		switch what {
 		case "state":
-			s.visit(second.browser(), cartOf(`{"n":1}`))
+			s.visit(second.Browser(), cartOf(`{"n":1}`))
 			wantState(t, s.visit(b, "/page"), `{"n":1}`)
 		case "bearer":
-			token := second.mintFor("alice", "any")
-			if user := b.get("/page", "Authorization: Bearer "+token).received.user(t); user != "alice" {
+			token := second.MintFor("alice", "any")
+			if user := b.Get("/page", "Authorization: Bearer "+token).Received.User(t); user != "alice" {
 				t.Errorf("the application sees %q", user)
 			}
 		}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/statuspage"
 )
 
@@ -16,16 +17,16 @@ const statusSite = "route {\njwt_session_status /status\njwt_session shop {\n wh
 
 func TestStatusPage(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("hortense")
+	g := harness.NewWith(t, harness.Options{Site: statusSite})
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("hortense")
 	for range 5 {
-		b.get("/page")
+		b.Get("/page")
 	}
-	nobody := g.browser()
-	response := nobody.get("/status")
-	if response.StatusCode != http.StatusOK || response.received != nil {
-		t.Fatalf("status %d; it reached the application: %t", response.StatusCode, response.received != nil)
+	nobody := g.Browser()
+	response := nobody.Get("/status")
+	if response.StatusCode != http.StatusOK || response.Received != nil {
+		t.Fatalf("status %d; it reached the application: %t", response.StatusCode, response.Received != nil)
 	}
 	for name, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
@@ -40,24 +41,24 @@ func TestStatusPage(t *testing.T) {
 			t.Errorf("the policy %q lacks %q", policy, want)
 		}
 	}
-	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(response.body)
+	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(response.Text)
 	if style == nil || !strings.Contains(response.Header.Get("Content-Security-Policy"), "'sha256-"+statuspage.HashOf(style[1])+"'") {
 		t.Error("the policy does not allow the page's own style")
 	}
 	for _, want := range []string{"What let requests in", "<svg", "token", "badger", "HS256", "signing", `http-equiv="refresh"`} {
-		if !strings.Contains(response.body, want) {
+		if !strings.Contains(response.Text, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, unwanted := range []string{"<script", "style=", "http://", "https://", "hortense", b.cookies["session"], b.cookies[tokenName], "<form", g.dir} {
-		if strings.Contains(response.body, unwanted) {
+	for _, unwanted := range []string{"<script", "style=", "http://", "https://", "hortense", b.Cookies["session"], b.Cookies[harness.TokenName], "<form", g.Dir} {
+		if strings.Contains(response.Text, unwanted) {
 			t.Errorf("the page has %q in it", unwanted)
 		}
 	}
-	if response := nobody.do(http.MethodHead, "/status"); response.StatusCode != http.StatusOK || response.body != "" {
+	if response := nobody.Do(http.MethodHead, "/status"); response.StatusCode != http.StatusOK || response.Text != "" {
 		t.Errorf("HEAD: status %d", response.StatusCode)
 	}
-	if response := nobody.do(http.MethodPost, "/status"); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
+	if response := nobody.Do(http.MethodPost, "/status"); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST: status %d", response.StatusCode)
 	}
 }
@@ -72,19 +73,19 @@ func TestStatusPageIsProtected(t *testing.T) {
 		jwt_session_status
 	}
 	respond "other"`
-	g := newTestGatewayWith(t, gatewayOptions{site: protected})
-	if response := g.browser().get("/status"); response.StatusCode != http.StatusUnauthorized || strings.Contains(response.body, "badger") {
+	g := harness.NewWith(t, harness.Options{Site: protected})
+	if response := g.Browser().Get("/status"); response.StatusCode != http.StatusUnauthorized || strings.Contains(response.Text, "badger") {
 		t.Errorf("status %d", response.StatusCode)
 	}
 }
 
 func TestStatusPageOfAStoreThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
-	if err := g.app.CloseStore(); err != nil {
+	g := harness.NewWith(t, harness.Options{Site: statusSite})
+	if err := g.App.CloseStore(); err != nil {
 		t.Fatal(err)
 	}
-	if response := g.browser().get("/status"); !strings.Contains(response.body, "The session store does not answer.") {
+	if response := g.Browser().Get("/status"); !strings.Contains(response.Text, "The session store does not answer.") {
 		t.Errorf("status %d: the page does not say so", response.StatusCode)
 	}
 }
@@ -118,17 +119,17 @@ func TestStatusPageInABrowser(t *testing.T) {
 		}
 		t.Skip("chromium is not installed: apt-get install chromium")
 	}
-	g := newTestGatewayWith(t, gatewayOptions{site: statusSite})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
+	g := harness.NewWith(t, harness.Options{Site: statusSite})
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
 	for range 9 {
-		b.get("/page")
+		b.Get("/page")
 	}
-	delete(b.cookies, tokenName)
-	b.get("/page")
-	nobody := g.browser()
-	nobody.cookies["session"] = "nobodys-0123456789abcdef"
-	nobody.get("/page")
+	delete(b.Cookies, harness.TokenName)
+	b.Get("/page")
+	nobody := g.Browser()
+	nobody.Cookies["session"] = "nobodys-0123456789abcdef"
+	nobody.Get("/page")
 	pictures := t.TempDir()
 	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
 		pictures = dir
@@ -139,7 +140,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 			"--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--user-data-dir=" + t.TempDir(),
 		}, arguments...)
-		output, err := exec.CommandContext(t.Context(), chromium, append(arguments, g.url+"/status")...).CombinedOutput()
+		output, err := exec.CommandContext(t.Context(), chromium, append(arguments, g.URL+"/status")...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, output)
 		}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bufio"
@@ -18,23 +18,25 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/websocket"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
 
 // streamingApp is a legacy application with streams that end when the other side leaves, and only then.
 type streamingApp struct {
-	*testGateway
+	*harness.Gateway
 
 	left chan string // the paths of streams that the application saw end
 	send chan string // what it sends to whichever stream takes it
 }
 
-func newStreamingApp(t *testing.T, options gatewayOptions) *streamingApp {
+func newStreamingApp(t *testing.T, options harness.Options) *streamingApp {
 	t.Helper()
-	s := &streamingApp{testGateway: newTestGatewayWith(t, options), left: make(chan string, 64), send: make(chan string)}
+	s := &streamingApp{Gateway: harness.NewWith(t, options), left: make(chan string, 64), send: make(chan string)}
 	socket := websocket.Server{Handler: s.echo}
-	s.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	s.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/socket"):
 			socket.ServeHTTP(w, r)
@@ -88,22 +90,22 @@ type openStream struct {
 }
 
 // open opens a stream of the kind at the path.
-func (s *streamingApp) open(b *browser, kind, path string) openStream {
+func (s *streamingApp) open(b *harness.Browser, kind, path string) openStream {
 	s.Helper()
 	if kind == "socket" {
 		return s.openSocket(b, path)
 	}
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	s.Cleanup(cancel)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.URL+path, nil)
 	if err != nil {
 		s.Fatal(err)
 	}
-	request.Header.Set("Cookie", b.cookieLine())
+	request.Header.Set("Cookie", b.CookieLine())
 	if kind == "event source" {
-		request.Header.Set("Accept", eventStream)
+		request.Header.Set("Accept", harness.EventStream)
 	}
-	response, err := b.client.Do(request)
+	response, err := b.Client.Do(request)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -134,17 +136,17 @@ func (s *streamingApp) open(b *browser, kind, path string) openStream {
 	}
 }
 
-func (s *streamingApp) openSocket(b *browser, path string) openStream {
+func (s *streamingApp) openSocket(b *harness.Browser, path string) openStream {
 	s.Helper()
-	config, err := websocket.NewConfig(strings.Replace(b.url, "http", "ws", 1)+path, b.url)
+	config, err := websocket.NewConfig(strings.Replace(b.URL, "http", "ws", 1)+path, b.URL)
 	if err != nil {
 		s.Fatal(err)
 	}
-	if s.server.TLS != nil {
-		config.TlsConfig = s.server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	if s.Server.TLS != nil {
+		config.TlsConfig = s.Server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 		config.TlsConfig.NextProtos = []string{"http/1.1"}
 	}
-	config.Header.Set("Cookie", b.cookieLine())
+	config.Header.Set("Cookie", b.CookieLine())
 	connection, err := config.DialContext(s.Context())
 	if err != nil {
 		s.Fatal(err)
@@ -183,43 +185,43 @@ func (s *streamingApp) waitFor(what string, holds func() bool) {
 	}
 }
 
-func (s *streamingApp) ledger() *ledger.Ledger { return s.app.Opened().Ledger }
+func (s *streamingApp) ledger() *ledger.Ledger { return s.App.Opened().Ledger }
 
 const streamSite = "jwt_session shop {\nwhoami /whoami json user\nunauthenticated /socket/open pass\n}\nreverse_proxy LEGACY"
 
 // What ends or revokes what a stream was opened with, by another request or the operator.
-var streamEnds = map[string]func(*streamingApp, *browser){
-	"sign-out in another tab": func(s *streamingApp, b *browser) {
-		tab := s.browser()
-		tab.cookies["session"] = b.cookies["session"]
-		tab.get("/logout")
+var streamEnds = map[string]func(*streamingApp, *harness.Browser){
+	"sign-out in another tab": func(s *streamingApp, b *harness.Browser) {
+		tab := s.Browser()
+		tab.Cookies["session"] = b.Cookies["session"]
+		tab.Get("/logout")
 	},
-	"the application says nobody": func(s *streamingApp, b *browser) {
-		s.legacy.set(b.cookies["session"], "")
-		s.clock.advance(2 * time.Minute)
-		b.get("/page")
+	"the application says nobody": func(s *streamingApp, b *harness.Browser) {
+		s.Legacy.Set(b.Cookies["session"], "")
+		s.Clock.Advance(2 * time.Minute)
+		b.Get("/page")
 	},
-	"the session is ended by the operator": func(s *streamingApp, b *browser) {
-		s.post("sessions/end", fmt.Sprintf(`{"realm": "shop", "session": %q}`, b.cookies["session"]))
+	"the session is ended by the operator": func(s *streamingApp, b *harness.Browser) {
+		s.post("sessions/end", fmt.Sprintf(`{"realm": "shop", "session": %q}`, b.Cookies["session"]))
 	},
-	"the session is revoked": func(s *streamingApp, b *browser) {
-		s.post("revocations", fmt.Sprintf(`{"realm": "shop", "session": %q}`, b.cookies["session"]))
+	"the session is revoked": func(s *streamingApp, b *harness.Browser) {
+		s.post("revocations", fmt.Sprintf(`{"realm": "shop", "session": %q}`, b.Cookies["session"]))
 	},
-	"the user is revoked": func(s *streamingApp, _ *browser) {
+	"the user is revoked": func(s *streamingApp, _ *harness.Browser) {
 		s.post("revocations", `{"realm": "shop", "user": "alice"}`)
 	},
-	"the user is revoked everywhere": func(s *streamingApp, _ *browser) { s.post("revocations", `{"user": "alice"}`) },
-	"the tokens of the session are revoked": func(s *streamingApp, b *browser) {
-		s.post("revocations", fmt.Sprintf(`{"token": %q}`, b.cookies[tokenName]+b.cookies[carrier.HostPrefix+tokenName]))
+	"the user is revoked everywhere": func(s *streamingApp, _ *harness.Browser) { s.post("revocations", `{"user": "alice"}`) },
+	"the tokens of the session are revoked": func(s *streamingApp, b *harness.Browser) {
+		s.post("revocations", fmt.Sprintf(`{"token": %q}`, b.Cookies[harness.TokenName]+b.Cookies[carrier.HostPrefix+harness.TokenName]))
 	},
-	"the realm is flushed": func(s *streamingApp, _ *browser) { s.post("revocations", `{"realm": "shop"}`) },
-	"all is flushed":       func(s *streamingApp, _ *browser) { s.post("revocations", `{"all": true}`) },
+	"the realm is flushed": func(s *streamingApp, _ *harness.Browser) { s.post("revocations", `{"realm": "shop"}`) },
+	"all is flushed":       func(s *streamingApp, _ *harness.Browser) { s.post("revocations", `{"all": true}`) },
 }
 
 func (s *streamingApp) post(route, body string) {
 	s.Helper()
-	if reply := adminPost(s.T, route, body); reply.status != http.StatusOK {
-		s.Fatalf("%s: status %d", route, reply.status)
+	if reply := harness.AdminPost(s.T, route, body); reply.Status != http.StatusOK {
+		s.Fatalf("%s: status %d", route, reply.Status)
 	}
 }
 
@@ -230,12 +232,12 @@ func TestStreamsAreClosed(t *testing.T) {
 		for _, tls := range []bool{false, true} {
 			for _, kind := range []string{"event source", "events", "socket"} {
 				t.Run(fmt.Sprintf("%s/%s/TLS %t", cause, kind, tls), func(t *testing.T) {
-					s := newStreamingApp(t, gatewayOptions{site: streamSite, tls: tls})
-					b := s.browser()
-					b.cookies["session"] = s.legacy.signIn("alice")
+					s := newStreamingApp(t, harness.Options{Site: streamSite, TLS: tls})
+					b := s.Browser()
+					b.Cookies["session"] = s.Legacy.SignIn("alice")
 					path := map[string]string{"event source": "/events", "events": "/events", "socket": "/socket"}[kind]
 					bySession := s.open(b, kind, path+"/session")
-					if b.get("/page").tokenSet() != "set" {
+					if b.Get("/page").TokenSet() != "set" {
 						t.Fatal("there is no token: the stream keeps others from minting")
 					}
 					byToken := s.open(b, kind, path+"/token")
@@ -261,13 +263,13 @@ func TestStreamsAreClosed(t *testing.T) {
 
 // A token that is revoked by itself closes the streams that it opened, and no others of its session.
 func TestStreamOfARevokedToken(t *testing.T) {
-	s := newStreamingApp(t, gatewayOptions{site: streamSite})
-	b := s.browser()
-	b.cookies["session"] = s.legacy.signIn("alice")
+	s := newStreamingApp(t, harness.Options{Site: streamSite})
+	b := s.Browser()
+	b.Cookies["session"] = s.Legacy.SignIn("alice")
 	bySession := s.open(b, "socket", "/socket")
-	b.get("/page")
+	b.Get("/page")
 	byToken := s.open(b, "socket", "/socket/token")
-	claims := s.claimsOf(b.cookies[tokenName])
+	claims := s.ClaimsOf(b.Cookies[harness.TokenName])
 	s.post("revocations", fmt.Sprintf(`{"jti": %q, "exp": %d}`, claims.TokenID(), claims.Expires()))
 	if err := byToken.ended(); err != nil {
 		t.Error(err)
@@ -279,7 +281,7 @@ func TestStreamOfARevokedToken(t *testing.T) {
 
 // What goes on: streams of others, of nobody, of what is no stream, and of a handler that says so.
 func TestStreamsThatGoOn(t *testing.T) {
-	s := newStreamingApp(t, gatewayOptions{site: `handle /socket/kept {
+	s := newStreamingApp(t, harness.Options{Site: `handle /socket/kept {
 		jwt_session shop {
 			whoami /whoami json user
 			keep_streams
@@ -289,8 +291,8 @@ func TestStreamsThatGoOn(t *testing.T) {
 	handle {
 		` + streamSite + `
 	}`})
-	b, other, nobody := s.browser(), s.browser(), s.browser()
-	b.cookies["session"], other.cookies["session"] = s.legacy.signIn("alice"), s.legacy.signIn("bob")
+	b, other, nobody := s.Browser(), s.Browser(), s.Browser()
+	b.Cookies["session"], other.Cookies["session"] = s.Legacy.SignIn("alice"), s.Legacy.SignIn("bob")
 	others, kept := s.open(other, "socket", "/socket/other"), s.open(b, "socket", "/socket/kept")
 	anonymous := s.open(nobody, "socket", "/socket/open")
 	closed := s.open(b, "socket", "/socket")
@@ -309,10 +311,10 @@ func TestStreamsThatGoOn(t *testing.T) {
 // The answer that ends a session is not cut short by that, not even if it is a stream. What is revoked later is over.
 func TestStreamThatEndsItsOwnSession(t *testing.T) {
 	for _, kind := range []string{"event source", "events", "events by token"} {
-		s := newStreamingApp(t, gatewayOptions{site: streamSite})
-		b := s.browser()
-		b.cookies["session"] = s.legacy.signIn("alice")
-		if kind == "events by token" && b.get("/page").tokenSet() != "set" {
+		s := newStreamingApp(t, harness.Options{Site: streamSite})
+		b := s.Browser()
+		b.Cookies["session"] = s.Legacy.SignIn("alice")
+		if kind == "events by token" && b.Get("/page").TokenSet() != "set" {
 			t.Fatal("there is no token")
 		}
 		other := s.open(b, kind, "/events")
@@ -324,7 +326,7 @@ func TestStreamThatEndsItsOwnSession(t *testing.T) {
 		if err := last.next(); err != nil {
 			t.Errorf("%s: the answer was cut: %v", kind, err)
 		}
-		s.clock.advance(2 * time.Second)
+		s.Clock.Advance(2 * time.Second)
 		s.post("revocations", `{"user": "alice"}`)
 		if err := last.ended(); err != nil {
 			t.Errorf("%s: its user is revoked: %v", kind, err)
@@ -334,22 +336,22 @@ func TestStreamThatEndsItsOwnSession(t *testing.T) {
 
 // A stream whose session ended while the application thought about it is closed when it begins.
 func TestStreamBeginsAfterTheEnd(t *testing.T) {
-	s := newStreamingApp(t, gatewayOptions{site: streamSite})
-	b := s.browser()
-	b.cookies["session"] = s.legacy.signIn("alice")
-	answer := s.legacy.answer
-	s.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	s := newStreamingApp(t, harness.Options{Site: streamSite})
+	b := s.Browser()
+	b.Cookies["session"] = s.Legacy.SignIn("alice")
+	answer := s.Legacy.Answer
+	s.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/events" {
 			streamEnds["the session is revoked"](s, b)
 		}
 		return answer(w, r)
 	})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/events", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.URL+"/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Cookie", b.cookieLine())
-	if response, err := b.client.Do(request); err == nil {
+	request.Header.Set("Cookie", b.CookieLine())
+	if response, err := b.Client.Do(request); err == nil {
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
 	}
@@ -358,22 +360,22 @@ func TestStreamBeginsAfterTheEnd(t *testing.T) {
 
 // A connection whose stream has ended by itself serves the next request, whatever becomes of the session then.
 func TestStreamConnectionIsReused(t *testing.T) {
-	s := newStreamingApp(t, gatewayOptions{site: streamSite})
-	s.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	s := newStreamingApp(t, harness.Options{Site: streamSite})
+	s.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/events" {
-			w.Header().Set("Content-Type", eventStream)
+			w.Header().Set("Content-Type", harness.EventStream)
 		}
 		return false
 	})
-	b := s.browser()
-	b.cookies["session"] = s.legacy.signIn("alice")
+	b := s.Browser()
+	b.Cookies["session"] = s.Legacy.SignIn("alice")
 	for range 20 {
-		b.get("/events")
+		b.Get("/events")
 	}
 	// The client may have the whole answer before the handler has returned.
 	s.waitFor("streams that have ended are still watched", func() bool { return s.ledger().Watching() == 0 })
 	s.post("revocations", `{"user": "alice"}`)
-	if status := b.get("/page").StatusCode; status != http.StatusUnauthorized || s.ledger().Watching() != 0 {
+	if status := b.Get("/page").StatusCode; status != http.StatusUnauthorized || s.ledger().Watching() != 0 {
 		t.Errorf("status %d, %d streams are watched", status, s.ledger().Watching())
 	}
 }
@@ -390,11 +392,11 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 	}{
 		{"extended CONNECT over HTTP/2", http.MethodConnect, 2, func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) }},
 		{"extended CONNECT over HTTP/3", http.MethodConnect, 3, func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) }},
-		{"event stream over HTTP/3", http.MethodGet, 3, func(w http.ResponseWriter) { w.Header().Set("Content-Type", eventStream) }},
+		{"event stream over HTTP/3", http.MethodGet, 3, func(w http.ResponseWriter) { w.Header().Set("Content-Type", harness.EventStream) }},
 	} {
-		g := newTestGateway(t, "")
-		session := g.legacy.signIn("alice")
-		g.browser().get("/page", "Cookie: session="+session)
+		g := harness.New(t, "")
+		session := g.Legacy.SignIn("alice")
+		g.Browser().Get("/page", "Cookie: session="+session)
 		r := httptest.NewRequestWithContext(t.Context(), test.method, "https://shop.example/socket", nil)
 		r.ProtoMajor, r.ProtoMinor = test.major, 0
 		r.Header.Set("Cookie", "session="+session)
@@ -408,7 +410,7 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 			if err := http.NewResponseController(w).Flush(); err != nil {
 				return err
 			}
-			if err := g.app.Opened().Ledger.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
+			if err := g.App.Opened().Ledger.RevokeSession(t.Context(), harness.KeyOf(g, session)); err != nil {
 				return err
 			}
 			<-r.Context().Done()
@@ -420,9 +422,9 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 					t.Errorf("%s: the response looks complete", test.name)
 				}
 			}()
-			t.Errorf("%s: returned %v", test.name, modulesOf[*Handler](t, g.ctx)[0].ServeHTTP(w, r, application))
+			t.Errorf("%s: returned %v", test.name, harness.ModulesOf[*jwtsession.Handler](t, g.Ctx)[0].ServeHTTP(w, r, application))
 		}()
-		if left := g.app.Opened().Ledger.Watching(); left != 0 {
+		if left := g.App.Opened().Ledger.Watching(); left != 0 {
 			t.Errorf("%s: %d streams are watched", test.name, left)
 		}
 	}
@@ -431,20 +433,20 @@ func TestStreamsWithoutAConnectionOfTheirOwn(t *testing.T) {
 // A handler that takes the connection over, and returns, has it closed all the same.
 func TestStreamThatOutlivesItsHandler(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
-	session := g.legacy.signIn("alice")
+	g := harness.New(t, "")
+	session := g.Legacy.SignIn("alice")
 	taken := make(chan net.Conn, 1)
 	application := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		connection, _, err := http.NewResponseController(w).Hijack()
 		taken <- connection
 		return err
 	})
-	if g.browser().get("/page", "Cookie: session="+session).StatusCode != http.StatusOK {
+	if g.Browser().Get("/page", "Cookie: session="+session).StatusCode != http.StatusOK {
 		t.Fatal("alice is not signed in")
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-		if err := modulesOf[*Handler](t, g.ctx)[0].ServeHTTP(w, r, application); err != nil {
+		if err := harness.ModulesOf[*jwtsession.Handler](t, g.Ctx)[0].ServeHTTP(w, r, application); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -460,8 +462,8 @@ func TestStreamThatOutlivesItsHandler(t *testing.T) {
 	if _, err := io.WriteString(connection, "hello"); err != nil {
 		t.Fatal(err)
 	}
-	shared := g.app.Opened().Ledger
-	if err := shared.RevokeSession(t.Context(), keyOf(g, session)); err != nil {
+	shared := g.App.Opened().Ledger
+	if err := shared.RevokeSession(t.Context(), harness.KeyOf(g, session)); err != nil {
 		t.Fatal(err)
 	}
 	if text, _ := io.ReadAll(client); string(text) != "hello" {

@@ -1,14 +1,16 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // A cache that goes by a field of its own keeps the response with the token, and hands it to the next visitor.
 func TestNoTokenOnWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
+	g := harness.New(t, "")
 	for _, test := range []struct {
 		name, value string
 		carries     bool
@@ -28,22 +30,22 @@ func TestNoTokenOnWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
 		{"X-Accel-Expires", "0", true},
 		{"Edge-Control", "no-store", true},
 	} {
-		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set(test.name, test.value)
 			w.Header().Set("Cache-Control", "private")
 			return false
 		})
-		b := g.signedIn()
+		b := g.SignedIn()
 		want := ""
 		if test.carries {
 			want = "set"
 		}
-		if response := b.get("/page"); response.tokenSet() != want || response.received.user(t) != "alice" {
-			t.Errorf("%s: %s: token cookie %q, want %q", test.name, test.value, response.tokenSet(), want)
+		if response := b.Get("/page"); response.TokenSet() != want || response.Received.User(t) != "alice" {
+			t.Errorf("%s: %s: token cookie %q, want %q", test.name, test.value, response.TokenSet(), want)
 		}
-		g.legacy.respond(nil)
-		if response := b.get("/page"); response.tokenSet() == want {
-			t.Errorf("%s: the next response: token cookie %q", test.name, response.tokenSet())
+		g.Legacy.Respond(nil)
+		if response := b.Get("/page"); response.TokenSet() == want {
+			t.Errorf("%s: the next response: token cookie %q", test.name, response.TokenSet())
 		}
 	}
 }
@@ -51,13 +53,13 @@ func TestNoTokenOnWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
 // Such a cache stands between the gateway and the application, and names alice to the next visitor.
 func TestWhoamiAnswerThatACacheMayReuseByAFieldOfItsOwn(t *testing.T) {
 	t.Parallel()
-	g := newTestGateway(t, "")
+	g := harness.New(t, "")
 	for _, field := range []string{"Cdn-Cache-Control", "Surrogate-Control", "Shop-Cache-Control"} {
-		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set(field, "max-age=60")
 			return false
 		})
-		if response := g.signedIn().get("/page"); response.StatusCode != http.StatusServiceUnavailable {
+		if response := g.SignedIn().Get("/page"); response.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: status %d", field, response.StatusCode)
 		}
 	}
@@ -67,15 +69,15 @@ func TestNoUserIsNamedByWhatACacheMayStoreByAFieldOfItsOwn(t *testing.T) {
 	t.Parallel()
 	g := newNamingGateway(t, "mixed", "")
 	for _, field := range []string{"Cdn-Cache-Control", "Edge-Control", "Shop-Cache-Control"} {
-		g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set(field, "max-age=60")
 			w.Header().Set("X-Remote-User", "alice")
 			return true
 		})
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
-		b.get("/page")
-		if response := b.get("/members"); response.StatusCode != http.StatusUnauthorized {
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
+		b.Get("/page")
+		if response := b.Get("/members"); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: status %d", field, response.StatusCode)
 		}
 	}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"encoding/base64"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 )
 
@@ -15,11 +16,11 @@ import (
 func TestEncryptedTokenAnswersAndTellsNothing(t *testing.T) {
 	t.Parallel()
 	for directive, parts := range map[string]int{"": 3, "token_encrypt": 5} {
-		g := newTestGateway(t, directive)
-		b := g.signedIn()
-		g.expect(b.get("/page"), "alice", "set", 1)
-		g.expect(b.get("/page"), "alice", "", 1)
-		token := strings.Split(b.cookies[tokenName], ".")
+		g := harness.New(t, directive)
+		b := g.SignedIn()
+		g.Expect(b.Get("/page"), "alice", "set", 1)
+		g.Expect(b.Get("/page"), "alice", "", 1)
+		token := strings.Split(b.Cookies[harness.TokenName], ".")
 		if len(token) != parts {
 			t.Fatalf("%q: the token has %d parts, want %d", directive, len(token), parts)
 		}
@@ -41,21 +42,21 @@ func TestEncryptedTokenAnswersAndTellsNothing(t *testing.T) {
 func TestTokenFormsAreNeverBothAccepted(t *testing.T) {
 	t.Parallel()
 	for _, step := range [][2]string{{"", "token_encrypt"}, {"token_encrypt", ""}} {
-		site := func(directive string) gatewayOptions {
-			return gatewayOptions{
-				global: "key secret MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY",
-				site:   "jwt_session shop {\n whoami /whoami json user\n" + directive + "\n}\nreverse_proxy LEGACY",
+		site := func(directive string) harness.Options {
+			return harness.Options{
+				Global: "key secret MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY",
+				Site:   "jwt_session shop {\n whoami /whoami json user\n" + directive + "\n}\nreverse_proxy LEGACY",
 			}
 		}
-		before, after := newTestGatewayWith(t, site(step[0])), newTestGatewayWith(t, site(step[1]))
-		b := after.signedIn()
-		b.cookies[tokenName] = before.mintFor("alice", b.cookies["session"])
-		kept := b.cookies[tokenName]
-		after.expect(b.get("/page"), "alice", "set", 1)
-		after.expect(b.get("/page"), "alice", "", 1)
-		b.cookies[tokenName] = kept
-		delete(b.cookies, "session")
-		after.expectRefused(b.get("/page"), "cleared")
+		before, after := harness.NewWith(t, site(step[0])), harness.NewWith(t, site(step[1]))
+		b := after.SignedIn()
+		b.Cookies[harness.TokenName] = before.MintFor("alice", b.Cookies["session"])
+		kept := b.Cookies[harness.TokenName]
+		after.Expect(b.Get("/page"), "alice", "set", 1)
+		after.Expect(b.Get("/page"), "alice", "", 1)
+		b.Cookies[harness.TokenName] = kept
+		delete(b.Cookies, "session")
+		after.ExpectRefused(b.Get("/page"), "cleared")
 	}
 }
 
@@ -63,25 +64,25 @@ func TestTokenFormsAreNeverBothAccepted(t *testing.T) {
 func TestTokenOfAnotherRealmInTheOtherForm(t *testing.T) {
 	t.Parallel()
 	for _, directives := range [][2]string{{"", "token_encrypt"}, {"token_encrypt", ""}} {
-		g := newTestGatewayWith(t, gatewayOptions{site: `
+		g := harness.NewWith(t, harness.Options{Site: `
 			jwt_session /blog* blog {
 				whoami /whoami json user
-				token_cookie ` + tokenName + `
+				token_cookie ` + harness.TokenName + `
 				` + directives[0] + `
 			}
 			jwt_session /shop* shop {
 				whoami /whoami json user
-				token_cookie ` + tokenName + `
+				token_cookie ` + harness.TokenName + `
 				` + directives[1] + `
 			}
 			reverse_proxy LEGACY`})
-		b := g.signedIn()
+		b := g.SignedIn()
 		for _, page := range []struct{ path, token string }{{"/blog", "set"}, {"/shop", ""}, {"/blog", ""}} {
-			response := b.get(page.path)
-			if response.StatusCode != http.StatusOK || response.received.user(t) != "alice" {
+			response := b.Get(page.path)
+			if response.StatusCode != http.StatusOK || response.Received.User(t) != "alice" {
 				t.Fatalf("%s: status %d", page.path, response.StatusCode)
 			}
-			if got := response.tokenSet(); got != page.token {
+			if got := response.TokenSet(); got != page.token {
 				t.Errorf("%q: %s: token cookie %q, want %q", directives, page.path, got, page.token)
 			}
 		}
@@ -90,18 +91,18 @@ func TestTokenOfAnotherRealmInTheOtherForm(t *testing.T) {
 
 // The operator revokes with the token as the browser has it, in whichever form.
 func TestAdminRevokesByEncryptedToken(t *testing.T) {
-	g := newTestGateway(t, "token_encrypt")
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
-	token := b.cookies[tokenName]
+	g := harness.New(t, "token_encrypt")
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	token := b.Cookies[harness.TokenName]
 	var done admin.RevokeAnswer
-	adminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, token)).into(t, &done)
+	harness.AdminPost(t, "revocations", fmt.Sprintf(`{"token": %q}`, token)).Into(t, &done)
 	if !done.Revoked {
 		t.Error("the answer does not say so")
 	}
-	g.clock.advance(2 * time.Second)
-	response := b.get("/page")
-	if user := response.received.user(t); user != "alice" || response.tokenSet() != "set" || b.cookies[tokenName] == token {
-		t.Errorf("the next request: user %q, token cookie %q; want the session path and another token", user, response.tokenSet())
+	g.Clock.Advance(2 * time.Second)
+	response := b.Get("/page")
+	if user := response.Received.User(t); user != "alice" || response.TokenSet() != "set" || b.Cookies[harness.TokenName] == token {
+		t.Errorf("the next request: user %q, token cookie %q; want the session path and another token", user, response.TokenSet())
 	}
 }

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"crypto/rand"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -28,7 +28,7 @@ const truthTableSite = `
 // tableRow is one row. The browser is signed in as alice with a usable token before arrange changes that.
 type tableRow struct {
 	name    string
-	arrange func(*testGateway, *browser)
+	arrange func(*harness.Gateway, *harness.Browser)
 	mixed   outcome
 	// stateful is what the same request gives without the token column.
 	stateful outcome
@@ -68,7 +68,7 @@ var (
 
 func tableRows() []tableRow {
 	rows := []tableRow{
-		{"token usable, the same session", func(*testGateway, *browser) {}, byToken, bySession, byToken},
+		{"token usable, the same session", func(*harness.Gateway, *harness.Browser) {}, byToken, bySession, byToken},
 		{"token usable, cookies absent", noSession, refused, refused, byToken},
 		{"token usable, another session that is unknown", unknownSession, refusedOut, refused, byToken},
 		{"token usable, session ambiguous", twoSessions, refusedOut, refused, byToken},
@@ -84,14 +84,16 @@ func tableRows() []tableRow {
 	}
 	for _, token := range []struct {
 		name    string
-		arrange func(*testGateway, *browser)
+		arrange func(*harness.Gateway, *harness.Browser)
 	}{
 		{"expired", expired},
 		{"revoked", revoked},
 		{"of a foreign key", foreignKey},
-		{"malformed", func(_ *testGateway, b *browser) { b.cookies[tokenName] = "not.a.token" }},
+		{"malformed", func(_ *harness.Gateway, b *harness.Browser) { b.Cookies[harness.TokenName] = "not.a.token" }},
 		{"badly signed", badlySigned},
-		{"too large", func(_ *testGateway, b *browser) { b.cookies[tokenName] += strings.Repeat("A", validator.MaxTokenBytes) }},
+		{"too large", func(_ *harness.Gateway, b *harness.Browser) {
+			b.Cookies[harness.TokenName] += strings.Repeat("A", validator.MaxTokenBytes)
+		}},
 		{"ambiguous", twoTokens},
 	} {
 		rows = append(rows,
@@ -105,8 +107,8 @@ func tableRows() []tableRow {
 	return rows
 }
 
-func both(first, second func(*testGateway, *browser)) func(*testGateway, *browser) {
-	return func(g *testGateway, b *browser) {
+func both(first, second func(*harness.Gateway, *harness.Browser)) func(*harness.Gateway, *harness.Browser) {
+	return func(g *harness.Gateway, b *harness.Browser) {
 		first(g, b)
 		second(g, b)
 	}
@@ -145,115 +147,84 @@ func checkTables(t *testing.T, tables map[string]table) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			mode, option, _ := strings.Cut(table.mode, ", ")
-			g := newTestGatewayWith(t, gatewayOptions{
-				site: strings.Replace(strings.Replace(truthTableSite, "MODE", mode, 1), "ROLLING", option, 1),
+			g := harness.NewWith(t, harness.Options{
+				Site: strings.Replace(strings.Replace(truthTableSite, "MODE", mode, 1), "ROLLING", option, 1),
 			})
 			for _, row := range tableRows() {
-				t.Run(row.name, func(t *testing.T) { checkRow(t, g.in(t), mode, row, table.want(row)) })
+				t.Run(row.name, func(t *testing.T) { checkRow(t, g.In(t), mode, row, table.want(row)) })
 			}
 		})
 	}
 }
 
-func checkRow(t *testing.T, g *testGateway, mode string, row tableRow, want outcome) {
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	b.cookies[tokenName] = g.mintFor("alice", b.cookies["session"])
-	asked := g.legacy.questions()
+func checkRow(t *testing.T, g *harness.Gateway, mode string, row tableRow, want outcome) {
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	b.Cookies[harness.TokenName] = g.MintFor("alice", b.Cookies["session"])
+	asked := g.Legacy.Questions()
 	row.arrange(g, b)
-	response := b.get("/page")
-	got := outcome{token: response.tokenSet()}
+	response := b.Get("/page")
+	got := outcome{token: response.TokenSet()}
 	if response.StatusCode != http.StatusUnauthorized {
-		got.user = response.received.user(t)
-		got.via = response.received.Header.Get("X-Via")
+		got.user = response.Received.User(t)
+		got.via = response.Received.Header.Get("X-Via")
 	}
 	if got != want {
 		t.Errorf("got %+v (status %d), want %+v", got, response.StatusCode, want)
 	}
-	if asked = g.legacy.questions() - asked; want == byToken && asked != 0 {
+	if asked = g.Legacy.Questions() - asked; want == byToken && asked != 0 {
 		t.Errorf("the token path asked the application %d times", asked)
 	}
-	if response.received != nil && strings.Contains(response.received.Header.Get("Cookie"), tokenName) {
+	if response.Received != nil && strings.Contains(response.Received.Header.Get("Cookie"), harness.TokenName) {
 		t.Errorf("the token reached the application")
 	}
-	if want.user != "" && !strings.HasPrefix(mode, "stateless") && strings.Count(response.received.Header.Get("Cookie"), "session=") != 1 {
-		t.Errorf("the session cookie did not reach the application once: %d lines", len(response.received.Header["Cookie"]))
+	if want.user != "" && !strings.HasPrefix(mode, "stateless") && strings.Count(response.Received.Header.Get("Cookie"), "session=") != 1 {
+		t.Errorf("the session cookie did not reach the application once: %d lines", len(response.Received.Header["Cookie"]))
 	}
 }
 
-// mintFor mints a token as the gateway does, for a session that it need not know.
-func (g *testGateway) mintFor(user, session string) string {
-	g.Helper()
-	return g.mintWith(g.app.Opened().Keys.Current(), "shop", user, session)
-}
+func noToken(_ *harness.Gateway, b *harness.Browser)   { delete(b.Cookies, harness.TokenName) }
+func noSession(_ *harness.Gateway, b *harness.Browser) { delete(b.Cookies, "session") }
 
-func (g *testGateway) mintWith(keys *validator.KeySet, realm, user, session string) string {
-	g.Helper()
-	names, err := validator.NewSessionCookies("session")
-	if err != nil {
-		g.Fatal(err)
-	}
-	cookies, err := validator.ScanCookies([]string{"session=" + session})
-	if err != nil {
-		g.Fatal(err)
-	}
-	rules, err := validator.NewSessionRules(1, "") // what the token is bound to is up to the test
-	if err != nil {
-		g.Fatal(err)
-	}
-	credential, now := names.WithRules(rules).Read(cookies), g.clock.Now()
-	token, err := validator.Minter{Keys: keys, Lifetime: time.Minute, Encrypt: modulesOf[*Handler](g.T, g.ctx)[0].TokenEncrypt}.Mint(sessions.Session{
-		Key: sessions.Key{Realm: realm, Hash: credential.Hash}, User: user, Source: sessions.Learned,
-		AuthTime: now.Unix(), Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Hour),
-	}, credential, now)
-	if err != nil {
-		g.Fatal(err)
-	}
-	return token
-}
-
-func noToken(_ *testGateway, b *browser)   { delete(b.cookies, tokenName) }
-func noSession(_ *testGateway, b *browser) { delete(b.cookies, "session") }
-
-func unknownSession(_ *testGateway, b *browser) {
-	b.cookies["session"] = "nobody-knows-this-one-" + rand.Text()
+func unknownSession(_ *harness.Gateway, b *harness.Browser) {
+	b.Cookies["session"] = "nobody-knows-this-one-" + rand.Text()
 }
 
 // twoSessions sends two values for the session cookie, the good one first.
-func twoSessions(g *testGateway, b *browser) {
-	line := b.cookieLine()
-	b.headers["Cookie"] = []string{"session=" + g.legacy.signIn("bob") + "; session=" + g.legacy.signIn("alice") + "; " + line}
+func twoSessions(g *harness.Gateway, b *harness.Browser) {
+	line := b.CookieLine()
+	b.Headers["Cookie"] = []string{"session=" + g.Legacy.SignIn("bob") + "; session=" + g.Legacy.SignIn("alice") + "; " + line}
 }
 
 // revokedSession revokes the session that the browser has.
-func revokedSession(g *testGateway, b *browser) {
-	if err := g.app.Opened().Ledger.RevokeSession(g.Context(), keyOf(g, b.cookies["session"])); err != nil {
+func revokedSession(g *harness.Gateway, b *harness.Browser) {
+	if err := g.App.Opened().Ledger.RevokeSession(g.Context(), harness.KeyOf(g, b.Cookies["session"])); err != nil {
 		g.Fatal(err)
 	}
 }
 
-func twoTokens(g *testGateway, b *browser) {
-	other := g.mintFor("alice", b.cookies["session"])
-	b.cookies[tokenName] += "; " + tokenName + "=" + other
+func twoTokens(g *harness.Gateway, b *harness.Browser) {
+	other := g.MintFor("alice", b.Cookies["session"])
+	b.Cookies[harness.TokenName] += "; " + harness.TokenName + "=" + other
 }
 
-func otherSession(g *testGateway, b *browser) {
-	b.cookies[tokenName] = g.mintFor("bob", g.legacy.signIn("bob"))
+func otherSession(g *harness.Gateway, b *harness.Browser) {
+	b.Cookies[harness.TokenName] = g.MintFor("bob", g.Legacy.SignIn("bob"))
 }
 
-func expired(g *testGateway, _ *browser) { g.clock.advance(time.Minute) }
+func expired(g *harness.Gateway, _ *harness.Browser) { g.Clock.Advance(time.Minute) }
 
-func revoked(g *testGateway, b *browser) {
-	claims, reason := g.app.Opened().Verifier.Authenticate(b.cookies[tokenName])
+func revoked(g *harness.Gateway, b *harness.Browser) {
+	claims, reason := g.App.Opened().Verifier.Authenticate(b.Cookies[harness.TokenName])
 	if reason != "" {
 		g.Fatal(reason)
 	}
-	if err := g.app.Opened().Ledger.RevokeToken(g.Context(), claims.TokenID(), time.Unix(claims.Expires(), 0)); err != nil {
+	if err := g.App.Opened().Ledger.RevokeToken(g.Context(), claims.TokenID(), time.Unix(claims.Expires(), 0)); err != nil {
 		g.Fatal(err)
 	}
 }
 
-func foreignKey(g *testGateway, b *browser) {
+func foreignKey(g *harness.Gateway, b *harness.Browser) {
 	key, err := validator.NewSecretKey("theirs", []byte("another secret of 32 random bytes"))
 	if err != nil {
 		g.Fatal(err)
@@ -262,19 +233,19 @@ func foreignKey(g *testGateway, b *browser) {
 	if err != nil {
 		g.Fatal(err)
 	}
-	b.cookies[tokenName] = g.mintWith(keys, "shop", "alice", b.cookies["session"])
+	b.Cookies[harness.TokenName] = g.MintWith(keys, "shop", "alice", b.Cookies["session"])
 }
 
-func badlySigned(_ *testGateway, b *browser) {
-	token := b.cookies[tokenName]
+func badlySigned(_ *harness.Gateway, b *harness.Browser) {
+	token := b.Cookies[harness.TokenName]
 	cut := strings.LastIndex(token, ".")
-	b.cookies[tokenName] = token[:cut+1] + strings.Repeat("A", len(token)-cut-1)
+	b.Cookies[harness.TokenName] = token[:cut+1] + strings.Repeat("A", len(token)-cut-1)
 }
 
 // endedSession ends the session that the token proves; the application still knows it, and so it is learned again.
-func endedSession(g *testGateway, b *browser) {
-	open := g.app.Opened()
-	claims, reason := open.Verifier.Authenticate(b.cookies[tokenName])
+func endedSession(g *harness.Gateway, b *harness.Browser) {
+	open := g.App.Opened()
+	claims, reason := open.Verifier.Authenticate(b.Cookies[harness.TokenName])
 	if reason != "" {
 		g.Fatal(reason)
 	}

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"strconv"

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"fmt"
@@ -9,44 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-// remembering makes the application sign a visitor in by a cookie of its own, as "remember me" does: with a new session id,
-// on the whoami page too. It returns a function that returns the Cookie lines of the questions so far.
-func (l *legacyApp) remembering(user string) (asked func() [][]string) {
-	var mutex sync.Mutex
-	var lines [][]string
-	signIn := func(w http.ResponseWriter, r *http.Request) string {
-		if known := l.user(r); known != "" {
-			return known
-		}
-		if cookie, err := r.Cookie("remember"); err != nil || cookie.Value != "R-of-"+user {
-			return ""
-		}
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: l.signIn(user), Path: "/", HttpOnly: true})
-		return user
-	}
-	l.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
-		mutex.Lock()
-		lines = append(lines, r.Header["Cookie"])
-		mutex.Unlock()
-		if named := signIn(w, r); named != "" {
-			_, _ = fmt.Fprintf(w, `{"user": %q}`, named)
-		} else {
-			_, _ = io.WriteString(w, `{"user": null}`)
-		}
-		return true
-	})
-	l.respond(func(w http.ResponseWriter, r *http.Request) bool {
-		signIn(w, r)
-		return false
-	})
-	return func() [][]string {
-		mutex.Lock()
-		defer mutex.Unlock()
-		return lines
-	}
-}
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+)
 
 // An attacker plants a session cookie in a browser that the application knows by a "remember me" cookie, so that the
 // application's answer about the two makes the planted session the victim's.
@@ -62,7 +27,7 @@ func TestAttackRememberMeFixation(t *testing.T) {
 		{"it is, by a pattern", "cookies rem*", "session=" + planted + "; remember=R-of-alice", http.StatusServiceUnavailable},
 	} {
 		for _, mode := range []string{"mixed", "stateful", "shadow"} {
-			g := newTestGatewayWith(t, gatewayOptions{site: `
+			g := harness.NewWith(t, harness.Options{Site: `
 				jwt_session shop {
 					mode ` + mode + `
 					whoami /whoami json user {
@@ -70,20 +35,20 @@ func TestAttackRememberMeFixation(t *testing.T) {
 					}
 				}
 				reverse_proxy LEGACY`})
-			asked := g.legacy.remembering("alice")
-			victim := g.browser()
-			victim.cookies["session"], victim.cookies["remember"] = planted, "R-of-alice"
-			response := victim.get("/page")
-			if response.StatusCode != test.victim || response.received != nil || response.tokenSet() == "set" {
+			asked := g.Legacy.Remembering("alice")
+			victim := g.Browser()
+			victim.Cookies["session"], victim.Cookies["remember"] = planted, "R-of-alice"
+			response := victim.Get("/page")
+			if response.StatusCode != test.victim || response.Received != nil || response.TokenSet() == "set" {
 				t.Errorf("%s, %s: the victim's request: status %d, want %d", test.name, mode, response.StatusCode, test.victim)
 			}
 			if got := asked(); len(got) != 1 || !slices.Equal(got[0], []string{test.cookies}) {
 				t.Errorf("%s, %s: the questions carried %q, want %q", test.name, mode, got, test.cookies)
 			}
-			g.clock.advance(4 * time.Second) // longer than an answer that names nobody is remembered
-			attacker := g.browser()
-			attacker.cookies["session"] = planted
-			if response := attacker.get("/page"); response.StatusCode != http.StatusUnauthorized || response.received != nil {
+			g.Clock.Advance(4 * time.Second) // longer than an answer that names nobody is remembered
+			attacker := g.Browser()
+			attacker.Cookies["session"] = planted
+			if response := attacker.Get("/page"); response.StatusCode != http.StatusUnauthorized || response.Received != nil {
 				t.Errorf("%s, %s: the attacker's request: status %d, want 401", test.name, mode, response.StatusCode)
 			}
 		}
@@ -94,20 +59,20 @@ func TestAttackRememberMeFixation(t *testing.T) {
 func TestAttackRememberMeFixationWhereRequestsPass(t *testing.T) {
 	t.Parallel()
 	const planted = "EVIL-EVIL-EVIL-EVIL-EVIL"
-	g := newTestGateway(t, "unauthenticated pass")
-	g.legacy.remembering("alice")
-	victim := g.browser()
-	victim.cookies["session"], victim.cookies["remember"] = planted, "R-of-alice"
-	response := victim.get("/page")
-	if user := response.received.user(t); user != "" || victim.cookies["session"] == planted {
-		t.Fatalf("the first request: user %q, and the session is new: %v", user, victim.cookies["session"] != planted)
+	g := harness.New(t, "unauthenticated pass")
+	g.Legacy.Remembering("alice")
+	victim := g.Browser()
+	victim.Cookies["session"], victim.Cookies["remember"] = planted, "R-of-alice"
+	response := victim.Get("/page")
+	if user := response.Received.User(t); user != "" || victim.Cookies["session"] == planted {
+		t.Fatalf("the first request: user %q, and the session is new: %v", user, victim.Cookies["session"] != planted)
 	}
-	if user := victim.get("/page").received.user(t); user != "alice" {
+	if user := victim.Get("/page").Received.User(t); user != "alice" {
 		t.Errorf("the new session is %q's, want alice's", user)
 	}
-	attacker := g.browser()
-	attacker.cookies["session"] = planted
-	if user := attacker.get("/page").received.user(t); user != "" {
+	attacker := g.Browser()
+	attacker.Cookies["session"] = planted
+	if user := attacker.Get("/page").Received.User(t); user != "" {
 		t.Errorf("the planted session is %q's", user)
 	}
 }
@@ -115,7 +80,7 @@ func TestAttackRememberMeFixationWhereRequestsPass(t *testing.T) {
 // The question carries the session cookies and those that the option names, byte for byte, and nothing else of the client.
 func TestQuestionCarriesOnlyItsCookies(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 		jwt_session shop {
 			session_cookie sid DW*
 			whoami /whoami json user {
@@ -125,7 +90,7 @@ func TestQuestionCarriesOnlyItsCookies(t *testing.T) {
 		reverse_proxy LEGACY`})
 	var mutex sync.Mutex
 	var got http.Header
-	g.legacy.respondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, r *http.Request) bool {
 		mutex.Lock()
 		defer mutex.Unlock()
 		got = r.Header
@@ -155,7 +120,7 @@ func TestQuestionCarriesOnlyItsCookies(t *testing.T) {
 		for _, line := range test.lines {
 			lines = append(lines, "Cookie: "+strings.ReplaceAll(line, "NUMBER", number))
 		}
-		if response := g.raw(lines, ""); response.StatusCode != http.StatusOK {
+		if response := g.Raw(lines, ""); response.StatusCode != http.StatusOK {
 			t.Fatalf("%q: status %d", test.lines, response.StatusCode)
 		}
 		mutex.Lock()
@@ -201,26 +166,26 @@ func TestAnswerThatChangesTheSession(t *testing.T) {
 			if rolling {
 				options, want = "rolling", http.StatusOK
 			}
-			g := newTestGatewayWith(t, gatewayOptions{site: `
+			g := harness.NewWith(t, harness.Options{Site: `
 				jwt_session shop {
 					whoami /whoami json user {
 						` + options + `
 					}
 				}
 				reverse_proxy LEGACY`})
-			b := g.signedIn()
-			g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+			b := g.SignedIn()
+			g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 				for _, line := range test.lines {
-					w.Header().Add("Set-Cookie", strings.ReplaceAll(line, "ID", b.cookies["session"]))
+					w.Header().Add("Set-Cookie", strings.ReplaceAll(line, "ID", b.Cookies["session"]))
 				}
 				return false
 			})
-			response := b.get("/page")
+			response := b.Get("/page")
 			if response.StatusCode != want || len(response.Header.Values("Set-Cookie")) > 1 {
 				t.Errorf("%s, rolling %v: status %d, want %d; cookies %q", test.name, rolling, response.StatusCode, want,
 					response.Header["Set-Cookie"])
 			}
-			warned := strings.Contains(g.log(), "the whoami page rotates sessions")
+			warned := strings.Contains(g.Logged(), "the whoami page rotates sessions")
 			if warned != (want == http.StatusServiceUnavailable) {
 				t.Errorf("%s, rolling %v: warned is %v", test.name, rolling, warned)
 			}
@@ -230,41 +195,41 @@ func TestAnswerThatChangesTheSession(t *testing.T) {
 
 // Such an answer is never remembered, ends nothing, has a reason of its own, and is warned of once.
 func TestAnswerThatChangesTheSessionIsCounted(t *testing.T) {
-	g := newTestGateway(t, "unauthenticated /open* pass")
-	b := g.signedIn()
-	g.expect(b.get("/page"), "alice", "set", 1)
-	g.clock.advance(31 * time.Second)
+	g := harness.New(t, "unauthenticated /open* pass")
+	b := g.SignedIn()
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	g.Clock.Advance(31 * time.Second)
 	changes := true
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		if changes {
 			w.Header().Set("Set-Cookie", "session=other-other-other-other")
 		}
 		return false
 	})
-	if response := b.get("/page"); response.received.user(t) != "alice" || response.tokenSet() != "" {
-		t.Errorf("while the token counts: user %q, token cookie %q", response.received.user(t), response.tokenSet())
+	if response := b.Get("/page"); response.Received.User(t) != "alice" || response.TokenSet() != "" {
+		t.Errorf("while the token counts: user %q, token cookie %q", response.Received.User(t), response.TokenSet())
 	}
-	g.clock.advance(30 * time.Second)
+	g.Clock.Advance(30 * time.Second)
 	for range 2 {
-		if response := b.get("/page"); response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+		if response := b.Get("/page"); response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 			t.Errorf("status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 		}
 	}
-	if user := b.get("/open").received.user(t); user != "" {
+	if user := b.Get("/open").Received.User(t); user != "" {
 		t.Errorf("where requests pass: user %q", user)
 	}
-	status, text := g.status()
+	status, text := g.Status()
 	if !strings.Contains(text, `"changes_session"`) {
 		t.Errorf("the status %+v has no reason for it", status)
 	}
-	if got := strings.Count(g.log(), "the whoami page rotates sessions"); got != 1 {
+	if got := strings.Count(g.Logged(), "the whoami page rotates sessions"); got != 1 {
 		t.Errorf("warned %d times", got)
 	}
-	if strings.Contains(g.log(), "other-other") {
+	if strings.Contains(g.Logged(), "other-other") {
 		t.Error("the log holds the session id")
 	}
 	changes = false
-	if user := b.get("/page").received.user(t); user != "alice" {
+	if user := b.Get("/page").Received.User(t); user != "alice" {
 		t.Errorf("once the page changes nothing: user %q", user)
 	}
 }
@@ -273,14 +238,14 @@ func TestAnswerThatChangesTheSessionIsCounted(t *testing.T) {
 func TestAnswerOfNobodyThatChangesTheSession(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusOK, http.StatusFound, http.StatusUnauthorized} {
-		g := newTestGateway(t, "")
-		g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+		g := harness.New(t, "")
+		g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Set-Cookie", "session=other-other-other-other")
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, `{"user": null}`)
 			return true
 		})
-		g.expectRefused(g.signedIn().get("/page"), "")
+		g.ExpectRefused(g.SignedIn().Get("/page"), "")
 	}
 }
 

@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"bufio"
@@ -8,29 +8,16 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // While the operator's no to somebody is in force, a session reaches the application only if it was judged: the
 // application has not heard of the revocation. Each case is one way around a revocation, or one visitor whom it is not about.
 
-// sessionUpstream reports whether any session cookie reached the application.
-func (r reply) sessionUpstream(t *testing.T) bool {
-	t.Helper()
-	if r.received == nil {
-		t.Fatalf("status %d: the request did not reach the application", r.StatusCode)
-	}
-	return strings.Contains(strings.Join(r.received.Header["Cookie"], "; "), "session=")
-}
-
-// revokeSomebody revokes a user whom the request under test has nothing to do with, as far as the gateway knows.
-func (g *testGateway) revokeSomebody() {
-	g.Helper()
-	g.mustAdmin("revocations", map[string]any{"realm": "shop", "user": "mallory"})
-}
-
 func TestUnjudgedSessionsAreWithheldWhileARevocationIsInForce(t *testing.T) {
-	g := newTestGateway(t, "unauthenticated /public* pass")
-	revoked := g.legacy.signIn("mallory")
+	g := harness.New(t, "unauthenticated /public* pass")
+	revoked := g.Legacy.SignIn("mallory")
 	var many strings.Builder
 	for i := range 40 {
 		_, _ = fmt.Fprintf(&many, "session=decoy-value-number-%d; ", i)
@@ -40,35 +27,35 @@ func TestUnjudgedSessionsAreWithheldWhileARevocationIsInForce(t *testing.T) {
 		{"first of two", "session=" + revoked + "; session=another-session-value"},
 		{"last of two lines", "session=another-session-value; session=" + revoked},
 	} {
-		if g.browser().get("/public", "Cookie: "+c.cookies).sessionUpstream(t) != true {
+		if g.Browser().Get("/public", "Cookie: "+c.cookies).SessionUpstream(t) != true {
 			t.Errorf("%s: withheld although nobody is revoked", c.name)
 		}
 	}
-	g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": revoked})
+	g.MustAdmin("revocations", map[string]any{"realm": "shop", "session": revoked})
 	for _, c := range []struct{ name, cookies string }{
 		{"among 40 duplicates", many.String() + "session=" + revoked},
 		{"first of two", "session=" + revoked + "; session=another-session-value"},
 		{"last of two", "session=another-session-value; session=" + revoked},
 		{"two others", "session=another-session-value; session=and-a-third-session"},
 	} {
-		if g.browser().get("/public", "Cookie: theme=dark; "+c.cookies).sessionUpstream(t) {
+		if g.Browser().Get("/public", "Cookie: theme=dark; "+c.cookies).SessionUpstream(t) {
 			t.Errorf("%s: a session cookie reached the application", c.name)
 		}
 	}
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("bob")
-	g.expect(b.get("/public"), "bob", "set", 1)
-	if response := g.browser().get("/public", "Cookie: session=nobodys-session-value"); !response.sessionUpstream(t) {
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("bob")
+	g.Expect(b.Get("/public"), "bob", "set", 1)
+	if response := g.Browser().Get("/public", "Cookie: session=nobodys-session-value"); !response.SessionUpstream(t) {
 		t.Error("a session that the application knows nobody in was withheld")
 	}
-	g.mustAdmin("revocations", map[string]any{"realm": "shop", "session": revoked, "lift": true})
-	if !g.browser().get("/public", "Cookie: "+many.String()).sessionUpstream(t) {
+	g.MustAdmin("revocations", map[string]any{"realm": "shop", "session": revoked, "lift": true})
+	if !g.Browser().Get("/public", "Cookie: "+many.String()).SessionUpstream(t) {
 		t.Error("withheld although the revocation was lifted")
 	}
 }
 
 func TestARevocationElsewhereWithholdsNothing(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 	route /club* {
 		jwt_session club {
 			whoami /whoami json user
@@ -82,19 +69,19 @@ func TestARevocationElsewhereWithholdsNothing(t *testing.T) {
 		}
 		reverse_proxy LEGACY
 	}`})
-	g.mustAdmin("revocations", map[string]any{"realm": "club", "user": "mallory"})
-	if !g.browser().get("/page", "Cookie: session=first-session-value; session=second-session-value").sessionUpstream(t) {
+	g.MustAdmin("revocations", map[string]any{"realm": "club", "user": "mallory"})
+	if !g.Browser().Get("/page", "Cookie: session=first-session-value; session=second-session-value").SessionUpstream(t) {
 		t.Error("withheld for a revocation of another realm")
 	}
-	g.mustAdmin("revocations", map[string]any{"user": "mallory"})
-	if g.browser().get("/page", "Cookie: session=first-session-value; session=second-session-value").sessionUpstream(t) {
+	g.MustAdmin("revocations", map[string]any{"user": "mallory"})
+	if g.Browser().Get("/page", "Cookie: session=first-session-value; session=second-session-value").SessionUpstream(t) {
 		t.Error("a session cookie reached the application although a user is revoked everywhere")
 	}
 }
 
 // A part of a set is no session; the application may take it for one.
 func TestPartsOfASessionAreWithheld(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 	jwt_session shop {
 		whoami /whoami json user
 		session_cookie session remember
@@ -103,9 +90,9 @@ func TestPartsOfASessionAreWithheld(t *testing.T) {
 	reverse_proxy LEGACY`})
 	for _, revoke := range []bool{false, true} {
 		if revoke {
-			g.revokeSomebody()
+			g.RevokeSomebody()
 		}
-		got := g.browser().get("/page", "Cookie: session=a-session-without-its-other-half").sessionUpstream(t)
+		got := g.Browser().Get("/page", "Cookie: session=a-session-without-its-other-half").SessionUpstream(t)
 		if got == revoke {
 			t.Errorf("revoked %v: upstream %v", revoke, got)
 		}
@@ -114,29 +101,29 @@ func TestPartsOfASessionAreWithheld(t *testing.T) {
 
 // A client keeps the whoami page busy so that nobody can judge its session.
 func TestPassDoesNotOpenWhatCouldNotBeTold(t *testing.T) {
-	g := newTestGateway(t, "unauthenticated pass")
-	g.legacy.respondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
+	g := harness.New(t, "unauthenticated pass")
+	g.Legacy.RespondWhoami(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	if response := b.get("/page"); !response.sessionUpstream(t) {
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	if response := b.Get("/page"); !response.SessionUpstream(t) {
 		t.Error("withheld although nobody is revoked")
 	}
-	g.revokeSomebody()
-	response := b.get("/page")
-	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || response.received != nil {
-		t.Errorf("status %d, reached the application: %v; want 503 and Retry-After", response.StatusCode, response.received != nil)
+	g.RevokeSomebody()
+	response := b.Get("/page")
+	if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || response.Received != nil {
+		t.Errorf("status %d, reached the application: %v; want 503 and Retry-After", response.StatusCode, response.Received != nil)
 	}
-	if response := g.browser().get("/page"); response.StatusCode != http.StatusOK {
+	if response := g.Browser().Get("/page"); response.StatusCode != http.StatusOK {
 		t.Errorf("without a session: status %d", response.StatusCode)
 	}
 }
 
 // A token of one user travels with the session cookie of another, which a stateless route does not look at.
 func TestStatelessRoutesWithholdUnjudgedSessions(t *testing.T) {
-	g := newTestGatewayWith(t, gatewayOptions{site: `
+	g := harness.NewWith(t, harness.Options{Site: `
 	route /api* {
 		jwt_session shop {
 			mode stateless
@@ -151,10 +138,10 @@ func TestStatelessRoutesWithholdUnjudgedSessions(t *testing.T) {
 		}
 		reverse_proxy LEGACY
 	}`})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("alice")
-	g.expect(b.get("/page"), "alice", "set", 1)
-	own, foreign := b.cookies["session"], g.legacy.signIn("bob")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("alice")
+	g.Expect(b.Get("/page"), "alice", "set", 1)
+	own, foreign := b.Cookies["session"], g.Legacy.SignIn("bob")
 	for _, c := range []struct {
 		name, session  string
 		token, revoke  bool
@@ -169,15 +156,15 @@ func TestStatelessRoutesWithholdUnjudgedSessions(t *testing.T) {
 		{"a session that is not known, without a token", foreign, false, true, "", false},
 	} {
 		if c.revoke {
-			g.revokeSomebody()
+			g.RevokeSomebody()
 		}
 		line := "Cookie: session=" + c.session
 		if c.token {
-			line += "; " + tokenName + "=" + b.cookies[tokenName]
+			line += "; " + harness.TokenName + "=" + b.Cookies[harness.TokenName]
 		}
-		response := g.browser().get("/api", line)
-		if got := response.sessionUpstream(t); got != c.reachesItsGoal || response.received.user(t) != c.user {
-			t.Errorf("%s: upstream %v as %q, want %v as %q", c.name, got, response.received.user(t), c.reachesItsGoal, c.user)
+		response := g.Browser().Get("/api", line)
+		if got := response.SessionUpstream(t); got != c.reachesItsGoal || response.Received.User(t) != c.user {
+			t.Errorf("%s: upstream %v as %q, want %v as %q", c.name, got, response.Received.User(t), c.reachesItsGoal, c.user)
 		}
 	}
 }
@@ -187,35 +174,35 @@ func TestStatelessRoutesWithholdUnjudgedSessions(t *testing.T) {
 func TestResponseUserAloneJudgesNobodyBeforehand(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
 	seen := make(chan string, 1)
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		cookie, err := r.Cookie("session")
 		switch {
 		case r.URL.Path == "/form" && err != nil:
-			http.SetCookie(w, &http.Cookie{Name: "session", Value: g.legacy.signIn(""), Path: "/"})
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: g.Legacy.SignIn(""), Path: "/"})
 		case r.URL.Path == "/form" || r.URL.Path == "/page" && err == nil:
 			seen <- cookie.Value
-			w.Header().Set("X-Remote-User", g.legacy.user(r))
+			w.Header().Set("X-Remote-User", g.Legacy.User(r))
 		case r.URL.Path == "/login" && err == nil: // the id stays as it is
-			g.legacy.set(cookie.Value, "bob")
+			g.Legacy.Set(cookie.Value, "bob")
 			w.Header().Set("X-Remote-User", "bob")
 		}
 		return true
 	})
-	b := g.browser()
-	b.cookies["session"] = g.legacy.signIn("bob")
-	g.revokeSomebody()
-	old := b.cookies["session"]
-	b.get("/form")
+	b := g.Browser()
+	b.Cookies["session"] = g.Legacy.SignIn("bob")
+	g.RevokeSomebody()
+	old := b.Cookies["session"]
+	b.Get("/form")
 	select {
 	case <-seen:
 		t.Fatal("a session that nobody judged reached the application")
 	default:
 	}
-	fresh := b.cookies["session"]
+	fresh := b.Cookies["session"]
 	if fresh == old {
 		t.Fatal("the form gave no session")
 	}
-	b.get("/form")
+	b.Get("/form")
 	select {
 	case got := <-seen:
 		if got != fresh {
@@ -224,10 +211,10 @@ func TestResponseUserAloneJudgesNobodyBeforehand(t *testing.T) {
 	default:
 		t.Fatal("a session that the application opened after the revocation was withheld")
 	}
-	if response := b.do(http.MethodPost, "/login"); response.tokenSet() != "set" {
-		t.Errorf("the sign-in brought no token: %q", response.tokenSet())
+	if response := b.Do(http.MethodPost, "/login"); response.TokenSet() != "set" {
+		t.Errorf("the sign-in brought no token: %q", response.TokenSet())
 	}
-	if response := b.get("/members"); response.StatusCode != http.StatusOK {
+	if response := b.Get("/members"); response.StatusCode != http.StatusOK {
 		t.Errorf("after the sign-in: status %d", response.StatusCode)
 	}
 }
@@ -237,14 +224,14 @@ func TestResponseThatNamesARevokedUserIsReplaced(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
 	const secret = "the account of mallory"
 	var answer func(w http.ResponseWriter)
-	g.legacy.respond(func(w http.ResponseWriter, _ *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("X-Remote-User", "mallory")
 		w.Header().Set("X-Account", secret)
 		w.Header().Set("Content-Type", "text/plain")
 		answer(w)
 		return true
 	})
-	g.revokeSomebody()
+	g.RevokeSomebody()
 	for _, c := range []struct {
 		name   string
 		answer func(w http.ResponseWriter)
@@ -270,12 +257,12 @@ func TestResponseThatNamesARevokedUserIsReplaced(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			answer = c.answer
 			for _, line := range []string{"", "Cookie: remember=me", "Cookie: session=first-session-value; session=second-session-value"} {
-				response := g.browser().get("/page", line)
+				response := g.Browser().Get("/page", line)
 				if response.StatusCode != http.StatusUnauthorized || response.Header.Get("Www-Authenticate") == "" ||
 					response.Header.Get("Cache-Control") != "no-store" {
 					t.Errorf("%q: status %d, header %v; want a refusal", line, response.StatusCode, response.Header)
 				}
-				if strings.Contains(response.body+fmt.Sprint(response.Header, response.Trailer), secret) {
+				if strings.Contains(response.Text+fmt.Sprint(response.Header, response.Trailer), secret) {
 					t.Errorf("%q: a part of the account came through", line)
 				}
 			}
@@ -287,7 +274,7 @@ func TestResponseThatNamesARevokedUserIsReplaced(t *testing.T) {
 func TestStreamThatNamesARevokedUserIsReplaced(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
 	left := make(chan struct{})
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("X-Remote-User", "mallory")
 		w.Header().Set("Content-Type", "text/event-stream")
 		defer close(left)
@@ -299,10 +286,10 @@ func TestStreamThatNamesARevokedUserIsReplaced(t *testing.T) {
 		}
 		return true
 	})
-	g.revokeSomebody()
-	response := g.browser().get("/events", "Accept: text/event-stream")
-	if response.StatusCode != http.StatusUnauthorized || strings.Contains(response.body, "event") {
-		t.Errorf("status %d, body %q", response.StatusCode, response.body)
+	g.RevokeSomebody()
+	response := g.Browser().Get("/events", "Accept: text/event-stream")
+	if response.StatusCode != http.StatusUnauthorized || strings.Contains(response.Text, "event") {
+		t.Errorf("status %d, body %q", response.StatusCode, response.Text)
 	}
 	<-left
 }
@@ -310,7 +297,7 @@ func TestStreamThatNamesARevokedUserIsReplaced(t *testing.T) {
 // A WebSocket for a revoked user is not opened.
 func TestUpgradeThatNamesARevokedUserIsReplaced(t *testing.T) {
 	g := newNamingGateway(t, "mixed", "")
-	g.legacy.respond(func(w http.ResponseWriter, r *http.Request) bool {
+	g.Legacy.Respond(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Header.Get("Upgrade") == "" {
 			return false
 		}
@@ -323,8 +310,8 @@ func TestUpgradeThatNamesARevokedUserIsReplaced(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Remote-User: mallory\r\n\r\nhello")
 		return true
 	})
-	g.revokeSomebody()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
+	g.RevokeSomebody()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(g.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,15 +331,15 @@ func TestUpgradeThatNamesARevokedUserIsReplaced(t *testing.T) {
 func TestSignInOfARevokedUserIsNotReplaced(t *testing.T) {
 	for _, before := range []string{"", "a-session-that-nobody-judged"} {
 		g := newNamingGateway(t, "mixed", "")
-		g.mustAdmin("revocations", map[string]any{"realm": "shop", "user": "alice"})
-		b := g.browser()
+		g.MustAdmin("revocations", map[string]any{"realm": "shop", "user": "alice"})
+		b := g.Browser()
 		if before != "" {
-			b.cookies["session"] = before
+			b.Cookies["session"] = before
 		}
-		if response := b.do(http.MethodPost, "/login?user=alice"); response.StatusCode != http.StatusOK || response.tokenSet() != "set" {
-			t.Errorf("before %q: status %d, token %q", before, response.StatusCode, response.tokenSet())
+		if response := b.Do(http.MethodPost, "/login?user=alice"); response.StatusCode != http.StatusOK || response.TokenSet() != "set" {
+			t.Errorf("before %q: status %d, token %q", before, response.StatusCode, response.TokenSet())
 		}
-		if response := b.get("/members"); response.StatusCode != http.StatusOK {
+		if response := b.Get("/members"); response.StatusCode != http.StatusOK {
 			t.Errorf("before %q: after the sign-in: status %d", before, response.StatusCode)
 		}
 	}

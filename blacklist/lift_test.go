@@ -96,7 +96,7 @@ func TestLiftOvertakesRetry(t *testing.T) {
 				runtime.Gosched() // it waits for Lift, by now or soon
 			}
 		}
-	}}, f.clock.now)
+	}}, f.clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,12 +131,12 @@ func TestExtend(t *testing.T) {
 	if err := f.Retry(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	f.clock.advance(90 * time.Minute)
+	f.clock.Advance(90 * time.Minute)
 	if !f.restarted(t).Contains(ann) {
 		t.Error("not durable")
 	}
-	f.clock.advance(time.Hour)
-	f.Extend(ann, f.clock.now().Add(time.Hour))
+	f.clock.Advance(time.Hour)
+	f.Extend(ann, f.clock.Now().Add(time.Hour))
 	if _, in := f.Entry(ann); in {
 		t.Error("an expired entry came back")
 	}

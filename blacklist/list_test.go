@@ -13,31 +13,13 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist/blacklisttest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 )
 
 var (
 	start   = time.Unix(1_700_000_000, 0)
 	session = blacklist.EndOf("shop", [32]byte{1, 2, 3})
 )
-
-type clock struct {
-	mu   sync.Mutex
-	time time.Time
-}
-
-func newClock() *clock { return &clock{time: start} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.time
-}
-
-func (c *clock) advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.time = c.time.Add(by)
-}
 
 func entry(second int64, life time.Duration) blacklist.Entry {
 	return blacklist.Entry{Subject: session, Second: second, Expires: start.Add(life)}
@@ -46,19 +28,21 @@ func entry(second int64, life time.Duration) blacklist.Entry {
 type fixture struct {
 	*blacklist.List
 	journal *blacklisttest.Journal
-	clock   *clock
+	clock   *testclock.Clock
 }
 
-func open(t testing.TB, journal *blacklisttest.Journal, clock *clock) fixture {
+func open(t testing.TB, journal *blacklisttest.Journal, clock *testclock.Clock) fixture {
 	t.Helper()
-	list, err := blacklist.Open(context.Background(), journal, clock.now)
+	list, err := blacklist.Open(context.Background(), journal, clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return fixture{list, journal, clock}
 }
 
-func newFixture(t testing.TB) fixture { return open(t, blacklisttest.NewJournal(), newClock()) }
+func newFixture(t testing.TB) fixture {
+	return open(t, blacklisttest.NewJournal(), testclock.At(start))
+}
 
 // restarted returns the list as it is after a crash now.
 func (f fixture) restarted(t testing.TB) fixture { return open(t, f.journal, f.clock) }
@@ -193,7 +177,7 @@ func TestEndThatAddsNothingWritesNothing(t *testing.T) {
 // A later end that comes while an earlier one is being written is still pending when that is done.
 func TestPersistLeavesWhatCameMeanwhile(t *testing.T) {
 	f := newFixture(t)
-	list, err := blacklist.Open(t.Context(), meanwhile{f.journal, func() { f.Enforce(entry(9, time.Minute)) }}, f.clock.now)
+	list, err := blacklist.Open(t.Context(), meanwhile{f.journal, func() { f.Enforce(entry(9, time.Minute)) }}, f.clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,9 +212,9 @@ func TestEntriesExpire(t *testing.T) {
 	if err := f.End(t.Context(), entry(7, 1500*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
-	f.clock.advance(1999 * time.Millisecond) // an expiry is rounded up to the second
+	f.clock.Advance(1999 * time.Millisecond) // an expiry is rounded up to the second
 	f.expectSecond(t, 7, true)
-	f.clock.advance(time.Millisecond)
+	f.clock.Advance(time.Millisecond)
 	f.expectSecond(t, 0, false)
 }
 
@@ -243,7 +227,7 @@ func TestSweep(t *testing.T) {
 	if err := f.Sweep(t.Context()); err != nil || f.Len() != 2 {
 		t.Fatalf("Sweep of nothing: %v, %d entries left", err, f.Len())
 	}
-	f.clock.advance(time.Minute)
+	f.clock.Advance(time.Minute)
 	f.journal.Fail(true)
 	if err := f.Sweep(t.Context()); !errors.Is(err, blacklist.ErrUnavailable) || f.Len() != 2 {
 		t.Fatalf("Sweep on a failing journal: %v, %d entries left", err, f.Len())
@@ -258,7 +242,7 @@ func TestSweepGivesUpWhatExpiredUnwritten(t *testing.T) {
 	f := newFixture(t)
 	f.journal.Fail(true)
 	_ = f.End(t.Context(), entry(7, time.Minute))
-	f.clock.advance(time.Minute)
+	f.clock.Advance(time.Minute)
 	_ = f.Sweep(t.Context())
 	if f.Pending(session) {
 		t.Error("an expired entry is still to be written")
@@ -273,11 +257,11 @@ func TestSweepLeavesWhatCameMeanwhile(t *testing.T) {
 	}
 	var list *blacklist.List
 	var err error
-	list, err = blacklist.Open(t.Context(), meanwhile{f.journal, func() { list.Enforce(entry(99, time.Hour)) }}, f.clock.now)
+	list, err = blacklist.Open(t.Context(), meanwhile{f.journal, func() { list.Enforce(entry(99, time.Hour)) }}, f.clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.clock.advance(time.Minute)
+	f.clock.Advance(time.Minute)
 	if err := list.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +283,7 @@ func TestRetryAndSweepManyAtOnce(t *testing.T) {
 	if err := f.Retry(t.Context()); err != nil || f.PendingLen() != 0 || len(f.journal.Entries()) != many {
 		t.Fatalf("Retry: %v, %d pending, %d in the journal", err, f.PendingLen(), len(f.journal.Entries()))
 	}
-	f.clock.advance(time.Minute)
+	f.clock.Advance(time.Minute)
 	if err := f.Sweep(t.Context()); err != nil || f.Len() != 0 || len(f.journal.Entries()) != 0 {
 		t.Fatalf("Sweep: %v, %d left, %d in the journal", err, f.Len(), len(f.journal.Entries()))
 	}
@@ -356,7 +340,7 @@ func TestAcknowledgedHolds(t *testing.T) {
 			"sweep":   func(*rapid.T) { _ = f.Sweep(context.Background()) },
 			"fail":    func(*rapid.T) { f.journal.Fail(true) },
 			"recover": func(*rapid.T) { f.journal.Fail(false) },
-			"advance": func(*rapid.T) { f.clock.advance(time.Minute) },
+			"advance": func(*rapid.T) { f.clock.Advance(time.Minute) },
 			"crash": func(*rapid.T) {
 				f.journal.Fail(false)
 				f = f.restarted(t)
@@ -364,10 +348,10 @@ func TestAcknowledgedHolds(t *testing.T) {
 			},
 			"": func(rt *rapid.T) {
 				second, in := f.Second(session)
-				if f.clock.now().Before(expiry) && floor > 0 && (!in || second < floor) {
+				if f.clock.Now().Before(expiry) && floor > 0 && (!in || second < floor) {
 					rt.Fatalf("Second = %d, %v; want %d at least", second, in, floor)
 				}
-				if !f.clock.now().Before(expiry) && in {
+				if !f.clock.Now().Before(expiry) && in {
 					rt.Fatal("an expired entry holds")
 				}
 				if second > most {
@@ -394,7 +378,7 @@ func TestConcurrentUse(t *testing.T) {
 				if got, in := f.Second(session); !in || got < second {
 					t.Errorf("Second = %d, %v; want %d at least", got, in, second)
 				}
-				f.clock.advance(time.Millisecond)
+				f.clock.Advance(time.Millisecond)
 			}
 		})
 	}
@@ -419,7 +403,7 @@ func TestAskingDoesNotAllocate(t *testing.T) {
 func BenchmarkNo(b *testing.B) {
 	for _, size := range []int{1_000, 1_000_000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			list, err := blacklist.Open(b.Context(), filled{blacklisttest.NewJournal(), size}, newClock().now)
+			list, err := blacklist.Open(b.Context(), filled{blacklisttest.NewJournal(), size}, testclock.At(start).Now)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -35,7 +35,7 @@ func TestEntries(t *testing.T) {
 		break // in the middle, without any lock left behind
 	}
 	f.revoke(t, lasting(ann, 9))
-	f.clock.advance(time.Hour)
+	f.clock.Advance(time.Hour)
 	for _, kind := range []blacklist.Kind{blacklist.KindUser, blacklist.KindRealm} {
 		if got := slices.Collect(f.Entries(kind)); len(got) != 0 {
 			t.Errorf("%v after their expiry: %v", kind, got)
@@ -87,7 +87,7 @@ func TestPages(t *testing.T) {
 func TestPageLeavesOutTheExpired(t *testing.T) {
 	f := newFixture(t)
 	f.revoke(t, lasting(ann, 1))
-	f.clock.advance(time.Hour)
+	f.clock.Advance(time.Hour)
 	if page, more := f.Page(10, blacklist.Subject{}, blacklist.Revocations()...); len(page) != 0 || more {
 		t.Errorf("Page = %v, %v", page, more)
 	}

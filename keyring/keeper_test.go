@@ -341,14 +341,14 @@ func TestFloodOfUnknownKeyIDs(t *testing.T) {
 				all.Go(func() { k.Reread(ctx) })
 			}
 			all.Wait()
-			w.advance(rereadEvery - 1)
+			w.Advance(rereadEvery - 1)
 			if k.Reread(ctx) {
 				t.Error("read again within a second")
 			}
 			if loads, _ := w.storage.count(); loads-before != second+1 {
 				t.Errorf("after %d seconds the file was read %d times", second+1, loads-before)
 			}
-			w.advance(1)
+			w.Advance(1)
 		}
 	})
 }
@@ -387,7 +387,7 @@ func TestRereadIsBounded(t *testing.T) {
 			if k.Reread(ctx) || time.Since(began) != rereadPatience {
 				t.Errorf("waited for %s", time.Since(began))
 			}
-			w.advance(2 * rereadEvery)
+			w.Advance(2 * rereadEvery)
 		}
 		gone, cancel := context.WithCancel(ctx)
 		cancel()
@@ -400,7 +400,7 @@ func TestRereadIsBounded(t *testing.T) {
 		}
 		close(goOn)
 		k.Close()
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		if k.Reread(ctx) {
 			t.Error("a closed keeper read")
 		}

@@ -153,7 +153,7 @@ func (m *model) let(d time.Duration) {
 				next = g.wake
 			}
 		}
-		m.advance(max(0, next.Sub(m.Now())))
+		m.Advance(max(0, next.Sub(m.Now())))
 		if m.storage.isFailing() && !m.Now().Before(m.repaired) {
 			m.storage.change(func() { m.storage.failing = false })
 		}

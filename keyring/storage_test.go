@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -116,29 +117,17 @@ func (s *memoryStorage) count() (loads, stores int) {
 // world is a storage, a clock, and the gateways that share both.
 type world struct {
 	*testing.T
+	*testclock.Clock
 
 	storage *memoryStorage
 	mutex   sync.Mutex
-	now     time.Time
 	changes []Change
 	reports []error
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return &world{T: t, storage: newMemoryStorage(), now: start}
-}
-
-func (w *world) Now() time.Time {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	return w.now
-}
-
-func (w *world) advance(d time.Duration) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	w.now = w.now.Add(d)
+	return &world{T: t, storage: newMemoryStorage(), Clock: testclock.At(start)}
 }
 
 func (w *world) changed(change Change) {
@@ -192,7 +181,7 @@ func (w *world) tickUntil(d time.Duration, keepers ...*Keeper) {
 		for _, keeper := range keepers {
 			pause = min(pause, keeper.pause())
 		}
-		w.advance(pause)
+		w.Advance(pause)
 		for _, keeper := range keepers {
 			keeper.tick(ctx)
 		}

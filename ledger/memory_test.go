@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist/blacklisttest"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
@@ -198,15 +199,15 @@ const tokenLife = time.Minute
 type fixture struct {
 	*Ledger
 	memory *memory
+	time   *testclock.Clock
 	t      testing.TB
 
 	mu       sync.Mutex
-	time     time.Time
 	reported []error
 }
 
 func newFixture(t testing.TB) *fixture {
-	f := &fixture{memory: newMemory(), t: t, time: start}
+	f := &fixture{memory: newMemory(), t: t, time: testclock.At(start)}
 	f.open()
 	t.Cleanup(func() { _ = f.Close() })
 	return f
@@ -229,17 +230,9 @@ func (f *fixture) crash() {
 	f.open()
 }
 
-func (f *fixture) clock() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.time
-}
+func (f *fixture) clock() time.Time { return f.time.Now() }
 
-func (f *fixture) advance(by time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.time = f.time.Add(by)
-}
+func (f *fixture) advance(by time.Duration) { f.time.Advance(by) }
 
 func (f *fixture) record(err error) {
 	f.mu.Lock()

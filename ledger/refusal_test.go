@@ -169,7 +169,7 @@ func TestRevokedDoesNotAllocate(t *testing.T) {
 	allocations := testing.AllocsPerRun(100, func() {
 		f.Revoked(shop)
 		f.Revoked(keyOf("two"))
-		f.TokenDead(subjects, f.time.Unix()+1)
+		f.TokenDead(subjects, f.clock().Unix()+1)
 	})
 	if allocations != 0 {
 		t.Errorf("%v allocations, want none", allocations)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/page"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 )
 
 // browser drives a shop over HTTP as a browser does, without following redirects.
@@ -25,27 +26,9 @@ type browser struct {
 	header http.Header // sent with every request
 }
 
-// clock is a time that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
-}
-
-func open(t *testing.T) (*httptest.Server, *clock) {
+func open(t *testing.T) (*httptest.Server, *testclock.Clock) {
 	t.Helper()
-	clock := &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
+	clock := testclock.At(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))
 	server := httptest.NewServer(New(clock.Now, new(page.Trail)))
 	t.Cleanup(server.Close)
 	return server, clock
@@ -258,15 +241,15 @@ func TestSessionsIdleOut(t *testing.T) {
 	server, clock := open(t)
 	b := newBrowser(t, server)
 	b.signIn("alice")
-	clock.advance(idleTimeout - time.Second)
+	clock.Advance(idleTimeout - time.Second)
 	if user := b.whoami(); user != "alice" {
 		t.Errorf("just before the time-out: %q", user)
 	}
-	clock.advance(idleTimeout - time.Second)
+	clock.Advance(idleTimeout - time.Second)
 	if user := b.whoami(); user != "alice" {
 		t.Errorf("the clock was not moved by a request: %q", user)
 	}
-	clock.advance(idleTimeout)
+	clock.Advance(idleTimeout)
 	if user := b.whoami(); user != "" {
 		t.Errorf("after the time-out: %q", user)
 	}
