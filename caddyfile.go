@@ -27,6 +27,7 @@ func init() {
 		{"jwt_session_strip", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session_require", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_fresh", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session_state", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session_status", httpcaddyfile.After, "forward_auth"},
 	} {

@@ -108,9 +108,10 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 var layout = map[string][]string{
 	"": {
 		"app", "internal/alias", "internal/command", "internal/option", "internal/pathmatch", "internal/realm", "issuer",
-		"modules/admin", "modules/callback", "modules/jwks", "modules/require", "modules/state", "modules/statuspage",
-		"modules/strip", "request/access", "request/carrier", "request/exchange", "request/forward", "request/identity",
-		"request/policy", "request/question", "request/refusal", "request/settlement", "sessions/whoami", "validator",
+		"modules/admin", "modules/callback", "modules/fresh", "modules/jwks", "modules/require", "modules/state",
+		"modules/statuspage", "modules/strip", "request/access", "request/carrier", "request/exchange", "request/forward",
+		"request/identity", "request/policy", "request/question", "request/refusal", "request/settlement",
+		"sessions/whoami", "validator",
 	},
 
 	"modules/admin": {
@@ -121,6 +122,10 @@ var layout = map[string][]string{
 		"app", "internal/cookie", "internal/option", "internal/realm", "internal/remember", "internal/secret",
 		"internal/telemetry", "issuer", "ledger", "request/carrier", "request/journey", "request/refusal", "sessions",
 		"validator",
+	},
+	"modules/fresh": {
+		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "request/refusal",
+		"sessions/whoami", "validator",
 	},
 	"modules/jwks": {"app", "internal/option", "request/refusal"},
 	"modules/require": {

@@ -4,6 +4,7 @@ package jwtsession
 import (
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
+	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/fresh"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/jwks"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/require"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/state"

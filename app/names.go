@@ -30,6 +30,7 @@ type Names struct {
 type SignInNames struct {
 	Realm                            string
 	IDTokenCookie, AccessTokenCookie string // empty: none
+	StartPath                        string // where a sign-in begins
 	FormPostPath                     string // where the provider lets the browser send a form; empty: nowhere
 }
 
@@ -181,6 +182,16 @@ func (n *Names) Sites() []*Site { return n.sites }
 
 // SignIns returns all callbacks. The caller must not change them.
 func (n *Names) SignIns() []SignInNames { return n.signIns }
+
+// StartOf returns the path where a sign-in to the realm begins, or nothing if it has no callback.
+func (n *Names) StartOf(name string) string {
+	for _, one := range n.signIns {
+		if one.Realm == name {
+			return one.StartPath
+		}
+	}
+	return ""
+}
 
 // Require adds an attribute that some route requires.
 func (n *Names) Require(attribute string) { n.required = append(n.required, attribute) }

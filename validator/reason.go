@@ -82,4 +82,6 @@ const (
 	IssuerUnavailable Reason = "issuer_unavailable"
 	// InsufficientScope means that the user is known and lacks a required value (RFC 6750 section 3.1).
 	InsufficientScope Reason = "insufficient_scope"
+	// InsufficientAuthentication means that the user is known and signed in too long ago (RFC 9470 section 3).
+	InsufficientAuthentication Reason = "insufficient_user_authentication"
 )

@@ -127,7 +127,7 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 
 // names returns what the callback says of itself.
 func (c *Callback) names() app.SignInNames {
-	own := app.SignInNames{Realm: c.Realm, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie}
+	own := app.SignInNames{Realm: c.Realm, StartPath: c.Start, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie}
 	if c.Response == ResponseFormPost {
 		own.FormPostPath = c.Finish
 	}

@@ -57,18 +57,27 @@ func (x *exchange) Refuse(w http.ResponseWriter, r *http.Request) error {
 	if x.decision.Undetermined {
 		return x.answerUnavailable(w)
 	}
-	closed := slices.DeleteFunc(slices.Clone(x.Rules), func(rule *refusal.Rule) bool { return rule.Action == refusal.Pass })
-	rule, err := refusal.RuleFor(closed, r)
+	location, err := x.SignInAt(r)
 	if err != nil {
 		return err
 	}
-	if location := rule.AnswerTo(r, x.repl).Location; location != "" {
+	if location != "" {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, location, http.StatusFound) // which settles the token cookie as every response does
 		return nil
 	}
 	x.clearOnRefusal(w.Header())
 	return x.refuse(w)
+}
+
+// SignInAt returns where the first rule that does not let the request pass sends it to, or nothing.
+func (x *exchange) SignInAt(r *http.Request) (string, error) {
+	closed := slices.DeleteFunc(slices.Clone(x.Rules), func(rule *refusal.Rule) bool { return rule.Action == refusal.Pass })
+	rule, err := refusal.RuleFor(closed, r)
+	if err != nil {
+		return "", err
+	}
+	return rule.AnswerTo(r, x.repl).Location, nil
 }
 
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.

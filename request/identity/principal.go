@@ -15,6 +15,7 @@ type Principal struct {
 	Via        string
 	Source     Source
 	Expires    int64 // until when, in seconds since 1970; after that it is to be found out anew
+	AuthTime   int64 // when the user signed in, in seconds since 1970; 0 where that is not known
 
 	Placeholders []Placeholder // of the attributes
 	Lossy        []string      // the attributes that a header and a placeholder can't hold whole, in order
@@ -59,7 +60,7 @@ const (
 // OfToken returns the user that a verified token names.
 func OfToken(claims *validator.Claims) Principal {
 	who := NewPrincipal(claims.Subject(), claims.Attributes(), ViaToken)
-	who.Source, who.Expires = Source{Token: claims.TokenID()}, claims.Expires()
+	who.Source, who.Expires, who.AuthTime = Source{Token: claims.TokenID()}, claims.Expires(), claims.AuthTime()
 	return who
 }
 
@@ -67,6 +68,7 @@ func OfToken(claims *validator.Claims) Principal {
 func OfSession(session sessions.Session, lifetime time.Duration, now time.Time) Principal {
 	who := NewPrincipal(session.User, session.Attributes, ViaSession)
 	who.Source = Source{Session: session.Hash, AuthTime: session.AuthTime}
+	who.AuthTime = session.AuthTime
 	who.Expires = validator.Minter{Lifetime: lifetime}.Expires(session, now)
 	return who
 }

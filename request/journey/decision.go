@@ -27,4 +27,7 @@ type Decision struct {
 type Refuser interface {
 	// Refuse answers the request, or returns the error that answers it.
 	Refuse(w http.ResponseWriter, r *http.Request) error
+	// SignInAt returns where the rules send a browser that asks for a page without an identity. It returns nothing where they
+	// send it nowhere.
+	SignInAt(r *http.Request) (string, error)
 }

@@ -132,7 +132,7 @@ func (u *Rule) AnswerTo(r *http.Request, repl *caddy.Replacer) Answer {
 		if isAt(r, splitTarget(u.URL).own(repl)) {
 			return Answer{Pass: true}
 		}
-		if isNavigation(r) {
+		if IsNavigation(r) {
 			return Answer{Location: expandURL(u.URL, r, repl)}
 		}
 	}
@@ -186,15 +186,27 @@ func localURI(placeholder, value string, requestIsLocal bool) string {
 	return value
 }
 
+// OwnURI returns the request's URI as the client sent it, or / where a browser would not take that for a path on this host.
+func OwnURI(r *http.Request) string {
+	uri := r.RequestURI
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		uri = original.RequestURI
+	}
+	if !IsLocalURI(uri) {
+		return "/"
+	}
+	return uri
+}
+
 // IsLocalURI reports whether a browser would take the URI for a path on this host: it reads backslashes as slashes.
 func IsLocalURI(uri string) bool {
 	return strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`) &&
 		!strings.ContainsFunc(uri, func(char rune) bool { return char < ' ' || char == 0x7f })
 }
 
-// isNavigation reports whether the request is a browser's for a page to show. Sec-Fetch-Mode tells where it is sent (Fetch
+// IsNavigation reports whether the request is a browser's for a page to show. Sec-Fetch-Mode tells where it is sent (Fetch
 // Metadata section 2.2), else what the client accepts.
-func isNavigation(r *http.Request) bool {
+func IsNavigation(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}

@@ -148,7 +148,7 @@ func TestIsNavigation(t *testing.T) {
 		{http.MethodGet, nil, false},
 	} {
 		r, _ := requestFor(t, test.method, "/", test.lines...)
-		if got := isNavigation(r); got != test.want {
+		if got := IsNavigation(r); got != test.want {
 			t.Errorf("%s %q: %v", test.method, test.lines, got)
 		}
 	}
