@@ -1,4 +1,4 @@
-package jwtsession
+package jwtsession_test
 
 import (
 	"net/http"
@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // freshSite asks for a fresh sign-in below /account.
-func freshSite(rules string) gatewayOptions {
-	return gatewayOptions{site: `
+func freshSite(rules string) harness.Options {
+	return harness.Options{Site: `
 		jwt_session shop {
 			whoami /whoami json user
 			` + rules + `
@@ -26,34 +28,34 @@ const freshChallenge = `Bearer realm="shop", error="insufficient_user_authentica
 func TestFresh(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"mixed", "stateful", "shadow"} {
-		g := newTestGatewayWith(t, freshSite("mode "+mode))
-		b := g.browser()
-		b.cookies["session"] = g.legacy.signIn("alice")
-		b.get("/page")
+		g := harness.NewWith(t, freshSite("mode "+mode))
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
+		b.Get("/page")
 		for _, wait := range []time.Duration{0, 9 * time.Minute} {
-			g.clock.advance(wait)
-			if response := b.get("/account/password"); response.StatusCode != http.StatusOK {
+			g.Clock.Advance(wait)
+			if response := b.Get("/account/password"); response.StatusCode != http.StatusOK {
 				t.Errorf("%s, fresh: status %d", mode, response.StatusCode)
 			}
 		}
-		g.clock.advance(2 * time.Minute)
+		g.Clock.Advance(2 * time.Minute)
 		for _, path := range []string{"by session", "by token", "by token again"} {
-			response := b.get("/account/password")
-			if response.StatusCode != http.StatusUnauthorized || response.received != nil {
+			response := b.Get("/account/password")
+			if response.StatusCode != http.StatusUnauthorized || response.Received != nil {
 				t.Errorf("%s, %s: status %d", mode, path, response.StatusCode)
 			}
 			if got := response.Header.Values("WWW-Authenticate"); len(got) != 1 || got[0] != freshChallenge {
 				t.Errorf("%s, %s: WWW-Authenticate %q", mode, path, got)
 			}
-			if response.Header.Get("Cache-Control") != "no-store" || response.tokenSet() == "cleared" {
+			if response.Header.Get("Cache-Control") != "no-store" || response.TokenSet() == "cleared" {
 				t.Errorf("%s, %s: it is cached, or the token is gone", mode, path)
 			}
-			if response := b.get("/page"); response.StatusCode != http.StatusOK || response.received.Header.Get("OurApp-User-ID") != "alice" {
+			if response := b.Get("/page"); response.StatusCode != http.StatusOK || response.Received.Header.Get("OurApp-User-ID") != "alice" {
 				t.Errorf("%s, %s: another route: status %d", mode, path, response.StatusCode)
 			}
 		}
-		b.cookies["session"] = g.legacy.signIn("alice") // again
-		if response := b.get("/account/password"); response.StatusCode != http.StatusOK {
+		b.Cookies["session"] = g.Legacy.SignIn("alice") // again
+		if response := b.Get("/account/password"); response.StatusCode != http.StatusOK {
 			t.Errorf("%s, signed in again: status %d", mode, response.StatusCode)
 		}
 	}
@@ -62,18 +64,18 @@ func TestFresh(t *testing.T) {
 // Requests that nobody is signed in with are answered as a required attribute is; preflights pass; without jwt_session: 500.
 func TestFreshWithoutAUser(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, freshSite("unauthenticated pass"))
-	b := g.browser()
-	if response := b.get("/account"); response.StatusCode != http.StatusUnauthorized ||
+	g := harness.NewWith(t, freshSite("unauthenticated pass"))
+	b := g.Browser()
+	if response := b.Get("/account"); response.StatusCode != http.StatusUnauthorized ||
 		response.Header.Get("WWW-Authenticate") != `Bearer realm="shop"` {
 		t.Errorf("status %d, %q", response.StatusCode, response.Header.Get("WWW-Authenticate"))
 	}
-	preflight := b.do(http.MethodOptions, "/account", "Origin: https://x.example", "Access-Control-Request-Method: PUT")
-	if preflight.received == nil {
+	preflight := b.Do(http.MethodOptions, "/account", "Origin: https://x.example", "Access-Control-Request-Method: PUT")
+	if preflight.Received == nil {
 		t.Errorf("a preflight: status %d", preflight.StatusCode)
 	}
-	g = newTestGatewayWith(t, gatewayOptions{site: "jwt_session_fresh 10m\nreverse_proxy LEGACY"})
-	if response := g.browser().get("/page"); response.StatusCode != http.StatusInternalServerError {
+	g = harness.NewWith(t, harness.Options{Site: "jwt_session_fresh 10m\nreverse_proxy LEGACY"})
+	if response := g.Browser().Get("/page"); response.StatusCode != http.StatusInternalServerError {
 		t.Errorf("without a handler: status %d", response.StatusCode)
 	}
 }
@@ -81,12 +83,12 @@ func TestFreshWithoutAUser(t *testing.T) {
 // A path is written otherwise, so that the route does not notice.
 func TestAttackPathBesideFresh(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, freshSite(""))
-	b := g.signedIn()
-	b.get("/page") // from now on the gateway knows the user
-	g.clock.advance(11 * time.Minute)
+	g := harness.NewWith(t, freshSite(""))
+	b := g.SignedIn()
+	b.Get("/page") // from now on the gateway knows the user
+	g.Clock.Advance(11 * time.Minute)
 	for _, path := range []string{"/account", "/account/", "/%61ccount", "/x/../account", "//account", "/account;a=b", `/.\account`} {
-		if response := b.get(path); response.StatusCode != http.StatusUnauthorized {
+		if response := b.Get(path); response.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: status %d", path, response.StatusCode)
 		}
 	}
@@ -95,15 +97,15 @@ func TestAttackPathBesideFresh(t *testing.T) {
 // A browser is sent to the realm's sign-in page, and comes back to where it was. Other requests get the challenge.
 func TestFreshRedirects(t *testing.T) {
 	t.Parallel()
-	g := newTestGatewayWith(t, freshSite("unauthenticated redirect /login?next={uri}"))
-	b := g.signedIn()
-	b.get("/page") // from now on the gateway knows the user
-	g.clock.advance(11 * time.Minute)
-	response := b.get("/account?a=1", "Accept: text/html")
+	g := harness.NewWith(t, freshSite("unauthenticated redirect /login?next={uri}"))
+	b := g.SignedIn()
+	b.Get("/page") // from now on the gateway knows the user
+	g.Clock.Advance(11 * time.Minute)
+	response := b.Get("/account?a=1", "Accept: text/html")
 	if response.StatusCode != http.StatusFound || response.Header.Get("Location") != "/login?next=%2Faccount%3Fa%3D1" {
 		t.Errorf("status %d to %q", response.StatusCode, response.Header.Get("Location"))
 	}
-	for _, response := range []reply{b.get("/account"), b.post("/account", url.Values{"a": {"b"}}, "Accept: text/html")} {
+	for _, response := range []harness.Reply{b.Get("/account"), b.Post("/account", url.Values{"a": {"b"}}, "Accept: text/html")} {
 		if response.StatusCode != http.StatusUnauthorized || response.Header.Get("WWW-Authenticate") != freshChallenge {
 			t.Errorf("%s: status %d", response.Request.Method, response.StatusCode)
 		}
@@ -115,15 +117,15 @@ func TestFreshOfACallback(t *testing.T) {
 	t.Parallel()
 	g := newSignInGateway(t, "code", "")
 	options := g.options
-	options.site = strings.Replace(options.site, "request_header X-Via", "jwt_session_fresh /account* 10m\n\t\trequest_header X-Via", 1)
-	g.load(options)
+	options.Site = strings.Replace(options.Site, "request_header X-Via", "jwt_session_fresh /account* 10m\n\t\trequest_header X-Via", 1)
+	g.Load(options)
 	b := g.visitor()
 	g.finish(b, "code", g.begin(b, "/auth/login", "alice"))
-	if response := b.get("/account"); response.StatusCode != http.StatusOK {
+	if response := b.Get("/account"); response.StatusCode != http.StatusOK {
 		t.Fatalf("fresh: status %d", response.StatusCode)
 	}
-	g.clock.advance(11 * time.Minute)
-	response := b.get("/account?a=b&c", "Accept: text/html")
+	g.Clock.Advance(11 * time.Minute)
+	response := b.Get("/account?a=b&c", "Accept: text/html")
 	location := response.Header.Get("Location")
 	if response.StatusCode != http.StatusFound || !strings.HasPrefix(location, "/auth/login?") {
 		t.Fatalf("status %d to %q", response.StatusCode, location)
