@@ -48,7 +48,7 @@ func (g *Gateway) CheckUpgrade(t *testing.T, cookies string) {
 	defer connection.Close()
 	_, _ = io.WriteString(connection, "GET /upgrade HTTP/1.1\r\nHost: legacy\r\nConnection: Upgrade\r\nUpgrade: test\r\nCookie: "+cookies+"\r\n\r\n")
 	reader := bufio.NewReader(connection)
-	response, err := http.ReadResponse(reader, nil)
+	response, err := http.ReadResponse(reader, nil) //nolint:bodyclose // the connection has no body, and is closed
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("upgrading: %v, %v", response, err)
 	}

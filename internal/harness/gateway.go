@@ -182,6 +182,7 @@ func KeyOf(g *Gateway, session string) sessions.Key {
 // Asked sends a GET with these header lines and returns what the application received, its Cookie lines in one.
 func (g *Gateway) Asked(path string, lines ...string) (received *Received, cookies string) {
 	g.Helper()
+	//nolint:bodyclose // Raw has closed it
 	received = ReceivedFrom(g.T, g.Raw(append([]string{"GET " + path + " HTTP/1.1", "Host: legacy", "Connection: close"}, lines...), ""))
 	return received, strings.Join(received.Header["Cookie"], " | ")
 }
