@@ -202,7 +202,7 @@ func TestEvents(t *testing.T) {
 func TestEmergencyWhileAConfigurationStarts(t *testing.T) {
 	g := newKeysGateway(t, "")
 	next := &harness.Gateway{T: t, Legacy: g.Legacy, Clock: g.Clock, Dir: t.TempDir(), Storage: filepath.Join(g.Dir, "storage")}
-	ctx, err := caddy.ProvisionContext(next.Adapt(harness.Options{Site: keysSiteFor("")}))
+	ctx, err := harness.Provision(next.Adapt(harness.Options{Site: keysSiteFor("")}))
 	if err != nil {
 		t.Fatal(err)
 	}

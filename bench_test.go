@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session"
+	jwtsession "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
@@ -61,7 +61,7 @@ func benchHandler(b testing.TB, mode string, tokenCache int) *jwtsession.Handler
 	if err := caddy.StrictUnmarshalJSON(adapted, config); err != nil {
 		b.Fatal(err)
 	}
-	ctx, err := caddy.ProvisionContext(config)
+	ctx, err := harness.Provision(config)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -162,6 +162,7 @@ func countFields(written *ast.StructType, exported bool) int {
 
 // The budget finds what it is for.
 func TestLayoutBudgetFindsWhatIsTooLarge(t *testing.T) {
+	t.Parallel()
 	fields := func(prefix string, count int) string {
 		names := make([]string, count)
 		for i := range names {

@@ -17,8 +17,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session"
+	jwtsession "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/require"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/state"
@@ -128,7 +129,7 @@ func validateJSON(t *testing.T, adapted []byte) error {
 			caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output": "discard"}`)}},
 		}}
 	}
-	return caddy.Validate(config)
+	return harness.Validate(config)
 }
 
 // Every option is in one of those files, and in the list that errors name.

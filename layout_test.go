@@ -84,6 +84,7 @@ func (p packages) needs(path string) map[string]bool {
 
 // The trusted core and what it builds on must not come to depend on the server or on a database, not even by others.
 func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
+	t.Parallel()
 	listed := listPackages(t)
 	for _, name := range []string{
 		"validator", "sessions", "blacklist", "ledger", "registry", "keyring", "internal/alias", "internal/realm",
@@ -228,6 +229,7 @@ var layout = map[string][]string{
 // Every package imports what the layout says, and no more. A package that the layout lacks is an error, and so is a line of
 // it that nothing needs.
 func TestLayoutOfEveryPackage(t *testing.T) {
+	t.Parallel()
 	listed := listPackages(t)
 	for _, fault := range faultsOf(listed, layout) {
 		t.Error(fault)
@@ -287,6 +289,7 @@ const maxRootFiles = 12
 
 // No product file, no struct and no type of any package is larger than the budget allows.
 func TestLayoutKeepsItsBudget(t *testing.T) {
+	t.Parallel()
 	files := productFiles(t)
 	faults, err := budgetFaults(files)
 	if err != nil {
@@ -308,6 +311,7 @@ func TestLayoutKeepsItsBudget(t *testing.T) {
 
 // A change of jwx's major version must touch one package.
 func TestLayoutOneImporterOfJWX(t *testing.T) {
+	t.Parallel()
 	for path, listed := range listPackages(t) {
 		if !below(path, modulePath) || path == modulePath+"/validator" {
 			continue
@@ -322,6 +326,7 @@ func TestLayoutOneImporterOfJWX(t *testing.T) {
 
 // An engine can be used without Caddy: only the file that makes it a module of Caddy's imports that.
 func TestLayoutEnginesImportCaddyInOneFile(t *testing.T) {
+	t.Parallel()
 	engines := 0
 	for path, listed := range listPackages(t) {
 		if !below(path, modulePath+"/sessions") || !strings.HasSuffix(path, "store") {
@@ -353,6 +358,7 @@ func TestLayoutEnginesImportCaddyInOneFile(t *testing.T) {
 // signs tokens, and its service that verifies them need a library for that, another one than the gateway's, to show that
 // they are the standard's. That one needs nothing beyond the standard library and compiles in seconds.
 func TestLayoutTheExampleCompilesAtOnce(t *testing.T) {
+	t.Parallel()
 	listed := listPackages(t)
 	for needed := range listed.needs(modulePath + "/example") {
 		if needed != "C" && !listed[needed].Standard && !below(needed, modulePath) && !below(needed, josePath) {

@@ -284,7 +284,7 @@ func TestValidateCreatesAndLocksNothing(t *testing.T) {
 		if err := caddy.StrictUnmarshalJSON(text, parsed); err != nil {
 			t.Fatal(err)
 		}
-		if err := caddy.Validate(parsed); err != nil {
+		if err := harness.Validate(parsed); err != nil {
 			t.Errorf("validating: %v", err)
 		}
 	}

@@ -467,5 +467,5 @@ func validateText(t *testing.T, text string) error {
 	if err := caddy.StrictUnmarshalJSON(adaptText(t, text), config); err != nil {
 		return err
 	}
-	return caddy.Validate(config)
+	return harness.Validate(config)
 }

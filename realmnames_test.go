@@ -181,7 +181,7 @@ func TestRealmsThatMeetAreRefusedInJSON(t *testing.T) {
 		if err := caddy.StrictUnmarshalJSON([]byte(text), config); err != nil {
 			t.Fatal(err)
 		}
-		err := caddy.Validate(config)
+		err := harness.Validate(config)
 		if err == nil || !strings.Contains(err.Error(), pair[0]) || !strings.Contains(err.Error(), pair[1]) ||
 			!strings.Contains(err.Error(), "can take the name of the realm") {
 			t.Errorf("%q: got %v", pair, err)

@@ -471,7 +471,7 @@ func TestRequestsOfAConfigurationThatIsAboutToBeRefused(t *testing.T) {
 		if err := caddy.StrictUnmarshalJSON(adaptText(t, config(store)), parsed); err != nil {
 			t.Fatal(err)
 		}
-		ctx, err := caddy.ProvisionContext(parsed)
+		ctx, err := harness.Provision(parsed)
 		if err != nil {
 			t.Fatal(err)
 		}

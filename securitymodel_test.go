@@ -12,6 +12,7 @@ import (
 
 // What the README says of security is what tests show: docs/security-model.md names them for each sentence.
 func TestSecurityModelIsShownByTests(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

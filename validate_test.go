@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
@@ -366,7 +367,7 @@ func TestValidateJSONErrors(t *testing.T) {
 		config := new(caddy.Config)
 		err := caddy.StrictUnmarshalJSON([]byte(test.text), config)
 		if err == nil {
-			err = caddy.Validate(config)
+			err = harness.Validate(config)
 		}
 		checkInvalid(t, err, test.text, test.want)
 	}

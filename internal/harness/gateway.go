@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -71,6 +72,23 @@ func NewWith(t *testing.T, options Options) *Gateway {
 	return g
 }
 
+// loading is held while a configuration is loaded. Caddy loads one at a time, and some of its modules rely on that.
+var loading sync.Mutex
+
+// Provision provisions a configuration. Tests that run in parallel take turns.
+func Provision(config *caddy.Config) (caddy.Context, error) {
+	loading.Lock()
+	defer loading.Unlock()
+	return caddy.ProvisionContext(config)
+}
+
+// Validate loads a configuration without starting it. Tests that run in parallel take turns.
+func Validate(config *caddy.Config) error {
+	loading.Lock()
+	defer loading.Unlock()
+	return caddy.Validate(config)
+}
+
 // In returns the same gateway for a subtest, so that what fails there is the subtest.
 func (g *Gateway) In(t *testing.T) *Gateway {
 	shared := *g
@@ -83,7 +101,7 @@ func (g *Gateway) Load(options Options) {
 	g.Helper()
 	config := g.Adapt(options)
 	g.encrypts = bytes.Contains(config.AppsRaw["http"], []byte(`"token_encrypt":true`))
-	ctx, err := caddy.ProvisionContext(config)
+	ctx, err := Provision(config)
 	if err != nil {
 		g.Fatalf("provisioning: %v", err)
 	}
