@@ -42,9 +42,10 @@ func (c *change) end(ctx context.Context, lookUp error, proven Lineage) ([]black
 }
 
 // lineages returns the lineages that the session is known to have: by its record, by what was seen of its id before, and by
-// what the request proves. It leaves out lineages that have ended.
+// what the request proves. It leaves out lineages that have ended, and that of a record that has: all its ids ended with it,
+// and another session of the user may have begun in the same second since.
 func (c *change) lineages(proven ...Lineage) []Lineage {
-	if c.found.present && c.found.Rolling {
+	if c.found.present && c.found.Rolling && !c.found.ended {
 		proven = append(proven, lineageOf(c.found.Session))
 	}
 	if given, ok := c.givenIDs.Peek(c.found.Key); ok {

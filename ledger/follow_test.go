@@ -322,3 +322,33 @@ func TestAskSince(t *testing.T) {
 		t.Errorf("an answer that was overtaken: %v", err)
 	}
 }
+
+// A session that was flushed is over. Its end, once more, does not touch a session that its user began in the same second
+// since.
+func TestEndOfAFlushedSessionLeavesALaterOneAlone(t *testing.T) {
+	f := newFixture(t)
+	first, second, later := keyOf("first"), keyOf("second"), keyOf("later")
+	session := f.learnAt(first, "bob")
+	if _, err := f.Follow(ctx, step(session, second, false)); err != nil {
+		t.Fatal(err)
+	}
+	f.advance(time.Second)
+	if err := f.KillTokens(ctx, first, 0); err != nil { // from now on the session is of the next second
+		t.Fatal(err)
+	}
+	if err := f.Flush(ctx, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	f.learnAt(later, "bob") // after the flush, so of the next second too
+	if _, err := f.End(ctx, first, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, active, err := f.Active(ctx, later); !active || err != nil {
+		t.Errorf("the later session: active %v, %v", active, err)
+	}
+	for _, key := range []sessions.Key{first, second} {
+		if _, active, _ := f.Active(ctx, key); active {
+			t.Error("a flushed session is active")
+		}
+	}
+}
