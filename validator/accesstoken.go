@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -8,10 +9,9 @@ import (
 )
 
 // accessForm is the form of the access tokens that are accepted. RFC 9068 section 2.1 gives them the typ at+jwt; many
-// providers write JWT or nothing. The ignored members name the key once more.
+// providers write JWT or nothing.
 var accessForm = form{
-	size: maxForeignToken, kinds: []string{"at+jwt", "application/at+jwt", "JWT", ""}, algorithms: theirs,
-	ignored: []string{"x5t", "x5t#S256"},
+	size: maxForeignToken, kinds: []string{"at+jwt", "application/at+jwt", "JWT", ""}, algorithms: theirs, foreign: true,
 }
 
 // AccessRules are the rules for an access token. The zero value accepts none.
@@ -20,6 +20,9 @@ type AccessRules struct {
 	Issuer string
 	// Audiences holds the audiences of which the claim aud must name at least one.
 	Audiences []string
+	// AudienceClaim is the name of the claim that is read in the place of aud. If it is empty, that is aud. A token that has
+	// aud beside another claim must name one of the audiences in both.
+	AudienceClaim string
 	// UserClaim is the name of the claim that is the user id. The claim email is accepted only beside an email_verified
 	// that is true (OpenID Connect Core 1.0 section 5.1).
 	UserClaim string
@@ -65,15 +68,11 @@ func (k *ProviderKeys) VerifyAccess(credential TokenCredential, rules AccessRule
 	case k == nil || rules.Issuer == "":
 		return nil, TokenUnknownKey
 	}
-	payload, _, reason := k.keys.verify(credential.raw(), accessForm)
+	header, claims, reason := k.verified(credential.raw(), accessForm)
 	if reason != "" {
 		return nil, reason
 	}
-	claims, ok := readForeignClaims(payload)
-	if !ok {
-		return nil, TokenMalformed
-	}
-	return rules.read(claims, now)
+	return rules.read(claims, header.kind, now)
 }
 
 // Subject returns the claim sub of an access token whose signature holds, and false if there is none. The token may be for
@@ -82,21 +81,18 @@ func (k *ProviderKeys) Subject(credential TokenCredential) (string, bool) {
 	if k == nil || credential.Presence != Present {
 		return "", false
 	}
-	payload, _, reason := k.keys.verify(credential.raw(), accessForm)
+	_, claims, reason := k.verified(credential.raw(), accessForm)
 	if reason != "" {
-		return "", false
-	}
-	claims, ok := readForeignClaims(payload)
-	if !ok {
 		return "", false
 	}
 	subject, ok := claims.text("sub")
 	return subject, ok && subject != ""
 }
 
-func (r AccessRules) read(claims foreignClaims, now time.Time) (*AccessToken, Reason) {
+// read checks the claims of a token whose signature holds. The kind is the typ of its header.
+func (r AccessRules) read(claims foreignClaims, kind string, now time.Time) (*AccessToken, Reason) {
 	issuer, okIssuer := claims.text("iss")
-	audience, okAudience := claims.texts("aud")
+	isForUs, okAudience := r.isForUs(claims)
 	tokenID, okID := claims.text("jti")
 	times, okTimes := claims.times()
 	switch {
@@ -104,9 +100,9 @@ func (r AccessRules) read(claims foreignClaims, now time.Time) (*AccessToken, Re
 		return nil, TokenMalformed
 	case issuer != r.Issuer:
 		return nil, TokenWrongIssuer
-	case claims.isIDToken():
+	case claims.isIDToken(kind, r.Audiences):
 		return nil, TokenNoAccess
-	case !slices.ContainsFunc(audience, func(name string) bool { return slices.Contains(r.Audiences, name) }):
+	case !isForUs:
 		return nil, TokenWrongAudience
 	}
 	if reason := times.check(now, r.Leeway); reason != "" {
@@ -126,16 +122,19 @@ func (r AccessRules) read(claims foreignClaims, now time.Time) (*AccessToken, Re
 	return token, ""
 }
 
-// isIDToken reports whether the claims are those of an ID token: it has a claim that only ID tokens have, or the word that
-// some providers add. An ID token is for the client that a user signed in to, and is no permission for anybody else (OpenID
-// Connect Core 1.0 section 2).
-func (c foreignClaims) isIDToken() bool {
-	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash"} {
-		if _, ok := c[name]; ok {
-			return true
-		}
+// isForUs reports whether the token is for one of the audiences. It returns false for ok if a claim that tells it is malformed.
+func (r AccessRules) isForUs(claims foreignClaims) (isFor, ok bool) {
+	names := []string{cmp.Or(r.AudienceClaim, "aud")}
+	if claims.has("aud") {
+		names = append(names, "aud")
 	}
-	kind, _ := c.text("typ")
-	use, _ := c.text("token_use")
-	return kind == "ID" || kind == "Logout" || use == "id"
+	isFor = true
+	for _, name := range names {
+		named, ok := claims.texts(name)
+		if !ok {
+			return false, false
+		}
+		isFor = isFor && slices.ContainsFunc(named, func(audience string) bool { return slices.Contains(r.Audiences, audience) })
+	}
+	return isFor, true
 }

@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -75,7 +76,25 @@ func TestVerifyAccessClaims(t *testing.T) {
 		{"no exp", map[string]any{"exp": nil}, TokenMalformed},
 		{"exp 0", map[string]any{"exp": 0}, TokenMalformed},
 		{"exp as text", map[string]any{"exp": fmt.Sprint(at(time.Minute))}, TokenMalformed},
-		{"exp as a fraction", map[string]any{"exp": float64(at(time.Minute)) + 0.5}, TokenMalformed},
+		{"exp as a fraction", map[string]any{"exp": float64(at(time.Minute)) + 0.5}, ""},
+		{"exp as a fraction, over", map[string]any{"iat": at(-time.Hour), "exp": float64(at(-30*time.Second)) + 0.9}, TokenExpired},
+		{"exp negative", map[string]any{"iat": nil, "exp": -1}, TokenMalformed},
+		{"iat 0", map[string]any{"iat": 0}, ""},
+		{"iat null", map[string]any{"iat": (*int)(nil)}, TokenMalformed},
+		{"nbf 0", map[string]any{"nbf": 0}, ""},
+		{"nbf -0.0", map[string]any{"nbf": json.RawMessage("-0.0")}, ""},
+		{"nbf of the year 1", map[string]any{"nbf": -62135596800}, ""},
+		{"nbf before the year 1", map[string]any{"nbf": -62135596801}, TokenMalformed},
+		{"nbf later by a fraction", map[string]any{"nbf": float64(at(30*time.Second)) + 0.1}, TokenNotYetValid},
+		{"nbf as text", map[string]any{"nbf": "0"}, TokenMalformed},
+		{"nbf true", map[string]any{"nbf": true}, TokenMalformed},
+		{"nbf as list", map[string]any{"nbf": []int{0}}, TokenMalformed},
+		{"auth_time 0", map[string]any{"auth_time": 0}, ""},
+		{"auth_time as a fraction", map[string]any{"auth_time": float64(testNow.Unix()) - 0.25}, ""},
+		{"exp with an exponent", map[string]any{"exp": json.RawMessage("1.9e9")}, ""},
+		{"exp beyond all numbers", map[string]any{"exp": json.RawMessage("1e400")}, TokenMalformed},
+		{"nbf beyond all numbers", map[string]any{"nbf": json.RawMessage("-1e400")}, TokenMalformed},
+		{"exp in milliseconds", map[string]any{"exp": at(time.Minute) * 1000}, TokenMalformed},
 		{"exp before iat", map[string]any{"exp": at(10 * time.Second), "iat": at(20 * time.Second)}, TokenMalformed},
 		{"exp beyond all dates", map[string]any{"exp": int64(1) << 60}, TokenMalformed},
 		{"another issuer", map[string]any{"iss": testIssuer + "/"}, TokenWrongIssuer},
@@ -83,6 +102,10 @@ func TestVerifyAccessClaims(t *testing.T) {
 		{"issuer as list", map[string]any{"iss": []string{testIssuer}}, TokenMalformed},
 		{"another audience", map[string]any{"aud": "shop"}, TokenWrongAudience},
 		{"no audience", map[string]any{"aud": nil}, TokenWrongAudience},
+		{"the audience in a list", map[string]any{"aud": []string{testAudience}}, ""},
+		{"an empty list", map[string]any{"aud": []string{}}, TokenWrongAudience},
+		{"a list with null", map[string]any{"aud": []any{testAudience, nil}}, TokenMalformed},
+		{"audience null", map[string]any{"aud": (*int)(nil)}, TokenMalformed},
 		{"audience as object", map[string]any{"aud": map[string]any{testAudience: true}}, TokenMalformed},
 		{"no user", map[string]any{"sub": nil}, TokenMalformed},
 		{"an empty user", map[string]any{"sub": ""}, TokenMalformed},
@@ -91,7 +114,10 @@ func TestVerifyAccessClaims(t *testing.T) {
 		{"a user as list", map[string]any{"sub": []string{"alice"}}, TokenMalformed},
 		{"a user as fraction", map[string]any{"sub": 1.5}, TokenMalformed},
 		{"null as user", map[string]any{"sub": (*string)(nil)}, TokenMalformed},
-		{"an ID token by its nonce", map[string]any{"nonce": "n"}, TokenNoAccess},
+		{"a nonce in an access token", map[string]any{"nonce": "n"}, ""},
+		{"a logout token", map[string]any{"events": map[string]any{}}, TokenNoAccess},
+		{"a token of another use", map[string]any{"token_use": "refresh"}, TokenNoAccess},
+		{"a token of several uses", map[string]any{"token_use": []string{"access"}}, TokenNoAccess},
 		{"an ID token by its at_hash", map[string]any{"at_hash": "h"}, TokenNoAccess},
 		{"an ID token by its typ", map[string]any{"typ": "ID"}, TokenNoAccess},
 		{"an ID token by its use", map[string]any{"token_use": "id"}, TokenNoAccess},
@@ -123,6 +149,9 @@ func TestAccessTokenSince(t *testing.T) {
 		"issued":    {nil, testNow.Unix()},
 		"signed in": {map[string]any{"auth_time": testNow.Unix() - 7}, testNow.Unix() - 7},
 		"neither":   {map[string]any{"iat": nil}, 0},
+		"not known": {map[string]any{"auth_time": 0}, testNow.Unix()},
+		"in part":   {map[string]any{"auth_time": float64(testNow.Unix()-7) + 0.75}, testNow.Unix() - 7},
+		"year 1":    {map[string]any{"iat": -62135596800}, 0},
 	} {
 		token, reason := keys.VerifyAccess(TokenOf(key.sign(t, accessClaims(test.changes), nil)), accessRules(), testNow)
 		if reason != "" || token.Since() != test.want {
@@ -144,8 +173,12 @@ func TestVerifyAccessForm(t *testing.T) {
 		"no kid":              {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"kid": ""}), TokenMalformed},
 		"another key's kid":   {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"kid": "kid-PS256"}), TokenUnknownKey},
 		"an unknown kid":      {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"kid": "new"}), TokenUnknownKey},
-		"jku":                 {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"jku": "https://evil.example/keys"}), TokenMalformed},
-		"x5c":                 {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"x5c": []string{"AA"}}), TokenMalformed},
+		"jku":                 {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"jku": "https://evil.example/keys"}), ""},
+		"x5c":                 {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"x5c": []string{"AA"}}), ""},
+		"x5u":                 {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"x5u": "https://evil.example/certificate"}), ""},
+		"members of Auth0":    {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"gty": "client_credentials", "cat": "cl_B7d4PD111AAA"}), ""},
+		"a member as object":  {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"x": map[string]any{"y": []any{1, nil}}}), ""},
+		"crit":                {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"crit": []string{"x"}, "x": 1}), TokenMalformed},
 		"a thumbprint":        {key.sign(t, accessClaims(nil), map[jose.HeaderKey]any{"x5t": "AA", "x5t#S256": "AA"}), ""},
 		"unsigned":            {parts[0] + "." + parts[1] + ".", TokenMalformed},
 		"alg none":            {forge(`{"alg":"none","kid":"kid-RS256","typ":"JWT"}`, `{}`), TokenUnknownKey},
@@ -256,7 +289,7 @@ func FuzzForeignClaims(f *testing.F) {
 		if !ok {
 			return
 		}
-		token, reason := accessRules().read(claims, testNow)
+		token, reason := accessRules().read(claims, "JWT", testNow)
 		if (token == nil) != (reason != "") {
 			t.Error("a token beside a reason")
 		}

@@ -17,7 +17,8 @@
 //
 //   - The zero value of every type denies.
 //   - Before the signature of a token is verified, only its size, its three parts and the header members alg, kid and typ
-//     are read, to select one key that was allowed beforehand. If the token is encrypted, the five parts and the four header
+//     are read, to select one key that was allowed beforehand. A token of ours has no other header members. Those of a
+//     provider's token are ignored, or refuse it. If the token is encrypted, the five parts and the four header
 //     members of the one form that a JWE may have are read before them. Everything that is used afterwards comes from the
 //     one [Claims] value that verification returned.
 //   - No error, reason or text form of a type in this package holds a token, a cookie, a key or a session id.

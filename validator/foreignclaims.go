@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,12 @@ func nesting(value jsontext.Value) int {
 	return deepest
 }
 
+// has reports whether there is such a claim, whatever it holds.
+func (c foreignClaims) has(name string) bool {
+	_, ok := c[name]
+	return ok
+}
+
 // text returns a claim that is a string, and false for any other value. A missing claim is empty.
 func (c foreignClaims) text(name string) (string, bool) {
 	value, ok := c[name]
@@ -82,15 +89,37 @@ func (c foreignClaims) texts(name string) ([]string, bool) {
 	return attribute.Texts(), true
 }
 
-// seconds returns a NumericDate (RFC 7519 section 2) that is a whole number, and false for any other value. A missing claim
-// is 0.
-func (c foreignClaims) seconds(name string) (int64, bool) {
+// seconds returns a NumericDate (RFC 7519 section 2) in seconds since 1970, and false for a value that is none. A missing
+// claim is 0. The function rounds a fraction of a second.
+func (c foreignClaims) seconds(name string, round func(float64) float64) (int64, bool) {
 	value, ok := c[name]
 	if !ok {
 		return 0, true
 	}
+	return numericDate(value, round)
+}
+
+// minSeconds is the first second of the year 1 in seconds since 1970. Some providers write it for no time at all.
+const minSeconds = -62135596800
+
+// numericDate returns the seconds of a JSON number, and false for any other value. The number may be 0 or negative, and may
+// have a fraction and an exponent. The date must be in the years 1 to 9999.
+func numericDate(value jsontext.Value, round func(float64) float64) (int64, bool) {
+	if value.Kind() != '0' {
+		return 0, false
+	}
 	seconds, err := strconv.ParseInt(string(value), 10, 64)
-	return seconds, err == nil && seconds > 0 && seconds <= MaxSeconds
+	if err != nil { // it has a fraction or an exponent, or is out of range
+		number, err := strconv.ParseFloat(string(value), 64)
+		if err != nil || number < minSeconds || number > MaxSeconds {
+			return 0, false
+		}
+		seconds = int64(round(number))
+	}
+	if seconds < minSeconds || seconds > MaxSeconds {
+		return 0, false
+	}
+	return seconds, true
 }
 
 // attribute returns a claim as an attribute. A value that can be none, such as an object, is not present.
@@ -139,18 +168,15 @@ func (c foreignClaims) isVerified(name string) bool {
 // times holds when a token is valid, in seconds since 1970.
 type times struct{ issuedAt, notBefore, expires, authTime int64 }
 
-// times returns the times of the token, and false if one of them is malformed or exp is missing.
+// times returns the times of the token, and false if one of them is malformed or exp is missing. A fraction of a second is
+// rounded so that the token counts for less time, and that a revocation in the same second hits it.
 func (c foreignClaims) times() (times, bool) {
-	var read times
-	for name, into := range map[string]*int64{
-		"iat": &read.issuedAt, "nbf": &read.notBefore, "exp": &read.expires, "auth_time": &read.authTime,
-	} {
-		var ok bool
-		if *into, ok = c.seconds(name); !ok {
-			return times{}, false
-		}
-	}
-	return read, read.expires > read.issuedAt
+	issuedAt, okIssued := c.seconds("iat", math.Floor)
+	notBefore, okNotBefore := c.seconds("nbf", math.Ceil)
+	expires, okExpires := c.seconds("exp", math.Floor)
+	authTime, okAuthTime := c.seconds("auth_time", math.Floor)
+	read := times{issuedAt: issuedAt, notBefore: notBefore, expires: expires, authTime: authTime}
+	return read, okIssued && okNotBefore && okExpires && okAuthTime && c.has("exp") && expires > issuedAt
 }
 
 // check returns why the token is not valid now, by clocks that may differ by the leeway. It returns an empty reason if it is.
@@ -167,10 +193,11 @@ func (t times) check(now time.Time, leeway time.Duration) Reason {
 }
 
 // since returns when the user signed in, or when the token was issued if it does not tell that. A revocation from before
-// that second does not hit the token. It is 0, which is before every revocation, if the token tells neither.
+// that second does not hit the token. It is 0, which is before every revocation, if the token tells neither. Some providers
+// write an auth_time of 0 for users whose sign-in they do not know.
 func (t times) since() int64 {
 	if t.authTime > 0 {
 		return t.authTime
 	}
-	return t.issuedAt
+	return max(t.issuedAt, 0)
 }

@@ -18,6 +18,7 @@ const maxHeaderMember = 128
 type joseHeader struct {
 	algorithm string
 	keyID     string
+	kind      string // typ; empty if there is none
 }
 
 // compactToken is a token that has passed the gate: the one spelling of a compact JWS (RFC 7515 section 7.1) that is
@@ -41,8 +42,9 @@ type form struct {
 	kinds []string
 	// algorithms are the algorithms that are accepted.
 	algorithms []Algorithm
-	// ignored are the header members that are ignored, whatever they hold.
-	ignored []string
+	// foreign reports whether the tokens are somebody else's. Their headers may have members that are not known here, which
+	// are ignored as RFC 7515 section 4 demands.
+	foreign bool
 }
 
 // ourForm is the form of the tokens that the gateway mints.
@@ -77,8 +79,10 @@ func (f form) read(text string) (compactToken, Reason) {
 	return result, ""
 }
 
-// readHeader reads a JOSE header that has exactly the members alg, kid and typ, each a short string, with a typ of the form.
-// So it refuses jku, jwk, x5u, crit, b64, zip and their like (RFC 7515 section 4.1, RFC 8725 section 3).
+// readHeader reads the members alg, kid and typ of a JOSE header. Each must be a short string, and typ must be one of the
+// form. A header of ours has no other member: readHeader refuses jku, jwk, x5u, crit, b64, zip and their like (RFC 7515
+// section 4.1, RFC 8725 section 3). A foreign header may have others, which readHeader skips unless they change how the
+// payload is read. A key, a certificate or an address of keys in a header is never used.
 func (f form) readHeader(encoded string) (joseHeader, bool) {
 	text, err := strictBase64.DecodeString(encoded)
 	if err != nil {
@@ -86,29 +90,52 @@ func (f form) readHeader(encoded string) (joseHeader, bool) {
 	}
 	var algorithm, keyID, kind string
 	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
-		if slices.Contains(f.ignored, name) {
-			return decoder.SkipValue()
+		var into *string
+		switch name {
+		case "alg":
+			into = &algorithm
+		case "kid":
+			into = &keyID
+		case "typ":
+			into = &kind
+		default:
+			if !f.foreign {
+				return errStrictJSON
+			}
+			return skipForeignMember(name, decoder)
 		}
 		value, err := readString(decoder)
 		if err != nil || len(value) > maxHeaderMember {
 			return errStrictJSON
 		}
-		switch name {
-		case "alg":
-			algorithm = value
-		case "kid":
-			keyID = value
-		case "typ":
-			kind = value
-		default:
-			return errStrictJSON
-		}
+		*into = value
 		return nil
 	})
 	if err != nil || algorithm == "" || keyID == "" || !slices.Contains(f.kinds, kind) {
 		return joseHeader{}, false
 	}
-	return joseHeader{algorithm: algorithm, keyID: keyID}, true
+	return joseHeader{algorithm: algorithm, keyID: keyID, kind: kind}, true
+}
+
+// skipForeignMember reads past a header member that is not known here. It refuses crit, which forbids to ignore what it names.
+// It also refuses what makes the payload something else than claims: b64 (RFC 7797), zip (RFC 7516 section 4.1.3), and a cty
+// of JWT, which stands for another token inside (RFC 7519 section 5.2).
+func skipForeignMember(name string, decoder *jsontext.Decoder) error {
+	switch name {
+	case "crit", "b64", "zip":
+		return errStrictJSON
+	case "cty":
+		value, err := decoder.ReadValue()
+		if err != nil {
+			return errStrictJSON
+		}
+		if kind, err := jsontext.AppendUnquote(nil, value); err == nil && strings.EqualFold(string(kind), "JWT") {
+			return errStrictJSON
+		}
+		return nil
+	default:
+		return decoder.SkipValue()
+	}
 }
 
 // onlyBase64 reports whether the text consists of base64url characters (RFC 4648 section 5) and is not empty.

@@ -12,7 +12,7 @@ func TestReadCompact(t *testing.T) {
 	if reason != "" {
 		t.Fatalf("refused: %q", reason)
 	}
-	if got.header != (joseHeader{algorithm: "HS256", keyID: "a"}) {
+	if got.header != (joseHeader{algorithm: "HS256", keyID: "a", kind: "JWT"}) {
 		t.Errorf("got header %+v", got.header)
 	}
 	if got.signed != parts[0]+"."+parts[1] {

@@ -13,7 +13,7 @@ import (
 
 // idForm is the form of the ID tokens that are accepted.
 var idForm = form{
-	size: maxForeignToken, kinds: []string{"JWT", ""}, algorithms: theirs, ignored: []string{"x5t", "x5t#S256"},
+	size: maxForeignToken, kinds: []string{"JWT", ""}, algorithms: theirs, foreign: true,
 }
 
 // IDRules are the rules for the ID token that a sign-in ends with. The zero value accepts none.
@@ -30,6 +30,10 @@ type IDRules struct {
 	Leeway time.Duration
 	// AccessToken is the access token that came with the ID token. Unless it is empty, the claim at_hash must be its hash.
 	AccessToken string
+	// HashOptional reports whether the ID token may lack at_hash. Set it only if both tokens came from the token endpoint
+	// (OpenID Connect Core 1.0 section 3.1.3.6): the connection shows there that they belong together. A wrong at_hash is
+	// refused all the same.
+	HashOptional bool
 }
 
 // IDToken holds the claims of a verified ID token. It is made by verification alone and never changes.
@@ -59,19 +63,11 @@ func (k *ProviderKeys) VerifyID(text string, rules IDRules, now time.Time) (*IDT
 	if k == nil || rules.Issuer == "" || rules.ClientID == "" || rules.Nonce == "" {
 		return nil, TokenUnknownKey
 	}
-	compact, reason := idForm.read(text)
+	header, claims, reason := k.verified(text, idForm)
 	if reason != "" {
 		return nil, reason
 	}
-	payload, _, reason := k.keys.verify(text, idForm)
-	if reason != "" {
-		return nil, reason
-	}
-	claims, ok := readForeignClaims(payload)
-	if !ok {
-		return nil, TokenMalformed
-	}
-	return rules.read(claims, Algorithm(compact.header.algorithm), now)
+	return rules.read(claims, Algorithm(header.algorithm), now)
 }
 
 func (r IDRules) read(claims foreignClaims, algorithm Algorithm, now time.Time) (*IDToken, Reason) {
@@ -80,10 +76,9 @@ func (r IDRules) read(claims foreignClaims, algorithm Algorithm, now time.Time) 
 	audience, okAudience := claims.texts("aud")
 	party, okParty := claims.text("azp")
 	nonce, okNonce := claims.text("nonce")
-	hash, okHash := claims.text("at_hash")
 	times, okTimes := claims.times()
 	switch {
-	case !okIssuer || !okSubject || !okAudience || !okParty || !okNonce || !okHash || !okTimes || subject == "" || times.issuedAt == 0:
+	case !okIssuer || !okSubject || !okAudience || !okParty || !okNonce || !okTimes || subject == "" || !claims.has("iat"):
 		return nil, TokenMalformed
 	case issuer != r.Issuer:
 		return nil, TokenWrongIssuer
@@ -91,8 +86,9 @@ func (r IDRules) read(claims foreignClaims, algorithm Algorithm, now time.Time) 
 		return nil, TokenWrongAudience
 	case subtle.ConstantTimeCompare([]byte(nonce), []byte(r.Nonce)) != 1:
 		return nil, TokenWrongNonce
-	case r.AccessToken != "" && !isHashOf(hash, r.AccessToken, algorithm):
-		return nil, TokenWrongHash
+	}
+	if reason := r.checkHash(claims, algorithm); reason != "" {
+		return nil, reason
 	}
 	if reason := times.check(now, r.Leeway); reason != "" {
 		return nil, reason
@@ -102,6 +98,20 @@ func (r IDRules) read(claims foreignClaims, algorithm Algorithm, now time.Time) 
 		return nil, TokenMalformed
 	}
 	return &IDToken{subject: subject, user: user, expires: times.expires, claims: claims}, ""
+}
+
+// checkHash returns why the ID token does not belong to the access token. It returns an empty reason if it does, and if no
+// access token came.
+func (r IDRules) checkHash(claims foreignClaims, algorithm Algorithm) Reason {
+	hash, ok := claims.text("at_hash")
+	switch {
+	case !ok:
+		return TokenMalformed
+	case r.AccessToken == "", r.HashOptional && !claims.has("at_hash"), isHashOf(hash, r.AccessToken, algorithm):
+		return ""
+	default:
+		return TokenWrongHash
+	}
 }
 
 // isHashOf reports whether at_hash is that of the access token: the left half of its hash, with the hash function of the ID

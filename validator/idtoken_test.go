@@ -73,6 +73,12 @@ func TestVerifyIDClaims(t *testing.T) {
 		{"no nonce", map[string]any{"nonce": nil}, TokenWrongNonce},
 		{"another access token's hash", map[string]any{"at_hash": encode64(make([]byte, 16))}, TokenWrongHash},
 		{"no hash", map[string]any{"at_hash": nil}, TokenWrongHash},
+		{"an empty hash", map[string]any{"at_hash": ""}, TokenWrongHash},
+		{"null as hash", map[string]any{"at_hash": (*string)(nil)}, TokenMalformed},
+		{"a list of hashes", map[string]any{"at_hash": []string{"a"}}, TokenMalformed},
+		{"iat 0", map[string]any{"iat": 0}, ""},
+		{"nbf 0, auth_time 0", map[string]any{"nbf": 0, "auth_time": 0}, ""},
+		{"times with fractions", map[string]any{"iat": float64(testNow.Unix()) - 0.5, "exp": float64(testNow.Unix()) + 60.25}, ""},
 		{"no subject", map[string]any{"sub": nil}, TokenMalformed},
 		{"no iat", map[string]any{"iat": nil}, TokenMalformed},
 		{"no exp", map[string]any{"exp": nil}, TokenMalformed},
@@ -109,5 +115,49 @@ func TestVerifyIDRefuses(t *testing.T) {
 	rules.AccessToken = ""
 	if _, reason := keys.VerifyID(good, rules, testNow); reason != "" {
 		t.Errorf("without an access token: %q", reason)
+	}
+}
+
+// An ID token of the token endpoint may lack at_hash, and one that has it must have the right one.
+func TestVerifyIDHashOptional(t *testing.T) {
+	keys, key := allProviderKeys(t), providerKeysByAlgorithm()[jose.ES256]
+	rules := idRules()
+	rules.HashOptional = true
+	for name, test := range map[string]struct {
+		changes map[string]any
+		want    Reason
+	}{
+		"the right one":    {nil, ""},
+		"none":             {map[string]any{"at_hash": nil}, ""},
+		"another token's":  {map[string]any{"at_hash": encode64(make([]byte, 16))}, TokenWrongHash},
+		"the whole hash":   {map[string]any{"at_hash": encode64(make([]byte, 32))}, TokenWrongHash},
+		"an empty one":     {map[string]any{"at_hash": ""}, TokenWrongHash},
+		"null":             {map[string]any{"at_hash": (*string)(nil)}, TokenMalformed},
+		"a number":         {map[string]any{"at_hash": 7}, TokenMalformed},
+		"none, of another": {map[string]any{"at_hash": nil, "nonce": "other"}, TokenWrongNonce},
+	} {
+		token, reason := keys.VerifyID(key.sign(t, idTokenClaims(sha256.New(), test.changes), idHeader), rules, testNow)
+		if reason != test.want || (token == nil) != (reason != "") {
+			t.Errorf("%s: reason %q, want %q", name, reason, test.want)
+		}
+	}
+}
+
+// The header of an ID token may have members that are not known here.
+func TestVerifyIDHeader(t *testing.T) {
+	keys, key := allProviderKeys(t), providerKeysByAlgorithm()[jose.ES256]
+	for name, test := range map[string]struct {
+		member jose.HeaderKey
+		value  any
+		want   Reason
+	}{
+		"a text":   {"cat", "cl_B7d4PD111AAA", ""},
+		"jku":      {"jku", "https://evil.example/keys", ""},
+		"critical": {"crit", []string{"exp"}, TokenMalformed},
+	} {
+		header := map[jose.HeaderKey]any{"typ": "JWT", test.member: test.value}
+		if _, reason := keys.VerifyID(key.sign(t, idTokenClaims(sha256.New(), nil), header), idRules(), testNow); reason != test.want {
+			t.Errorf("%s: reason %q, want %q", name, reason, test.want)
+		}
 	}
 }

@@ -22,6 +22,9 @@ type jwk struct {
 	primes     bool              // whether there is oth: an RSA key of more than two primes
 }
 
+// jwkPrivate are the members of private keys (RFC 7518 section 6, RFC 8037 section 2).
+var jwkPrivate = []string{"d", "p", "q", "dp", "dq", "qi"}
+
 // jwkTexts are the members that are read and must be texts.
 var jwkTexts = []string{
 	"kty", "use", "alg", "kid", "crv", "x", "y", "d", "n", "e", "p", "q", "dp", "dq", "qi", "k",
@@ -34,11 +37,19 @@ var (
 )
 
 // readJWK reads a key, which must be exactly one JSON object. It checks nothing but the form.
-func readJWK(text []byte) (jwk, error) {
+func readJWK(text []byte) (jwk, error) { return readJWKObject(text, false) }
+
+// readForeignJWK reads a key as readJWK does. A member that is null counts as absent: some providers write all members that
+// they know, and null where there is none.
+func readForeignJWK(text []byte) (jwk, error) { return readJWKObject(text, true) }
+
+func readJWKObject(text []byte, nullIsAbsent bool) (jwk, error) {
 	key := jwk{texts: make(map[string]string)}
 	err := readObject(text, func(name string, decoder *jsontext.Decoder) error {
 		var err error
 		switch {
+		case nullIsAbsent && decoder.PeekKind() == 'n':
+			err = decoder.SkipValue()
 		case slices.Contains(jwkTexts, name):
 			key.texts[name], err = readString(decoder)
 		case name == "key_ops":
@@ -120,32 +131,31 @@ func (j jwk) algorithm(allowed []Algorithm) (Algorithm, error) {
 	return algorithm, nil
 }
 
-// verificationKey returns the key that verifies signatures of a foreign key, which must have a kid. It accepts a secret and
-// refuses a private key.
-func (j jwk) verificationKey(allowed []Algorithm) (verificationKey, error) {
+// verificationKey returns the key that verifies signatures of a foreign key, which must have a kid, and the public key or
+// the secret that it verifies with. It accepts a secret and refuses a private key.
+func (j jwk) verificationKey(allowed []Algorithm) (key verificationKey, material any, err error) {
 	id, ok, err := j.id()
 	if err != nil {
-		return verificationKey{}, err
+		return verificationKey{}, nil, err
 	}
 	if !ok {
-		return verificationKey{}, errors.New("it has no kid")
+		return verificationKey{}, nil, errors.New("it has no kid")
 	}
 	if err := j.checkPurpose("verify"); err != nil {
-		return verificationKey{}, err
+		return verificationKey{}, nil, err
 	}
 	algorithm, err := j.algorithm(allowed)
 	if err != nil {
-		return verificationKey{}, err
+		return verificationKey{}, nil, err
 	}
-	verifying, err := j.verifying(algorithm)
+	if material, err = j.verifying(algorithm); err != nil {
+		return verificationKey{}, nil, err
+	}
+	signature, err := newSignature(algorithm, nil, material)
 	if err != nil {
-		return verificationKey{}, err
+		return verificationKey{}, nil, err
 	}
-	signature, err := newSignature(algorithm, nil, verifying)
-	if err != nil {
-		return verificationKey{}, err
-	}
-	return verificationKey{id: id, algorithm: algorithm, verifies: signature.verify}, nil
+	return verificationKey{id: id, algorithm: algorithm, verifies: signature.verify}, material, nil
 }
 
 // readVerificationKeys reads a JWK or a JWK set of foreign keys for the allowed algorithms. Each key must be usable and have
@@ -166,7 +176,7 @@ func readVerificationKeys(text []byte, allowed []Algorithm) (verificationKeys, e
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
-		if keys[i], err = read.verificationKey(allowed); err != nil {
+		if keys[i], _, err = read.verificationKey(allowed); err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
 		if slices.ContainsFunc(keys[:i], func(other verificationKey) bool { return other.id == keys[i].id }) {
@@ -191,7 +201,7 @@ func (j jwk) verifying(algorithm Algorithm) (any, error) {
 		}
 		return secret, checkSecretLength(algorithm, secret)
 	}
-	if _, private := j.texts["d"]; private {
+	if j.primes || slices.ContainsFunc(jwkPrivate, func(name string) bool { _, ok := j.texts[name]; return ok }) {
 		return nil, errors.New("it is a private key, want the public one")
 	}
 	return j.public()

@@ -12,17 +12,22 @@ type verificationKey struct {
 	verifies func(text string, signature []byte) bool
 }
 
-// verificationKeys holds the keys whose signatures one place accepts. No two of them share an id.
+// verificationKeys holds the keys whose signatures one place accepts. No two of them share both the id and the algorithm.
 type verificationKeys []verificationKey
 
 // verify returns the payload of a compact JWS and the index of the key that its signature holds under. The payload is nil
-// unless the reason is empty. The text must be of the form. Its header selects one key by kid and is then compared with the
-// key: the key fixes the algorithm, and the form fixes which algorithms the place accepts (RFC 8725 section 3.1).
+// unless the reason is empty. The text must be of the form.
 func (k verificationKeys) verify(text string, form form) (payload []byte, key int, reason Reason) {
 	compact, reason := form.read(text)
 	if reason != "" {
 		return nil, -1, reason
 	}
+	return k.verifyCompact(&compact, form)
+}
+
+// verifyCompact is verify for a token that form.read has read. The header selects one key by kid and alg: each key has one
+// algorithm, and the form fixes which algorithms the place accepts (RFC 8725 section 3.1).
+func (k verificationKeys) verifyCompact(compact *compactToken, form form) (payload []byte, key int, reason Reason) {
 	key = k.find(compact.header)
 	if key < 0 || !slices.Contains(form.algorithms, k[key].algorithm) {
 		return nil, -1, TokenUnknownKey

@@ -161,7 +161,7 @@ func TestForeignHeader(t *testing.T) {
 		return signed + "." + encode64(macOf(secretOf(strings.Repeat("k", 64)), signed))
 	}
 	ignoring, untyped := foreignForm, foreignForm
-	ignoring.ignored = []string{"x5t", "nonce"}
+	ignoring.foreign = true
 	untyped.kinds = []string{"", "at+jwt"}
 	for _, c := range []struct {
 		header string
@@ -173,6 +173,20 @@ func TestForeignHeader(t *testing.T) {
 		{`{"alg":"HS256","kid":"k","typ":"at+jwt","x5t":"abc","nonce":{"a":[1,{}]}}`, ignoring, ""},
 		{`{"alg":"HS256","kid":"k","typ":"at+jwt","x5t":"a","x5t":"a"}`, ignoring, TokenMalformed},
 		{`{"alg":"HS256","kid":"k","typ":"at+jwt","crit":[]}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","crit":null}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","crit":["exp"],"exp":1}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","gty":"client_credentials","cat":"cl_B7d4PD111AAA"}`, ignoring, ""},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","gty":"client_credentials","cat":"cl_B7d4PD111AAA"}`, foreignForm, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","KID":"j","Alg":"none","TYP":7}`, ignoring, ""},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","x":null,"y":[[{}]],"z":1e999,"` + strings.Repeat("n", 200) + `":true}`, ignoring, ""},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","x":{"a":1,"a":2}}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","b64":true}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","zip":"DEF"}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","cty":"\u004Awt"}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","cty":"application/json"}`, ignoring, ""},
+		{`{"alg":"HS256","kid":"k","typ":"at+jwt","cty":["JWT"]}`, ignoring, ""},
+		{`{"alg":"HS256","kid":"k","typ":null}`, ignoring, TokenMalformed},
+		{`{"alg":"HS256","kid":["k"],"typ":"at+jwt"}`, ignoring, TokenMalformed},
 		{`{"alg":"HS256","kid":"k"}`, foreignForm, TokenMalformed},
 		{`{"alg":"HS256","kid":"k"}`, untyped, ""},
 		{`{"alg":"HS256","kid":"k","typ":"at+jwt"}`, untyped, ""},

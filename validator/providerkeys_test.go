@@ -159,7 +159,7 @@ func TestReadProviderKeysRefuses(t *testing.T) {
 		"no object":       "[]",
 		"no keys":         "{}",
 		"an empty set":    `{"keys":[]}`,
-		"two of one kid":  keySetText(t, good, good),
+		"two of one name": keySetText(t, good, otherKeyOf(t, good)),
 		"too many":        keySetText(t, many...),
 		"data behind":     keySetText(t, good) + "{}",
 		"keys twice":      `{"keys":[],` + strings.TrimPrefix(keySetText(t, good), "{"),

@@ -143,7 +143,7 @@ func (c *Callback) verify(ctx context.Context, parts signInParts, attempt signIn
 	reason, err := parts.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.token, reason = keys.VerifyID(user.tokens.ID, validator.IDRules{
 			Issuer: c.Issuer, ClientID: c.clientID, Nonce: attempt.Nonce, UserClaim: issuer.DefaultUserClaim,
-			Leeway: issuer.DefaultLeeway, AccessToken: user.tokens.Access,
+			Leeway: issuer.DefaultLeeway, AccessToken: user.tokens.Access, HashOptional: c.Response == ResponseCode,
 		}, now)
 		return reason
 	})
