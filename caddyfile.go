@@ -83,14 +83,16 @@ func init() {
 //		accept_bearer
 //		forward_token   [<audience>]
 //		issuer          <url> {
-//			audience    <audience...>
-//			jwks_url    <url>
-//			from        header|cookie <name>
-//			user_claim  <claim>
-//			attribute   <name> <claim>
-//			refresh_min <duration>
-//			stale_max   <duration>
-//			leeway      <duration>
+//			audience       <audience...>
+//			audience_claim <claim>
+//			client_claim   <claim>
+//			jwks_url       <url>
+//			from           header|cookie <name>
+//			user_claim     <claim>
+//			attribute      <name> <claim>
+//			refresh_min    <duration>
+//			stale_max      <duration>
+//			leeway         <duration>
 //		}
 //		identity_header off|<name> [<attribute>]
 //		unauthenticated [<matcher>] deny|pass|redirect <url>

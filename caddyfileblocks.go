@@ -204,7 +204,8 @@ func inBlock(segment caddyfile.Segment) caddyfile.Segment {
 	return append(block, closing)
 }
 
-const issuerOptions = "audience, jwks_url, from, user_claim, attribute, refresh_min, stale_max, leeway"
+const issuerOptions = "audience, jwks_url, from, user_claim, audience_claim, client_claim, attribute, " +
+	"refresh_min, stale_max, leeway"
 
 func (p handlerParser) issuer() error {
 	issuer := new(Issuer)
@@ -220,6 +221,10 @@ func (p handlerParser) issuer() error {
 		switch name {
 		case "audience":
 			return p.Texts(&issuer.Audiences)
+		case "audience_claim":
+			return p.Text(&issuer.AudienceClaim)
+		case "client_claim":
+			return p.Text(&issuer.ClientClaim)
 		case "jwks_url":
 			return p.Text(&issuer.KeysURL)
 		case "from":

@@ -1,6 +1,7 @@
 package jwtsession
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,16 @@ type Issuer struct {
 
 	// Whom the tokens must be for: the claim `aud` must name one of these. Required.
 	Audiences []string `json:"audiences"`
+
+	// The claim that says whom a token is for, in the place of `aud`, where the provider writes it into another one. It is a
+	// text or a list of texts. A token that has `aud` as well must name one of the audiences there too. Default: `aud`.
+	AudienceClaim string `json:"audience_claim,omitempty"`
+
+	// The claim that names the client that a token was given to, where the provider's access tokens don't say whom they are
+	// for: `client_id` at Amazon Cognito. `audiences` then lists the ids of clients. All tokens of these clients count,
+	// whatever service they are for. A token that has `aud` as well must name one of `audiences` there too. It excludes
+	// `audience_claim`. Default: none.
+	ClientClaim string `json:"client_claim,omitempty"`
 
 	// Where the provider's keys are. Default: where the document below `/.well-known/openid-configuration` of the URL says.
 	KeysURL string `json:"jwks_url,omitempty"`
@@ -79,6 +90,9 @@ func (i *Issuer) prepare() error {
 	if i.RefreshMin < 0 || i.StaleMax < 0 || i.Leeway < 0 || i.Leeway > maxLeeway {
 		return fmt.Errorf("refresh_min, stale_max and leeway must be more than 0, leeway %s at most", time.Duration(maxLeeway))
 	}
+	if err := i.checkAudienceClaim(); err != nil {
+		return err
+	}
 	for name := range i.Attributes {
 		if err := identity.CheckAttributeName(name); err != nil {
 			return err
@@ -87,10 +101,35 @@ func (i *Issuer) prepare() error {
 	return i.From.Prepare()
 }
 
+// checkAudienceClaim looks at the claim that is read in the place of aud.
+func (i *Issuer) checkAudienceClaim() error {
+	option, claim := "audience_claim", i.AudienceClaim
+	if i.ClientClaim != "" {
+		option, claim = "client_claim", i.ClientClaim
+	}
+	switch {
+	case i.AudienceClaim != "" && i.ClientClaim != "":
+		return errors.New("audience_claim and client_claim exclude each other: one claim says whom the tokens are for")
+	case claim == "aud":
+		return fmt.Errorf("%s: aud is read anyway; leave the option out", option)
+	case slices.Contains(noAudience, claim):
+		return fmt.Errorf("%s: the claim %s does not say whom a token is for; want one such as client_id", option, claim)
+	}
+	return nil
+}
+
+// noAudience holds claims that say something else than whom a token is for, so that many tokens have the same value there or
+// users may choose it.
+var noAudience = []string{
+	"iss", "sub", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "typ", "token_use", "scope", "scp", "email", "name",
+	"preferred_username",
+}
+
 // rules is what the provider's tokens must say.
 func (i *Issuer) rules() validator.AccessRules {
 	return validator.AccessRules{
-		Issuer: i.URL, Audiences: i.Audiences, UserClaim: i.UserClaim, Attributes: i.Attributes, Leeway: time.Duration(i.Leeway),
+		Issuer: i.URL, Audiences: i.Audiences, AudienceClaim: cmp.Or(i.ClientClaim, i.AudienceClaim), UserClaim: i.UserClaim,
+		Attributes: i.Attributes, Leeway: time.Duration(i.Leeway),
 	}
 }
 
