@@ -138,3 +138,32 @@ func TestFreshOfACallback(t *testing.T) {
 		t.Errorf("it goes to %s", location)
 	}
 }
+
+// An access token counts by its auth_time, and not by when it was issued.
+func TestFreshOfAccessTokens(t *testing.T) {
+	t.Parallel()
+	p := newShapingProvider(t)
+	options := p.site("audience https://api.example")
+	options.Site = strings.Replace(options.Site, "request_header", "jwt_session_fresh 10m\n\t\trequest_header", 1)
+	g := harness.NewWith(t, options)
+	now := time.Now().Unix()
+	for name, test := range map[string]struct {
+		authTime any
+		want     int
+	}{
+		"fresh":    {now - 300, http.StatusOK},
+		"too old":  {now - 900, http.StatusUnauthorized},
+		"not told": {nil, http.StatusUnauthorized},
+		"zero":     {0, http.StatusUnauthorized},
+	} {
+		b := g.Browser()
+		token := p.sign(map[string]any{"typ": "at+jwt"}, map[string]any{"auth_time": test.authTime})
+		response := b.Get("/api", "Authorization: Bearer "+token)
+		if response.StatusCode != test.want {
+			t.Errorf("%s: status %d, want %d", name, response.StatusCode, test.want)
+		}
+		if test.want != http.StatusOK && response.Header.Get("WWW-Authenticate") != freshChallenge {
+			t.Errorf("%s: %q", name, response.Header.Get("WWW-Authenticate"))
+		}
+	}
+}

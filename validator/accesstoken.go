@@ -38,6 +38,7 @@ type AccessToken struct {
 	user       string
 	tokenID    string
 	since      int64
+	authTime   int64
 	expires    int64
 	attributes sessions.Attributes
 }
@@ -51,6 +52,9 @@ func (t *AccessToken) TokenID() string { return t.tokenID }
 // Since returns when the user signed in (auth_time), in seconds since 1970. Without that claim, it returns when the token was
 // issued (iat), and without that one 0.
 func (t *AccessToken) Since() int64 { return t.since }
+
+// AuthTime returns when the user signed in (auth_time), in seconds since 1970. It returns 0 if the token does not tell that.
+func (t *AccessToken) AuthTime() int64 { return t.authTime }
 
 // Expires returns the first second at which the token has expired (exp), in seconds since 1970.
 func (t *AccessToken) Expires() int64 { return t.expires }
@@ -115,7 +119,10 @@ func (r AccessRules) read(claims foreignClaims, kind string, now time.Time) (*Ac
 	case r.UserClaim == "email" && !claims.isVerified("email_verified"):
 		return nil, TokenUnverifiedEmail
 	}
-	token := &AccessToken{user: user, tokenID: tokenID, since: times.since(), expires: times.expires, attributes: make(sessions.Attributes)}
+	token := &AccessToken{
+		user: user, tokenID: tokenID, since: times.since(), authTime: max(times.authTime, 0), expires: times.expires,
+		attributes: make(sessions.Attributes),
+	}
 	for name, claim := range r.Attributes {
 		token.attributes[name] = claims.attribute(claim)
 	}

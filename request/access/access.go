@@ -22,6 +22,8 @@ type Access struct {
 	TokenID string
 	// Source is what spoke for the user.
 	Source identity.Source
+	// AuthTime is when the user signed in, in seconds since 1970. It is 0 if one of the tokens does not tell that.
+	AuthTime int64
 	// Expires is when the token expires, in seconds since 1970.
 	Expires int64
 	// FromHeader reports whether it came in a header. Such a client is given no cookie.
@@ -53,6 +55,7 @@ func (a Access) join(other Access) Access {
 		return a
 	}
 	a.Attributes = Overlay(a.Attributes, other.Attributes)
+	a.AuthTime = min(a.AuthTime, other.AuthTime)
 	a.Expires, a.FromHeader = min(a.Expires, other.Expires), a.FromHeader || other.FromHeader
 	return a
 }
@@ -72,6 +75,6 @@ func Overlay(below, above sessions.Attributes) sessions.Attributes {
 // Principal returns the user that the access tokens name.
 func (a Access) Principal() identity.Principal {
 	who := identity.NewPrincipal(a.User, a.Attributes, identity.ViaIssuer)
-	who.Source, who.Expires = a.Source, a.Expires
+	who.Source, who.Expires, who.AuthTime = a.Source, a.Expires, a.AuthTime
 	return who
 }

@@ -84,7 +84,7 @@ func (l *Place) read(p *policy.Policy, core *app.Core, came *arrival.Arrival) Ac
 	}
 	return Access{
 		Access:     validator.Access{State: validator.AccessUsable, User: token.User()},
-		Attributes: token.Attributes(), FromHeader: l.From.Cookie == "", Expires: token.Expires(), TokenID: token.TokenID(),
+		Attributes: token.Attributes(), FromHeader: l.From.Cookie == "", Expires: token.Expires(), TokenID: token.TokenID(), AuthTime: token.AuthTime(),
 		Source: identity.Source{Token: l.Provider.Issuer + " " + token.TokenID(), AuthTime: token.Since()},
 	}
 }

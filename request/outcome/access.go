@@ -84,6 +84,21 @@ func sessionBeside(o *Outcome, verdict validator.Verdict) (beside Beside, found 
 	return Beside{record.Key, record.User, record.AuthTime}, active, err
 }
 
+// authTimeBeside returns when the user of an access token signed in, by the session that came beside it and is his. It is 0 if
+// there is none.
+func authTimeBeside(o *Outcome) int64 {
+	switch {
+	case o.Session.Beside.User != "":
+		return o.Session.Beside.AuthTime
+	case o.Session.Record.User != "":
+		return o.Session.Record.AuthTime
+	case o.Token.State == validator.TokenUsable:
+		return o.Token.Claims.AuthTime()
+	default:
+		return 0
+	}
+}
+
 func besideOfToken(claims *validator.Claims) Beside {
 	return Beside{claims.SessionKey(), claims.Subject(), claims.AuthTime()}
 }

@@ -1,6 +1,7 @@
 package outcome
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -128,6 +129,7 @@ func (o *Outcome) conclude() {
 			o.Grant = o.granted(verdict.Token)
 		}
 		o.who = o.Access.Principal()
+		o.who.AuthTime = cmp.Or(o.who.AuthTime, authTimeBeside(o))
 		o.Who = &o.who
 	case validator.Unauthenticated:
 		o.Reason, o.Grant = verdict.Reason, withdrawn(verdict.Token)
