@@ -132,7 +132,7 @@ func (c *Callback) redeem(r *http.Request, parts signInParts, attempt signIn, co
 		return issuer.Tokens{}, errors.New("the answer holds no code")
 	}
 	return parts.provider.Redeem(r.Context(), issuer.Redemption{
-		ClientID: c.clientID, ClientSecret: c.secret, Code: code, CodeVerifier: attempt.Verifier,
+		Client: issuer.Client{ID: c.clientID, Secret: c.secret}, Code: code, CodeVerifier: attempt.Verifier,
 		RedirectURI: c.redirectURI(r, parts.site.Token.Cookie.IsSecure(r)),
 	})
 }
