@@ -114,9 +114,6 @@ func Open(options Options) *Provider {
 		provider.fetched, provider.schedule.succeeded = before.fetched, before.schedule.succeeded
 		before.mutex.Unlock()
 	}
-	provider.mutex.Lock()
-	provider.start() // so that whoever comes first finds a question to wait for
-	provider.mutex.Unlock()
 	go provider.keepFresh()
 	return provider
 }

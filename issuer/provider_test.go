@@ -448,9 +448,8 @@ func TestFirstAnswerIsWaitedFor(t *testing.T) {
 	})
 }
 
-// The first question is under way when Open returns, so that nobody is told that the provider has not answered before it was
-// asked.
-func TestOpenBeginsToAsk(t *testing.T) {
+// Nobody is told that the provider has not answered before it was asked.
+func TestFirstAnswerIsWaitedForRightAfterOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		site := goodSite()
 		provider := Open(Options{Issuer: testIssuer, Transport: site})
