@@ -205,4 +205,12 @@ func TestSignOutLeavesOtherRealms(t *testing.T) {
 	if b.Cookies["blog_session"] == "" || b.Cookies[carrier.HostPrefix+"jwt_blog"] == "" || b.Cookies["session"] != "" {
 		t.Errorf("the browser keeps %v", names(b.Cookies))
 	}
+	// A token of the other realm, where one of this realm belongs.
+	g.MustAdmin("sessions", map[string]any{"realm": "blog", "id": "another-session-of-the-blog", "user": "bob"})
+	b.Cookies[carrier.HostPrefix+harness.TokenName] = g.MintWith(g.App.Opened().Keys.Current(), "blog", "bob", "another-session-of-the-blog")
+	b.Do(http.MethodPost, "/auth/logout")
+	answer := g.MustAdmin("sessions/list", map[string]any{"realm": "blog", "user": "bob", "limit": 10})
+	if got := len(answer["sessions"].([]any)); got != 1 {
+		t.Errorf("the other realm has %d sessions, want 1", got)
+	}
 }
