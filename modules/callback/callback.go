@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
@@ -119,9 +120,10 @@ type Callback struct {
 	// after logout. Default: `/`.
 	SignedOut string `json:"signed_out,omitempty"`
 
-	app    *app.App
-	logger *zap.Logger
-	client issuer.Client
+	app      *app.App
+	logger   *zap.Logger
+	client   issuer.Client
+	warnings telemetry.Warnings
 }
 
 // The ways in which a provider answers.

@@ -180,9 +180,9 @@ func answerSignOut(c *Callback, w http.ResponseWriter, r *http.Request) error {
 	one.end()
 	one.clear(w.Header())
 	metadata, err := parts.provider.Metadata(r.Context())
-	if err != nil {
-		c.logger.Warn("the identity provider does not answer, so the user stays signed in there", zap.String("realm", c.Realm),
-			zap.Error(err))
+	if err != nil && c.warnings.Due("sign_out", one.now) {
+		c.logger.Warn("sign_out: the identity provider does not answer, so users stay signed in there",
+			zap.String("realm", c.Realm), zap.Error(err))
 	}
 	location := endSession{
 		endpoint: metadata.EndSessionEndpoint, idToken: one.idToken(c.IDTokenCookie), clientID: c.client.ID,
