@@ -2,6 +2,7 @@ package jwtsession_test
 
 import (
 	"html"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,8 +24,9 @@ import (
 type signInGateway struct {
 	*harness.Gateway
 
-	idp     *identityProvider
-	options harness.Options
+	idp      *identityProvider
+	options  harness.Options
+	response string
 }
 
 // newSignInGateway starts both. They know each other by their addresses, which are there once both listen.
@@ -37,7 +39,7 @@ func newSignInGateway(t *testing.T, response, options string) *signInGateway {
 // handle_path.
 func newSignInGatewayWith(t *testing.T, response, options, handler, behind string) *signInGateway {
 	t.Helper()
-	g := &signInGateway{idp: new(identityProvider)}
+	g := &signInGateway{idp: new(identityProvider), response: response}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.idp.down.Load() {
 			w.WriteHeader(http.StatusBadGateway)
@@ -148,19 +150,31 @@ func (g *signInGateway) finish(b *harness.Browser, response string, answer url.V
 		return b.Get("/auth/callback?" + answer.Encode())
 	}
 	kept := b.Cookies
-	b.Cookies = map[string]string{}
-	if state, ok := kept[callback.StateCookie]; ok {
-		b.Cookies[callback.StateCookie] = state
-	}
+	b.Cookies = signInCookies(kept, carrier.SignInPrefix)
 	result := b.Post("/auth/callback", answer, "Origin: "+g.idp.url, "Sec-Fetch-Site: cross-site")
-	if _, still := b.Cookies[callback.StateCookie]; !still {
-		delete(kept, callback.StateCookie)
-	}
-	for name, value := range b.Cookies {
-		kept[name] = value
-	}
+	maps.DeleteFunc(kept, func(name, _ string) bool { return strings.HasPrefix(name, carrier.SignInPrefix) })
+	maps.Copy(kept, b.Cookies)
 	b.Cookies = kept
 	return result
+}
+
+// signInCookies returns those of the cookies that keep sign-ins.
+func signInCookies(cookies map[string]string, prefix string) map[string]string {
+	found := maps.Clone(cookies)
+	maps.DeleteFunc(found, func(name, _ string) bool { return !strings.HasPrefix(name, prefix) })
+	return found
+}
+
+// stateCookie returns the name and value of the one cookie that keeps a sign-in that is under way.
+func stateCookie(b *harness.Browser) (name, value string) {
+	b.Helper()
+	found := signInCookies(b.Cookies, callback.StateCookie)
+	if len(found) != 1 {
+		b.Fatalf("the browser has %d sign-ins under way, want one", len(found))
+	}
+	for name, value = range found {
+	}
+	return name, value
 }
 
 var bothResponses = []string{callback.ResponseCode, callback.ResponseFormPost}
@@ -193,7 +207,7 @@ func TestSignIn(t *testing.T) {
 			if len(b.Cookies["session"]) != 43 {
 				t.Errorf("the session id has %d characters, want 256 bits in base64url", len(b.Cookies["session"]))
 			}
-			if _, still := b.Cookies[callback.StateCookie]; still {
+			if len(signInCookies(b.Cookies, callback.StateCookie)) > 0 {
 				t.Error("the state cookie is still there")
 			}
 			first, second := b.Get("/page").Received.Header, b.Get("/page").Received.Header
@@ -356,14 +370,33 @@ func TestCallbackAttacks(t *testing.T) {
 	}{
 		{
 			"login CSRF", "The attacker makes a victim's browser finish the attacker's own sign-in, to see what the victim does.",
-			"", func(g *signInGateway, b *harness.Browser, answer url.Values) { delete(b.Cookies, callback.StateCookie) },
+			"", func(g *signInGateway, b *harness.Browser, answer url.Values) { clear(b.Cookies) },
 		},
 		{
 			"login CSRF with a sign-in under way", "The same, while the victim has begun a sign-in of his own.",
 			"", func(g *signInGateway, b *harness.Browser, answer url.Values) {
-				victim := g.visitor()
-				victim.Get("/auth/login")
-				b.Cookies[callback.StateCookie] = victim.Cookies[callback.StateCookie]
+				clear(b.Cookies)
+				b.Get("/auth/login")
+			},
+		},
+		{
+			"login CSRF with a sign-in under another name", "The same, where the victim's cookie is called as the attacker's was.",
+			"", func(g *signInGateway, b *harness.Browser, answer url.Values) {
+				name, _ := stateCookie(b)
+				clear(b.Cookies)
+				b.Get("/auth/login")
+				_, value := stateCookie(b)
+				b.Cookies = map[string]string{name: value}
+			},
+		},
+		{
+			"sign-in that is over under another name", "What is kept of a sign-in that is over must not count as one that is under way.",
+			"", func(g *signInGateway, b *harness.Browser, answer url.Values) {
+				name, _ := stateCookie(b)
+				g.finish(b, g.response, g.begin(b, "/auth/login", "alice"))
+				for _, value := range signInCookies(b.Cookies, carrier.SignInPrefix+"used") {
+					b.Cookies = map[string]string{name: value}
+				}
 			},
 		},
 		{
@@ -389,9 +422,10 @@ func TestCallbackAttacks(t *testing.T) {
 		{
 			"altered state cookie", "The browser's keeper must not be able to choose what the gateway remembers.",
 			"", func(_ *signInGateway, b *harness.Browser, _ url.Values) {
-				value := []byte(b.Cookies[callback.StateCookie])
+				name, text := stateCookie(b)
+				value := []byte(text)
 				value[len(value)-4] ^= 1
-				b.Cookies[callback.StateCookie] = string(value)
+				b.Cookies[name] = string(value)
 			},
 		},
 		{
@@ -555,7 +589,7 @@ func TestReplayedAnswer(t *testing.T) {
 		g := newSignInGateway(t, response, "")
 		b := g.visitor()
 		answer := g.begin(b, "/auth/login", "alice")
-		state := b.Cookies[callback.StateCookie]
+		name, state := stateCookie(b)
 		if got := g.finish(b, response, answer).StatusCode; got != http.StatusSeeOther {
 			t.Fatalf("%s: status %d", response, got)
 		}
@@ -564,7 +598,7 @@ func TestReplayedAnswer(t *testing.T) {
 				g.Load(g.options)
 			}
 			replay := g.visitor()
-			replay.Cookies[callback.StateCookie] = state
+			replay.Cookies[name] = state
 			if got := g.finish(replay, response, answer); got.StatusCode != http.StatusBadRequest || replay.Cookies["session"] != "" {
 				t.Errorf("%s, %s: status %d", response, when, got.StatusCode)
 			}

@@ -121,8 +121,8 @@ var layout = map[string][]string{
 	},
 	"modules/callback": {
 		"app", "internal/cookie", "internal/option", "internal/realm", "internal/remember", "internal/secret",
-		"internal/telemetry", "issuer", "ledger", "request/carrier", "request/journey", "request/refusal", "sessions",
-		"validator",
+		"internal/telemetry", "issuer", "ledger", "request/carrier", "request/identity", "request/journey",
+		"request/refusal", "sessions", "validator",
 	},
 	"modules/fresh": {
 		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "request/refusal",

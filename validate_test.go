@@ -245,12 +245,29 @@ func TestValidateIssuerErrors(t *testing.T) {
 }
 
 func TestValidateCallbackErrors(t *testing.T) {
+	t.Setenv("JWT_SESSION_TEST_BLANK", " ")
 	const required = "issuer https://id.example\nclient_id shop\nclient_secret topsecret\n"
 	for _, test := range []struct{ options, session, want string }{
 		{"client_id shop\nclient_secret x", "", "issuer"},
 		{"issuer http://id.example\nclient_id shop\nclient_secret topsecret", "", "want https, or http on loopback"},
 		{"issuer https://id.example\nclient_secret topsecret", "", "client_id: want"},
-		{"issuer https://id.example\nclient_id shop", "", "client_secret: want"},
+		{"issuer https://id.example\nclient_id shop\nclient_secret {env.JWT_SESSION_TEST_BLANK}", "", "client_secret: it is empty"},
+		{required + "client_key file /nonexistent", "", "client_key: the provider knows this gateway by a client_secret or by a key"},
+		{"issuer https://id.example\nclient_id shop\nclient_key file /nonexistent", "", "client_key: open /nonexistent"},
+		{required + "prompt none login", "", "prompt none: it asks the provider to ask nothing"},
+		{required + "max_age 1500ms", "", "max_age 1.5s: want whole seconds"},
+		{required + "max_age -1s", "", "max_age -1s: want whole seconds"},
+		{required + "authorization_parameter state x", "", "authorization_parameter state: the sign-in sets it itself"},
+		{required + "authorization_parameter prompt login", "", "authorization_parameter prompt: the sign-in sets it itself"},
+		{required + "attribute sub name", "", "attribute sub: the name has a meaning of its own"},
+		{required + "attribute a.b name", "", "attribute \"a.b\": want letters"},
+		{required + "sign_out /auth/login", "", "sign_out /auth/login: that is the path of another step"},
+		{required + "sign_out auth", "", "sign_out \"auth\": want a path"},
+		{required + "sign_out /out?a", "", "sign_out \"/out?a\": want a path"},
+		{required + "sign_out /out\nsigned_out //evil.example", "", "signed_out \"//evil.example\": want a path"},
+		{required + "sign_out /out\nsigned_out /out", "", "are the same path /out"},
+		{required + "signed_out /bye", "", "say that path too"},
+		{required + "forward_cookies", "", "there is neither an id_token_cookie nor an access_token_cookie"},
 		{"issuer https://id.example\nclient_id shop\nclient_secret {env.JWT_SESSION_TEST_UNSET}", "", "client_secret: a placeholder"},
 		{required + "response form_post", "", "client_secret: with response form_post"},
 		{required + "response fragment", "", "want one of code, form_post"},

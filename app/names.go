@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/alias"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
@@ -31,6 +32,7 @@ type SignInNames struct {
 	Realm                            string
 	IDTokenCookie, AccessTokenCookie string // empty: none
 	StartPath                        string // where a sign-in begins
+	Forwards                         bool   // these cookies go on to the services behind
 	FormPostPath                     string // where the provider lets the browser send a form; empty: nowhere
 }
 
@@ -234,9 +236,17 @@ func (n *Names) OtherSpelling(name string) string {
 	return ""
 }
 
-// HoldsToken reports whether a cookie is one of ours, of whatever realm.
+// HoldsToken reports whether a cookie is one of ours, of whatever realm, that the services behind must not see: a token, or what
+// a callback keeps of a sign-in.
 func (n *Names) HoldsToken(name, value string) bool {
-	return slices.ContainsFunc(n.sites, func(site *Site) bool { return site.HoldsToken(name, value) })
+	return slices.ContainsFunc(n.sites, func(site *Site) bool { return site.HoldsToken(name, value) }) ||
+		slices.ContainsFunc(n.signIns, func(one SignInNames) bool { return one.holds(name) })
+}
+
+// holds reports whether a cookie is the callback's own.
+func (s SignInNames) holds(name string) bool {
+	return strings.HasPrefix(name, carrier.SignInPrefix) ||
+		!s.Forwards && name != "" && (name == s.IDTokenCookie || name == s.AccessTokenCookie)
 }
 
 // IsCombined reports whether a cookie of this name may carry a token of some realm beside a session id.

@@ -2,8 +2,8 @@
 //
 // A [Provider] is opened once for the whole process and outlives the configurations that use it. These hold throughout:
 //
-//   - [Open] waits for nothing. Until the provider has answered there are no keys, and every method returns
-//     [ErrUnavailable].
+//   - [Open] waits for nothing. Until the provider has answered there are no keys. For a few seconds after [Open], callers
+//     wait for the first answer. After that, every method returns [ErrUnavailable].
 //   - Keys are fetched in the background. They stay in use through an outage, but no longer than [Options.StaleMax].
 //   - The provider is asked again for a token that names an unknown key. There are at least [Options.RefreshMin] between
 //     two such questions, however many such tokens come. Requests that come meanwhile wait for the same answer.

@@ -19,6 +19,12 @@ type Metadata struct {
 	TokenEndpoint string `json:"token_endpoint"`
 	// KeysURL is the address of the keys.
 	KeysURL string `json:"jwks_uri"`
+	// EndSessionEndpoint is the address where users sign out (OpenID Connect RP-Initiated Logout 1.0 section 2.1). It is empty
+	// if the provider has none that browsers may be sent to.
+	EndSessionEndpoint string `json:"end_session_endpoint"`
+	// AuthMethods names the ways in which a client may prove who it is at the token endpoint. It is empty if the provider does
+	// not say.
+	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	// NamesIssuer reports whether the answer to a sign-in always has the parameter iss (RFC 9207 section 3).
 	NamesIssuer bool `json:"authorization_response_iss_parameter_supported"`
 }
@@ -49,6 +55,9 @@ func (c client) discover(ctx context.Context, issuer string) (Metadata, error) {
 		if err := CheckAddress(address); err != nil {
 			return Metadata{}, fmt.Errorf("fetching metadata: %s: %w", name, err)
 		}
+	}
+	if CheckAddress(metadata.EndSessionEndpoint) != nil {
+		metadata.EndSessionEndpoint = "" // nobody is locked out for that
 	}
 	return metadata, nil
 }

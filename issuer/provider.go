@@ -73,6 +73,10 @@ type Provider struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 
+	first    sync.Once
+	answered chan struct{} // closed with the first answer
+	patient  time.Time     // until when those who come wait for the first answer
+
 	mutex    sync.Mutex
 	schedule schedule
 	fetched  published
@@ -91,6 +95,10 @@ type flight struct {
 	err  error // stands once done is closed
 }
 
+// firstAnswerTimeout is how long after [Open] its first answer is waited for. A gateway and its provider that are started
+// together find each other within this time.
+const firstAnswerTimeout = 5 * time.Second
+
 // Open returns a provider and asks it in the background until it is closed. Open waits for nothing.
 func Open(options Options) *Provider {
 	options, before := options.withDefaults(), options.Before
@@ -98,6 +106,7 @@ func Open(options Options) *Provider {
 	ctx, stop := context.WithCancel(context.Background())
 	provider := &Provider{
 		options: options, client: newClient(options.Transport), ctx: ctx, stop: stop, stopped: make(chan struct{}),
+		answered: make(chan struct{}), patient: time.Now().Add(firstAnswerTimeout),
 		schedule: schedule{refreshMin: options.RefreshMin, staleMax: options.StaleMax},
 	}
 	if before != nil && before.options.Issuer == options.Issuer && before.options.KeysURL == options.KeysURL {
@@ -117,8 +126,9 @@ func (p *Provider) Close() error {
 	return nil
 }
 
-// Keys returns the keys of the provider. If there are none yet and a question is under way, Keys waits for the answer. The
-// error wraps [ErrUnavailable].
+// Keys returns the keys of the provider. If there are none yet and a question is under way, Keys waits for the answer. In the
+// first seconds after [Open], Keys waits for the first answer, however often the provider must be asked. The error wraps
+// [ErrUnavailable].
 func (p *Provider) Keys(ctx context.Context) (*validator.ProviderKeys, error) {
 	fetched, err := p.current(ctx)
 	return fetched.keys, err
@@ -133,10 +143,13 @@ func (p *Provider) Metadata(ctx context.Context) (Metadata, error) {
 
 func (p *Provider) current(ctx context.Context) (published, error) {
 	p.mutex.Lock()
-	fetched, fresh, under := p.fetched, p.schedule.isFresh(p.options.Now()), p.flight
+	fetched, fresh, under, asked := p.fetched, p.schedule.isFresh(p.options.Now()), p.flight, !p.schedule.succeeded.IsZero()
 	p.mutex.Unlock()
 	if fresh {
 		return fetched, nil
+	}
+	if !asked && p.awaitFirst(ctx) {
+		return p.current(ctx)
 	}
 	if under == nil {
 		return published{}, ErrUnavailable
@@ -147,6 +160,20 @@ func (p *Provider) current(ctx context.Context) (published, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.fetched, nil
+}
+
+// awaitFirst waits for the first answer of the provider, for as long as it is due, and reports whether it came.
+func (p *Provider) awaitFirst(ctx context.Context) bool {
+	timer := time.NewTimer(time.Until(p.patient))
+	defer timer.Stop()
+	select {
+	case <-p.answered:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-p.ctx.Done():
+	}
+	return false
 }
 
 // Refresh asks the provider for the sake of a token that names an unknown key, and returns the keys. It asks at most once in
@@ -191,6 +218,7 @@ func (p *Provider) start() *flight {
 		p.schedule = p.schedule.attempt(p.options.Now(), err)
 		if err == nil {
 			p.fetched = fetched
+			p.first.Do(func() { close(p.answered) })
 		} else {
 			under.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}

@@ -230,10 +230,10 @@ func TestProviderThatStartsLater(t *testing.T) {
 		site := goodSite()
 		set(site, &site.down, true)
 		provider := open(t, site, nil)
-		if _, err := provider.Keys(t.Context()); !errors.Is(err, ErrUnavailable) {
+		if _, err := provider.Refresh(t.Context()); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
-		if _, err := provider.Refresh(t.Context()); !errors.Is(err, ErrUnavailable) {
+		if _, err := provider.Keys(t.Context()); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}
 		set(site, &site.down, false)
@@ -415,4 +415,47 @@ func TestCheckIssuer(t *testing.T) {
 			t.Errorf("%q: the error repeats a password: %v", text, err)
 		}
 	}
+}
+
+// Whoever comes as soon as the gateway listens waits for the provider's first answer, though the first questions fail; not
+// for ever, and not after having left.
+func TestFirstAnswerIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		site := goodSite()
+		set(site, &site.down, true)
+		provider := open(t, site, nil)
+		time.AfterFunc(2*time.Second, func() { set(site, &site.down, false) })
+		began := time.Now()
+		if !knows(t, provider, "first") || time.Since(began) != 3*time.Second {
+			t.Errorf("the keys came after %s", time.Since(began))
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		site := goodSite()
+		set(site, &site.down, true)
+		provider := open(t, site, nil)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for i, ctx := range []context.Context{ctx, t.Context(), t.Context()} {
+			if _, err := provider.Metadata(ctx); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+			if want := []time.Duration{time.Second, firstAnswerTimeout, firstAnswerTimeout}[i]; time.Since(began) != want {
+				t.Errorf("waited until %s, want %s", time.Since(began), want)
+			}
+		}
+	})
+}
+
+// Nobody is told that the provider has not answered before it was asked.
+func TestFirstAnswerIsWaitedForRightAfterOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		site := goodSite()
+		provider := Open(Options{Issuer: testIssuer, Transport: site})
+		t.Cleanup(func() { _ = provider.Close() })
+		if !knows(t, provider, "first") {
+			t.Error("no keys")
+		}
+	})
 }

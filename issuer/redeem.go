@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -17,9 +18,8 @@ var ErrRefused = errors.New("the identity provider refused the code")
 
 // Redemption is what a code is redeemed with (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 type Redemption struct {
-	// ClientID and ClientSecret are the credentials of the client.
-	ClientID     string
-	ClientSecret string
+	// Client is who redeems the code.
+	Client Client
 	// Code is the code that the provider sent to the callback.
 	Code string
 	// CodeVerifier is the one of this sign-in.
@@ -47,7 +47,11 @@ func (p *Provider) Redeem(ctx context.Context, redemption Redemption) (Tokens, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	text, err := p.client.post(ctx, metadata.TokenEndpoint, redemption)
+	request, err := redemption.request(ctx, metadata, p.options.Now())
+	if err != nil {
+		return Tokens{}, err
+	}
+	text, err := p.client.post(request)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -61,27 +65,34 @@ func (p *Provider) Redeem(ctx context.Context, redemption Redemption) (Tokens, e
 	return tokens, nil
 }
 
-// post sends the redemption and returns the answer. The client shows its secret by HTTP Basic, which every provider must
-// accept (RFC 6749 section 2.3.1).
+// request returns the request that redeems the code.
+func (r Redemption) request(ctx context.Context, metadata Metadata, now time.Time) (*http.Request, error) {
+	if err := CheckAddress(metadata.TokenEndpoint); err != nil {
+		return nil, errNoTokenEndpoint
+	}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+	form := url.Values{
+		"grant_type": {"authorization_code"}, "code": {r.Code}, "redirect_uri": {r.RedirectURI}, "code_verifier": {r.CodeVerifier},
+	}
+	if err := r.Client.prove(header, form, metadata, now); err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, metadata.TokenEndpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, errNoTokenEndpoint
+	}
+	request.Header = header
+	return request, nil
+}
+
+var errNoTokenEndpoint = fmt.Errorf("%w: it names no token endpoint", ErrUnavailable)
+
+// post sends a request to the token endpoint and returns the answer.
 //
 // golang.org/x/oauth2 does not fit: it accepts an answer with a name twice, in another spelling or in a form, one with any
 // status of 2xx, and the beginning of one over the size limit; it refuses an answer without an access token; and its errors
 // repeat the answer.
-func (c client) post(ctx context.Context, address string, redemption Redemption) ([]byte, error) {
-	if err := CheckAddress(address); err != nil {
-		return nil, fmt.Errorf("%w: it names no token endpoint", ErrUnavailable)
-	}
-	form := url.Values{
-		"grant_type": {"authorization_code"}, "code": {redemption.Code}, "redirect_uri": {redemption.RedirectURI},
-		"code_verifier": {redemption.CodeVerifier},
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, fmt.Errorf("%w: it names no token endpoint", ErrUnavailable)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Accept", "application/json")
-	request.SetBasicAuth(url.QueryEscape(redemption.ClientID), url.QueryEscape(redemption.ClientSecret))
+func (c client) post(request *http.Request) ([]byte, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)

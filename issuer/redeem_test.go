@@ -44,7 +44,7 @@ func newTokenEndpoint(t *testing.T, answer http.HandlerFunc) *tokenEndpoint {
 
 func (e *tokenEndpoint) redeem(t *testing.T) (Tokens, error) {
 	return e.Redeem(t.Context(), Redemption{
-		ClientID: "client:1", ClientSecret: redeemedSecret, Code: "the-code", CodeVerifier: "the-verifier",
+		Client: Client{ID: "client:1", Secret: redeemedSecret}, Code: "the-code", CodeVerifier: "the-verifier",
 		RedirectURI: "https://shop.example/callback",
 	})
 }

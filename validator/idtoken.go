@@ -24,8 +24,12 @@ type IDRules struct {
 	ClientID string
 	// Nonce is what this sign-in sent along and what the claim nonce must be.
 	Nonce string
-	// UserClaim is the name of the claim that is the user id.
+	// UserClaim is the name of the claim that is the user id. The claim email is accepted only beside an email_verified
+	// that is true (OpenID Connect Core 1.0 section 5.1).
 	UserClaim string
+	// SignedInSince is when the user must have signed in at the earliest (auth_time), in seconds since 1970. If it is 0, the
+	// token need not say when.
+	SignedInSince int64
 	// Leeway is how far the provider's clock may differ.
 	Leeway time.Duration
 	// AccessToken is the access token that came with the ID token. Unless it is empty, the claim at_hash must be its hash.
@@ -94,8 +98,13 @@ func (r IDRules) read(claims foreignClaims, algorithm Algorithm, now time.Time) 
 		return nil, reason
 	}
 	user, ok := claims.user(r.UserClaim)
-	if !ok {
+	switch {
+	case !ok:
 		return nil, TokenMalformed
+	case r.UserClaim == "email" && !claims.isVerified("email_verified"):
+		return nil, TokenUnverifiedEmail
+	case r.SignedInSince > 0 && times.authTime < r.SignedInSince-wholeSeconds(r.Leeway):
+		return nil, TokenOldSignIn
 	}
 	return &IDToken{subject: subject, user: user, expires: times.expires, claims: claims}, ""
 }

@@ -48,6 +48,9 @@ const (
 	TokenUnverifiedEmail Reason = "token_unverified_email"
 	// TokenWrongNonce means that the ID token belongs to another sign-in.
 	TokenWrongNonce Reason = "token_wrong_nonce"
+	// TokenOldSignIn means that the user signed in longer ago than the client asked for (max_age), or that the ID token does not
+	// say when.
+	TokenOldSignIn Reason = "token_old_sign_in"
 	// TokenWrongHash means that the ID token belongs to another access token (at_hash).
 	TokenWrongHash Reason = "token_wrong_hash"
 )

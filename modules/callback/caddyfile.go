@@ -1,6 +1,7 @@
 package callback
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -9,8 +10,9 @@ import (
 
 func init() { httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", parseCallback) }
 
-const Options = "issuer, client_id, client_secret, audience, scope, start, finish, redirect, response, " +
-	"id_token_cookie, access_token_cookie"
+const Options = "issuer, client_id, client_secret, client_key, audience, scope, user_claim, attribute, prompt, max_age, " +
+	"acr_values, authorization_parameter, start, finish, redirect, response, id_token_cookie, access_token_cookie, " +
+	"forward_cookies, sign_out, signed_out"
 
 // parseCallback reads the directive. Syntax:
 //
@@ -18,14 +20,24 @@ const Options = "issuer, client_id, client_secret, audience, scope, start, finis
 //		issuer              <url>
 //		client_id           <id>
 //		client_secret       <secret>
+//		client_key          file <path> [issuer|token_endpoint]
 //		audience            <audience>
 //		scope               <scope...>
+//		user_claim          <claim>
+//		attribute           <name> <claim>
+//		prompt              <value...>
+//		max_age             <duration>
+//		acr_values          <value...>
+//		authorization_parameter <name> <value>
 //		start               <path>
 //		finish              <path>
 //		redirect            <path>
 //		response            code|form_post
 //		id_token_cookie     <name>
 //		access_token_cookie <name>
+//		forward_cookies
+//		sign_out            <path>
+//		signed_out          <path>
 //	}
 func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	callback := new(Callback)
@@ -43,24 +55,89 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 		"audience": &callback.Audience, "start": &callback.Start, "finish": &callback.Finish, "redirect": &callback.Redirect,
 		"id_token_cookie":     &callback.IDTokenCookie,
 		"access_token_cookie": &callback.AccessTokenCookie,
+		"user_claim":          &callback.UserClaim, "sign_out": &callback.SignOut, "signed_out": &callback.SignedOut,
 	}
 	err := parser.Block("jwt_session_callback", Options, func(name string) error {
 		if into, ok := texts[name]; ok {
 			return parser.Text(into)
 		}
 		switch name {
+		case "client_key":
+			return parseClientKey(parser, &callback.ClientKey)
+		case "attribute":
+			return parsePair(parser, &callback.Attributes, "an attribute and a claim")
+		case "authorization_parameter":
+			return parsePair(parser, &callback.AuthorizationParameters, "a name and a value")
+		case "max_age":
+			return parseMaxAge(parser, &callback.MaxAge)
+		case "prompt":
+			return parser.Texts(&callback.Prompt)
+		case "acr_values":
+			return parser.Texts(&callback.ACRValues)
+		case "forward_cookies":
+			callback.ForwardCookies = true
+			return parser.End()
 		case "scope":
 			return parser.Texts(&callback.Scope)
 		case "response":
 			return parser.OneOf(&callback.Response, ResponseCode, ResponseFormPost)
 		}
 		return option.ErrUnknown
-	})
+	}, "attribute", "authorization_parameter")
 	if err != nil {
 		return nil, err
 	}
-	if err := callback.contradiction(); err != nil {
+	if err := contradiction(callback); err != nil {
 		return nil, place.WrapErr(callback.named(err))
 	}
 	return callback, nil
+}
+
+// parsePair reads a name and what it stands for. A name may be given once.
+func parsePair(parser option.Parser, into *map[string]string, wanted string) error {
+	of := parser.Val()
+	var name, value string
+	if !parser.Args(&name, &value) || name == "" || value == "" {
+		return parser.Errf("%s: want %s", of, wanted)
+	}
+	if err := parser.End(); err != nil {
+		return err
+	}
+	if _, given := (*into)[name]; given {
+		return parser.Errf("%s %s is given twice", of, name)
+	}
+	if *into == nil {
+		*into = make(map[string]string)
+	}
+	(*into)[name] = value
+	return nil
+}
+
+// parseClientKey reads where the key is and, optionally, whom it is for.
+func parseClientKey(parser option.Parser, into **ClientKey) error {
+	var kind string
+	key := new(ClientKey)
+	if !parser.Args(&kind, &key.File) || kind != "file" || key.File == "" {
+		return parser.Err("client_key: want client_key file <path> [issuer|token_endpoint]")
+	}
+	if parser.NextArg() {
+		key.Audience = parser.Val()
+	}
+	*into = key
+	return parser.End()
+}
+
+// parseMaxAge reads a duration that may be 0.
+func parseMaxAge(parser option.Parser, into **caddy.Duration) error {
+	var text string
+	if err := parser.Text(&text); err != nil {
+		return err
+	}
+	duration, err := caddy.ParseDuration(text)
+	if err != nil {
+		return parser.Errf("max_age %s: want a duration such as 0s, 5m or 1h", text)
+	}
+	age := caddy.Duration(duration)
+	*into = &age
+	return nil
 }

@@ -1,7 +1,6 @@
 package callback
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,11 +10,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/option"
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
@@ -32,7 +30,12 @@ func init() {
 // to a page of this site. The application is never asked about such a session. A session that the browser had before has
 // ended. The realm needs a `jwt_session` handler, with one session cookie.
 //
-// A sign-in that can't be tied to its start in the same browser is answered with 400.
+// A sign-in that can't be tied to its start in the same browser is answered with 400, and so is one that the user cancelled.
+// Error routes can show that: `{http.jwt_session.sign_in.reason}` says why in one word, and
+// `{http.jwt_session.sign_in.start}` is the address to begin again. Without error routes there is a small page. The reasons are
+// `cancelled` (the user or the provider said no), `interaction_required` (with `prompt` `none`), `provider_error` (another error
+// of the provider), `not_begun` (no sign-in of this answer began in this browser, or it took too long), `used` (it is over) and
+// `refused` (the answer or a token in it is not accepted).
 type Callback struct {
 	// The name of the realm that sessions are opened in; it has no placeholders. Required.
 	Realm string `json:"realm"`
@@ -43,9 +46,14 @@ type Callback struct {
 	// The name that the provider knows this gateway by. Placeholders such as `{env.OIDC_CLIENT}` work. Required.
 	ClientID string `json:"client_id"`
 
-	// The secret that goes with it. Placeholders such as `{env.OIDC_SECRET}` and `{file./run/secrets/oidc}` work. Required
-	// with `code`, and an error with `form_post`.
+	// The secret that goes with it. It is shown in the way that the provider's metadata name: in the header
+	// (`client_secret_basic`), or in the form (`client_secret_post`) where the provider names that and not the header.
+	// Placeholders such as `{env.OIDC_SECRET}` and `{file./run/secrets/oidc}` work. Default: none, as public clients have it;
+	// PKCE protects their codes. An error with `form_post`.
 	ClientSecret string `json:"client_secret,omitempty"`
+
+	// The private key that proves this gateway to the provider in the place of a secret (`private_key_jwt`). Default: none.
+	ClientKey *ClientKey `json:"client_key,omitempty"`
 
 	// Whom access tokens of the sign-in must be for, as their claim `aud` has it. Where it is set, the access token that
 	// comes with a sign-in is verified and must be the same user's. Default: access tokens are not looked into.
@@ -53,6 +61,32 @@ type Callback struct {
 
 	// What the provider is asked for. Default: `["openid"]`.
 	Scope []string `json:"scope,omitempty"`
+
+	// The claim of the ID token that is the user id: one that the provider gives to one user and never to another. `email`
+	// counts only where the claim `email_verified` is `true` (or the text `"true"`). Of other claims nobody tells whether users
+	// can choose them. An `issuer` of the realm needs the same. Default: `sub`.
+	UserClaim string `json:"user_claim,omitempty"`
+
+	// The claims of the ID token that become attributes of the user, by the name of the attribute. Attributes that a route of
+	// the realm needs and that are not named here are read from the claim of the same name.
+	Attributes map[string]string `json:"attributes,omitempty"`
+
+	// How the provider is to ask the user (`prompt`), such as `login` or `select_account`. `none` stands alone. Default: as the
+	// provider likes.
+	Prompt []string `json:"prompt,omitempty"`
+
+	// How long ago the user may have signed in at the provider, in whole seconds. The ID token must then say when that was
+	// (`auth_time`), and one that is older is refused. 0 demands a fresh sign-in. `?max_age=<seconds>` at the start shortens it
+	// for one sign-in. Default: any time.
+	MaxAge *caddy.Duration `json:"max_age,omitempty"`
+
+	// What the provider is asked to check of the user (`acr_values`), by preference. Providers need not comply: demand it with an
+	// attribute from the claim `acr` and `jwt_session_require`. Default: nothing.
+	ACRValues []string `json:"acr_values,omitempty"`
+
+	// More parameters of the request that the provider gets, by name. Those that have an option, or that the sign-in is made
+	// of, are refused.
+	AuthorizationParameters map[string]string `json:"authorization_parameters,omitempty"`
 
 	// The path that begins a sign-in; `?return=<path>` says where the user goes afterwards. Default: `/auth/login`.
 	Start string `json:"start,omitempty"`
@@ -75,10 +109,21 @@ type Callback struct {
 	// token, of the same user. Default: none.
 	AccessTokenCookie string `json:"access_token_cookie,omitempty"`
 
+	// Whether the cookies of the ID token and of the access token go on to the services behind. Default: they do not.
+	ForwardCookies bool `json:"forward_cookies,omitempty"`
+
+	// The path that signs users out, by POST or by a link on a page of this site: the session ends here, its cookies are
+	// cleared, and the browser goes to the provider's page for signing out, if it has one. Default: none.
+	SignOut string `json:"sign_out,omitempty"`
+
+	// Where users go after they signed out: a path on this site. Its address is registered at the provider as one to go to
+	// after logout. Default: `/`.
+	SignedOut string `json:"signed_out,omitempty"`
+
 	app      *app.App
 	logger   *zap.Logger
-	clientID string
-	secret   string
+	client   issuer.Client
+	warnings telemetry.Warnings
 }
 
 // The ways in which a provider answers.
@@ -111,12 +156,13 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 	if len(c.Scope) == 0 {
 		c.Scope = []string{scopeOpenID}
 	}
-	var err error
-	if c.clientID, err = option.Expanded(c.ClientID); err != nil {
-		return c.named(fmt.Errorf("client_id: %w", err))
+	option.SetDefault(&c.UserClaim, issuer.DefaultUserClaim)
+	if c.SignOut != "" {
+		option.SetDefault(&c.SignedOut, "/")
 	}
-	if c.secret, err = option.Expanded(c.ClientSecret); err != nil {
-		return c.named(fmt.Errorf("client_secret: %w", err))
+	var err error
+	if c.client, err = newClient(c); err != nil {
+		return c.named(err)
 	}
 	if c.app, err = app.Of(ctx); err != nil {
 		return err
@@ -127,7 +173,10 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 
 // names returns what the callback says of itself.
 func (c *Callback) names() app.SignInNames {
-	own := app.SignInNames{Realm: c.Realm, StartPath: c.Start, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie}
+	own := app.SignInNames{
+		Realm: c.Realm, StartPath: c.Start, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie,
+		Forwards: c.ForwardCookies,
+	}
 	if c.Response == ResponseFormPost {
 		own.FormPostPath = c.Finish
 	}
@@ -143,66 +192,10 @@ func (c *Callback) named(err error) error {
 
 // Validate checks the finished configuration.
 func (c *Callback) Validate() error {
-	if err := c.validate(); err != nil {
+	if err := check(c); err != nil {
 		return c.named(err)
 	}
 	return c.app.Names().AddSignIn(c.names())
-}
-
-func (c *Callback) validate() error {
-	if !realm.IsText(c.Realm) {
-		return fmt.Errorf("the realm %q must be letters, digits, _ and -", c.Realm)
-	}
-	if err := issuer.CheckIssuer(c.Issuer); err != nil {
-		return fmt.Errorf("issuer: %w", err)
-	}
-	switch {
-	case c.clientID == "":
-		return errors.New("client_id: want the name that the provider knows this gateway by")
-	case c.Response != ResponseCode && c.Response != ResponseFormPost:
-		return fmt.Errorf("response %s: want %s or %s", c.Response, ResponseCode, ResponseFormPost)
-	case c.Response == ResponseCode && c.secret == "":
-		return errors.New("client_secret: want the secret that the provider gave, to redeem codes with; placeholders such as {env.X} work")
-	case !slices.Contains(c.Scope, scopeOpenID):
-		return fmt.Errorf("scope %s: it must have openid, or there is no ID token", strings.Join(c.Scope, " "))
-	}
-	if err := c.contradiction(); err != nil {
-		return err
-	}
-	for option, path := range map[string]string{"start": c.Start, "finish": c.Finish, "redirect": c.Redirect} {
-		if !refusal.IsLocalURI(path) || option != "redirect" && strings.ContainsAny(path, "?#") {
-			return fmt.Errorf("%s %q: want a path on this site that begins with /", option, path)
-		}
-	}
-	return c.validateCookies()
-}
-
-// contradiction says which of the options that are set can't stand together, or not without another one.
-func (c *Callback) contradiction() error {
-	switch {
-	case c.Response == ResponseFormPost && c.ClientSecret != "":
-		return errors.New("client_secret: with response form_post there is no code to redeem; leave it out")
-	case c.AccessTokenCookie != "" && c.Audience == "":
-		return errors.New("access_token_cookie: say with audience whom the access tokens must be for")
-	case c.Start != "" && c.Start == c.Finish:
-		return fmt.Errorf("start and finish are the same path %s", c.Start)
-	case c.IDTokenCookie != "" && c.IDTokenCookie == c.AccessTokenCookie:
-		return fmt.Errorf("id_token_cookie %s: that is the name of another cookie of the sign-in", c.IDTokenCookie)
-	}
-	return nil
-}
-
-func (c *Callback) validateCookies() error {
-	for option, name := range map[string]string{"id_token_cookie": c.IDTokenCookie, "access_token_cookie": c.AccessTokenCookie} {
-		switch {
-		case name == "":
-		case !httpguts.ValidHeaderFieldName(name):
-			return fmt.Errorf("%s %q: not a cookie name (RFC 6265 section 4.1.1)", option, name)
-		case name == StateCookie:
-			return fmt.Errorf("%s %s: that is the name of another cookie of the sign-in", option, name)
-		}
-	}
-	return nil
 }
 
 // site returns a site of the realm, whose session cookie and times count. Start makes sure that there is one.
@@ -227,39 +220,48 @@ func (c *Callback) options() issuer.Options {
 	return issuer.Options{Issuer: c.Issuer, RefreshMin: issuer.DefaultRefreshMin, StaleMax: issuer.DefaultStaleMax}
 }
 
-// ServeHTTP answers requests for the start and the finish path, and passes all others on.
+// ServeHTTP answers requests for the paths of signing in and out, and passes all others on.
 func (c *Callback) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	switch {
 	case journey.IsAt(r, c.Start):
-		return c.serve(w, r, http.MethodGet, c.begin)
+		return c.serve(w, r, c.begin, http.MethodGet)
 	case journey.IsAt(r, c.Finish):
 		method := http.MethodGet
 		if c.Response == ResponseFormPost {
 			method = http.MethodPost
 		}
-		return c.serve(w, r, method, c.finish)
+		return c.serve(w, r, c.finish, method)
+	case c.SignOut != "" && journey.IsAt(r, c.SignOut):
+		return c.serve(w, r, c.signOut, http.MethodPost, http.MethodGet)
 	default:
 		return next.ServeHTTP(w, r)
 	}
 }
 
-func (c *Callback) serve(w http.ResponseWriter, r *http.Request, method string, answer func(http.ResponseWriter, *http.Request) error) error {
+func (c *Callback) serve(
+	w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter, *http.Request) error, methods ...string,
+) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	if r.Method != method {
-		w.Header().Set("Allow", method)
-		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("want %s", method))
+	if !slices.Contains(methods, r.Method) {
+		wanted := strings.Join(methods, ", ")
+		w.Header().Set("Allow", wanted)
+		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("want %s", wanted))
 	}
 	return answer(w, r)
 }
 
-// redirectURI is the address of the finish path as the browser knows it, which is registered at the provider.
-func (c *Callback) redirectURI(r *http.Request, secure bool) string {
-	address := url.URL{Scheme: "http", Host: r.Host, Path: c.Finish}
-	if secure {
+func (c *Callback) signOut(w http.ResponseWriter, r *http.Request) error {
+	return answerSignOut(c, w, r)
+}
+
+// address is the address of a path of the site as the browser knows it, which is registered at the provider.
+func (c *Callback) address(r *http.Request, site *app.Site, path string) string {
+	address := url.URL{Scheme: "http", Host: r.Host}
+	if site.Token.Cookie.IsSecure(r) {
 		address.Scheme = "https"
 	}
-	return address.String()
+	return address.String() + path
 }
 
 // localReturn returns where the user goes after a sign-in, the configured page where the text is no path on this site.

@@ -2,11 +2,11 @@ package callback
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -61,27 +61,75 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	user, attempt, err := c.signedIn(w, r, parts, cookies)
+	answer, err := readAnswer(w, r, c.Response)
+	if err != nil {
+		return c.fail(w, r, err, "")
+	}
+	began := readSignIns(parts.gateway.Keys.Current(), cookies, c.app.Now())
+	earlier := append(began.opened(c.Realm), c.sessionOf(parts, cookies)...)
+	attempt, known := began.find(answer.Get("state"), c.Issuer, c.Realm)
+	switch {
+	case !known:
+		return c.fail(w, r, &failure{notBegun, errNoSignIn}, "")
+	case attempt.Opened != nil: // the browser's button that leads back
+		if !c.isSignedIn(r.Context(), parts, cookies, earlier) {
+			return c.fail(w, r, &failure{used, errUsedSignIn}, attempt.Return)
+		}
+		http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
+		return nil
+	}
+	user, err := c.signedIn(r, parts, answer, attempt)
 	if errors.Is(err, issuer.ErrUnavailable) {
 		return unavailable(w, err) // the same answer may be brought again
 	}
-	if attempt.State != "" { // it is this sign-in's answer, and so its end
-		clearStateCookie(w.Header())
-	}
+	w.Header().Add("Set-Cookie", removeSignInCookie(attempt.name())) // it is this sign-in's answer, and so its end
 	if err == nil && !finishedSignIns.use(attempt.State) {
-		err = errUsedSignIn
+		err = &failure{used, errUsedSignIn}
 	}
 	if err != nil {
-		if check := c.logger.Check(zap.InfoLevel, "sign-in refused"); check != nil {
-			check.Write(zap.String("realm", c.Realm), zap.Error(err))
-		}
-		return caddyhttp.Error(http.StatusBadRequest, err)
+		return c.fail(w, r, err, attempt.Return)
 	}
-	if err := c.openSession(w, r, parts, user, c.earlier(attempt, parts.site.Session.Cookies.Read(cookies))); err != nil {
+	if attempt.Earlier != nil {
+		earlier = append(earlier, sessions.Key{Realm: c.Realm, Hash: *attempt.Earlier})
+	}
+	opened, err := c.openSession(w, r, parts, user, earlier)
+	if err != nil {
 		return unavailable(w, err)
+	}
+	if over, err := attempt.used(opened, c.app.Now()).seal(parts.gateway.Keys.Current()); err == nil {
+		http.SetCookie(w, over)
 	}
 	http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
 	return nil
+}
+
+// fail answers that nobody was signed in. The user may begin again, for the page that the sign-in was for.
+func (c *Callback) fail(w http.ResponseWriter, r *http.Request, err error, back string) error {
+	if check := c.logger.Check(zap.InfoLevel, "sign-in refused"); check != nil {
+		check.Write(zap.String("realm", c.Realm), zap.String("reason", string(reasonFor(err))), zap.Error(err))
+	}
+	return answerFailure(w, r, err, startAgain(c.Start, back))
+}
+
+// sessionOf returns the session that the browser has now, if it has one.
+func (c *Callback) sessionOf(parts signInParts, cookies validator.Cookies) []sessions.Key {
+	now := parts.site.Session.Cookies.Read(cookies)
+	if now.Presence != validator.Present {
+		return nil
+	}
+	return []sessions.Key{{Realm: c.Realm, Hash: now.Hash}}
+}
+
+// isSignedIn reports whether the browser that has finished a sign-in still has a session: the one in its cookie or, where that
+// is not sent from the provider's page, one that its sign-ins ended with.
+func (c *Callback) isSignedIn(ctx context.Context, parts signInParts, cookies validator.Cookies, opened []sessions.Key) bool {
+	if has := c.sessionOf(parts, cookies); len(has) > 0 {
+		opened = has
+	}
+	return slices.ContainsFunc(opened, func(key sessions.Key) bool {
+		_, active, err := parts.gateway.Ledger.Active(ctx, key)
+		return err == nil && active
+	})
 }
 
 // signedInUser is the user who signed in, with the tokens that say so.
@@ -91,39 +139,26 @@ type signedInUser struct {
 	access *validator.AccessToken // nil: none is looked into
 }
 
-// signedIn checks the answer against the sign-in that began in this browser. Once it is clear that the answer is to that
-// sign-in, signedIn returns the sign-in even with an error. No error repeats what came.
-func (c *Callback) signedIn(
-	w http.ResponseWriter, r *http.Request, parts signInParts, cookies validator.Cookies,
-) (signedInUser, signIn, error) {
-	answer, err := readAnswer(w, r, c.Response)
-	if err != nil {
-		return signedInUser{}, signIn{}, err
-	}
-	attempt, err := openSignIn(parts.gateway.Keys.Current(), cookies, c.Issuer, c.Realm, c.app.Now())
-	if err != nil {
-		return signedInUser{}, signIn{}, err
-	}
-	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(attempt.State)) != 1 {
-		return signedInUser{}, signIn{}, errors.New("the answer is to another sign-in than the one of this browser; begin again")
-	}
+// signedIn checks the answer to a sign-in that began in this browser. No error repeats what came.
+func (c *Callback) signedIn(r *http.Request, parts signInParts, answer url.Values, attempt signIn) (signedInUser, error) {
 	metadata, err := parts.provider.Metadata(r.Context())
 	if err != nil {
-		return signedInUser{}, attempt, err
+		return signedInUser{}, err
 	}
 	if (answer.Has("iss") || metadata.NamesIssuer) && answer.Get("iss") != c.Issuer {
-		return signedInUser{}, attempt, errors.New("the answer is another provider's")
+		return signedInUser{}, errors.New("the answer is another provider's")
 	}
 	if answer.Has("error") {
-		return signedInUser{}, attempt, errors.New("the provider did not sign the user in")
+		return signedInUser{}, &failure{reasonOf(answer.Get("error")), errors.New("the provider did not sign the user in")}
 	}
 	user := signedInUser{tokens: issuer.Tokens{ID: answer.Get("id_token"), Access: answer.Get("access_token")}}
 	if c.Response == ResponseCode {
 		if user.tokens, err = c.redeem(r, parts, attempt, answer.Get("code")); err != nil {
-			return signedInUser{}, attempt, err
+			return signedInUser{}, err
 		}
 	}
-	return user, attempt, c.verify(r.Context(), parts, attempt, &user)
+	err = c.verify(r.Context(), parts, attempt, &user)
+	return user, err
 }
 
 // redeem asks the provider for the tokens that the code stands for.
@@ -132,8 +167,8 @@ func (c *Callback) redeem(r *http.Request, parts signInParts, attempt signIn, co
 		return issuer.Tokens{}, errors.New("the answer holds no code")
 	}
 	return parts.provider.Redeem(r.Context(), issuer.Redemption{
-		ClientID: c.clientID, ClientSecret: c.secret, Code: code, CodeVerifier: attempt.Verifier,
-		RedirectURI: c.redirectURI(r, parts.site.Token.Cookie.IsSecure(r)),
+		Client: c.client, Code: code, CodeVerifier: attempt.Verifier,
+		RedirectURI: c.address(r, parts.site, c.Finish),
 	})
 }
 
@@ -142,7 +177,7 @@ func (c *Callback) verify(ctx context.Context, parts signInParts, attempt signIn
 	now := c.app.Now()
 	reason, err := parts.provider.Verify(ctx, func(keys *validator.ProviderKeys) (reason validator.Reason) {
 		user.token, reason = keys.VerifyID(user.tokens.ID, validator.IDRules{
-			Issuer: c.Issuer, ClientID: c.clientID, Nonce: attempt.Nonce, UserClaim: issuer.DefaultUserClaim,
+			Issuer: c.Issuer, ClientID: c.client.ID, Nonce: attempt.Nonce, UserClaim: c.UserClaim, SignedInSince: attempt.Since,
 			Leeway: issuer.DefaultLeeway, AccessToken: user.tokens.Access, HashOptional: c.Response == ResponseCode,
 		}, now)
 		return reason
@@ -167,7 +202,7 @@ func (c *Callback) verify(ctx context.Context, parts signInParts, attempt signIn
 		return err
 	case reason != "":
 		return fmt.Errorf("the access token is not accepted: %s", reason)
-	case user.access.User() != user.token.User():
+	case user.access.User() != user.token.Subject():
 		return errOtherSubject
 	}
 	return nil
@@ -188,22 +223,11 @@ func (c *Callback) verifySubject(ctx context.Context, parts signInParts, user si
 
 var errOtherSubject = errors.New("the access token is another user's than the ID token")
 
-// earlier returns the sessions that the browser had: when the sign-in began, and now.
-func (c *Callback) earlier(attempt signIn, now validator.SessionCredential) []sessions.Key {
-	var keys []sessions.Key
-	if attempt.Earlier != nil {
-		keys = append(keys, sessions.Key{Realm: c.Realm, Hash: *attempt.Earlier})
-	}
-	if now.Presence == validator.Present {
-		keys = append(keys, sessions.Key{Realm: c.Realm, Hash: now.Hash})
-	}
-	return keys
-}
-
-// openSession ends what the browser had, opens a session under a new id, and gives the browser its cookies.
+// openSession ends what the browser had, opens a session under a new id, and gives the browser its cookies. It returns the hash
+// of the id.
 func (c *Callback) openSession(
 	w http.ResponseWriter, r *http.Request, parts signInParts, user signedInUser, earlier []sessions.Key,
-) error {
+) (sessions.Hash, error) {
 	ctx := context.WithoutCancel(r.Context())
 	for _, key := range earlier {
 		if _, err := parts.gateway.Ledger.End(ctx, key, 0); err != nil {
@@ -212,18 +236,15 @@ func (c *Callback) openSession(
 				zap.String("realm", c.Realm), zap.Error(err))
 		}
 	}
-	attributes := make(sessions.Attributes)
-	for _, name := range c.app.Names().AttributesOf(c.Realm) {
-		attributes[name] = user.token.Attribute(name)
-	}
 	id := secret.New()
-	_, err := parts.gateway.Ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: sessions.HashOf(id)},
-		ledger.Identity{User: user.token.User(), Attributes: attributes},
+	opened := sessions.HashOf(id)
+	_, err := parts.gateway.Ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: opened},
+		ledger.Identity{User: user.token.User(), Attributes: c.attributes(user.token)},
 		ledger.Lifetimes{Idle: parts.site.Session.IdleTimeout, MaxAge: parts.site.Session.MaxAge})
 	if err != nil {
 		telemetry.CountStoreError(err)
 		c.logger.Error("opening a session", zap.String("realm", c.Realm), zap.Error(err))
-		return errors.New("the session store did not take the session")
+		return sessions.Hash{}, errors.New("the session store did not take the session")
 	}
 	name, _ := parts.site.Session.Cookies.Single()
 	session := http.Cookie{Name: name, Value: id, HttpOnly: true, Path: "/"}
@@ -247,7 +268,20 @@ func (c *Callback) openSession(
 			w.Header().Add("Set-Cookie", carrier.RemoveSignIn(name)) // that of the earlier session
 		}
 	}
-	return nil
+	return opened, nil
+}
+
+// attributes returns the attributes of the user: those that some route of the realm needs, by the claims of the same names
+// unless the options name others, and those that the options name.
+func (c *Callback) attributes(token *validator.IDToken) sessions.Attributes {
+	attributes := make(sessions.Attributes)
+	for _, name := range c.app.Names().AttributesOf(c.Realm) {
+		attributes[name] = token.Attribute(name)
+	}
+	for name, claim := range c.Attributes {
+		attributes[name] = token.Attribute(claim)
+	}
+	return attributes
 }
 
 // remaining returns how many seconds there are until then, at least one.

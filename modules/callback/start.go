@@ -1,13 +1,11 @@
 package callback
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"fmt"
+	"maps"
 	"net/http"
-	"net/url"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -64,9 +62,14 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
+	query := r.URL.Query()
 	attempt := signIn{
 		State: secret.New(), Nonce: secret.New(), Issuer: c.Issuer, Realm: c.Realm, Began: c.app.Now().Unix(),
-		Return: c.localReturn(r.URL.Query().Get("return")),
+		Return: c.localReturn(query.Get("return")),
+	}
+	maxAge := maxAgeOf(c.maxAge(), query.Get("max_age"))
+	if maxAge != nil {
+		attempt.Since = max(attempt.Began-*maxAge, 1)
 	}
 	if c.Response == ResponseCode {
 		attempt.Verifier = secret.New()
@@ -74,47 +77,60 @@ func (c *Callback) begin(w http.ResponseWriter, r *http.Request) error {
 	if earlier := parts.site.Session.Cookies.Read(cookies); earlier.Presence == validator.Present {
 		attempt.Earlier = &earlier.Hash
 	}
-	location, err := c.authorization(metadata.AuthorizationEndpoint, attempt, c.redirectURI(r, parts.site.Token.Cookie.IsSecure(r)))
+	location, err := authorization{
+		endpoint: metadata.AuthorizationEndpoint, redirectURI: c.address(r, parts.site, c.Finish), attempt: attempt,
+		fixed: c.parameters(), response: c.Response, maxAge: maxAge,
+	}.address()
 	if err != nil {
 		return unavailable(w, err)
 	}
-	cookie, err := sealSignIn(parts.gateway.Keys.Current(), attempt)
-	if err != nil {
-		return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
+	if err := c.keep(w, parts, attempt, cookies); err != nil {
+		return err
 	}
-	if len(cookie.String()) > carrier.MaxSetCookie {
-		attempt.Return = c.Redirect
-		if cookie, err = sealSignIn(parts.gateway.Keys.Current(), attempt); err != nil {
-			return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
-		}
-	}
-	http.SetCookie(w, cookie)
 	http.Redirect(w, r, location, http.StatusFound)
 	return nil
 }
 
-// authorization returns the address that asks the provider to sign the user in (OpenID Connect Core 1.0 section 3.1.2.1).
-func (c *Callback) authorization(endpoint string, attempt signIn, redirectURI string) (string, error) {
-	address, err := url.Parse(endpoint)
-	if err != nil || endpoint == "" {
-		return "", fmt.Errorf("%w: it names no authorization endpoint", issuer.ErrUnavailable)
+// keep gives the browser the cookie of a sign-in, and takes from it those that there is no room for. A page to return to that
+// is too long for a cookie is forgotten.
+func (c *Callback) keep(w http.ResponseWriter, parts signInParts, attempt signIn, cookies validator.Cookies) error {
+	keys := parts.gateway.Keys.Current()
+	cookie, err := attempt.seal(keys)
+	if err == nil && len(cookie.String()) > carrier.MaxSetCookie {
+		attempt.Return = c.Redirect
+		cookie, err = attempt.seal(keys)
 	}
-	query := address.Query()
-	for name, value := range map[string]string{
-		"client_id": c.clientID, "redirect_uri": redirectURI, "scope": strings.Join(c.Scope, " "),
-		"state": attempt.State, "nonce": attempt.Nonce,
-	} {
-		query.Set(name, value)
+	if err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
 	}
-	if c.Response == ResponseCode {
-		challenge := sha256.Sum256([]byte(attempt.Verifier))
-		query.Set("response_type", "code")
-		query.Set("code_challenge", base64.RawURLEncoding.EncodeToString(challenge[:]))
-		query.Set("code_challenge_method", "S256")
-	} else {
-		query.Set("response_type", "id_token token")
-		query.Set("response_mode", "form_post")
+	for _, name := range readSignIns(keys, cookies, c.app.Now()).surplus(len(cookie.Name) + len(cookie.Value)) {
+		w.Header().Add("Set-Cookie", removeSignInCookie(name))
 	}
-	address.RawQuery = query.Encode()
-	return address.String(), nil
+	http.SetCookie(w, cookie)
+	return nil
+}
+
+// maxAge returns the option in seconds, or nil.
+func (c *Callback) maxAge() *int64 {
+	if c.MaxAge == nil {
+		return nil
+	}
+	seconds := int64(time.Duration(*c.MaxAge) / time.Second)
+	return &seconds
+}
+
+// parameters returns what the provider is asked with every sign-in.
+func (c *Callback) parameters() map[string]string {
+	fixed := maps.Clone(c.AuthorizationParameters)
+	if fixed == nil {
+		fixed = make(map[string]string)
+	}
+	fixed["client_id"], fixed["scope"] = c.client.ID, strings.Join(c.Scope, " ")
+	if len(c.Prompt) > 0 {
+		fixed["prompt"] = strings.Join(c.Prompt, " ")
+	}
+	if len(c.ACRValues) > 0 {
+		fixed["acr_values"] = strings.Join(c.ACRValues, " ")
+	}
+	return fixed
 }
