@@ -168,7 +168,7 @@ func signInCookies(cookies map[string]string, prefix string) map[string]string {
 // stateCookie returns the name and value of the one cookie that keeps a sign-in that is under way.
 func stateCookie(b *harness.Browser) (name, value string) {
 	b.Helper()
-	found := signInCookies(b.Cookies, callback.StateCookie)
+	found := signInCookies(b.Cookies, callback.StateCookie+"_")
 	if len(found) != 1 {
 		b.Fatalf("the browser has %d sign-ins under way, want one", len(found))
 	}
@@ -207,7 +207,7 @@ func TestSignIn(t *testing.T) {
 			if len(b.Cookies["session"]) != 43 {
 				t.Errorf("the session id has %d characters, want 256 bits in base64url", len(b.Cookies["session"]))
 			}
-			if len(signInCookies(b.Cookies, callback.StateCookie)) > 0 {
+			if len(signInCookies(b.Cookies, callback.StateCookie+"_")) > 0 {
 				t.Error("the state cookie is still there")
 			}
 			first, second := b.Get("/page").Received.Header, b.Get("/page").Received.Header

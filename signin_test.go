@@ -149,7 +149,7 @@ func TestManyTabs(t *testing.T) {
 			answers = append(answers, g.begin(b, "/auth/login?return="+test.page, "alice"))
 			g.Clock.Advance(time.Second)
 		}
-		if got := len(signInCookies(b.Cookies, callback.StateCookie)); got != test.kept || len(b.CookieLine()) > 6<<10+100 {
+		if got := len(signInCookies(b.Cookies, callback.StateCookie+"_")); got != test.kept || len(b.CookieLine()) > 6<<10+400 {
 			t.Errorf("%s: %d sign-ins under way in %d bytes", test.name, got, len(b.CookieLine()))
 		}
 		for i, answer := range answers {
@@ -193,7 +193,7 @@ func TestCancelledSignIn(t *testing.T) {
 		if result.StatusCode != http.StatusBadRequest || !strings.Contains(result.Text, test.want) || strings.Contains(result.Text, "<script>") {
 			t.Errorf("%s: status %d, %q", test.name, result.StatusCode, result.Text)
 		}
-		isOver := len(signInCookies(b.Cookies, callback.StateCookie)) == 0
+		isOver := len(signInCookies(b.Cookies, callback.StateCookie+"_")) == 0
 		if isOver != (test.state == "") {
 			t.Errorf("%s: the sign-in is over: %v", test.name, isOver)
 		}

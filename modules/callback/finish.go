@@ -83,6 +83,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		return unavailable(w, err) // the same answer may be brought again
 	}
 	w.Header().Add("Set-Cookie", removeSignInCookie(attempt.name())) // it is this sign-in's answer, and so its end
+	w.Header().Add("Set-Cookie", began.naming(parts.gateway.Keys.Current(), attempt.isSame))
 	if err == nil && !finishedSignIns.use(attempt.State) {
 		err = &failure{used, errUsedSignIn}
 	}

@@ -17,8 +17,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// StateCookie begins the names of the cookies that tie what comes back from the provider to the browser that the sign-in began
-// in. Each sign-in has a cookie of its own, so that several that begin at the same moment don't write over one another.
+// StateCookie ties what comes back from the provider to the browser that a sign-in began in. It names one of the browser's
+// sign-ins. Its name also begins those of the cookies that keep them: each sign-in has a cookie of its own, so that several that
+// begin at the same moment don't write over one another.
 const StateCookie = carrier.SignInPrefix + "state"
 
 // usedCookie begins the names of the cookies that keep where a sign-in led that is over.
@@ -33,8 +34,11 @@ const (
 	maxSignInBytes = 6 << 10
 )
 
-// sealingPurpose names the key that the cookies are sealed with.
-const sealingPurpose = "callback"
+// The purposes name the keys that the cookies are sealed with: those of sign-ins, and the one that names a sign-in.
+const (
+	sealingPurpose = "callback"
+	namingPurpose  = "callback browser"
+)
 
 // signIn is what is remembered of a sign-in between its start and its finish, and for a while after that. The browser keeps
 // it, sealed.
@@ -80,6 +84,9 @@ func (s signIn) seal(keys *validator.KeySet) (*http.Cookie, error) {
 	return cookie, nil
 }
 
+// isSame reports whether both are one sign-in.
+func (s signIn) isSame(other signIn) bool { return s.State == other.State }
+
 // used returns what is kept of the sign-in once it has opened a session.
 func (s signIn) used(opened sessions.Hash, now time.Time) signIn {
 	return signIn{State: s.State, Issuer: s.Issuer, Realm: s.Realm, Return: s.Return, Began: now.Unix(), Opened: &opened}
@@ -108,11 +115,17 @@ type kept struct {
 type browserSignIns struct {
 	known []kept
 	dead  []string // names of cookies that no sign-in can be read from
+	named string   // the state of the sign-in that StateCookie names; empty: none
 }
 
 // readSignIns reads the sign-ins of a browser. Those whose time is over, and those that were not sealed here, are dead.
 func readSignIns(keys *validator.KeySet, cookies validator.Cookies, now time.Time) browserSignIns {
 	var read browserSignIns
+	if value, single := cookies.Only(StateCookie); single {
+		if state, err := keys.Open(namingPurpose, value); err == nil {
+			read.named = string(state)
+		}
+	}
 	for _, one := range cookies {
 		if !strings.HasPrefix(one.Name, StateCookie+"_") && !strings.HasPrefix(one.Name, usedCookie+"_") {
 			continue
@@ -156,12 +169,43 @@ func (b browserSignIns) find(state, issuer, realm string) (signIn, bool) {
 	}
 	for _, isOver := range []bool{false, true} {
 		for _, one := range b.known {
-			if one.State == state && one.Issuer == issuer && one.Realm == realm && (one.Opened != nil) == isOver {
+			if one.State == state && one.Issuer == issuer && one.Realm == realm && (one.Opened != nil) == isOver &&
+				(isOver || b.isTied()) {
 				return one.signIn, true
 			}
 		}
 	}
 	return signIn{}, false
+}
+
+// isTied reports whether StateCookie is of the same browser: it names one of the sign-ins that came with it.
+func (b browserSignIns) isTied() bool {
+	return b.named != "" && slices.ContainsFunc(b.known, func(one kept) bool { return one.State == b.named })
+}
+
+// naming returns the line with the StateCookie that names a sign-in which is under way, other than those that are over with the
+// response. Without one, the line removes the cookie.
+func (b browserSignIns) naming(keys *validator.KeySet, isOver func(signIn) bool) string {
+	for _, one := range b.known {
+		if one.Opened != nil || isOver(one.signIn) {
+			continue
+		}
+		if named, err := nameSignIn(keys, one.State); err == nil {
+			return named.String()
+		}
+	}
+	return removeSignInCookie(StateCookie)
+}
+
+// nameSignIn returns the StateCookie that names the sign-in of the state.
+func nameSignIn(keys *validator.KeySet, state string) (*http.Cookie, error) {
+	sealed, err := keys.Seal(namingPurpose, []byte(state))
+	if err != nil {
+		return nil, err
+	}
+	cookie := newSignInCookie(StateCookie, sealed)
+	cookie.MaxAge = int(SignInTime / time.Second)
+	return cookie, nil
 }
 
 // opened returns the sessions of the realm that the browser's sign-ins ended with.

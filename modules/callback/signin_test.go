@@ -2,6 +2,7 @@ package callback
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,39 @@ func sealed(t *testing.T, keys *validator.KeySet, attempts ...signIn) validator.
 	return cookies
 }
 
+// named adds the cookie that names the sign-in of the state.
+func named(t *testing.T, keys *validator.KeySet, state string, cookies validator.Cookies) validator.Cookies {
+	t.Helper()
+	cookie, err := nameSignIn(keys, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(cookies, validator.Cookie{Name: cookie.Name, Value: cookie.Value})
+}
+
+// A sign-in that is under way counts with the cookie of its browser alone: one that names a sign-in which came with it.
+func TestSignInsOfABrowser(t *testing.T) {
+	keys := newKeys(t)
+	both := sealed(t, keys, attemptOf("a", 0), attemptOf("b", 0))
+	forged := validator.Cookie{Name: StateCookie, Value: named(t, newKeys(t), "a", nil)[0].Value}
+	for name, test := range map[string]struct {
+		cookies validator.Cookies
+		want    bool
+	}{
+		"its own":           {named(t, keys, "a", both), true},
+		"of another tab":    {named(t, keys, "b", both), true},
+		"none":              {both, false},
+		"another browser's": {named(t, keys, "c", both), false},
+		"of no key of ours": {append(slices.Clone(both), forged), false},
+		"two that differ":   {named(t, keys, "a", named(t, keys, "b", both)), false},
+		"a sign-in's":       {append(slices.Clone(both), validator.Cookie{Name: StateCookie, Value: both[0].Value}), false},
+	} {
+		if _, got := readSignIns(keys, test.cookies, testNow).find("a", "https://id.example", "shop"); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // What was not sealed here and now, as the sign-in of that very cookie, counts for nothing and is cleared.
 func TestReadSignIns(t *testing.T) {
 	keys := newKeys(t)
@@ -77,7 +111,7 @@ func TestReadSignIns(t *testing.T) {
 func TestFindSignIn(t *testing.T) {
 	keys := newKeys(t)
 	over := attemptOf("over", 0).used(sessions.HashOf("s"), testNow)
-	read := readSignIns(keys, sealed(t, keys, attemptOf("a", 0), over, over, attemptOf("over", 0)), testNow)
+	read := readSignIns(keys, named(t, keys, "a", sealed(t, keys, attemptOf("a", 0), over, over, attemptOf("over", 0))), testNow)
 	for _, test := range []struct {
 		state, issuer, realm string
 		want, isOver         bool

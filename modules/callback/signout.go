@@ -146,10 +146,12 @@ func (s signOut) clear(header http.Header) {
 			}
 		}
 	}
-	signIns := readSignIns(s.gateway.Keys.Current(), s.cookies, s.now)
+	keys := s.gateway.Keys.Current()
+	signIns := readSignIns(keys, s.cookies, s.now)
 	for _, name := range signIns.of(s.realm) {
 		lines = append(lines, removeSignInCookie(name))
 	}
+	lines = append(lines, signIns.naming(keys, func(one signIn) bool { return one.Realm == s.realm }))
 	slices.Sort(lines)
 	for _, line := range slices.Compact(lines) {
 		header.Add("Set-Cookie", line)

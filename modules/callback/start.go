@@ -107,6 +107,11 @@ func (c *Callback) keep(w http.ResponseWriter, parts signInParts, attempt signIn
 		w.Header().Add("Set-Cookie", removeSignInCookie(name))
 	}
 	http.SetCookie(w, cookie)
+	named, err := nameSignIn(keys, attempt.State)
+	if err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, errors.New("sealing the state of a sign-in failed"))
+	}
+	http.SetCookie(w, named)
 	return nil
 }
 
