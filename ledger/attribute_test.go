@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,4 +158,44 @@ func TestEndSignedIn(t *testing.T) {
 	f.advance(time.Second)
 	again := open(keyOf("again"), provider)
 	f.expectDead(again, 0)
+}
+
+// A cookie that the application set in answer to a request from before the revocation shows nothing.
+func TestAttributeRevokedAfterTheCookieWasSet(t *testing.T) {
+	f := newFixture(t)
+	f.ok(f.RevokeUser(ctx, "shop", "somebody else"))
+	early := keyOf("early cookie")
+	f.SawSet(early, f.Moment())
+	_, err := f.RevokeAttribute(ctx, "shop", "email", "ann@example.com", false)
+	f.ok(err)
+	if _, err := f.learnAs(early, withEmail("17", "ann@example.com")); !errors.Is(err, ErrRevoked) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A session that is being written while an attribute is revoked is found, and dead.
+func TestRevokeAttributeWhileASessionIsLearned(t *testing.T) {
+	f := newFixture(t)
+	revoked := make(chan error, 1)
+	var once sync.Once
+	f.memory.before = func(method string) {
+		if method != "Put" {
+			return
+		}
+		once.Do(func() {
+			go func() {
+				_, err := f.RevokeAttribute(ctx, "shop", "email", "ann@example.com", false)
+				revoked <- err
+			}()
+			select {
+			case err := <-revoked: // too early: the session is not there yet
+				revoked <- err
+			case <-time.After(50 * time.Millisecond):
+			}
+		})
+	}
+	session, err := f.learnAs(one, withEmail("17", "ann@example.com"))
+	f.ok(err)
+	f.ok(<-revoked)
+	f.expectDead(session, Revoked)
 }

@@ -45,7 +45,9 @@ func equal(a, b sessions.Session) bool {
 
 func TestIdentifiedConfirms(t *testing.T) {
 	f := newFixture(t)
-	with := func(name string) Identity { return Identity{User: "ann", Attributes: sessions.Attributes{name: sessions.Text("x")}} }
+	with := func(name string) Identity {
+		return Identity{User: "ann", Attributes: sessions.Attributes{name: sessions.Text("x")}}
+	}
 	first, err := f.Ask(shop).Identified(t.Context(), with("old"), lives)
 	if err != nil {
 		t.Fatal(err)
