@@ -24,6 +24,7 @@ func init() {
 	}{
 		{"jwt_session_jwks", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session_callback", httpcaddyfile.Before, "basic_auth"},
+		{"jwt_session_signout", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session_strip", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session", httpcaddyfile.Before, "basic_auth"},
 		{"jwt_session_require", httpcaddyfile.Before, "basic_auth"},

@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/require"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/signout"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/state"
 )
 
@@ -156,6 +157,8 @@ func TestCaddyfileGoldenHasEveryOption(t *testing.T) {
 		state.Options:                 func(option string) string { return "jwt_session_state cart {\n" + option + "\n}" },
 		jwtsession.TokenCookieOptions: func(option string) string { return handlerWith("token_cookie {\n" + option + "\n}") },
 		jwtsession.CombinedOptions:    func(option string) string { return handlerWith("token_in_session_cookie {\n" + option + "\n}") },
+		signout.Options:               signOutWith,
+		signout.PollOptions:           func(option string) string { return signOutWith("poll https://id.example {\n" + option + "\n}") },
 	} {
 		for _, option := range strings.Split(list, ", ") {
 			if !words[option] {
@@ -388,6 +391,35 @@ client_claim ""`), "client_claim: want a value"},
 		{callbackWith("scope"), "scope: want at least one value"},
 		{callbackWith("token x"), `jwt_session_callback: unknown option "token"; want one of issuer, client_id`},
 		{callbackWith("start /a\nstart /b"), "start is given twice"},
+		{"jwt_session_signout", "want the name of a realm"},
+		{"jwt_session_signout /path", "want the name of a realm"},
+		{"jwt_session_signout shop blog", `unexpected argument "blog"`},
+		{"jwt_session_signout {host} {\nissuer https://id.example\nclient_id a\n}", "must be letters, digits, _ and -"},
+		{"jwt_session_signout shop", "issuer: "},
+		{"jwt_session_signout shop {\nissuer https://id.example\n}", "client_id: want the name that the provider knows this gateway by, or with audience"},
+		{"jwt_session_signout shop {\nissuer http://id.example\nclient_id a\n}", "want https, or http on loopback"},
+		{"jwt_session_signout shop {\nissuer https://id.example?a=b\nclient_id a\n}", "an issuer has no query"},
+		{signOutWith("jwks_url http://id.example/keys"), "jwks_url: "},
+		{signOutWith("token x"), `jwt_session_signout: unknown option "token"; want one of issuer, jwks_url`},
+		{signOutWith("path /a\npath /b"), "path is given twice"},
+		{signOutWith("path a"), `path "a": want a path on this site that begins with /`},
+		{signOutWith("path /a?b"), `path "/a?b": want a path`},
+		{signOutWith("map"), "map: want <claim> to user, or <claim> to attribute <name>"},
+		{signOutWith("map sub"), "map: want <claim> to user"},
+		{signOutWith("map sub user"), "map: want <claim> to user"},
+		{signOutWith("map sub to"), "map: want <claim> to user"},
+		{signOutWith("map sub to user ann"), "map: want <claim> to user"},
+		{signOutWith("map sub to attribute"), "map: want <claim> to user"},
+		{signOutWith(`map "" to user`), "map: want the name of a claim"},
+		{signOutWith("map email to attribute sub"), "map email: attribute sub: the name has a meaning of its own"},
+		{signOutWith("map sub to user\nmap sub to user"), "map sub is given twice with the same target"},
+		{signOutWith("poll"), "poll: want the address of a stream"},
+		{signOutWith("poll http://id.example/poll"), "poll: "},
+		{signOutWith("poll https://id.example/poll\npoll https://id.example/poll"), "is given twice"},
+		{signOutWith("poll https://id.example/poll {\nevery 1s\n}"), `poll: unknown option "every"; want one of authorization, interval`},
+		{signOutWith("poll https://id.example/poll {\ninterval 0s\n}"), "want a duration above 0"},
+		{signOutWith("leeway 1h"), "leeway must be more than 0, and 5m0s at most"},
+		{signOutWith("audience"), "audience: want at least one value"},
 	} {
 		checkAdaptError(t, "http:// {\n"+test.directive+"\n}", test.want)
 	}
@@ -400,6 +432,8 @@ func TestContradictionsNameTheOption(t *testing.T) {
 		handlerWith("token_cookie __Host-a {\npath /a\nsecure always\n}\nkeep_streams"):       3,
 		handlerWith("session_cookie a b\nkeep_streams\ntoken_in_session_cookie {\npath /\n}"): 5,
 		callbackWith("start /a\nfinish /a"):                                                   2,
+		signOutWith("path a"):                                                                 2,
+		signOutWith("map sub to user\nmap sub to user"):                                       6,
 	} {
 		checkAdaptError(t, "http:// {\n"+directive+"\n}", fmt.Sprintf(", at Caddyfile:%d", line))
 	}
@@ -412,6 +446,10 @@ func issuerWith(option string) string {
 }
 
 func callbackWith(option string) string { return "jwt_session_callback shop {\n" + option + "\n}" }
+
+func signOutWith(option string) string {
+	return "jwt_session_signout shop {\nissuer https://id.example\nclient_id a\n" + option + "\n}"
+}
 
 func whoamiWith(option string) string {
 	return handlerWith("whoami /whoami json user {\n" + option + "\n}")

@@ -109,10 +109,10 @@ func TestLayoutCoreIsFreeOfServerAndDatabases(t *testing.T) {
 var layout = map[string][]string{
 	"": {
 		"app", "internal/alias", "internal/command", "internal/option", "internal/pathmatch", "internal/realm", "issuer",
-		"modules/admin", "modules/callback", "modules/fresh", "modules/jwks", "modules/require", "modules/state",
-		"modules/statuspage", "modules/strip", "request/access", "request/carrier", "request/exchange", "request/forward",
-		"request/identity", "request/policy", "request/question", "request/refusal", "request/settlement",
-		"sessions/whoami", "validator",
+		"modules/admin", "modules/callback", "modules/fresh", "modules/jwks", "modules/require", "modules/signout",
+		"modules/state", "modules/statuspage", "modules/strip", "request/access", "request/carrier", "request/exchange",
+		"request/forward", "request/identity", "request/policy", "request/question", "request/refusal",
+		"request/settlement", "sessions/whoami", "validator",
 	},
 
 	"modules/admin": {
@@ -132,6 +132,10 @@ var layout = map[string][]string{
 	"modules/require": {
 		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "sessions",
 		"sessions/whoami", "validator",
+	},
+	"modules/signout": {
+		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/remember", "internal/telemetry",
+		"issuer", "ledger", "request/identity", "request/journey", "request/refusal", "sessions", "validator",
 	},
 	"modules/state": {
 		"app", "internal/caching", "internal/cookie", "internal/option", "internal/response", "internal/telemetry",
@@ -196,6 +200,7 @@ var layout = map[string][]string{
 	"internal/caching":   {},
 	"internal/command":   {"ledger", "sessions", "sessions/badgerstore", "validator"},
 	"internal/cookie":    {"internal/remember"},
+	"internal/eventpoll": {},
 	"internal/gateway":   {},
 	"internal/option":    {},
 	"internal/pathmatch": {"internal/urlpath"},

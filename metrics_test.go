@@ -84,6 +84,7 @@ func TestMetricsAreTheseWithTheseLabels(t *testing.T) {
 		"revocations":             nil,
 		"store_errors_total":      nil,
 		"renewals_skipped_total":  nil,
+		"signouts_total":          {"door", "outcome"},
 		"shadow_mismatches_total": {"reason"},
 	}
 	found := gathered(t)

@@ -7,6 +7,7 @@ import (
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/fresh"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/jwks"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/require"
+	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/signout"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/state"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/statuspage"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/modules/strip"

@@ -31,10 +31,12 @@ func TestDirectiveOrder(t *testing.T) {
 	directives := []string{
 		"jwt_session_status", "respond ok", "jwt_session_state cart {\nrequest_header X-Cart\nresponse_header X-Cart\n}",
 		"jwt_session_require role staff", "jwt_session shop", "jwt_session_strip", orderedPassword,
+		"jwt_session_signout shop {\nissuer http://127.0.0.1:1\nclient_id shop\n}",
 		"jwt_session_callback shop {\nissuer http://127.0.0.1:1\nclient_id shop\nclient_secret secret\n}", "jwt_session_jwks",
 	}
 	want := []string{
-		"jwt_session_jwks", "jwt_session_callback", "jwt_session_strip", "jwt_session", "jwt_session_require", "jwt_session_state",
+		"jwt_session_jwks", "jwt_session_callback", "jwt_session_signout", "jwt_session_strip", "jwt_session",
+		"jwt_session_require", "jwt_session_state",
 		"authentication", "jwt_session_status", "static_response",
 	}
 	for _, block := range []string{"%", "handle /a/* {\n%\n}", "handle_path /a/* {\n%\n}", "handle_errors {\n%\n}", "handle {\nhandle {\n%\n}\n}"} {

@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/command"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/signout"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/state"
 )
 
@@ -59,6 +60,7 @@ func TestReadmeExplainsEveryOption(t *testing.T) {
 	}
 	for _, names := range []string{
 		jwtsession.HandlerOptions, jwtsession.WhoamiOptions, jwtsession.TokenCookieOptions, jwtsession.CombinedOptions, state.Options, app.GlobalOptions, jwtsession.IssuerOptions, callback.Options,
+		signout.Options, signout.PollOptions,
 	} {
 		for name := range strings.SplitSeq(names, ", ") {
 			if !strings.Contains(string(text), "`"+name) {

@@ -51,9 +51,9 @@ type App struct {
 	keys   keyPlan
 
 	// What the modules of the configuration bring while they are provisioned.
-	names   Names
-	onStart []func() error
-	shared  map[string]any // by name
+	names  Names
+	hooks  hooks
+	shared map[string]any // by name
 
 	providers providers
 	opening   opening
@@ -132,14 +132,24 @@ func Shared[T any](a *App, name string, make func() (T, error)) (T, error) {
 }
 
 // OnStart has a function called when the configuration starts, once its store is open. An error refuses the configuration.
-func (a *App) OnStart(start func() error) { a.onStart = append(a.onStart, start) }
+func (a *App) OnStart(start func() error) { a.hooks.start = append(a.hooks.start, start) }
+
+// OnCleanup has a function called when the configuration is given up, before its store is. The function ends what goes on in the
+// background and waits for that.
+func (a *App) OnCleanup(stop func()) { a.hooks.cleanup = append(a.hooks.cleanup, stop) }
+
+// hooks are what the modules of a configuration have called.
+type hooks struct {
+	start   []func() error
+	cleanup []func()
+}
 
 // Start opens the store and reads the keys.
 func (a *App) Start() error {
 	if _, err := a.Open(); err != nil {
 		return err
 	}
-	for _, start := range a.onStart {
+	for _, start := range a.hooks.start {
 		if err := start(); err != nil {
 			return err
 		}
@@ -156,6 +166,9 @@ func (a *App) Stop() error { return nil }
 // Cleanup gives the store back. Caddy also calls it for a configuration that it refused.
 func (a *App) Cleanup() error {
 	running.remove(a)
+	for _, stop := range a.hooks.cleanup {
+		stop()
+	}
 	return errors.Join(a.providers.release(), a.opening.close())
 }
 

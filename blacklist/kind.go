@@ -29,6 +29,8 @@ const (
 	KindLifted
 	// KindLineage means that a session has ended under every id that it ever had. See [LineageOf].
 	KindLineage
+	// KindAttribute means that the users of a realm who have an attribute of one value are revoked. See [RevokedAttribute].
+	KindAttribute
 
 	kinds = iota + 1
 )
@@ -66,6 +68,8 @@ func (k Kind) String() string {
 		return "lifted"
 	case KindLineage:
 		return "lineage"
+	case KindAttribute:
+		return "attribute"
 	default:
 		return "unknown"
 	}
@@ -86,7 +90,7 @@ func (k Kind) form() form {
 	switch k {
 	case KindToken, KindAll, KindLifted:
 		return bare
-	case KindEnd, KindSession, KindRealm:
+	case KindEnd, KindSession, KindRealm, KindAttribute:
 		return ofRealm
 	case KindUserEverywhere:
 		return ofUser

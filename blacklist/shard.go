@@ -47,7 +47,7 @@ func (c *counters) of(kind Kind) int64 { return c.kinds[kind].Load() }
 func (c *counters) add(subject Subject, delta int64) {
 	c.kinds[subject.kind].Add(delta)
 	switch subject.kind {
-	case KindSession, KindUser, KindWatched:
+	case KindSession, KindUser, KindWatched, KindAttribute:
 	default:
 		return
 	}

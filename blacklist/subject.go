@@ -95,6 +95,14 @@ func LineageOf(realm, user string, authTime int64) Subject {
 	return Subject{kind: KindLineage, realm: realm, user: user, digest: sha256.Sum256(append(data, user...))}
 }
 
+// RevokedAttribute returns the subject that is every user of a realm who has an attribute with this text, in the sessions that
+// the application names him in later. The sessions that are known already are revoked by their user. A session whose
+// auth_time is after the entry's second is not hit. The subject does not tell the text.
+func RevokedAttribute(realm, name, text string) Subject {
+	named := binary.BigEndian.AppendUint64(nil, uint64(len(name)))
+	return Subject{kind: KindAttribute, realm: realm, digest: sha256.Sum256(append(append(named, name...), text...))}
+}
+
 // Kind returns the kind of the subject.
 func (s Subject) Kind() Kind { return s.kind }
 
@@ -105,7 +113,7 @@ func (s Subject) Realm() string { return s.realm }
 func (s Subject) User() string { return s.user }
 
 // Digest returns the SHA-256 of the session id, the token id or the user id that names the subject. For [LineageOf] it is
-// that of the user and the auth_time. It is zero for [FlushedRealm], [FlushedAll] and [Lifted].
+// that of the user and the auth_time, and for [RevokedAttribute] that of the name and the text. It is zero for [FlushedRealm], [FlushedAll] and [Lifted].
 func (s Subject) Digest() [sha256.Size]byte { return s.digest }
 
 // Bytes returns the form that journals use as a key and that [ParseSubject] reads. It begins with the kind and the digest.

@@ -98,6 +98,7 @@ func drawSubject(t *rapid.T) Subject {
 		TokenID(user), EndOf(realm, digest), RevokedSession(realm, digest), RevokedUser(realm, user),
 		RevokedUserEverywhere(user), FlushedRealm(realm), FlushedAll(), WatchedUser(realm, user),
 		AdmittedSession(realm, digest, user), Lifted(), OwnerOf(realm, digest, user),
+		RevokedAttribute(realm, "email", user),
 	}).Draw(t, "subject")
 }
 

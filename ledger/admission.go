@@ -45,7 +45,7 @@ func (b *book) admit(session sessions.Session, against standing) []blacklist.Sub
 // beganAnew reports whether the application set the session's id once more after its user was revoked. Applications do that
 // whose ids stem from the user. Then the application is to be asked.
 func (b *book) beganAnew(found *finding) bool {
-	against := b.blacklist.standingOf(found.Realm, found.User)
+	against := b.blacklist.standingWith(found.Realm, found.User, found.Attributes)
 	return b.recentlySet.since(found.Key, against.since) && !b.blacklist.Contains(revokedSession(found.Key))
 }
 
@@ -61,7 +61,7 @@ func (b *book) newSession(
 ) sessions.Session {
 	session := sessions.Session{
 		Key: key, User: identity.User, Attributes: maps.Clone(identity.Attributes), Source: source,
-		AuthTime: now.Unix(), Confirmed: now, Ends: now.Add(lifetimes.MaxAge),
+		Provider: identity.Provider, AuthTime: now.Unix(), Confirmed: now, Ends: now.Add(lifetimes.MaxAge),
 	}
 	raise(&b.blacklist.latest, session.AuthTime)
 	raise(&b.blacklist.longestIdle, int64(min(lifetimes.Idle, lifetimes.MaxAge)))
@@ -84,7 +84,7 @@ func (b *book) rejoin(session sessions.Session) sessions.Session {
 	if joined.Ends.Before(joined.Expires) {
 		joined.Expires = joined.Ends
 	}
-	against := b.blacklist.standingOf(session.Realm, session.User)
+	against := b.blacklist.standingWith(session.Realm, session.User, session.Attributes)
 	if b.blacklist.isLineageOver(session.Realm, seen.Lineage) || b.blacklist.after(joined, against) != seen.AuthTime {
 		return session // something is over that it would go on from
 	}

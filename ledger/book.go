@@ -79,16 +79,26 @@ func (b *book) isActive(session sessions.Session) bool {
 // listed is how many sessions are listed at once.
 const listed = 200
 
-// eachOf calls do with each of the user's records in the realm that have not expired.
-func (b *book) eachOf(ctx context.Context, realm, user string, now time.Time, do func(sessions.Session)) error {
+// eachOfUser calls do with each of the user's records in the realm that have not expired.
+func (b *book) eachOfUser(ctx context.Context, realm, user string, now time.Time, do func(sessions.Session)) error {
 	query := sessions.Query{Realm: realm, User: user, Limit: listed}
+	return b.eachOf(ctx, query, now, func(session sessions.Session) error {
+		do(session)
+		return nil
+	})
+}
+
+// eachOf calls do with each record of the query that has not expired, page by page. It returns the first error.
+func (b *book) eachOf(ctx context.Context, query sessions.Query, now time.Time, do func(sessions.Session) error) error {
 	for {
 		page, err := b.store.List(ctx, query, now)
 		if err != nil {
-			return fmt.Errorf("listing the user's sessions: %w", err)
+			return fmt.Errorf("listing sessions: %w", err)
 		}
 		for _, session := range page.Sessions {
-			do(session)
+			if err := do(session); err != nil {
+				return err
+			}
 		}
 		if !page.More || len(page.Sessions) == 0 {
 			return nil

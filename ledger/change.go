@@ -50,7 +50,7 @@ func (c *change) open(
 	}
 	c.signedOut.Drop(session.Key)
 	c.refusals.Drop(session.Key)
-	against := c.blacklist.standingOf(session.Realm, session.User)
+	against := c.blacklist.standingWith(session.Realm, session.User, session.Attributes)
 	session.AuthTime = c.blacklist.after(session, against)
 	if err := c.store.Put(ctx, session, c.at); err != nil {
 		if second, ended := c.blacklist.Second(endOf(session.Key)); found.present && ended && found.AuthTime <= second {
@@ -72,6 +72,7 @@ func (c *change) refuse(
 	}
 	c.refusals.Put(c.found.Key, c.at.Add(refusalTime))
 	c.blacklist.prolong(time.Time{}, against.subject, against.subject.Everywhere())
+	c.blacklist.prolong(time.Time{}, against.attributes...)
 	c.blacklist.prolongWatch(against.subject.Watched())
 	if err != nil {
 		c.report(err)

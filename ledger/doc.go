@@ -24,6 +24,8 @@
 //   - A revocation outranks the application. While a user is revoked, or while a session of his is, another session of his
 //     is accepted only if (1) it was known before and is not revoked itself, (2) it was added later, or (3) the application
 //     was seen to set its id in answer to a request that began after the revocation.
+//   - A revocation of an attribute is about the users who have it in a record, and about those whom the application names with it
+//     afterwards. These are accepted under the same conditions.
 //   - A revocation that is lifted holds for nobody any more. It does not come back with a restart.
 //
 // Records:

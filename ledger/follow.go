@@ -70,7 +70,7 @@ func (f *following) follow(ctx context.Context) (session sessions.Session, unsav
 			return sessions.Session{}, nil, err
 		}
 		delete(f.stripe.undeleted, f.to)
-		unsaved = f.admit(session, f.blacklist.standingOf(f.to.Realm, f.User))
+		unsaved = f.admit(session, f.blacklist.standingWith(f.to.Realm, f.User, session.Attributes))
 	}
 	if before := f.AuthTime - 1; before >= f.at.Unix() {
 		// Only an entry for the id tells that the session is ahead of the clock.

@@ -67,9 +67,10 @@ func (e *entries) hits(subject blacklist.Subject, authTime int64) bool {
 	return inForce && authTime <= second
 }
 
-// hasFlagged reports whether any user is revoked or watched.
+// hasFlagged reports whether any user is revoked or watched, by himself or by an attribute.
 func (e *entries) hasFlagged() bool {
-	return e.Count(blacklist.KindUser)+e.Count(blacklist.KindUserEverywhere)+e.Count(blacklist.KindWatched) > 0
+	return e.Count(blacklist.KindUser)+e.Count(blacklist.KindUserEverywhere)+e.Count(blacklist.KindWatched)+
+		e.Count(blacklist.KindAttribute) > 0
 }
 
 // after returns the session's auth_time, or the second after all that is over if that is later.
@@ -100,6 +101,29 @@ type standing struct {
 	second int64
 	// since is the moment at which the latest of these came into force.
 	since Moment
+	// attributes are the subjects by which he is revoked for what an attribute of his holds.
+	attributes []blacklist.Subject
+}
+
+// standingWith is like standingOf, of a user with these attributes. It costs next to nothing if no attribute is revoked.
+func (e *entries) standingWith(realm, user string, attributes sessions.Attributes) standing {
+	found := e.standingOf(realm, user)
+	if e.Count(blacklist.KindAttribute) == 0 {
+		return found
+	}
+	for name, attribute := range attributes {
+		for _, text := range attribute.Texts() {
+			for _, subject := range attributeSubjects(realm, name, text) {
+				if second, revoked := e.Second(subject); revoked {
+					found.second = max(found.second, second)
+					found.revoked = true
+					found.since = max(found.since, e.revokedAt.of(subject))
+					found.attributes = append(found.attributes, subject)
+				}
+			}
+		}
+	}
+	return found
 }
 
 func (e *entries) standingOf(realm, user string) standing {

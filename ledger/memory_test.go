@@ -168,6 +168,7 @@ func (m *memory) List(ctx context.Context, query sessions.Query, now time.Time) 
 	for key := range m.records {
 		session, ok := m.get(key, now)
 		if ok && key.Realm == query.Realm && bytes.Compare(key.Hash[:], query.After[:]) > 0 &&
+			(!query.Provider.Present() || query.Provider == session.Provider) &&
 			(query.User == "" || query.User == session.User) {
 			page.Sessions = append(page.Sessions, session)
 		}

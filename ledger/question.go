@@ -38,6 +38,8 @@ type Identity struct {
 	User string
 	// Attributes holds what else is known of the user, by name.
 	Attributes sessions.Attributes
+	// Provider is the session at an identity provider that the session is opened with. It is zero if there is none.
+	Provider sessions.ProviderSession
 }
 
 // Lifetimes are how long a record lasts. Both must be more than 0.
@@ -118,7 +120,10 @@ func (q *Question) identify(
 	if err := c.look(ctx, c.now()); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
-	against := c.blacklist.standingOf(q.key.Realm, identity.User)
+	against := c.blacklist.standingWith(q.key.Realm, identity.User, identity.Attributes)
+	if against.revoked && c.found.AuthTime <= against.second {
+		c.found.active = false // an attribute that the record does not have may say so
+	}
 	if !c.accepts(&c.found, identity.User, against) {
 		unsaved, err := c.refuse(ctx, identity.User, against)
 		return sessions.Session{}, false, unsaved, err

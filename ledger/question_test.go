@@ -13,7 +13,7 @@ import (
 func TestIdentifiedLearns(t *testing.T) {
 	f := newFixture(t)
 	attributes := sessions.Attributes{"role": sessions.Text("admin")}
-	session, err := f.Ask(shop).Identified(t.Context(), Identity{"ann", attributes}, lives)
+	session, err := f.Ask(shop).Identified(t.Context(), Identity{User: "ann", Attributes: attributes}, lives)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,9 @@ func equal(a, b sessions.Session) bool {
 
 func TestIdentifiedConfirms(t *testing.T) {
 	f := newFixture(t)
-	with := func(name string) Identity { return Identity{"ann", sessions.Attributes{name: sessions.Text("x")}} }
+	with := func(name string) Identity {
+		return Identity{User: "ann", Attributes: sessions.Attributes{name: sessions.Text("x")}}
+	}
 	first, err := f.Ask(shop).Identified(t.Context(), with("old"), lives)
 	if err != nil {
 		t.Fatal(err)

@@ -57,6 +57,30 @@ func (l *Ledger) RevokeUserEverywhere(ctx context.Context, user string) error {
 	return l.revokeUser(ctx, blacklist.RevokedUserEverywhere(user), scope{everywhere: true, user: user})
 }
 
+// RevokeAttribute revokes the users of a realm who have an attribute of this value, and returns how many were found. Texts
+// count that differ in upper and lower case alone if folded is true. When it returns nil, this is durable:
+//
+//   - Each user who has the attribute in a record is revoked, as [Ledger.RevokeUser] does it.
+//   - Of a session that has no record any more the user is not known. When the application names a user with the attribute in
+//     such a session, he is refused as a revoked user is, until [Ledger.SawSet] saw that he signed in again.
+//
+// It reads all records of the realm.
+func (l *Ledger) RevokeAttribute(ctx context.Context, realm, name, text string, folded bool) (int, error) {
+	if name == "" || text == "" {
+		return 0, errors.New("revoking the users with an attribute: its name or its value is empty")
+	}
+	users, err := revokeAttribute(ctx, &l.book, attributeMatch{realm: realm, name: name, text: text, folded: folded})
+	if err != nil {
+		return 0, fmt.Errorf("revoking the users with an attribute: %w", err)
+	}
+	for _, user := range users {
+		if err := l.RevokeUser(ctx, realm, user); err != nil {
+			return 0, err
+		}
+	}
+	return len(users), nil
+}
+
 func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who scope) error {
 	if err := revokeUser(ctx, &l.book, subject, who); err != nil {
 		return fmt.Errorf("revoking user: %w", err)

@@ -63,7 +63,7 @@ func (c *change) revocation(ctx context.Context, second int64, lineages []Lineag
 	entries = append(entries,
 		blacklist.Entry{Subject: blacklist.WatchedUser(key.Realm, user), Second: second, Expires: expires},
 		blacklist.Entry{Subject: blacklist.OwnerOf(key.Realm, key.Hash, user), Second: second, Expires: expires})
-	err := c.eachOf(ctx, key.Realm, user, c.at, func(other sessions.Session) {
+	err := c.eachOfUser(ctx, key.Realm, user, c.at, func(other sessions.Session) {
 		if other.Key != key && !slices.Contains(lineages, lineageOf(other)) && c.isActive(other) {
 			entries = append(entries,
 				blacklist.Entry{Subject: admitted(other.Key, user), Second: other.AuthTime, Expires: expires})

@@ -36,7 +36,7 @@ func (s scope) latest(list *entries, now time.Time) int64 {
 	second := max(now.Unix(), list.latest.Load())
 	for _, kind := range []blacklist.Kind{
 		blacklist.KindUser, blacklist.KindUserEverywhere, blacklist.KindRealm, blacklist.KindAll, blacklist.KindLifted,
-		blacklist.KindLineage,
+		blacklist.KindLineage, blacklist.KindAttribute,
 	} {
 		for entry := range list.Entries(kind) {
 			if s.includes(entry.Subject) {
@@ -71,7 +71,7 @@ type known struct {
 func knownOf(ctx context.Context, b *book, scope scope, now time.Time) (known, error) {
 	found := known{scope: scope, second: scope.latest(&b.blacklist, now), lasts: now}
 	if !scope.everywhere {
-		if err := b.eachOf(ctx, scope.realm, scope.user, now, found.note); err != nil {
+		if err := b.eachOfUser(ctx, scope.realm, scope.user, now, found.note); err != nil {
 			return known{}, err
 		}
 	}

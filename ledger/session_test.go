@@ -178,7 +178,7 @@ func TestTouchUndoesNothing(t *testing.T) {
 	f := newFixture(t)
 	session := f.learn("ann")
 	f.advance(2 * time.Minute)
-	identity := Identity{"ann", sessions.Attributes{"a": sessions.Text("b")}}
+	identity := Identity{User: "ann", Attributes: sessions.Attributes{"a": sessions.Text("b")}}
 	if _, err := f.Ask(shop).Identified(t.Context(), identity, lives); err != nil {
 		t.Fatal(err)
 	}

@@ -159,6 +159,21 @@ func (l *Ledger) end(ctx context.Context, key sessions.Key, proven Lineage) ([]b
 	return c.end(ctx, err, proven)
 }
 
+// EndSignedIn ends the sessions of a realm that were opened with a session of an identity provider, as [Ledger.End] ends one,
+// and returns how many there were. An error means that some may go on, or may come back after a crash.
+func (l *Ledger) EndSignedIn(ctx context.Context, realm string, provider sessions.ProviderSession) (int, error) {
+	if !provider.Present() {
+		return 0, nil
+	}
+	ended := 0
+	query := sessions.Query{Realm: realm, Provider: provider, Limit: listed}
+	return ended, l.eachOf(ctx, query, l.now(), func(session sessions.Session) error {
+		_, err := l.End(ctx, session.Key, 0)
+		ended++
+		return err
+	})
+}
+
 // Forget drops a remembered "nobody". It also keeps that answer to a question in flight from being remembered. Call it for a
 // request that may sign somebody in. A user whom the answer to a question in flight names is accepted all the same.
 func (l *Ledger) Forget(key sessions.Key) {

@@ -3,6 +3,7 @@ package sessions
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -32,6 +33,23 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
 // Equal reports whether both hashes are the same. It compares in constant time.
 func (h Hash) Equal(other Hash) bool { return subtle.ConstantTimeCompare(h[:], other[:]) == 1 }
+
+// ProviderSession names a session at an identity provider: the SHA-256 of the provider and of the claim sid of its ID token
+// (OpenID Connect Back-Channel Logout 1.0 section 2.1). The zero value is none. Nobody can tell the sid from it.
+type ProviderSession [sha256.Size]byte
+
+// ProviderSessionOf returns the name of a provider's session. sid is the claim: it is one text that is not empty, and anything
+// else is no session.
+func ProviderSessionOf(issuer string, sid ...string) ProviderSession {
+	if len(sid) != 1 || sid[0] == "" || issuer == "" {
+		return ProviderSession{}
+	}
+	named := binary.BigEndian.AppendUint64(nil, uint64(len(issuer)))
+	return sha256.Sum256(append(append(named, issuer...), sid[0]...))
+}
+
+// Present reports whether there is such a session.
+func (p ProviderSession) Present() bool { return p != ProviderSession{} }
 
 // Key names one session. A session id has a meaning only inside its realm.
 type Key struct {
@@ -74,6 +92,9 @@ type Session struct {
 	Ends time.Time
 	// Expires is when the record is gone unless the session is used. It is at most Ends.
 	Expires time.Time
+	// Provider names the session at the identity provider that this one was opened with. It is zero if there is none, or if
+	// the provider did not name it.
+	Provider ProviderSession
 	// Rolling reports whether the application has replaced an id of the session by another. Each of the ids has a record,
 	// and User and AuthTime are the same in all of them.
 	Rolling bool

@@ -17,7 +17,7 @@ var ErrUnavailable = errors.New("session store unavailable")
 // a record at any time after it has expired, and must not drop it sooner.
 //
 // A store does not bound the records of one user. The caller does, with List and Delete. So these must cost no more than
-// that user has records.
+// that user has records. The same is true of the sessions that were opened with one session of an identity provider.
 //
 // The methods are safe for concurrent use. Each is atomic for its one session, and a method that starts after another has
 // returned sees what that one did. Errors wrap [ErrUnavailable] and name no key, hash or user. A store keeps no reference
@@ -53,6 +53,9 @@ type Query struct {
 	Realm string
 	// User narrows the page to the sessions of one user. If it is empty, the page is not narrowed.
 	User string
+	// Provider narrows the page to the sessions that were opened with this session of an identity provider. If it is zero,
+	// the page is not narrowed.
+	Provider ProviderSession
 	// After leaves out the hashes up to and including this one. The zero hash leaves out none.
 	After Hash
 	// Limit is the greatest number of sessions in a page. It is at least 1.

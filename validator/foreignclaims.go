@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strconv"
@@ -200,4 +201,37 @@ func (t times) since() int64 {
 		return t.authTime
 	}
 	return max(t.issuedAt, 0)
+}
+
+// elementsOf returns the elements of a JSON array, and false for any other value.
+func elementsOf(value jsontext.Value) ([]jsontext.Value, bool) {
+	if value.Kind() != '[' {
+		return nil, false
+	}
+	var elements []jsontext.Value
+	decoder := jsontext.NewDecoder(bytes.NewReader(value))
+	if _, err := decoder.ReadToken(); err != nil {
+		return nil, false
+	}
+	for decoder.PeekKind() != ']' {
+		element, err := decoder.ReadValue()
+		if err != nil {
+			return nil, false
+		}
+		elements = append(elements, slices.Clone(element))
+	}
+	return elements, true
+}
+
+// object returns a claim that is an object, by the names of its members, and false for any other value. A missing claim is
+// nil.
+func (c foreignClaims) object(name string) (foreignClaims, bool) {
+	value, ok := c[name]
+	if !ok {
+		return nil, true
+	}
+	if value.Kind() != '{' {
+		return nil, false
+	}
+	return readForeignClaims(value)
 }

@@ -55,6 +55,16 @@ const (
 	TokenWrongHash Reason = "token_wrong_hash"
 )
 
+// More reasons why a token by which an identity provider signs users out was not used.
+const (
+	// TokenNoEvent means that the token does not hold the event that it is sent for.
+	TokenNoEvent Reason = "token_no_event"
+	// TokenNoSubject means that the token names neither a user nor a session.
+	TokenNoSubject Reason = "token_no_subject"
+	// TokenRepeated means that a token with this id (jti) came before.
+	TokenRepeated Reason = "token_repeated"
+)
+
 // The reasons why a request is not authenticated.
 const (
 	// NoCredentials means that neither a token nor session cookies came.

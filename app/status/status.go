@@ -23,6 +23,7 @@ type Status struct {
 	LookUps  lookUpStatus      `json:"look_ups"`
 	Tokens   tokenStatus       `json:"tokens"`
 	Shadow   map[string]uint64 `json:"shadow_mismatches"`
+	SignOuts map[string]uint64 `json:"sign_outs"` // what providers sent to sign users out, by what became of it
 	Realms   map[string]Realm  `json:"realms"`
 	Since    time.Time         `json:"since"`
 }
@@ -80,6 +81,7 @@ func Of(ctx context.Context, of *app.App, open *app.Core) Status {
 	status := Status{
 		Store: storeStatusOf(of), Counts: countsOf(counts), Keys: Keys(of, open), Requests: requestsSoFar(), Tokens: tokensSoFar(),
 		Shadow: countsBy(telemetry.ShadowMismatchesTotal, "reason"), Realms: realmStatusOf(of.Names()), Since: processBegan.UTC(),
+		SignOuts: countsBy(telemetry.SignOutsTotal, "outcome"),
 	}
 	status.Store.Answers = err == nil
 	status.LookUps = lookUpsSoFar(status.Requests.Paths[identity.ViaToken])

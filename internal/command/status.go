@@ -52,6 +52,7 @@ type status struct {
 		RenewalsSkipped uint64            `json:"renewals_skipped"`
 	} `json:"tokens"`
 	Mismatches map[string]uint64 `json:"shadow_mismatches"`
+	SignOuts   map[string]uint64 `json:"sign_outs"`
 	Realms     map[string]struct {
 		Modes  []string `json:"modes"`
 		Whoami *struct {
@@ -105,6 +106,9 @@ func (s status) print(c *call, now time.Time) {
 		plural(int64(s.Tokens.RenewalsSkipped), "renewal"))
 	if len(s.Mismatches) > 0 {
 		c.say("Mismatches   %s", inWords(s.Mismatches))
+	}
+	if len(s.SignOuts) > 0 {
+		c.say("Sign-outs    %s, by providers", inWords(s.SignOuts))
 	}
 	names := slices.SortedFunc(maps.Keys(s.Realms), func(a, b string) int {
 		// Realms that the configuration names have modes, and come first.

@@ -103,7 +103,7 @@ func (c *RequestCounters) With(mode, via string, reason validator.Reason) promet
 func Register(registry prometheus.Registerer, take func(context.Context) (Stock, bool, error)) error {
 	for _, collector := range []prometheus.Collector{
 		RequestsTotal, ShadowMismatchesTotal, TokensIssuedTotal, LookupDuration, WhoamiDuration, TokenSize,
-		StoreErrorsTotal, RenewalsSkippedTotal,
+		StoreErrorsTotal, RenewalsSkippedTotal, SignOutsTotal,
 		inventory{take},
 	} {
 		err := registry.Register(collector)

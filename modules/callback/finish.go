@@ -240,7 +240,10 @@ func (c *Callback) openSession(
 	id := secret.New()
 	opened := sessions.HashOf(id)
 	_, err := parts.gateway.Ledger.Add(ctx, sessions.Key{Realm: c.Realm, Hash: opened},
-		ledger.Identity{User: user.token.User(), Attributes: c.attributes(user.token)},
+		ledger.Identity{
+			User: user.token.User(), Attributes: c.attributes(user.token),
+			Provider: sessions.ProviderSessionOf(c.Issuer, user.token.Attribute("sid").Texts()...),
+		},
 		ledger.Lifetimes{Idle: parts.site.Session.IdleTimeout, MaxAge: parts.site.Session.MaxAge})
 	if err != nil {
 		telemetry.CountStoreError(err)

@@ -108,7 +108,7 @@ func (w *backupWriter) end() error {
 
 // checkValue returns an error for a value that is not as it was written. Keys that only lead to others have no value.
 func checkValue(key, value []byte) error {
-	if len(key) > 0 && key[0] == userKind {
+	if len(key) > 0 && (key[0] == userKind || key[0] == signInKind) {
 		if len(value) > 0 {
 			return errDamaged
 		}

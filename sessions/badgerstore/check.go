@@ -78,7 +78,7 @@ func checkItem(item *badger.Item) error {
 	case entryKind:
 		_, err := readEntry(item)
 		return err
-	case userKind, metaKind:
+	case userKind, signInKind, metaKind:
 		return item.Value(func(value []byte) error { return checkValue(item.Key(), value) })
 	default:
 		return errVersion
@@ -92,7 +92,7 @@ func kindName(key []byte) string {
 		return "a session"
 	case entryKind:
 		return "a revocation or an end"
-	case userKind, metaKind:
+	case userKind, signInKind, metaKind:
 		return "what the store keeps of itself"
 	default:
 		return "an unknown value"

@@ -401,6 +401,43 @@ func TestTheLogger(t *testing.T) {
 	}
 }
 
+// The keys that lead from a provider's session come and go with the records.
+func TestTheKeysOfProviderSessions(t *testing.T) {
+	db := openTemp(t)
+	expect := func(want int) {
+		t.Helper()
+		count := 0
+		if err := db.badger.View(func(txn *badger.Txn) error {
+			iterator := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{signInKind}})
+			defer iterator.Close()
+			for iterator.Rewind(); iterator.Valid(); iterator.Next() {
+				count++
+			}
+			return nil
+		}); err != nil || count != want {
+			t.Fatalf("%d keys, %v, want %d", count, err, want)
+		}
+	}
+	one := newSession("one", "ann")
+	mustPut(t, db, one, newSession("two", "ann"))
+	expect(0)
+	one.Provider = sessions.ProviderSessionOf("https://id.example", "s1")
+	mustPut(t, db, one)
+	expect(1)
+	one.Provider = sessions.ProviderSessionOf("https://id.example", "s2")
+	mustPut(t, db, one)
+	expect(1)
+	one.User = "bob"
+	if done, err := db.Sessions().Update(t.Context(), one, start); !done || err != nil {
+		t.Fatal(done, err)
+	}
+	expect(1)
+	if _, err := db.Sessions().Delete(t.Context(), one.Key); err != nil {
+		t.Fatal(err)
+	}
+	expect(0)
+}
+
 // The keys that lead to a user's sessions come and go with the records, and one that was left behind leads nowhere.
 func TestTheKeysOfUsers(t *testing.T) {
 	db := openTemp(t)

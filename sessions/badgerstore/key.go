@@ -13,6 +13,7 @@ import (
 const (
 	recordKind = 's' // realm with its length, session hash: a session
 	userKind   = 'u' // realm with its length, SHA-256 of the user id, session hash: nothing; finds the sessions of a user
+	signInKind = 'p' // realm with its length, provider's session, session hash: nothing; finds what was opened with that session
 	entryKind  = 'b' // bytes of a blacklist subject: its entry
 	metaKind   = 'm' // a name: what the store knows of itself
 )
@@ -61,7 +62,24 @@ func userKey(key sessions.Key, user string) []byte {
 	return append(userPrefix(key.Realm, user), key.Hash[:]...)
 }
 
-// hashAtEnd returns the hash that a key of a record or of a user ends with.
+func signInPrefix(realm string, session sessions.ProviderSession) []byte {
+	return append(realmPrefix(signInKind, realm), session[:]...)
+}
+
+func signInKey(key sessions.Key, session sessions.ProviderSession) []byte {
+	return append(signInPrefix(key.Realm, session), key.Hash[:]...)
+}
+
+// leadingKeys returns the keys that lead to a session: from its user, and from the provider's session if there is one.
+func leadingKeys(session sessions.Session) [][]byte {
+	keys := [][]byte{userKey(session.Key, session.User)}
+	if session.Provider.Present() {
+		keys = append(keys, signInKey(session.Key, session.Provider))
+	}
+	return keys
+}
+
+// hashAtEnd returns the hash that a key of a record, or one that leads to a record, ends with.
 func hashAtEnd(key []byte) sessions.Hash { return sessions.Hash(key[len(key)-hashSize:]) }
 
 func entryKey(subject blacklist.Subject) []byte { return append([]byte{entryKind}, subject.Bytes()...) }

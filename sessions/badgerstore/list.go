@@ -55,9 +55,12 @@ type lister struct {
 
 func (l *lister) run() {
 	options := badger.IteratorOptions{Prefix: realmPrefix(recordKind, l.query.Realm)}
-	if l.query.User != "" {
+	switch {
+	case l.query.Provider.Present():
+		options.Prefix = signInPrefix(l.query.Realm, l.query.Provider)
+	case l.query.User != "":
 		options.Prefix = userPrefix(l.query.Realm, l.query.User)
-	} else {
+	default:
 		options.PrefetchValues, options.PrefetchSize = true, min(l.query.Limit, prefetched-1)+1
 	}
 	iterator := l.txn.NewIterator(options)
@@ -84,7 +87,7 @@ func (l *lister) add(item *badger.Item) bool {
 		l.err = err
 		return false
 	}
-	if !found || session.Expired(l.now) || l.query.User != "" && l.query.User != session.User {
+	if !found || session.Expired(l.now) || !l.asksFor(session) {
 		return true
 	}
 	if len(l.page.Sessions) == l.query.Limit {
@@ -95,8 +98,17 @@ func (l *lister) add(item *badger.Item) bool {
 	return true
 }
 
+// asksFor reports whether the query asks for the session. What leads to a record may be of an earlier one with its key.
+func (l *lister) asksFor(session sessions.Session) bool {
+	return (l.query.User == "" || l.query.User == session.User) &&
+		(!l.query.Provider.Present() || l.query.Provider == session.Provider)
+}
+
+// isLed reports whether the page is found by the keys that lead to records.
+func (l *lister) isLed() bool { return l.query.User != "" || l.query.Provider.Present() }
+
 func (l *lister) read(item *badger.Item, key sessions.Key) (session sessions.Session, found bool, err error) {
-	if l.query.User != "" {
+	if l.isLed() {
 		return readSession(l.txn, recordKey(key), key)
 	}
 	err = item.Value(func(value []byte) error {

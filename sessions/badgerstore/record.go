@@ -16,7 +16,7 @@ const (
 
 // appendRecord appends the payload for a session: all but its key.
 func appendRecord(data []byte, session sessions.Session) []byte {
-	data = append(data, byte(session.Source), flag(session.Rolling))
+	data = append(data, byte(session.Source), flags(session))
 	data = binary.AppendVarint(data, session.AuthTime)
 	for _, at := range [...]time.Time{session.Seen, session.Confirmed, session.Ends, session.Expires} {
 		data = binary.AppendVarint(data, at.Unix())
@@ -28,14 +28,28 @@ func appendRecord(data []byte, session sessions.Session) []byte {
 		data = appendText(data, name)
 		data = appendAttribute(data, attribute)
 	}
+	if session.Provider.Present() {
+		data = append(data, session.Provider[:]...)
+	}
 	return data
 }
 
-func flag(set bool) byte {
-	if set {
-		return 1
+// The flags of a record.
+const (
+	rollingFlag  = 1 << iota
+	providerFlag // the provider's session stands at the end
+	knownFlags   = iota
+)
+
+func flags(session sessions.Session) byte {
+	var set byte
+	if session.Rolling {
+		set |= rollingFlag
 	}
-	return 0
+	if session.Provider.Present() {
+		set |= providerFlag
+	}
+	return set
 }
 
 func appendText(data []byte, text string) []byte {
@@ -63,7 +77,8 @@ func parseRecord(key sessions.Key, payload []byte) (sessions.Session, error) {
 	p := parser{data: payload, text: string(payload)}
 	session := sessions.Session{Key: key}
 	session.Source = sessions.Source(p.byte())
-	session.Rolling = p.flag()
+	set := p.flags()
+	session.Rolling = set&rollingFlag != 0
 	session.AuthTime = p.varint()
 	session.Seen, session.Confirmed = p.time(), p.time()
 	session.Ends, session.Expires = p.time(), p.time()
@@ -74,6 +89,9 @@ func parseRecord(key sessions.Key, payload []byte) (sessions.Session, error) {
 			name := p.string()
 			session.Attributes[name] = p.attribute()
 		}
+	}
+	if set&providerFlag != 0 {
+		session.Provider = p.provider()
 	}
 	if p.bad || p.at != len(p.data) {
 		return sessions.Session{}, errDamaged
@@ -100,13 +118,24 @@ func (p *parser) byte() byte {
 	return p.data[p.at-1]
 }
 
-// flag reads a byte that is 0 or 1.
-func (p *parser) flag() bool {
+// flags reads a byte of flags.
+func (p *parser) flags() byte {
 	value := p.byte()
-	if value > 1 {
+	if value >= 1<<knownFlags {
 		p.fail()
 	}
-	return value == 1
+	return value
+}
+
+// provider reads a provider's session, which is not zero.
+func (p *parser) provider() sessions.ProviderSession {
+	var session sessions.ProviderSession
+	if copy(session[:], p.data[p.at:]) < len(session) || !session.Present() {
+		p.fail()
+		return sessions.ProviderSession{}
+	}
+	p.at += len(session)
+	return session
 }
 
 func (p *parser) varint() int64 {

@@ -14,7 +14,9 @@ func FuzzParseRecord(f *testing.F) {
 	rich.Attributes = sessions.Attributes{
 		"text": sessions.Text("Ann"), "list": sessions.List("a", ""), "empty": sessions.List(), "nothing": {},
 	}
-	for _, one := range []sessions.Session{{}, newSession("one", "ann"), rich} {
+	signedIn := newSession("signed in", "ann")
+	signedIn.Provider = sessions.ProviderSessionOf("https://id.example", "s1")
+	for _, one := range []sessions.Session{{}, newSession("one", "ann"), rich, signedIn} {
 		f.Add(appendRecord(nil, one))
 	}
 	f.Add([]byte{1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
@@ -32,7 +34,7 @@ func FuzzParseRecord(f *testing.F) {
 			return
 		}
 		again, err := parseRecord(rich.Key, appendRecord(nil, one))
-		if err != nil || again.User != one.User || !again.Expires.Equal(one.Expires) ||
+		if err != nil || again.User != one.User || again.Provider != one.Provider || again.Rolling != one.Rolling || !again.Expires.Equal(one.Expires) ||
 			len(again.Attributes) != len(one.Attributes) {
 			t.Fatalf("read %+v, then %+v, %v", one, again, err)
 		}
@@ -48,6 +50,7 @@ func FuzzParseRecord(f *testing.F) {
 func TestRecordsCutShort(t *testing.T) {
 	one := newSession("one", "ann")
 	one.Attributes = sessions.Attributes{"name": sessions.Text("Ann"), "groups": sessions.List("a", "b")}
+	one.Provider = sessions.ProviderSessionOf("https://id.example", "s1")
 	whole := appendRecord(nil, one)
 	for size := range whole {
 		if _, err := parseRecord(one.Key, whole[:size]); err == nil {

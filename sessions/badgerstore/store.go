@@ -75,7 +75,7 @@ func (s *store) Update(ctx context.Context, session sessions.Session, now time.T
 		if err != nil || !found || present.Expired(now) || present.AuthTime != session.AuthTime {
 			return outcome{}, err
 		}
-		return replace(txn, at, earlier{there: true, user: present.User, readable: true}, session, now)
+		return replace(txn, at, earlier{there: true, session: present, readable: true}, session, now)
 	})
 	return done, unavailable(sessions.ErrUnavailable, "updating session", err)
 }
@@ -87,7 +87,7 @@ func (s *store) Delete(ctx context.Context, key sessions.Key) (bool, error) {
 		if err != nil || !old.there {
 			return outcome{}, err
 		}
-		return outcome{did: true, records: -1}, drop(txn, at, old, key)
+		return outcome{did: true, records: -1}, drop(txn, at, old)
 	})
 	return done, unavailable(sessions.ErrUnavailable, "deleting session", err)
 }
@@ -111,8 +111,8 @@ type outcome struct {
 // earlier is what is known of a record that is to be replaced or deleted.
 type earlier struct {
 	there    bool
-	readable bool   // a damaged one is not, and is replaced and deleted all the same
-	user     string // where readable
+	readable bool             // a damaged one is not, and is replaced and deleted all the same
+	session  sessions.Session // where readable
 }
 
 // update runs a step that reads a session and writes it, under the session's lock.
@@ -140,7 +140,7 @@ func lookUp(txn *badger.Txn, at []byte, key sessions.Key) (earlier, error) {
 	if errors.Is(err, errDamaged) || errors.Is(err, errVersion) {
 		return earlier{there: true}, nil
 	}
-	return earlier{there: found, readable: found, user: session.User}, err
+	return earlier{there: found, readable: found, session: session}, err
 }
 
 // replace writes the session over what was there, or only drops that where the session has expired.
@@ -149,12 +149,12 @@ func replace(txn *badger.Txn, at []byte, old earlier, session sessions.Session, 
 	if session.Expired(now) {
 		if old.there {
 			done.records = -1
-			return done, drop(txn, at, old, session.Key)
+			return done, drop(txn, at, old)
 		}
 		return done, nil
 	}
-	if old.readable && old.user != session.User {
-		if err := txn.Delete(userKey(session.Key, old.user)); err != nil {
+	if old.readable && (old.session.User != session.User || old.session.Provider != session.Provider) {
+		if err := dropLeading(txn, old.session); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -165,21 +165,36 @@ func replace(txn *badger.Txn, at []byte, old earlier, session sessions.Session, 
 }
 
 func write(txn *badger.Txn, at []byte, session sessions.Session, dropAt uint64) error {
-	value := seal(at, appendRecord(newValue(96+len(session.User)), session))
+	value := seal(at, appendRecord(newValue(128+len(session.User)), session))
 	if err := txn.SetEntry(&badger.Entry{Key: at, Value: value, ExpiresAt: dropAt}); err != nil {
 		return err
 	}
-	return txn.SetEntry(&badger.Entry{Key: userKey(session.Key, session.User), ExpiresAt: dropAt})
+	for _, key := range leadingKeys(session) {
+		if err := txn.SetEntry(&badger.Entry{Key: key, ExpiresAt: dropAt}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func drop(txn *badger.Txn, at []byte, old earlier, key sessions.Key) error {
+func drop(txn *badger.Txn, at []byte, old earlier) error {
 	if err := txn.Delete(at); err != nil {
 		return err
 	}
 	if !old.readable {
 		return nil // whatever leads to it leads to nothing, which List passes over
 	}
-	return txn.Delete(userKey(key, old.user))
+	return dropLeading(txn, old.session)
+}
+
+// dropLeading deletes the keys that lead to a session.
+func dropLeading(txn *badger.Txn, session sessions.Session) error {
+	for _, key := range leadingKeys(session) {
+		if err := txn.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropAt returns when Badger, which goes by the machine's clock, may drop what has so long to live. The clock of the caller

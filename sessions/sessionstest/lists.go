@@ -108,6 +108,36 @@ func testUser(t *testing.T, store sessions.Store) {
 	lists(t, store, sessions.Query{Realm: "shop", User: "nobody", Limit: 100}, start, false)
 }
 
+func testProvider(t *testing.T, store sessions.Store) {
+	of := func(issuer, sid string) sessions.Query {
+		return sessions.Query{Realm: "shop", Provider: sessions.ProviderSessionOf(issuer, sid), Limit: 10}
+	}
+	first, other := session("shop", hash("one"), "ann"), session("shop", hash("two"), "bob")
+	first.Provider = sessions.ProviderSessionOf("https://id.example", "s1")
+	other.Provider = sessions.ProviderSessionOf("https://id.example", "s2")
+	elsewhere := first
+	elsewhere.Realm = "wiki"
+	put(t, store, start, first, other, elsewhere, session("shop", hash("three"), "ann"))
+	lists(t, store, of("https://id.example", "s1"), start, false, first)
+	lists(t, store, of("https://id.example", "s2"), start, false, other)
+	lists(t, store, of("https://id.example", "s"), start, false)
+	lists(t, store, of("https://id.exampl", "es1"), start, false)
+	both := of("https://id.example", "s1")
+	both.User = "bob"
+	lists(t, store, both, start, false)
+	lists(t, store, of("https://id.example", "s1"), at(60), false)
+
+	changed := first.Touched(at(1), time.Hour)
+	changed.Provider = other.Provider
+	update(t, store, changed, at(1), true)
+	lists(t, store, of("https://id.example", "s1"), at(1), false)
+	remove(t, store, other.Key, true)
+	lists(t, store, of("https://id.example", "s2"), at(1), false, changed)
+	changed.Provider = sessions.ProviderSession{}
+	put(t, store, at(1), changed)
+	lists(t, store, of("https://id.example", "s2"), at(1), false)
+}
+
 func testUserChange(t *testing.T, store sessions.Store) {
 	by := func(user string) sessions.Query { return sessions.Query{Realm: "shop", User: user, Limit: 10} }
 	first := session("shop", hash("one"), "ann")

@@ -41,7 +41,8 @@ func (m *model) draw(t *rapid.T) sessions.Session {
 		User:     rapid.SampledFrom([]string{"ann", "bob", "a"}).Draw(t, "user"),
 		Source:   rapid.SampledFrom([]sessions.Source{sessions.Learned, sessions.Added}).Draw(t, "source"),
 		AuthTime: rapid.Int64Range(1, 3).Draw(t, "auth time"), Rolling: rapid.Bool().Draw(t, "rolling"),
-		Seen: m.now, Confirmed: m.now, Ends: m.now.Add(24 * time.Hour),
+		Provider: sessions.ProviderSession{rapid.Byte().Draw(t, "provider's session") % 3},
+		Seen:     m.now, Confirmed: m.now, Ends: m.now.Add(24 * time.Hour),
 		Expires: m.now.Add(time.Duration(rapid.IntRange(-1, 10).Draw(t, "minutes to live")) * time.Minute),
 	}
 	if text := rapid.String().Draw(t, "attribute"); text != "" {
@@ -121,6 +122,9 @@ func (m *model) list(t *rapid.T) {
 	query := sessions.Query{
 		Realm: m.realm,
 		User:  rapid.SampledFrom([]string{"", "ann", "bob", "a", "nobody"}).Draw(t, "user"),
+		Provider: sessions.ProviderSession{
+			rapid.SampledFrom([]byte{0, 0, 1, 2, 3}).Draw(t, "provider's session"),
+		},
 		After: sessions.Hash{rapid.Byte().Draw(t, "after") % 6, rapid.Byte().Draw(t, "after not there") % 2},
 		Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
 	}
@@ -128,7 +132,8 @@ func (m *model) list(t *rapid.T) {
 	for _, hash := range slices.SortedFunc(maps.Keys(m.records), compare) {
 		one, there := m.present(hash)
 		after := query.After == sessions.Hash{} || compare(hash, query.After) > 0
-		if there && after && (query.User == "" || query.User == one.User) {
+		if there && after && (query.User == "" || query.User == one.User) &&
+			(!query.Provider.Present() || query.Provider == one.Provider) {
 			want = append(want, one)
 		}
 	}

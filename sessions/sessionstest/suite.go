@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) sessions.Store) {
 		{"a page leaves out what has expired", testPagesExpired},
 		{"one user's sessions", testUser},
 		{"a session changes its user", testUserChange},
+		{"what a provider's session opened", testProvider},
 		{"a cancelled context", testCancelled},
 		{"an update never undoes a delete", testUpdateDelete},
 		{"a session is written as a whole", testWhole},
@@ -82,6 +83,7 @@ func equal(a, b sessions.Session) bool {
 		}
 	}
 	return a.Key == b.Key && a.User == b.User && a.Source == b.Source && a.AuthTime == b.AuthTime && a.Rolling == b.Rolling &&
+		a.Provider == b.Provider &&
 		a.Seen.Equal(b.Seen) && a.Confirmed.Equal(b.Confirmed) && a.Ends.Equal(b.Ends) && a.Expires.Equal(b.Expires)
 }
 
