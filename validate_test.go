@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
 // validateSite provisions and validates a site, and fails the test if that left anything on the disk.

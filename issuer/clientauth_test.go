@@ -61,8 +61,11 @@ func TestProve(t *testing.T) {
 		{"none", Client{ID: "a b"}, nil, false, []string{"client_id"}, ""},
 		{"key", Client{ID: "a b", Key: &key}, nil, false, []string{"client_id", "client_assertion", "client_assertion_type"}, metadata.Issuer},
 		{
-			"key, for the endpoint", Client{ID: "a b", Key: &key, ForTokenEndpoint: true}, nil, false,
-			[]string{"client_id", "client_assertion", "client_assertion_type"}, metadata.TokenEndpoint,
+			"key, for the endpoint",
+			Client{ID: "a b", Key: &key, ForTokenEndpoint: true},
+			nil, false,
+			[]string{"client_id", "client_assertion", "client_assertion_type"},
+			metadata.TokenEndpoint,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

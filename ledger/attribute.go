@@ -21,10 +21,13 @@ func foldedName(name string) string { return "folded " + name }
 // subject returns the subject of the users.
 func (m attributeMatch) subject() blacklist.Subject {
 	if m.folded {
-		return blacklist.RevokedAttribute(m.realm, foldedName(m.name), strings.ToLower(m.text))
+		return blacklist.RevokedAttribute(m.realm, foldedName(m.name), foldText(m.text))
 	}
 	return blacklist.RevokedAttribute(m.realm, m.name, m.text)
 }
+
+// foldText makes texts equal that differ in case alone. A subject and a session are compared by the same text.
+func foldText(text string) string { return strings.ToLower(text) }
 
 // attributeSubjects returns the subjects that a user with the text in the attribute is revoked by.
 func attributeSubjects(realm, name, text string) [2]blacklist.Subject {
@@ -37,7 +40,7 @@ func attributeSubjects(realm, name, text string) [2]blacklist.Subject {
 // matches reports whether the user of the session is one of them.
 func (m attributeMatch) matches(session sessions.Session) bool {
 	return slices.ContainsFunc(session.Attributes[m.name].Texts(), func(text string) bool {
-		return text == m.text || m.folded && strings.ToLower(text) == strings.ToLower(m.text)
+		return text == m.text || m.folded && foldText(text) == foldText(m.text)
 	})
 }
 

@@ -125,7 +125,9 @@ var subjectCases = map[string]struct {
 	"format as number":  {`{"format":1}`, false, nil, nil},
 	"aliases": {
 		`{"format":"aliases","identifiers":[{"format":"email","email":"a@b.example"},{"format":"opaque","id":"17"},{"format":"opaque","id":"18"}]}`,
-		true, map[string][]string{"email": {"a@b.example"}, "sub": {"17", "18"}}, nil,
+		true,
+		map[string][]string{"email": {"a@b.example"}, "sub": {"17", "18"}},
+		nil,
 	},
 	"no aliases":         {`{"format":"aliases","identifiers":[]}`, false, nil, nil},
 	"aliases as object":  {`{"format":"aliases","identifiers":{}}`, false, nil, nil},
@@ -133,7 +135,9 @@ var subjectCases = map[string]struct {
 	"aliases of aliases": {`{"format":"aliases","identifiers":[{"format":"aliases","identifiers":[{"format":"aliases","identifiers":[]}]}]}`, false, nil, nil},
 	"a user with a session": {
 		`{"format":"complex","user":{"format":"email","email":"a@b.example"},"session":{"format":"opaque","id":"s1"},"device":{"format":"opaque","id":"d"}}`,
-		true, map[string][]string{"email": {"a@b.example"}}, []string{"s1"},
+		true,
+		map[string][]string{"email": {"a@b.example"}},
+		[]string{"s1"},
 	},
 	"a session alone":  {`{"format":"complex","session":{"format":"opaque","id":"s1"}}`, true, nil, []string{"s1"}},
 	"a device alone":   {`{"format":"complex","device":{"format":"opaque","id":"s1"}}`, true, nil, nil},
@@ -145,7 +149,8 @@ var subjectCases = map[string]struct {
 	"too deep":         {strings.Repeat(`{"user":`, 9) + `1` + strings.Repeat(`}`, 9), false, nil, nil},
 	"an email of claims": {
 		`{"subject_type":"id_token_claims","iss":"` + testIssuer + `","email":"a@b.example"}`, true,
-		map[string][]string{"email": {"a@b.example"}}, nil,
+		map[string][]string{"email": {"a@b.example"}},
+		nil,
 	},
 }
 
