@@ -151,14 +151,17 @@ func startGateway(t *testing.T, name, app string) runningGateway {
 
 func startGatewayWith(t *testing.T, name, caddyfile, app string) runningGateway {
 	t.Helper()
+	return startGatewayAt(t, name, gateway.Config{Caddyfile: caddyfile, Listen: gatewaytest.FreeAddress(t), App: app})
+}
+
+// startGatewayAt starts the gateway where the configuration says. The program, its directory and its admin API are chosen here.
+func startGatewayAt(t *testing.T, name string, config gateway.Config) runningGateway {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := gateway.Config{
-		Binary: program, Caddyfile: caddyfile, Dir: t.TempDir(),
-		Listen: gatewaytest.FreeAddress(t), Admin: gatewaytest.FreeAddress(t), App: app,
-	}
+	config.Binary, config.Dir, config.Admin = program, t.TempDir(), gatewaytest.FreeAddress(t)
 	process, err := gateway.Start(config)
 	if err != nil {
 		t.Fatal(err)

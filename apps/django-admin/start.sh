@@ -19,6 +19,9 @@ S
   for u in alice bob; do
     DJANGO_SUPERUSER_PASSWORD="$u-pass-1" "$PY" manage.py createsuperuser --noinput --username "$u" --email "$u@example.test"
   done
+  for u in ${DJANGO_ADDRESSES:-}; do # users whose names are their addresses, with the password of the others
+    DJANGO_SUPERUSER_PASSWORD="${u%@*}-pass-1" "$PY" manage.py createsuperuser --noinput --username "$u" --email "$u"
+  done
   touch ../seeded; cd ..
 fi
 cd legacysite
