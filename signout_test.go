@@ -331,6 +331,19 @@ func TestBackChannelLogoutOfTheUser(t *testing.T) {
 	g.expectUser(again, "ann")
 }
 
+// Not every provider writes logout+jwt: Auth0, and Keycloak before version 25, write JWT, and some write nothing.
+func TestBackChannelLogoutOfEveryType(t *testing.T) {
+	g := newSignOutGateway(t, "", "")
+	for _, typ := range []string{"logout+jwt", "JWT", ""} {
+		ann := g.signIn("ann", "s1")
+		g.expectUser(ann, "ann")
+		token := g.idp.sign(typ, map[string]any{"sub": "ann", "sid": "s1", "events": map[string]any{logoutEvent: map[string]any{}}})
+		g.logout(token, http.StatusOK)
+		g.expectUser(ann, "")
+		g.logout(token, http.StatusBadRequest) // a repetition
+	}
+}
+
 // The application of the blog knows nothing of the provider. Its users are found by their address, in any spelling.
 func TestBackChannelLogoutOfAnUnchangedApplication(t *testing.T) {
 	g := newSignOutGateway(t, "", "")
@@ -445,6 +458,10 @@ func TestBackChannelLogoutRefuses(t *testing.T) {
 		"alg HS256":          "eyJhbGciOiJIUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJsb2dvdXQrand0In0." + parts[1] + "." + parts[2],
 		"no signature":       parts[0] + "." + parts[1] + ".",
 		"an ID token":        g.idp.sign("JWT", map[string]any{"sub": "ann", "sid": "s1", "nonce": "n"}),
+		"an access token":    g.idp.sign("JWT", map[string]any{"sub": "ann", "sid": "s1", "scope": "openid"}),
+		"both":               g.idp.sign("JWT", claims(map[string]any{"nonce": "n"})),
+		"another kind":       g.idp.sign("JWT", claims(map[string]any{"typ": "Bearer"})),
+		"another typ":        g.idp.sign("dpop+jwt", claims(nil)),
 		"nothing":            "",
 		"text":               "logout",
 	} {

@@ -3,6 +3,7 @@ package validator
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,13 @@ func TestVerifyLogoutClaims(t *testing.T) {
 		{"a nonce", map[string]any{"nonce": "n"}, TokenWrongNonce},
 		{"an empty nonce", map[string]any{"nonce": ""}, TokenWrongNonce},
 		{"a nonce of null", map[string]any{"nonce": json.RawMessage("null")}, TokenWrongNonce},
+		{"Keycloak's claim typ", map[string]any{"typ": "Logout"}, ""},
+		{"the claim typ of an ID token", map[string]any{"typ": "ID"}, TokenNoEvent},
+		{"the claim typ of an access token", map[string]any{"typ": "Bearer"}, TokenNoEvent},
+		{"the claim typ of a refresh token", map[string]any{"typ": "Refresh"}, TokenNoEvent},
+		{"the hash of an access token", map[string]any{"at_hash": "x"}, TokenNoEvent},
+		{"the hash of a code", map[string]any{"c_hash": "x"}, TokenNoEvent},
+		{"another use", map[string]any{"token_use": "id"}, TokenNoEvent},
 		{"neither sub nor sid", map[string]any{"sub": nil, "sid": nil}, TokenNoSubject},
 		{"both empty", map[string]any{"sub": "", "sid": ""}, TokenNoSubject},
 		{"sub as number", map[string]any{"sub": 17}, TokenMalformed},
@@ -118,7 +126,11 @@ func TestVerifyLogoutForm(t *testing.T) {
 		"no typ":                     {signed(map[jose.HeaderKey]any{"typ": ""}), ""},
 		"the typ of an access token": {signed(map[jose.HeaderKey]any{"typ": "at+jwt"}), TokenMalformed},
 		"the typ of an event":        {signed(map[jose.HeaderKey]any{"typ": "secevent+jwt"}), TokenMalformed},
-		"the typ of any token":       {signed(map[jose.HeaderKey]any{"typ": "JWT"}), TokenMalformed},
+		"the typ of any token":       {signed(map[jose.HeaderKey]any{"typ": "JWT"}), ""},
+		"that in small letters":      {signed(map[jose.HeaderKey]any{"typ": "jwt"}), TokenMalformed},
+		"the long form of that":      {signed(map[jose.HeaderKey]any{"typ": "application/JWT"}), TokenMalformed},
+		"the typ of an ID token":     {signed(map[jose.HeaderKey]any{"typ": "ID"}), TokenMalformed},
+		"the typ of a revocation":    {signed(map[jose.HeaderKey]any{"typ": revocationKind}), TokenMalformed},
 		"typ in other case":          {signed(map[jose.HeaderKey]any{"typ": "Logout+JWT"}), TokenMalformed},
 		"an unknown key":             {signed(map[jose.HeaderKey]any{"kid": "new"}), TokenUnknownKey},
 		"another key's kid":          {signed(map[jose.HeaderKey]any{"kid": "kid-PS256"}), TokenUnknownKey},
@@ -161,28 +173,66 @@ func TestLogoutTokenTells(t *testing.T) {
 	}
 }
 
-// A logout token is nothing else, and nothing else is a logout token.
-func TestLogoutTokensAreApart(t *testing.T) {
+// A token of each kind, under each typ of a header, counts for what it is and for nothing else. All of them are
+// for the same client and audience.
+func TestTokensAreApart(t *testing.T) {
 	keys, key := allProviderKeys(t), providerKeysByAlgorithm()[jose.ES256]
-	logout := key.sign(t, logoutClaims(nil), logoutHeader)
-	untyped := key.sign(t, logoutClaims(nil), map[jose.HeaderKey]any{"typ": ""})
-	for name, text := range map[string]string{"typed": logout, "untyped": untyped} {
-		if _, reason := keys.VerifyAccess(TokenOf(text), AccessRules{Issuer: testIssuer, Audiences: []string{"shop"}, UserClaim: "sub"}, testNow); reason == "" && name == "typed" {
-			t.Errorf("%s: it is an access token", name)
-		}
-		if _, reason := eventRules().Verify(keys, text, testNow); reason == "" {
-			t.Errorf("%s: it is an event", name)
-		}
-		if _, reason := revocationRules().Verify(keys, text, testNow); reason == "" {
-			t.Errorf("%s: it authenticates a request", name)
+	idRules := IDRules{Issuer: testIssuer, ClientID: "shop", Nonce: "n", UserClaim: "sub"}
+	accessRules := AccessRules{Issuer: testIssuer, Audiences: []string{"shop", testAudience}, UserClaim: "sub"}
+	verify := map[string]func(string) Reason{
+		"logout": func(text string) Reason { _, reason := logoutRules().Verify(keys, text, testNow); return reason },
+		"id":     func(text string) Reason { _, reason := keys.VerifyID(text, idRules, testNow); return reason },
+		"access": func(text string) Reason {
+			_, reason := keys.VerifyAccess(TokenOf(text), accessRules, testNow)
+			return reason
+		},
+		"event":      func(text string) Reason { _, reason := eventRules().Verify(keys, text, testNow); return reason },
+		"revocation": func(text string) Reason { _, reason := revocationRules().Verify(keys, text, testNow); return reason },
+	}
+	good := map[string]map[string]any{
+		"logout": logoutClaims(nil),
+		"id":     statementClaims(map[string]any{"sub": "alice", "sid": "s-1", "nonce": "n"}, nil),
+		"access": accessClaims(map[string]any{"aud": []string{"shop", testAudience}}),
+		"event":  eventClaims(map[string]any{"exp": testNow.Add(time.Minute).Unix()}),
+	}
+	counts := map[string][]string{ // what counts as what, and the typs under which it does
+		"logout as logout": {"", "JWT", "logout+jwt", "application/logout+jwt"},
+		"id as id":         {"", "JWT"},
+		"access as access": {"", "JWT", "at+jwt", "application/at+jwt"},
+		"event as event":   {"secevent+jwt", "application/secevent+jwt"},
+		// The provider itself calls these something else. Of the first, no event is known, so that it ends nothing.
+		"logout as event": {"secevent+jwt", "application/secevent+jwt"},
+		"id as access":    {"at+jwt", "application/at+jwt"},
+	}
+	typs := []string{
+		"", "JWT", "jwt", "logout+jwt", "application/logout+jwt", "at+jwt", "application/at+jwt", "secevent+jwt",
+		"application/secevent+jwt", "dpop+jwt", "JOSE", "ID",
+	}
+	for is, claims := range good {
+		for _, typ := range typs {
+			text := key.sign(t, claims, map[jose.HeaderKey]any{"typ": typ})
+			for as, verifies := range verify {
+				reason := verifies(text)
+				if want := slices.Contains(counts[is+" as "+as], typ); (reason == "") != want {
+					t.Errorf("the token %s with the typ %q as the token %s: reason %q", is, typ, as, reason)
+				}
+			}
 		}
 	}
-	for name, text := range map[string]string{
-		"an access token": key.sign(t, accessClaims(map[string]any{"aud": "shop"}), nil),
-		"an event":        key.sign(t, eventClaims(nil), eventHeader),
+	// Nor does what another kind has in it change that.
+	for name, claims := range map[string]map[string]any{
+		"an ID token with the event":      statementClaims(logoutClaims(nil), map[string]any{"nonce": "n"}),
+		"an access token with the event":  accessClaims(map[string]any{"aud": "shop", "token_use": "access", "events": logoutClaims(nil)["events"]}),
+		"an event of another kind beside": accessClaims(map[string]any{"aud": "shop", "events": eventClaims(nil)["events"]}),
 	} {
-		if _, reason := logoutRules().Verify(keys, text, testNow); reason == "" {
-			t.Errorf("%s is a logout token", name)
+		for _, typ := range typs {
+			text := key.sign(t, claims, map[jose.HeaderKey]any{"typ": typ})
+			if reason := verify["logout"](text); reason == "" {
+				t.Errorf("%s with the typ %q is a logout token", name, typ)
+			}
+			if reason := verify["access"](text); reason == "" {
+				t.Errorf("%s with the typ %q is an access token", name, typ)
+			}
 		}
 	}
 }
