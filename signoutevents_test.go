@@ -38,7 +38,11 @@ func (g *signOutGateway) push(token string, want int, lines ...string) string {
 }
 
 func TestPushedEventsSignOut(t *testing.T) {
-	for _, event := range []string{"caep/event-type/session-revoked", "caep/event-type/credential-change", "risc/event-type/account-disabled"} {
+	for _, event := range []string{
+		"caep/event-type/session-revoked", "caep/event-type/credential-change", "risc/event-type/account-disabled",
+		"risc/event-type/account-credential-change-required", "risc/event-type/credential-compromise",
+		"risc/event-type/identifier-recycled", "oauth/event-type/tokens-revoked",
+	} {
 		t.Run(event, func(t *testing.T) {
 			g := newSignOutGateway(t, "map sub to user\nmap email to attribute email", "")
 			for name, test := range map[string]struct {
@@ -109,19 +113,30 @@ func TestPushedEventsComeLateAndTwice(t *testing.T) {
 func TestPushedEventsThatDoNothing(t *testing.T) {
 	g := newSignOutGateway(t, "", "")
 	ann := g.signIn("ann", "s1")
-	for outcome, token := range map[string]string{
-		telemetry.SignOutIgnored: g.idp.eventToken("caep/event-type/device-compliance-change", map[string]any{"sub_id": g.idp.subject("ann")}),
-		telemetry.SignOutVerified: g.idp.eventToken("ssf/event-type/verification", map[string]any{
-			"sub_id": map[string]any{"format": "opaque", "id": "ann"},
-		}),
-		telemetry.SignOutNobody: g.idp.eventToken("caep/event-type/session-revoked", map[string]any{
+	ignored := func(event string) string {
+		return g.idp.eventToken(event, map[string]any{"sub_id": g.idp.subject("ann")})
+	}
+	verification := func(kind string, claims map[string]any) string {
+		return g.idp.eventToken(kind+"/event-type/verification", claims)
+	}
+	for _, test := range []struct{ outcome, token string }{
+		{telemetry.SignOutIgnored, ignored("caep/event-type/device-compliance-change")},
+		{telemetry.SignOutIgnored, ignored("caep/event-type/token-claims-change")},
+		{telemetry.SignOutIgnored, ignored("risc/event-type/recovery-activated")},
+		{telemetry.SignOutIgnored, ignored("risc/event-type/account-enabled")},
+		{telemetry.SignOutIgnored, ignored("oauth/event-type/token-revoked")},
+		{telemetry.SignOutVerified, verification("ssf", map[string]any{"sub_id": map[string]any{"format": "opaque", "id": "ann"}})},
+		{telemetry.SignOutVerified, verification("risc", map[string]any{"events": map[string]any{
+			"https://schemas.openid.net/secevent/risc/event-type/verification": map[string]any{"state": "x"},
+		}})},
+		{telemetry.SignOutNobody, g.idp.eventToken("caep/event-type/session-revoked", map[string]any{
 			"sub_id": map[string]any{"format": "iss_sub", "iss": "https://other.example", "sub": "ann"},
-		}),
+		})},
 	} {
-		before := countOfSignOuts(t, telemetry.SignOutByPush, outcome)
-		g.push(token, http.StatusAccepted)
-		if got := countOfSignOuts(t, telemetry.SignOutByPush, outcome); got != before+1 {
-			t.Errorf("%s is counted %v times", outcome, got-before)
+		before := countOfSignOuts(t, telemetry.SignOutByPush, test.outcome)
+		g.push(test.token, http.StatusAccepted)
+		if got := countOfSignOuts(t, telemetry.SignOutByPush, test.outcome); got != before+1 {
+			t.Errorf("%s is counted %v times", test.outcome, got-before)
 		}
 		g.expectUser(ann, "ann")
 	}

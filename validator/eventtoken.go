@@ -54,15 +54,33 @@ const (
 	EventVerifies
 )
 
-// eventKinds holds the types of the events that are known.
+// eventKinds holds the types of the events that something is done for. All others are [EventOther]. It has each event of CAEP 1.0
+// and RISC 1.0 after which a session may be somebody else's than the user's, or after which the user must not be in:
+//
+//   - a session, an account or a credential is over, or must be changed;
+//   - a credential is known to others;
+//   - an address or a number now belongs to another user.
+//
+// Of these two specifications, the following end nothing: token-claims-change, assurance-level-change, device-compliance-change,
+// risk-level-change, session-established and session-presented of CAEP, and account-enabled, identifier-changed, opt-in,
+// opt-out-initiated, opt-out-cancelled, opt-out-effective, recovery-activated and recovery-information-changed of RISC. They
+// tell what the user may do or has done, and the session is still the user's.
+//
+// Google sends tokens-revoked where a user takes all permissions from this client, also that of signing in.
+// Its token-revoked is about one token.
 var eventKinds = map[string]EventKind{
-	"https://schemas.openid.net/secevent/caep/event-type/session-revoked":   EventSignsOut,
-	"https://schemas.openid.net/secevent/caep/event-type/credential-change": EventSignsOut,
-	"https://schemas.openid.net/secevent/risc/event-type/account-disabled":  EventSignsOut,
-	"https://schemas.openid.net/secevent/risc/event-type/account-purged":    EventSignsOut,
-	"https://schemas.openid.net/secevent/risc/event-type/sessions-revoked":  EventSignsOut,
-	"https://schemas.openid.net/secevent/ssf/event-type/verification":       EventVerifies,
-	"https://schemas.openid.net/secevent/sse/event-type/verification":       EventVerifies,
+	"https://schemas.openid.net/secevent/caep/event-type/session-revoked":                    EventSignsOut,
+	"https://schemas.openid.net/secevent/caep/event-type/credential-change":                  EventSignsOut,
+	"https://schemas.openid.net/secevent/risc/event-type/account-credential-change-required": EventSignsOut,
+	"https://schemas.openid.net/secevent/risc/event-type/account-disabled":                   EventSignsOut,
+	"https://schemas.openid.net/secevent/risc/event-type/account-purged":                     EventSignsOut,
+	"https://schemas.openid.net/secevent/risc/event-type/credential-compromise":              EventSignsOut,
+	"https://schemas.openid.net/secevent/risc/event-type/identifier-recycled":                EventSignsOut,
+	"https://schemas.openid.net/secevent/risc/event-type/sessions-revoked":                   EventSignsOut,
+	"https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked":                    EventSignsOut,
+	"https://schemas.openid.net/secevent/ssf/event-type/verification":                        EventVerifies,
+	"https://schemas.openid.net/secevent/sse/event-type/verification":                        EventVerifies, // drafts of the framework
+	"https://schemas.openid.net/secevent/risc/event-type/verification":                       EventVerifies, // RISC before it, as Google sends it
 }
 
 // Verify verifies a security event token with the keys of its provider (RFC 8417 section 4, Shared Signals Framework 1.0 section

@@ -88,11 +88,25 @@ func TestVerifyEvent(t *testing.T) {
 
 func TestEventKinds(t *testing.T) {
 	keys, key := allProviderKeys(t), providerKeysByAlgorithm()[jose.ES256]
+	const oauthEvent = "https://schemas.openid.net/secevent/oauth/event-type/"
+	const out, verifies, other = EventSignsOut, EventVerifies, EventOther
 	for name, want := range map[string]EventKind{
-		caepEvent + "session-revoked": EventSignsOut, caepEvent + "credential-change": EventSignsOut,
-		riscEvent + "account-disabled": EventSignsOut, ssfEvent + "verification": EventVerifies,
-		caepEvent + "device-compliance-change": EventOther, riscEvent + "account-enabled": EventOther,
-		"session-revoked": EventOther, ssfEvent + "stream-updated": EventOther,
+		caepEvent + "session-revoked": out, caepEvent + "credential-change": out,
+		caepEvent + "token-claims-change": other, caepEvent + "assurance-level-change": other,
+		caepEvent + "device-compliance-change": other, caepEvent + "risk-level-change": other,
+		caepEvent + "session-established": other, caepEvent + "session-presented": other,
+		riscEvent + "account-credential-change-required": out, riscEvent + "account-purged": out,
+		riscEvent + "account-disabled": out, riscEvent + "credential-compromise": out,
+		riscEvent + "identifier-recycled": out, riscEvent + "sessions-revoked": out,
+		riscEvent + "account-enabled": other, riscEvent + "identifier-changed": other,
+		riscEvent + "opt-in": other, riscEvent + "opt-out-initiated": other, riscEvent + "opt-out-cancelled": other,
+		riscEvent + "opt-out-effective": other, riscEvent + "recovery-activated": other,
+		riscEvent + "recovery-information-changed": other,
+		oauthEvent + "tokens-revoked":              out, oauthEvent + "token-revoked": other,
+		ssfEvent + "verification": verifies, riscEvent + "verification": verifies, ssfEvent + "stream-updated": other,
+		"https://schemas.openid.net/secevent/sse/event-type/verification": verifies,
+		caepEvent + "verification":                                        other, caepEvent + "account-disabled": other, riscEvent + "session-revoked": other,
+		"session-revoked": other, riscEvent + "Account-Disabled": other, riscEvent + "account-disabled/": other,
 	} {
 		claims := eventClaims(map[string]any{"events": map[string]any{name: map[string]any{}}})
 		token, reason := eventRules().Verify(keys, key.sign(t, claims, eventHeader), testNow)
