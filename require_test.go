@@ -251,8 +251,42 @@ func TestRequireSaysWhatNobodyReads(t *testing.T) {
 	t.Parallel()
 	for attribute, want := range map[string]bool{"role": false, "rolle": true} {
 		g := harness.NewWith(t, harness.Options{Site: strings.Replace(requireSite("").Site, "role customer", attribute+" customer", 1)})
-		if got := strings.Contains(g.Logged(), "that no whoami and no issuer reads"); got != want {
+		if got := strings.Contains(g.Logged(), "that no whoami, no issuer and no jwt_session_callback reads"); got != want {
 			t.Errorf("%s: warned: %v", attribute, got)
+		}
+	}
+}
+
+// What a sign-in reads somebody reads: by an option of the callback, or because a route of its realm needs it.
+func TestWarningsKnowWhatASignInReads(t *testing.T) {
+	t.Parallel()
+	const required, mapped = "that no whoami, no issuer and no jwt_session_callback reads", "map: neither whoami nor a jwt_session_callback"
+	const signOut = "jwt_session_signout REALM {\nissuer https://id.invalid\nclient_id shop\nmap sub to attribute role\n}\n"
+	for name, test := range map[string]struct {
+		options, handler, realm string // of the callback, of the handler, of the sign-out
+		require, signOut        bool   // there is a warning
+	}{
+		"nobody":              {"", "", "shop", true, true},
+		"an option":           {"attribute role groups", "", "shop", false, false},
+		"another option":      {"attribute groups role", "", "shop", true, true},
+		"a header":            {"", "identity_header X-Role role", "shop", false, false},
+		"an option, a blog":   {"attribute role groups", "", "blog", false, true},
+		"a header, of whoami": {"", "whoami /me json user {\nattribute role json role\n}", "shop", false, false},
+	} {
+		g := newShapedSite(t, newShapedProvider(t), test.options, strings.ReplaceAll(signOut, "REALM", test.realm)+`
+			jwt_session shop {
+				`+test.handler+`
+			}
+			jwt_session blog {
+				session_cookie blog
+			}
+			jwt_session_require role customer`)
+		log := g.Logged()
+		if got := strings.Contains(log, required); got != test.require {
+			t.Errorf("%s: jwt_session_require warns: %v", name, got)
+		}
+		if got := strings.Contains(log, mapped); got != test.signOut {
+			t.Errorf("%s: map warns: %v", name, got)
 		}
 	}
 }

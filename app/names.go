@@ -34,6 +34,9 @@ type SignInNames struct {
 	StartPath                        string // where a sign-in begins
 	Forwards                         bool   // these cookies go on to the services behind
 	FormPostPath                     string // where the provider lets the browser send a form; empty: nowhere
+
+	// Learns names the attributes that the callback has options for. It also reads those of [Names.AttributesOf].
+	Learns []string
 }
 
 // StateNames is what a client-side state says of itself.
@@ -224,6 +227,17 @@ func (n *Names) AttributesOf(name string) []string {
 	}
 	slices.Sort(needed)
 	return slices.Compact(needed)
+}
+
+// IsLearned reports whether the application, a provider or a sign-in tells the attribute to some handler of the realm. An empty
+// realm stands for all of them.
+func (n *Names) IsLearned(attribute, name string) bool {
+	return slices.ContainsFunc(n.sites, func(site *Site) bool {
+		return (name == "" || site.Realm.Matches(name)) && slices.Contains(site.Learns, attribute)
+	}) || slices.ContainsFunc(n.signIns, func(one SignInNames) bool {
+		return (name == "" || one.Realm == name) &&
+			(slices.Contains(one.Learns, attribute) || slices.Contains(n.AttributesOf(one.Realm), attribute))
+	})
 }
 
 // OtherSpelling returns a hint on a realm that is spelled as hosts may be spelled. It returns nothing if no realm is meant.

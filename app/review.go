@@ -67,9 +67,9 @@ func reviewForwarding(names *Names, logger *zap.Logger) {
 // reviewRequires warns of an attribute that is required and that nobody reads. A typing error there keeps everybody out.
 func reviewRequires(names *Names, logger *zap.Logger) {
 	for _, attribute := range names.required {
-		if !slices.ContainsFunc(names.sites, func(site *Site) bool { return slices.Contains(site.Learns, attribute) }) {
-			logger.Warn("jwt_session_require names an attribute that no whoami and no issuer reads: only sessions added through the "+
-				"admin API can have it", zap.String("attribute", attribute))
+		if !names.IsLearned(attribute, "") {
+			logger.Warn("jwt_session_require names an attribute that no whoami, no issuer and no jwt_session_callback reads: only "+
+				"sessions added through the admin API can have it", zap.String("attribute", attribute))
 		}
 	}
 }

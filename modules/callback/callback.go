@@ -2,6 +2,7 @@ package callback
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -175,7 +176,7 @@ func (c *Callback) Provision(ctx caddy.Context) error {
 func (c *Callback) names() app.SignInNames {
 	own := app.SignInNames{
 		Realm: c.Realm, StartPath: c.Start, IDTokenCookie: c.IDTokenCookie, AccessTokenCookie: c.AccessTokenCookie,
-		Forwards: c.ForwardCookies,
+		Forwards: c.ForwardCookies, Learns: slices.Sorted(maps.Keys(c.Attributes)),
 	}
 	if c.Response == ResponseFormPost {
 		own.FormPostPath = c.Finish

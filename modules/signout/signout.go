@@ -272,9 +272,9 @@ func (s *SignOut) open() error {
 			s.Realm, names.OtherSpelling(s.Realm)))
 	}
 	for _, mapping := range s.Maps {
-		if mapping.Attribute != "" && !s.isLearned(mapping.Attribute) {
-			s.logger.Warn("map: no jwt_session handler of the realm reads the attribute with whoami, so sessions have it only if "+
-				"they are added with it", zap.String("realm", s.Realm), zap.String("attribute", mapping.Attribute))
+		if mapping.Attribute != "" && !names.IsLearned(mapping.Attribute, s.Realm) {
+			s.logger.Warn("map: neither whoami nor a jwt_session_callback of the realm reads the attribute, so sessions have it "+
+				"only if they are added with it", zap.String("realm", s.Realm), zap.String("attribute", mapping.Attribute))
 		}
 	}
 	if _, err := s.app.Provider(s.options()); err != nil {
@@ -286,13 +286,6 @@ func (s *SignOut) open() error {
 		}
 	}
 	return nil
-}
-
-// isLearned reports whether some handler of the realm tells the attribute.
-func (s *SignOut) isLearned(attribute string) bool {
-	return slices.ContainsFunc(s.app.Names().Sites(), func(site *app.Site) bool {
-		return site.Realm.Matches(s.Realm) && slices.Contains(site.Learns, attribute)
-	})
 }
 
 // opensSessions reports whether the gateway opens sessions of the realm itself, with the provider's session.
