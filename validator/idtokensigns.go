@@ -76,6 +76,15 @@ func (c foreignClaims) isAccessToken() bool {
 	return strings.HasPrefix(level, "goauthentik.io/") && c.has("azp") && c.has("uid")
 }
 
+// isNoLogoutToken reports whether the claims say that the token is an ID token, an access token or a refresh token, whatever
+// its events say: it has the hash of another token, or a claim names its use.
+func (c foreignClaims) isNoLogoutToken() bool {
+	if slices.ContainsFunc([]string{"at_hash", "c_hash", "s_hash", "token_use"}, c.has) {
+		return true
+	}
+	return c.isOneOf("typ", "ID", "Bearer", "DPoP", "Refresh", "Offline")
+}
+
 // isOneOf reports whether a claim is one of the texts, in whatever letters.
 func (c foreignClaims) isOneOf(name string, texts ...string) bool {
 	value, _ := c.text(name)

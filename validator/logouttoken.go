@@ -1,9 +1,6 @@
 package validator
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // logoutForm is the form of the logout tokens that are accepted (OpenID Connect Back-Channel Logout 1.0 section 2.4). The typ
 // logout+jwt is recommended and not required: Auth0, and Keycloak before version 25, write JWT. What such a token is, its claims
@@ -76,13 +73,4 @@ func (r LogoutRules) Verify(keys *ProviderKeys, text string, now time.Time) (*Lo
 		return nil, TokenNoSubject
 	}
 	return &LogoutToken{statement: read, session: session, claims: claims}, ""
-}
-
-// isNoLogoutToken reports whether the claims say that the token is an ID token, an access token or a refresh token, whatever
-// its events say: it has the hash of another token, or a claim names its use.
-func (c foreignClaims) isNoLogoutToken() bool {
-	if slices.ContainsFunc([]string{"at_hash", "c_hash", "s_hash", "token_use"}, c.has) {
-		return true
-	}
-	return c.isOneOf("typ", "ID", "Bearer", "DPoP", "Refresh", "Offline")
 }
