@@ -38,7 +38,8 @@ func TestClientAuthentication(t *testing.T) {
 		return ok && id == "shop" && secret == "shop-secret" && !r.PostForm.Has("client_secret") && !r.PostForm.Has("client_id")
 	}
 	inForm := func(r *http.Request) bool {
-		return r.Header["Authorization"] == nil && r.PostForm.Get("client_id") == "shop" && r.PostForm.Get("client_secret") == "shop-secret"
+		return r.Header["Authorization"] == nil && r.PostForm.Get("client_id") == "shop" && r.PostForm.Get("client_secret") == "shop-secret" &&
+			len(r.PostForm["client_secret"]) == 1
 	}
 	for _, test := range []struct {
 		name    string
@@ -51,6 +52,9 @@ func TestClientAuthentication(t *testing.T) {
 		{"the form alone", []string{"client_secret_post"}, withSecret, inForm},
 		{"the form and a key", []string{"private_key_jwt", "client_secret_post"}, withSecret, inForm},
 		{"both", []string{"client_secret_post", "client_secret_basic"}, withSecret, basic},
+		{"both, the operator wants the form", []string{"client_secret_post", "client_secret_basic"}, "client_secret shop-secret post", inForm},
+		{"nothing is said, the operator wants the form", nil, "client_secret shop-secret post", inForm},
+		{"the form alone, the operator wants the header", []string{"client_secret_post"}, "client_secret shop-secret basic", basic},
 		{"a public client", []string{"none"}, "", func(r *http.Request) bool {
 			return r.Header["Authorization"] == nil && r.PostForm.Get("client_id") == "shop" && !r.PostForm.Has("client_secret") &&
 				r.PostForm.Get("code_verifier") != ""

@@ -18,11 +18,23 @@ type Client struct {
 	ID string
 	// Secret is the client's secret. It is empty for a public client, and for one with a key.
 	Secret string
+	// SecretPlace is where the secret is shown.
+	SecretPlace SecretPlace
 	// Key is the client's private key. It is nil for a client without one.
 	Key *validator.Key
 	// ForTokenEndpoint reports whether what is signed with the key names the token endpoint in the place of the provider.
 	ForTokenEndpoint bool
 }
+
+// SecretPlace is where a client shows its secret. The zero value leaves that to the provider's metadata.
+type SecretPlace uint8
+
+// The places.
+const (
+	AsNamed  SecretPlace = iota // where the metadata say
+	InHeader                    // client_secret_basic
+	InForm                      // client_secret_post
+)
 
 // authMethod is a way in which a client proves who it is (OpenID Connect Core 1.0 section 9).
 type authMethod string
@@ -35,15 +47,17 @@ const (
 )
 
 // method returns the way in which the client proves who it is, to a provider that accepts the ways that it names. A client
-// with a secret shows it in the header, unless the provider names the form and not the header: RFC 8414 section 2 says that
-// a provider that names nothing accepts the header, and RFC 6749 section 2.3.1 that each must.
+// with a secret and no place for it shows it in the header, unless the provider names the form and not the header: RFC 8414
+// section 2 says that a provider that names nothing accepts the header, and RFC 6749 section 2.3.1 that each must.
 func (c Client) method(accepted []string) authMethod {
 	switch {
 	case c.Key != nil:
 		return privateKeyJWT
 	case c.Secret == "":
 		return publicClient
-	case slices.Contains(accepted, string(secretPost)) && !slices.Contains(accepted, string(secretBasic)):
+	case c.SecretPlace == InHeader:
+		return secretBasic
+	case c.SecretPlace == InForm, slices.Contains(accepted, string(secretPost)) && !slices.Contains(accepted, string(secretBasic)):
 		return secretPost
 	default:
 		return secretBasic
@@ -53,7 +67,8 @@ func (c Client) method(accepted []string) authMethod {
 // assertionType is the type of what a client signs (RFC 7523 section 2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// prove adds to a request for the token endpoint what proves who the client is, to its header or its form.
+// prove adds to a request for the token endpoint what proves who the client is, to its header or its form. It is one way alone,
+// as RFC 6749 section 2.3 demands, and the client is named in one place.
 func (c Client) prove(header http.Header, form url.Values, metadata Metadata, now time.Time) error {
 	switch c.method(metadata.AuthMethods) {
 	case secretBasic:

@@ -29,6 +29,13 @@ func TestAuthMethod(t *testing.T) {
 		{"both", Client{Secret: "s"}, []string{"client_secret_post", "client_secret_basic"}, secretBasic},
 		{"neither", Client{Secret: "s"}, []string{"private_key_jwt"}, secretBasic},
 		{"other capitals are another word", Client{Secret: "s"}, []string{"CLIENT_SECRET_POST"}, secretBasic},
+		{"in the header, though the form is named", Client{Secret: "s", SecretPlace: InHeader}, []string{"client_secret_post"}, secretBasic},
+		{"in the header, nothing is said", Client{Secret: "s", SecretPlace: InHeader}, nil, secretBasic},
+		{"in the form, though the header is named", Client{Secret: "s", SecretPlace: InForm}, []string{"client_secret_basic"}, secretPost},
+		{"in the form, both are named", Client{Secret: "s", SecretPlace: InForm}, []string{"client_secret_basic", "client_secret_post"}, secretPost},
+		{"in the form, nothing is said", Client{Secret: "s", SecretPlace: InForm}, nil, secretPost},
+		{"a place without a secret", Client{SecretPlace: InForm}, nil, publicClient},
+		{"a place beside a key", Client{Key: key, SecretPlace: InForm}, nil, privateKeyJWT},
 		{"no secret", Client{}, []string{"client_secret_basic"}, publicClient},
 		{"no secret, nothing is said", Client{}, nil, publicClient},
 		{"a key", Client{Key: key}, nil, privateKeyJWT},
@@ -58,6 +65,8 @@ func TestProve(t *testing.T) {
 	}{
 		{"basic", Client{ID: "a b", Secret: "c:d"}, nil, true, nil, ""},
 		{"post", Client{ID: "a b", Secret: "c:d"}, []string{"client_secret_post"}, false, []string{"client_id", "client_secret"}, ""},
+		{"post, by option", Client{ID: "a b", Secret: "c:d", SecretPlace: InForm}, nil, false, []string{"client_id", "client_secret"}, ""},
+		{"basic, by option", Client{ID: "a b", Secret: "c:d", SecretPlace: InHeader}, []string{"client_secret_post"}, true, nil, ""},
 		{"none", Client{ID: "a b"}, nil, false, []string{"client_id"}, ""},
 		{"key", Client{ID: "a b", Key: &key}, nil, false, []string{"client_id", "client_assertion", "client_assertion_type"}, metadata.Issuer},
 		{

@@ -19,7 +19,7 @@ const Options = "issuer, client_id, client_secret, client_key, audience, scope, 
 //	jwt_session_callback [<matcher>] <realm> {
 //		issuer              <url>
 //		client_id           <id>
-//		client_secret       <secret>
+//		client_secret       <secret> [basic|post]
 //		client_key          file <path> [issuer|token_endpoint]
 //		audience            <audience>
 //		scope               <scope...>
@@ -51,7 +51,7 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 	}
 	place := parser.Here()
 	texts := map[string]*string{
-		"issuer": &callback.Issuer, "client_id": &callback.ClientID, "client_secret": &callback.ClientSecret,
+		"issuer": &callback.Issuer, "client_id": &callback.ClientID,
 		"audience": &callback.Audience, "start": &callback.Start, "finish": &callback.Finish, "redirect": &callback.Redirect,
 		"id_token_cookie":     &callback.IDTokenCookie,
 		"access_token_cookie": &callback.AccessTokenCookie,
@@ -62,6 +62,8 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 			return parser.Text(into)
 		}
 		switch name {
+		case "client_secret":
+			return parseClientSecret(parser, callback)
 		case "client_key":
 			return parseClientKey(parser, &callback.ClientKey)
 		case "attribute":
@@ -110,6 +112,21 @@ func parsePair(parser option.Parser, into *map[string]string, wanted string) err
 		*into = make(map[string]string)
 	}
 	(*into)[name] = value
+	return nil
+}
+
+// parseClientSecret reads the secret and, optionally, how it is shown. Its errors repeat nothing: what is wrong may be a part of
+// the secret.
+func parseClientSecret(parser option.Parser, callback *Callback) error {
+	const wanted = "client_secret: want client_secret <secret> [basic|post]; put quotes around a secret with spaces"
+	switch args := parser.RemainingArgs(); {
+	case len(args) == 1 && args[0] != "":
+		callback.ClientSecret = args[0]
+	case len(args) == 2 && args[0] != "" && (args[1] == methodBasic || args[1] == methodPost):
+		callback.ClientSecret, callback.ClientSecretMethod = args[0], args[1]
+	default:
+		return parser.Err(wanted)
+	}
 	return nil
 }
 

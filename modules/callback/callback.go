@@ -47,11 +47,14 @@ type Callback struct {
 	// The name that the provider knows this gateway by. Placeholders such as `{env.OIDC_CLIENT}` work. Required.
 	ClientID string `json:"client_id"`
 
-	// The secret that goes with it. It is shown in the way that the provider's metadata name: in the header
-	// (`client_secret_basic`), or in the form (`client_secret_post`) where the provider names that and not the header.
-	// Placeholders such as `{env.OIDC_SECRET}` and `{file./run/secrets/oidc}` work. Default: none, as public clients have it;
+	// The secret that goes with it. Placeholders such as `{env.OIDC_SECRET}` and `{file./run/secrets/oidc}` work. Default: none, as public clients have it;
 	// PKCE protects their codes. An error with `form_post`.
 	ClientSecret string `json:"client_secret,omitempty"`
+
+	// How the secret is shown to the provider: `basic` is in the header (`client_secret_basic`), `post` is in the form, with the
+	// client id (`client_secret_post`). An error without `client_secret`. Default: as the provider's metadata say, which is
+	// the form where they name it and not the header, and the header otherwise.
+	ClientSecretMethod string `json:"client_secret_method,omitempty"`
 
 	// The private key that proves this gateway to the provider in the place of a secret (`private_key_jwt`). Default: none.
 	ClientKey *ClientKey `json:"client_key,omitempty"`

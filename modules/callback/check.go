@@ -37,6 +37,12 @@ const (
 	audienceTokenEndpoint = "token_endpoint"
 )
 
+// How a secret is shown.
+const (
+	methodBasic = "basic"
+	methodPost  = "post"
+)
+
 // maxKeyFile is how large the file of the key may be.
 const maxKeyFile = 64 << 10
 
@@ -77,6 +83,12 @@ func newClient(c *Callback) (issuer.Client, error) {
 	}
 	if c.ClientSecret != "" && client.Secret == "" {
 		return issuer.Client{}, errors.New("client_secret: it is empty; leave the option out for a client without a secret")
+	}
+	switch c.ClientSecretMethod {
+	case methodBasic:
+		client.SecretPlace = issuer.InHeader
+	case methodPost:
+		client.SecretPlace = issuer.InForm
 	}
 	if c.ClientKey != nil {
 		if client.Key, err = c.ClientKey.load(); err != nil {
@@ -158,6 +170,12 @@ func contradiction(c *Callback) error {
 func checkRequest(c *Callback) error {
 	if c.ClientKey != nil && !slices.Contains([]string{"", audienceIssuer, audienceTokenEndpoint}, c.ClientKey.Audience) {
 		return fmt.Errorf("client_key: audience %q: want %s or %s", c.ClientKey.Audience, audienceIssuer, audienceTokenEndpoint)
+	}
+	switch {
+	case !slices.Contains([]string{"", methodBasic, methodPost}, c.ClientSecretMethod):
+		return fmt.Errorf("client_secret_method %q: want %s or %s", c.ClientSecretMethod, methodBasic, methodPost)
+	case c.ClientSecretMethod != "" && c.ClientSecret == "":
+		return fmt.Errorf("client_secret_method %s: there is no client_secret to show", c.ClientSecretMethod)
 	}
 	if slices.Contains(c.Prompt, "none") && len(c.Prompt) > 1 {
 		return errors.New("prompt none: it asks the provider to ask nothing, so it stands alone")
