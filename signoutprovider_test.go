@@ -70,6 +70,57 @@ func TestSignOutAtTheProvider(t *testing.T) {
 	}
 }
 
+// Providers have parameters of their own. One of them may have its own name for where the user goes afterwards, as Amazon Cognito
+// has: then it gets that in the place of the standard's.
+func TestSignOutParameters(t *testing.T) {
+	const back, address = "{http.jwt_session.signed_out}", "https://shop.example/bye?a=b&c={x}"
+	for name, test := range map[string]struct {
+		options string
+		want    url.Values // besides state; "the ID token" stands for it
+	}{
+		"one more": {"sign_out_parameter ui_locales \"de & fr\"", url.Values{
+			"client_id": {"shop"}, "post_logout_redirect_uri": {address}, "ui_locales": {"de & fr"}, "tenant": {"7"}, "state": {"a state"},
+		}},
+		"with the ID token": {"id_token_cookie id_token\nsign_out_parameter logout_hint x", url.Values{
+			"id_token_hint": {"the ID token"}, "post_logout_redirect_uri": {address}, "logout_hint": {"x"}, "tenant": {"7"}, "state": {"a state"},
+		}},
+		"its own name": {"sign_out_parameter logout_uri " + back, url.Values{
+			"client_id": {"shop"}, "logout_uri": {address}, "tenant": {"7"},
+		}},
+		"its own name, with an ID token": {"id_token_cookie id_token\nsign_out_parameter returnTo " + back + "\nsign_out_parameter federated yes", url.Values{
+			"client_id": {"shop"}, "returnTo": {address}, "federated": {"yes"}, "tenant": {"7"},
+		}},
+		"a part of the value": {"sign_out_parameter next to:" + back, url.Values{
+			"client_id": {"shop"}, "next": {"to:" + address}, "tenant": {"7"},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newShapedGateway(t, newShapedProvider(t).endsSessions(), withSecret+
+				"sign_out /auth/logout\nsigned_out /bye?a=b&c={x}\n"+test.options, "", "")
+			b := g.visitor()
+			g.signIn(b, "/auth/login", "alice")
+			idToken := b.Cookies["id_token"]
+			location, err := b.Do(http.MethodPost, "/auth/logout").Location()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := location.Query()
+			if got.Has("state") {
+				got.Set("state", "a state")
+			}
+			if got.Has("id_token_hint") && got.Get("id_token_hint") == idToken && idToken != "" {
+				got.Set("id_token_hint", "the ID token")
+			}
+			if got.Encode() != test.want.Encode() || !strings.HasPrefix(location.String(), g.idp.url+"/logout?") {
+				t.Errorf("the provider is asked %v, want %v", got, test.want)
+			}
+			if g.RecordsOf("alice") != 0 {
+				t.Error("the session is still in the store")
+			}
+		})
+	}
+}
+
 // Where the token alone counts, it signs out with the session that it is bound to.
 func TestSignOutOfAStatelessRoute(t *testing.T) {
 	g := newShapedSite(t, newShapedProvider(t), withSecret+"sign_out /auth/logout", migrationSite)

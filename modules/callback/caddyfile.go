@@ -12,7 +12,7 @@ func init() { httpcaddyfile.RegisterHandlerDirective("jwt_session_callback", par
 
 const Options = "issuer, client_id, client_secret, client_key, audience, scope, user_claim, attribute, prompt, max_age, " +
 	"acr_values, authorization_parameter, start, finish, redirect, response, id_token_cookie, access_token_cookie, " +
-	"forward_cookies, sign_out, signed_out"
+	"forward_cookies, sign_out, signed_out, sign_out_parameter"
 
 // parseCallback reads the directive. Syntax:
 //
@@ -38,6 +38,7 @@ const Options = "issuer, client_id, client_secret, client_key, audience, scope, 
 //		forward_cookies
 //		sign_out            <path>
 //		signed_out          <path>
+//		sign_out_parameter  <name> <value>
 //	}
 func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	callback := new(Callback)
@@ -70,6 +71,8 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 			return parsePair(parser, &callback.Attributes, "an attribute and a claim")
 		case "authorization_parameter":
 			return parsePair(parser, &callback.AuthorizationParameters, "a name and a value")
+		case "sign_out_parameter":
+			return parsePair(parser, &callback.SignOutParameters, "a name and a value")
 		case "max_age":
 			return parseMaxAge(parser, &callback.MaxAge)
 		case "prompt":
@@ -85,7 +88,7 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 			return parser.OneOf(&callback.Response, ResponseCode, ResponseFormPost)
 		}
 		return option.ErrUnknown
-	}, "attribute", "authorization_parameter")
+	}, "attribute", "authorization_parameter", "sign_out_parameter")
 	if err != nil {
 		return nil, err
 	}

@@ -124,6 +124,12 @@ type Callback struct {
 	// after logout. Default: `/`.
 	SignedOut string `json:"signed_out,omitempty"`
 
+	// More parameters of the request by which the provider signs a user out, by name. `{http.jwt_session.signed_out}` in a value is
+	// the address that the user goes to afterwards. If one of them has it, the provider has a name of its own for that: then it
+	// gets these parameters and `client_id` alone, without `post_logout_redirect_uri`, `id_token_hint` and `state`. These four
+	// names are refused here. Needs `sign_out`. Default: none.
+	SignOutParameters map[string]string `json:"sign_out_parameters,omitempty"`
+
 	app      *app.App
 	logger   *zap.Logger
 	client   issuer.Client

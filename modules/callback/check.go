@@ -198,12 +198,31 @@ func checkRequest(c *Callback) error {
 			return fmt.Errorf("authorization_parameter %s: the sign-in sets it itself, or has an option for it", name)
 		}
 	}
+	if err := checkSignOutParameters(c); err != nil {
+		return err
+	}
 	for name, claim := range c.Attributes {
 		if err := identity.CheckAttributeName(name); err != nil {
 			return err
 		}
 		if claim == "" {
 			return fmt.Errorf("attribute %s: want the name of a claim", name)
+		}
+	}
+	return nil
+}
+
+func checkSignOutParameters(c *Callback) error {
+	for name, value := range c.SignOutParameters {
+		switch {
+		case name == "" || value == "":
+			return errors.New("sign_out_parameter: want a name and a value")
+		case isReservedAtSignOut(name):
+			return fmt.Errorf("sign_out_parameter %s: the sign-out sets it itself", name)
+		case strings.Contains(strings.ReplaceAll(value, placeholderSignedOut, ""), "{"):
+			return fmt.Errorf("sign_out_parameter %s %s: want no other placeholder than %s", name, value, placeholderSignedOut)
+		case c.SignOut == "":
+			return fmt.Errorf("sign_out_parameter %s: the provider gets it where users sign out, so say with sign_out where that is", name)
 		}
 	}
 	return nil

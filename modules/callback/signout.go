@@ -188,10 +188,20 @@ func answerSignOut(c *Callback, w http.ResponseWriter, r *http.Request) error {
 	}
 	location := endSession{
 		endpoint: metadata.EndSessionEndpoint, idToken: one.idToken(c.IDTokenCookie), clientID: c.client.ID,
-		back: c.address(r, parts.site, c.SignedOut),
+		back: c.address(r, parts.site, c.SignedOut), more: c.SignOutParameters,
 	}.address()
 	http.Redirect(w, r, cmp.Or(location, c.SignedOut), http.StatusSeeOther)
 	return nil
+}
+
+// placeholderSignedOut stands for the address that the browser goes to afterwards.
+const placeholderSignedOut = "{http.jwt_session.signed_out}"
+
+// isReservedAtSignOut reports whether no option may set the parameter of a request to sign a user out.
+func isReservedAtSignOut(parameter string) bool {
+	return slices.Contains([]string{
+		"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "client_secret", "client_assertion", "client_assertion_type",
+	}, parameter)
 }
 
 // endSession is what a provider is told of a user who signs out.
@@ -199,23 +209,32 @@ type endSession struct {
 	endpoint string
 	idToken  string // as the browser has it; the provider verifies it
 	clientID string
-	back     string // where the browser goes afterwards
+	back     string            // where the browser goes afterwards
+	more     map[string]string // further parameters
 }
 
-// address returns where the browser goes, and nothing if the provider has no such place.
+// address returns where the browser goes, and nothing if the provider has no such place. A provider that has its own name for
+// where the browser goes afterwards knows no other parameter of the standard than client_id.
 func (e endSession) address() string {
 	address, err := url.Parse(e.endpoint)
 	if err != nil || e.endpoint == "" {
 		return ""
 	}
-	query := address.Query()
-	if e.idToken != "" {
+	query, isStandard := address.Query(), true
+	for name, value := range e.more {
+		told := strings.ReplaceAll(value, placeholderSignedOut, e.back)
+		isStandard = isStandard && told == value
+		query.Set(name, told)
+	}
+	if isStandard && e.idToken != "" {
 		query.Set("id_token_hint", e.idToken)
 	} else {
 		query.Set("client_id", e.clientID)
 	}
-	query.Set("post_logout_redirect_uri", e.back)
-	query.Set("state", secret.New())
+	if isStandard {
+		query.Set("post_logout_redirect_uri", e.back)
+		query.Set("state", secret.New())
+	}
 	address.RawQuery = query.Encode()
 	return address.String()
 }
