@@ -356,7 +356,9 @@ func TestDocumentsThatDoNotCount(t *testing.T) {
 				change(site)
 				var reported error
 				provider := open(t, site, func(o *Options) { o.Report = func(err error) { reported = err } })
-				if _, err := provider.Keys(t.Context()); !errors.Is(err, ErrUnavailable) || reported == nil {
+				_, err := provider.Keys(t.Context())
+				synctest.Wait() // for what goes on in the background
+				if !errors.Is(err, ErrUnavailable) || reported == nil {
 					t.Errorf("got %v, reported %v", err, reported)
 				}
 			})
