@@ -18,7 +18,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// Arrival is what came with a request for one realm. It does not change after [Arrival.Read], and must not be copied.
+// Arrival is what came with a request for one realm. It does not change once the request is being decided, and
+// must not be copied.
 type Arrival struct {
 	Journey *journey.Journey
 	Request *http.Request

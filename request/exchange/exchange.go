@@ -222,7 +222,7 @@ func (x *exchange) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	header := w.Header()
 	clear(header)
 	maps.Copy(header, own)
-	x.outcome.Session.Revoked, x.outcome.Reason = true, validator.SessionRevoked
+	x.outcome.NoteRevoked()
 	x.decision.Identity = identity.Nobody
 	x.arrival.Journey.ClearPlaceholders(x.repl)
 	x.repl.Set(identity.PlaceholderRealm, x.Policy.Site.Realm.Placeholder(x.arrival.Realm))

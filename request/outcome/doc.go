@@ -7,6 +7,6 @@
 // These hold throughout:
 //
 //   - The store and the application are waited for only where a token does not decide.
-//   - An outcome is written while the request is decided. After that, only [Outcome.Recorded] and [Outcome.End] add to it what
-//     they find out and do.
+//   - An outcome is written while the request is decided. After that, its methods alone add to it: [Outcome.Recorded] what it
+//     finds, [Outcome.End] and [Outcome.Claim] what they do, and [Outcome.NoteRevoked] what the response shows.
 package outcome

@@ -223,6 +223,9 @@ func (o *Outcome) Lineage() (of ledger.Lineage, token time.Time) {
 	return ledger.Lineage{User: claims.Subject(), AuthTime: claims.AuthTime()}, time.Unix(claims.Expires(), 0)
 }
 
+// NoteRevoked notes that the response names a revoked user. The session counts as revoked from then on.
+func (o *Outcome) NoteRevoked() { o.Session.Revoked, o.Reason = true, validator.SessionRevoked }
+
 // End ends the session that the request came with. What proves it besides its record is a usable token; one without any
 // session cookie stands for its session here.
 func (o *Outcome) End(asker *question.Asker) {
