@@ -191,7 +191,7 @@ var layout = map[string][]string{
 	"ledger":               {"blacklist", "internal/cookie", "internal/remember", "sessions", "storage"},
 	"registry":             {},
 	"sessions":             {},
-	"sessions/badgerstore": {"blacklist", "sessions", "storage"},
+	"sessions/badgerstore": {"blacklist", "sessions", "storage", "storage/record"},
 	"sessions/whoami":      {"internal/caching", "sessions"},
 	"storage":              {"blacklist", "sessions"},
 	"validator":            {"internal/remember", "sessions"},
@@ -229,6 +229,7 @@ var layout = map[string][]string{
 	},
 	"internal/testclock":    {},
 	"sessions/sessionstest": {"sessions"},
+	"storage/record":        {"blacklist", "sessions"},
 }
 
 // Every package imports what the layout says, and no more. A package that the layout lacks is an error, and so is a line of

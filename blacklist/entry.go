@@ -10,6 +10,9 @@ type Entry struct {
 	Second int64
 	// Expires is the time from which on the entry hits nothing. A [List] rounds it up to a whole second.
 	Expires time.Time
+	// At is the place of the last change of the entry in the order of a [SharedJournal]. It is 0 in any other journal, and for
+	// an entry that was not written yet. It is no part of what the entry states.
+	At uint64
 }
 
 // Merged returns the entry that hits whatever either entry hits: it has the later second and the later expiry. Both entries
@@ -19,6 +22,7 @@ func (e Entry) Merged(other Entry) Entry {
 	if other.Expires.After(e.Expires) {
 		e.Expires = other.Expires
 	}
+	e.At = max(e.At, other.At)
 	return e
 }
 

@@ -27,3 +27,45 @@ type Journal interface {
 	// Remove returns nil once the removal of these subjects is durable. It ignores a subject that is not there.
 	Remove(ctx context.Context, subjects ...Subject) error
 }
+
+// SharedJournal is a [Journal] that the lists of several gateways write at the same time. Every write has a place in the
+// order of all writes, which is the same for all gateways ([Entry.At]).
+//
+// An entry is durable once the shared place and this gateway's own copy have it. Load yields the entries of the copy, and
+// those of the shared place if that answers in time.
+type SharedJournal interface {
+	Journal
+
+	// Write is like Append, and returns the entries as they are in the journal now, in the same order. The second of an entry
+	// for a user, a realm, an attribute or everything may be later than it was given: it is at least that of the newest
+	// session of all gateways. An entry is written also if its subject was removed before.
+	Write(ctx context.Context, entries ...Entry) ([]Entry, error)
+
+	// Prolong is like Append for entries that this gateway had before. It leaves out those that were removed by another
+	// gateway.
+	Prolong(ctx context.Context, entries ...Entry) error
+
+	// Drop returns nil once the subjects, whose entries have expired, are gone from this gateway's own copy.
+	Drop(ctx context.Context, subjects ...Subject) error
+}
+
+// alone is a journal that one list writes, in the form of a shared one.
+type alone struct{ Journal }
+
+func (a alone) Write(ctx context.Context, entries ...Entry) ([]Entry, error) {
+	return entries, a.Append(ctx, entries...)
+}
+
+func (a alone) Prolong(ctx context.Context, entries ...Entry) error { return a.Append(ctx, entries...) }
+
+func (a alone) Drop(ctx context.Context, subjects ...Subject) error {
+	return a.Remove(ctx, subjects...)
+}
+
+// sharedForm returns the journal as a shared one.
+func sharedForm(journal Journal) SharedJournal {
+	if shared, ok := journal.(SharedJournal); ok {
+		return shared
+	}
+	return alone{journal}
+}

@@ -10,6 +10,10 @@ import (
 // is full, the store is closed or the network is down, for example. It means "could not tell", never "no such session".
 var ErrUnavailable = errors.New("session store unavailable")
 
+// ErrBehind is returned by Put and Update of a [Store] that gateways share if another gateway has changed what is in force
+// about the session or its user, and this gateway has not heard of it yet. Nothing was written.
+var ErrBehind = errors.New("another gateway has changed what is in force about the session")
+
 // Store keeps the active sessions of all realms.
 //
 // A session is absent if it was never put, was deleted, or has expired at the given time. A record that can't be read is an
@@ -20,7 +24,7 @@ var ErrUnavailable = errors.New("session store unavailable")
 // that user has records. The same is true of the sessions that were opened with one session of an identity provider.
 //
 // The methods are safe for concurrent use. Each is atomic for its one session, and a method that starts after another has
-// returned sees what that one did. Errors wrap [ErrUnavailable] and name no key, hash or user. A store keeps no reference
+// returned sees what that one did. Errors wrap [ErrUnavailable], except [ErrBehind], and name no key, hash or user. A store keeps no reference
 // to what it is given and returns nothing that it will change. Times come back as the same instants, in any zone. Empty
 // attributes may come back as nil. A method whose ctx is done may give up: its error then wraps that of ctx as well, and
 // what it was to write has been written or not.

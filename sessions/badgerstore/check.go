@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 // ErrNoStore is returned by [Check], wrapped, if there is no store.
@@ -72,7 +73,7 @@ func checkItem(item *badger.Item) error {
 			if err != nil {
 				return err
 			}
-			_, err = parseRecord(sessions.Key{}, payload)
+			_, err = record.ParseSession(sessions.Key{}, payload)
 			return err
 		})
 	case entryKind:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 // filled returns the directory of a closed store with sessions and revocations in a table, and with a user id that must
@@ -431,7 +432,7 @@ func TestADamagedValue(t *testing.T) {
 	one, other := newSession("one", "secret-user"), newSession("other", "bob")
 	mustPut(t, db, other)
 	at := recordKey(one.Key)
-	good := seal(at, appendRecord(newValue(0), one))
+	good := seal(at, record.AppendSession(newValue(0), one))
 	newer := bytes.Clone(good)
 	newer[0]++
 	elsewhere := seal(recordKey(other.Key), bytes.Clone(good))
@@ -477,13 +478,13 @@ func plant(t *testing.T, db *DB, key, value []byte) {
 func TestADamagedEntry(t *testing.T) {
 	entry := revocation("one")
 	key := entryKey(entry.Subject)
-	good := hitOf(entry).value(key)
+	good := entryValue(key, entry)
 	strange := []byte{entryKind, 0xee, 1, 2, 3}
 	for name, planted := range map[string]struct{ key, value []byte }{
 		"a flipped bit":            {key, append(bytes.Clone(good[:len(good)-1]), good[len(good)-1]^1)},
 		"too long":                 {key, seal(key, append(bytes.Clone(good), 0))},
 		"no payload":               {key, seal(key, newValue(0))},
-		"a subject not known here": {strange, hitOf(entry).value(strange)},
+		"a subject not known here": {strange, entryValue(strange, entry)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := openTemp(t)

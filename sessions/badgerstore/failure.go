@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 var (
@@ -29,6 +31,9 @@ func reason(err error) error {
 	}
 	if errors.Is(err, errSpace) {
 		return err // all of its text is ours
+	}
+	if errors.Is(err, record.ErrDamaged) {
+		return errDamaged
 	}
 	for _, known := range plain {
 		if errors.Is(err, known) {

@@ -11,6 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 // errUnsynced is returned from the first sync that failed until the store is opened again: what the disk has lost then
@@ -33,13 +34,9 @@ type journal struct {
 
 // change is what is to become of one subject's entry.
 type change struct {
-	subject blacklist.Subject
-	hit     hit
-	remove  bool
+	entry  blacklist.Entry // of a removal: its subject alone
+	remove bool
 }
-
-// hit is an entry without its subject, in seconds since 1970.
-type hit struct{ second, expires int64 }
 
 type group struct {
 	changes []change
@@ -51,7 +48,7 @@ type group struct {
 func (j *journal) Append(ctx context.Context, entries ...blacklist.Entry) error {
 	changes := make([]change, len(entries))
 	for i, entry := range entries {
-		changes[i] = change{subject: entry.Subject, hit: hitOf(entry)}
+		changes[i] = change{entry: entry}
 	}
 	return unavailable(blacklist.ErrUnavailable, "writing to the blacklist's journal", j.apply(ctx, changes))
 }
@@ -60,7 +57,7 @@ func (j *journal) Append(ctx context.Context, entries ...blacklist.Entry) error 
 func (j *journal) Remove(ctx context.Context, subjects ...blacklist.Subject) error {
 	changes := make([]change, len(subjects))
 	for i, subject := range subjects {
-		changes[i] = change{subject: subject, remove: true}
+		changes[i] = change{entry: blacklist.Entry{Subject: subject}, remove: true}
 	}
 	return unavailable(blacklist.ErrUnavailable, "removing from the blacklist's journal", j.apply(ctx, changes))
 }
@@ -68,7 +65,7 @@ func (j *journal) Remove(ctx context.Context, subjects ...blacklist.Subject) err
 func (j *journal) apply(ctx context.Context, changes []change) error {
 	for i := range changes {
 		// A subject is its realm's name and little more.
-		if len(changes[i].subject.Bytes()) > maxRealm+64 {
+		if len(changes[i].entry.Subject.Bytes()) > maxRealm+64 {
 			return errRealm
 		}
 	}
@@ -169,21 +166,28 @@ func (j *journal) commit(changes []change) (int, error) {
 // add adds one change to a transaction. An entry is written even where it changes nothing: the one that is there may
 // stem from an Append that failed before it was durable.
 func (j *journal) add(txn *badger.Txn, change change) error {
-	key := entryKey(change.subject)
+	subject := change.entry.Subject
+	key := entryKey(subject)
 	if change.remove {
 		return txn.Delete(key)
 	}
-	merged := change.hit
+	merged := change.entry
 	err := readValue(txn, key, func(payload []byte) error {
-		old, err := parseHit(payload)
-		merged.second, merged.expires = max(merged.second, old.second), max(merged.expires, old.expires)
+		old, err := record.ParseEntry(subject, payload)
+		if err == nil {
+			merged = merged.Merged(old)
+		}
 		return err
 	})
 	if ignoreMissing(err) != nil {
 		return err
 	}
-	left := max(time.Until(time.Unix(merged.expires, 0)), 0)
-	return txn.SetEntry(&badger.Entry{Key: key, Value: merged.value(key), ExpiresAt: dropAt(left)})
+	left := max(time.Until(merged.Expires), 0)
+	return txn.SetEntry(&badger.Entry{Key: key, Value: entryValue(key, merged), ExpiresAt: dropAt(left)})
+}
+
+func entryValue(key []byte, entry blacklist.Entry) []byte {
+	return seal(key, record.AppendEntry(newValue(3*binary.MaxVarintLen64), entry))
 }
 
 // Load implements [blacklist.Journal].
@@ -217,44 +221,24 @@ func (j *journal) Load(ctx context.Context, now time.Time, yield func(blacklist.
 }
 
 func readEntry(item *badger.Item) (blacklist.Entry, error) {
+	subject, err := blacklist.ParseSubject(item.Key()[1:])
+	if err != nil {
+		err = errVersion // where the value is sound the key is as it was written: the checksum covers it
+	}
 	var entry blacklist.Entry
-	err := item.Value(func(value []byte) error {
+	damaged := item.Value(func(value []byte) error {
 		payload, err := unseal(item.Key(), value)
 		if err != nil {
 			return err
 		}
-		hit, err := parseHit(payload)
-		entry.Second, entry.Expires = hit.second, time.Unix(hit.expires, 0)
+		entry, err = record.ParseEntry(subject, payload)
 		return err
 	})
+	if damaged != nil {
+		return blacklist.Entry{}, damaged
+	}
 	if err != nil {
 		return blacklist.Entry{}, err
 	}
-	if entry.Subject, err = blacklist.ParseSubject(item.Key()[1:]); err != nil {
-		return blacklist.Entry{}, errVersion // the key is as it was written: the checksum covers it
-	}
 	return entry, nil
-}
-
-// hitOf rounds the expiry up to a whole second.
-func hitOf(entry blacklist.Entry) hit {
-	expires := entry.Expires.Unix()
-	if entry.Expires.Nanosecond() > 0 {
-		expires++
-	}
-	return hit{second: entry.Second, expires: expires}
-}
-
-func (h hit) value(key []byte) []byte {
-	value := binary.AppendVarint(newValue(2*binary.MaxVarintLen64), h.second)
-	return seal(key, binary.AppendVarint(value, h.expires))
-}
-
-func parseHit(payload []byte) (hit, error) {
-	p := parser{data: payload}
-	parsed := hit{second: p.varint(), expires: p.varint()}
-	if p.bad || p.at != len(payload) {
-		return hit{}, errDamaged
-	}
-	return parsed, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 // prefetched is how many values an iterator reads ahead at most.
@@ -114,7 +115,7 @@ func (l *lister) read(item *badger.Item, key sessions.Key) (session sessions.Ses
 	err = item.Value(func(value []byte) error {
 		payload, err := unseal(item.Key(), value)
 		if err == nil {
-			session, err = parseRecord(key, payload)
+			session, err = record.ParseSession(key, payload)
 		}
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 // dropAfter is how much longer than a record Badger keeps it. Its clock is that of the machine, in whole seconds, and must
@@ -47,7 +48,7 @@ func (s *store) get(ctx context.Context, key sessions.Key) (sessions.Session, bo
 func readSession(txn *badger.Txn, at []byte, key sessions.Key) (session sessions.Session, found bool, err error) {
 	err = readValue(txn, at, func(payload []byte) error {
 		var err error
-		session, err = parseRecord(key, payload)
+		session, err = record.ParseSession(key, payload)
 		return err
 	})
 	if errors.Is(err, badger.ErrKeyNotFound) {
@@ -137,7 +138,7 @@ func (s *store) update(ctx context.Context, key sessions.Key, step func(*badger.
 
 func lookUp(txn *badger.Txn, at []byte, key sessions.Key) (earlier, error) {
 	session, found, err := readSession(txn, at, key)
-	if errors.Is(err, errDamaged) || errors.Is(err, errVersion) {
+	if errors.Is(err, record.ErrDamaged) || errors.Is(err, errVersion) {
 		return earlier{there: true}, nil
 	}
 	return earlier{there: found, readable: found, session: session}, err
@@ -165,7 +166,7 @@ func replace(txn *badger.Txn, at []byte, old earlier, session sessions.Session, 
 }
 
 func write(txn *badger.Txn, at []byte, session sessions.Session, dropAt uint64) error {
-	value := seal(at, appendRecord(newValue(128+len(session.User)), session))
+	value := seal(at, record.AppendSession(newValue(128+len(session.User)), session))
 	if err := txn.SetEntry(&badger.Entry{Key: at, Value: value, ExpiresAt: dropAt}); err != nil {
 		return err
 	}

@@ -3,7 +3,10 @@ package badgerstore
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 // A value is one byte of version, four of checksum, and the payload. The checksum covers the key, so that a value in
@@ -14,7 +17,7 @@ const (
 )
 
 var (
-	errDamaged = errors.New("a value is damaged: bring the directory back from a backup")
+	errDamaged = fmt.Errorf("%w: bring the directory back from a backup", record.ErrDamaged)
 	errVersion = errors.New("a value was written by another version of this module, which alone can read it")
 )
 

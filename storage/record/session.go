@@ -1,7 +1,8 @@
-package badgerstore
+package record
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -14,8 +15,11 @@ const (
 	listAttribute
 )
 
-// appendRecord appends the payload for a session: all but its key.
-func appendRecord(data []byte, session sessions.Session) []byte {
+// ErrDamaged is returned for bytes that were not written by this package.
+var ErrDamaged = errors.New("a record is damaged")
+
+// AppendSession appends the bytes of a session: all but its key.
+func AppendSession(data []byte, session sessions.Session) []byte {
 	data = append(data, byte(session.Source), flags(session))
 	data = binary.AppendVarint(data, session.AuthTime)
 	for _, at := range [...]time.Time{session.Seen, session.Confirmed, session.Ends, session.Expires} {
@@ -72,8 +76,8 @@ func appendAttribute(data []byte, attribute sessions.Attribute) []byte {
 	return data
 }
 
-// parseRecord reads what appendRecord wrote, and keeps no reference to it.
-func parseRecord(key sessions.Key, payload []byte) (sessions.Session, error) {
+// ParseSession reads what [AppendSession] wrote, and keeps no reference to it. It returns [ErrDamaged] for anything else.
+func ParseSession(key sessions.Key, payload []byte) (sessions.Session, error) {
 	p := parser{data: payload, text: string(payload)}
 	session := sessions.Session{Key: key}
 	session.Source = sessions.Source(p.byte())
@@ -94,7 +98,7 @@ func parseRecord(key sessions.Key, payload []byte) (sessions.Session, error) {
 		session.Provider = p.provider()
 	}
 	if p.bad || p.at != len(p.data) {
-		return sessions.Session{}, errDamaged
+		return sessions.Session{}, ErrDamaged
 	}
 	return session, nil
 }

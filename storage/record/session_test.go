@@ -1,15 +1,24 @@
-package badgerstore
+package record
 
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// FuzzParseRecord checks that no payload crashes or is read beyond its end, and that what is read is written to something
+func newSession(id, user string) sessions.Session {
+	now := time.Unix(1_700_000_000, 5)
+	return sessions.Session{
+		Key: sessions.Key{Realm: "shop", Hash: sessions.HashOf(id)}, User: user, Source: sessions.Learned, AuthTime: now.Unix(),
+		Seen: now, Confirmed: now, Ends: now.Add(time.Hour), Expires: now.Add(time.Minute),
+	}
+}
+
+// FuzzParseSession checks that no payload crashes or is read beyond its end, and that what is read is written to something
 // that is read as the same again.
-func FuzzParseRecord(f *testing.F) {
+func FuzzParseSession(f *testing.F) {
 	rich := newSession("rich", "ann")
 	rich.Attributes = sessions.Attributes{
 		"text": sessions.Text("Ann"), "list": sessions.List("a", ""), "empty": sessions.List(), "nothing": {},
@@ -17,13 +26,13 @@ func FuzzParseRecord(f *testing.F) {
 	signedIn := newSession("signed in", "ann")
 	signedIn.Provider = sessions.ProviderSessionOf("https://id.example", "s1")
 	for _, one := range []sessions.Session{{}, newSession("one", "ann"), rich, signedIn} {
-		f.Add(appendRecord(nil, one))
+		f.Add(AppendSession(nil, one))
 	}
 	f.Add([]byte{1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
-	f.Add(append(appendRecord(nil, sessions.Session{}), 0))
+	f.Add(append(AppendSession(nil, sessions.Session{}), 0))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		before := bytes.Clone(payload)
-		one, err := parseRecord(rich.Key, payload)
+		one, err := ParseSession(rich.Key, payload)
 		if !bytes.Equal(payload, before) {
 			t.Fatal("the payload was changed")
 		}
@@ -33,7 +42,7 @@ func FuzzParseRecord(f *testing.F) {
 			}
 			return
 		}
-		again, err := parseRecord(rich.Key, appendRecord(nil, one))
+		again, err := ParseSession(rich.Key, AppendSession(nil, one))
 		if err != nil || again.User != one.User || again.Provider != one.Provider || again.Rolling != one.Rolling || !again.Expires.Equal(one.Expires) ||
 			len(again.Attributes) != len(one.Attributes) {
 			t.Fatalf("read %+v, then %+v, %v", one, again, err)
@@ -51,13 +60,13 @@ func TestRecordsCutShort(t *testing.T) {
 	one := newSession("one", "ann")
 	one.Attributes = sessions.Attributes{"name": sessions.Text("Ann"), "groups": sessions.List("a", "b")}
 	one.Provider = sessions.ProviderSessionOf("https://id.example", "s1")
-	whole := appendRecord(nil, one)
+	whole := AppendSession(nil, one)
 	for size := range whole {
-		if _, err := parseRecord(one.Key, whole[:size]); err == nil {
+		if _, err := ParseSession(one.Key, whole[:size]); err == nil {
 			t.Errorf("the first %d of %d bytes are a record", size, len(whole))
 		}
 	}
-	if _, err := parseRecord(one.Key, whole); err != nil {
+	if _, err := ParseSession(one.Key, whole); err != nil {
 		t.Errorf("the whole is none: %v", err)
 	}
 }
