@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/admin"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
 )
 
 // The status shows how far the migration is: by what requests are let in, and what that saves.
@@ -191,7 +192,7 @@ func TestAdminBackupThatBreaksOff(t *testing.T) {
 		if recovered := recover(); recovered != http.ErrAbortHandler {
 			t.Errorf("it ended with %v, want the connection broken", recovered)
 		}
-		if _, err := badgerstore.ReadBackup(bytes.NewReader(w.Body.Bytes())); !errors.Is(err, badgerstore.ErrBackup) {
+		if _, err := backup.ReadAll(bytes.NewReader(w.Body.Bytes())); !errors.Is(err, backup.ErrNotWhole) {
 			t.Errorf("what the client has counts as a backup: %v", err)
 		}
 	}()

@@ -245,7 +245,7 @@ func (l *Ledger) Stock(ctx context.Context) (Counts, error) { return stock(ctx, 
 // ErrNoBackup is returned by [Ledger.Backup] if the engine can't back up its store.
 var ErrNoBackup = errors.New("this store is backed up with its own tools")
 
-// Backup writes all that the store holds at one moment, in the engine's own form. After an error, what was written is no
+// Backup writes all that the store holds, as [storage.Backuper] does. After an error, what was written is no
 // backup. It returns [ErrNoBackup] if the store is no [storage.Backuper].
 func (l *Ledger) Backup(ctx context.Context, to io.Writer) error {
 	engine, able := l.place.(storage.Backuper)

@@ -8,5 +8,5 @@
 //     [ErrOtherStore] instead: a store that is mistaken for a new one has forgotten every revocation.
 //   - Both parts can be used while the place is open. Afterwards they return errors and never panic.
 //
-// An engine may do more than it must: see [Identifier] and [Backuper].
+// An engine may do more than it must: see [Identifier], [Backuper], [Restorer] and [Checker].
 package storage

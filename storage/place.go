@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
 )
 
 // ErrOtherStore is returned, wrapped with the reason, by an engine that cannot open a store again because the place has
@@ -32,9 +33,23 @@ type Identifier interface {
 	ID() string
 }
 
+// Restorer is implemented by the module of an engine that makes stores out of backups.
+type Restorer interface {
+	// Restore makes a store out of a backup, in the place that the module names. There must be no store yet. After an error
+	// there is none either: no gateway takes what is there for a store. Restore returns what the store holds.
+	Restore(ctx context.Context, from io.Reader) (backup.Contents, error)
+}
+
+// Checker is implemented by the module of an engine that reads stores through.
+type Checker interface {
+	// Check reads all that is in the store that the module names. It returns an error if there is no store, or if something is
+	// not as it was written, and creates no store.
+	Check(ctx context.Context) (backup.Contents, error)
+}
+
 // Backuper is implemented by a [Place] that can be backed up while it is open.
 type Backuper interface {
-	// Backup writes all that the place holds at one moment, in the engine's own form. After an error, what was written is
-	// no backup.
+	// Backup writes all that the place holds, in the form of package backup. What is in force in the place when Backup begins is
+	// in force in a store that is made of the backup. After an error, what was written is no backup.
 	Backup(ctx context.Context, to io.Writer) error
 }

@@ -45,7 +45,7 @@ func run(do action) func(*cobra.Command, []string) error {
 // checkScope refuses an empty flag that narrows what is meant. A script passes such a flag if its variable is not set, and
 // without the flag more would be meant.
 func (c *call) checkScope() error {
-	for _, name := range []string{"realm", "user", "session", "session-hash", "token", "jti", "dir"} {
+	for _, name := range []string{"realm", "user", "session", "session-hash", "token", "jti", "dir", "to", "prefix"} {
 		if flag := c.Flags().Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
 			return fmt.Errorf("--%s: it is empty; leave it out where it is not meant", name)
 		}
@@ -60,6 +60,14 @@ func (c *call) text(flag string) string {
 		panic(err) // there is no such flag: a mistake in this package
 	}
 	return value
+}
+
+// flag returns the value of a flag, or nothing if the command has no such flag.
+func (c *call) flag(name string) string {
+	if flag := c.Flags().Lookup(name); flag != nil {
+		return flag.Value.String()
+	}
+	return ""
 }
 
 // texts returns the values of a flag that may be repeated.

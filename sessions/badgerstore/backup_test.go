@@ -5,16 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
 // backedUp returns a backup of the store in a directory.
@@ -22,22 +27,22 @@ func backedUp(t testing.TB, dir string) []byte {
 	t.Helper()
 	db := mustOpen(t, dir, zap.NewNop(), production())
 	defer mustClose(t, db)
-	var backup bytes.Buffer
-	if err := db.Backup(t.Context(), &backup); err != nil {
+	var copied bytes.Buffer
+	if err := db.Backup(t.Context(), &copied); err != nil {
 		t.Fatal(err)
 	}
-	return backup.Bytes()
+	return copied.Bytes()
 }
 
 func TestBackupAndRestore(t *testing.T) {
 	dir := filled(t)
-	backup := backedUp(t, dir)
-	want := Contents{Sessions: 200, Entries: 1}
-	if got, err := ReadBackup(bytes.NewReader(backup)); got != want || err != nil {
-		t.Errorf("ReadBackup = %+v, %v, want %+v", got, err, want)
+	copied := backedUp(t, dir)
+	want := backup.Contents{Sessions: 200, Entries: 1}
+	if got, err := backup.ReadAll(bytes.NewReader(copied)); got != want || err != nil {
+		t.Errorf("ReadAll = %+v, %v, want %+v", got, err, want)
 	}
 	target := filepath.Join(t.TempDir(), "below", "store")
-	if got, err := Restore(target, bytes.NewReader(backup), zap.NewNop()); got != want || err != nil {
+	if got, err := Restore(target, bytes.NewReader(copied), zap.NewNop()); got != want || err != nil {
 		t.Fatalf("Restore = %+v, %v, want %+v", got, err, want)
 	}
 	original := mustOpen(t, dir, zap.NewNop(), production())
@@ -54,18 +59,18 @@ func TestBackupAndRestore(t *testing.T) {
 	if err != nil || len(page.Sessions) != 200 {
 		t.Errorf("the user has %d sessions: %v", len(page.Sessions), err)
 	}
-	if again := backedUpOpen(t, restored); !bytes.Equal(again, backup) {
+	if again := backedUpOpen(t, restored); !bytes.Equal(again, copied) {
 		t.Error("a backup of what was restored is another one")
 	}
 }
 
 func backedUpOpen(t testing.TB, db *DB) []byte {
 	t.Helper()
-	var backup bytes.Buffer
-	if err := db.Backup(t.Context(), &backup); err != nil {
+	var copied bytes.Buffer
+	if err := db.Backup(t.Context(), &copied); err != nil {
 		t.Fatal(err)
 	}
-	return backup.Bytes()
+	return copied.Bytes()
 }
 
 // What is written while the backup runs is in it up to one moment, and from then on not at all.
@@ -128,11 +133,11 @@ func TestBackupThatFails(t *testing.T) {
 	}
 	damaged := newSession("session9", "secret-user").Key
 	plant(t, db, recordKey(damaged), []byte{version, 1, 2, 3, 4, 5})
-	var backup bytes.Buffer
-	if err := db.Backup(t.Context(), &backup); !errors.Is(err, errDamaged) {
+	var copied bytes.Buffer
+	if err := db.Backup(t.Context(), &copied); !errors.Is(err, errDamaged) {
 		t.Errorf("a damaged value: %v", err)
 	}
-	if _, err := ReadBackup(&backup); !errors.Is(err, ErrBackup) {
+	if _, err := backup.ReadAll(&copied); !errors.Is(err, backup.ErrNotWhole) {
 		t.Errorf("what was written of it counts as a backup: %v", err)
 	}
 	mustClose(t, db)
@@ -143,38 +148,169 @@ func TestBackupThatFails(t *testing.T) {
 
 // A backup that was cut short or changed anywhere is refused, and leaves nothing.
 func TestRestoreRefusesDamagedBackups(t *testing.T) {
-	backup := backedUp(t, filled(t))
+	copied := backedUp(t, filled(t))
 	parent := t.TempDir()
 	refuse := func(name string, data []byte) {
 		t.Helper()
-		if _, err := ReadBackup(bytes.NewReader(data)); !errors.Is(err, ErrBackup) {
-			t.Errorf("%s: ReadBackup: %v", name, err)
+		if _, err := backup.ReadAll(bytes.NewReader(data)); !errors.Is(err, backup.ErrNotWhole) {
+			t.Errorf("%s: ReadAll: %v", name, err)
 		}
 		_, err := Restore(filepath.Join(parent, "store"), bytes.NewReader(data), zap.NewNop())
-		if !errors.Is(err, ErrBackup) || strings.Contains(err.Error(), "secret") {
+		if !errors.Is(err, backup.ErrNotWhole) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: Restore: %v", name, err)
 		}
 		if left, _ := os.ReadDir(parent); len(left) > 0 {
 			t.Fatalf("%s: it left %s", name, left[0].Name())
 		}
 	}
-	for _, length := range []int{0, 1, len(backupHeader), len(backupHeader) + 1, len(backup) / 2, len(backup) - 33, len(backup) - 1} {
-		refuse(fmt.Sprint("cut after ", length), backup[:length])
+	const line = len("jwt_session backup 1\n")
+	for _, length := range []int{0, 1, line, line + 1, len(copied) / 2, len(copied) - 33, len(copied) - 1} {
+		refuse(fmt.Sprint("cut after ", length), copied[:length])
 	}
-	for _, at := range []int{3, len(backupHeader), len(backupHeader) + 2, len(backup) / 3, len(backup) - 34, len(backup) - 1} {
-		changed := bytes.Clone(backup)
+	for _, at := range []int{3, line, line + 2, len(copied) / 3, len(copied) - 34, len(copied) - 1} {
+		changed := bytes.Clone(copied)
 		changed[at] ^= 0x10
 		refuse(fmt.Sprint("changed at ", at), changed)
 	}
-	refuse("with more behind it", append(bytes.Clone(backup), 0))
-	refuse("a length beyond all bounds", append([]byte(backupHeader), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f))
-	var empty bytes.Buffer
-	w := newBackupWriter(&empty)
-	if err := w.end(); err != nil {
+	refuse("with more behind it", append(bytes.Clone(copied), 0))
+}
+
+// written returns a backup that another engine may have written.
+func written(t testing.TB, origin backup.Origin, items ...any) *bytes.Buffer {
+	t.Helper()
+	var data bytes.Buffer
+	w := backup.NewWriter(&data, origin)
+	for _, item := range items {
+		var err error
+		switch item := item.(type) {
+		case sessions.Session:
+			err = w.Session(item.Key, record.AppendSession(nil, item))
+		case blacklist.Entry:
+			err = w.Entry(item)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(filepath.Join(parent, "store"), &empty, zap.NewNop()); !errors.Is(err, ErrBackup) {
-		t.Errorf("a backup of no store: %v", err)
+	return &data
+}
+
+func mustRestore(t testing.TB, from io.Reader, want backup.Contents) *DB {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "store")
+	if got, err := Restore(dir, from, zap.NewNop()); got != want || err != nil {
+		t.Fatalf("Restore = %+v, %v, want %+v", got, err, want)
+	}
+	return mustOpen(t, dir, zap.NewNop(), production())
+}
+
+// A store that had no id gets one of its own, and so does one whose id has another form.
+func TestRestoreOfAStoreWithoutAnID(t *testing.T) {
+	known := make(map[string]bool)
+	for _, id := range []string{"", "", "an id", strings.Repeat("0", 30)} {
+		db := mustRestore(t, written(t, backup.Origin{ID: id}), backup.Contents{})
+		if known[db.ID()] || len(db.ID()) != 2*idSize {
+			t.Errorf("the id %q becomes %q", id, db.ID())
+		}
+		known[db.ID()] = true
+		mustPut(t, db, newSession("one", "ann"))
+	}
+}
+
+// What leads to records is made anew, from the last record of each session.
+func TestRestoreMakesWhatLeadsToRecords(t *testing.T) {
+	signedIn := newSession("signed in", "ann")
+	signedIn.Provider = sessions.ProviderSessionOf("https://provider.example", "one")
+	before := newSession("changed", "ann")
+	before.Provider = signedIn.Provider
+	changed := newSession("changed", "bob")
+	db := mustRestore(t, written(t, backup.Origin{}, before, signedIn, changed), backup.Contents{Sessions: 2})
+	mustHave(t, db, signedIn)
+	mustHave(t, db, changed)
+	for name, test := range map[string]struct {
+		query sessions.Query
+		want  sessions.Session
+	}{
+		"ann":      {sessions.Query{User: "ann"}, signedIn},
+		"bob":      {sessions.Query{User: "bob"}, changed},
+		"provider": {sessions.Query{Provider: signedIn.Provider}, signedIn},
+	} {
+		test.query.Realm, test.query.Limit = "shop", 10
+		page, err := db.Sessions().List(t.Context(), test.query, start)
+		if err != nil || len(page.Sessions) != 1 || page.Sessions[0].Hash != test.want.Hash {
+			t.Errorf("%s: %+v, %v", name, page, err)
+		}
+	}
+}
+
+// The record of a session that has ended is not restored, wherever in the backup its end stands.
+func TestRestoreLeavesOutEndedSessions(t *testing.T) {
+	ended, revoked, again := newSession("ended", "ann"), newSession("revoked", "ann"), newSession("again", "ann")
+	again.AuthTime++
+	end := func(session sessions.Session) blacklist.Entry {
+		return blacklist.Entry{Subject: blacklist.EndOf("shop", session.Hash), Second: start.Unix(), Expires: start.Add(time.Hour)}
+	}
+	revocation := blacklist.Entry{
+		Subject: blacklist.RevokedSession("shop", revoked.Hash), Second: start.Unix(), Expires: start.Add(time.Hour),
+	}
+	for name, items := range map[string][]any{
+		"before": {end(ended), revocation, end(again), ended, revoked, again},
+		"after":  {ended, revoked, again, end(ended), revocation, end(again)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := mustRestore(t, written(t, backup.Origin{}, items...), backup.Contents{Sessions: 1, Entries: 3})
+			mustHave(t, db, again)
+			if page, err := db.Sessions().List(t.Context(), sessions.Query{Realm: "shop", User: "ann", Limit: 10}, start); err != nil ||
+				len(page.Sessions) != 1 {
+				t.Errorf("ann has %+v, %v", page, err)
+			}
+			if got := len(load(t, db)); got != 3 {
+				t.Errorf("%d entries are restored", got)
+			}
+		})
+	}
+}
+
+// What has expired a while ago is not restored, and what lasts without end is kept.
+func TestRestoreLeavesOutWhatHasExpired(t *testing.T) {
+	old, ancient, lasting := newSession("old", "ann"), newSession("ancient", "ann"), newSession("lasting", "ann")
+	old.Expires, ancient.Expires = start.Add(-2*dropAfter), time.Unix(-1<<40, 0)
+	lasting.Ends, lasting.Expires = start.AddDate(1000, 0, 0), start.AddDate(1000, 0, 0)
+	entry := blacklist.Entry{Subject: blacklist.TokenID("one"), Expires: start.Add(-2 * dropAfter)}
+	db := mustRestore(t, written(t, backup.Origin{}, old, ancient, lasting, entry), backup.Contents{Sessions: 1})
+	mustHave(t, db, lasting)
+}
+
+// A realm that no key has room for is refused by name, and nothing is left.
+func TestRestoreOfALongRealm(t *testing.T) {
+	session := newSession("one", "ann")
+	session.Realm = strings.Repeat("x", maxRealm+1)
+	entry := blacklist.Entry{Subject: blacklist.FlushedRealm(strings.Repeat("x", maxRealm+100)), Expires: start.Add(time.Hour)}
+	for _, item := range []any{session, entry} {
+		parent := t.TempDir()
+		_, err := Restore(filepath.Join(parent, "store"), written(t, backup.Origin{}, item), zap.NewNop())
+		if !errors.Is(err, errRealm) {
+			t.Errorf("%T: %v", item, err)
+		}
+		if left, _ := os.ReadDir(parent); len(left) > 0 {
+			t.Errorf("%T: it left %s", item, left[0].Name())
+		}
+	}
+}
+
+// The clock of a store goes with it: one that was set back is noticed.
+func TestRestoreKeepsTheClock(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	dir := filepath.Join(t.TempDir(), "store")
+	copied := written(t, backup.Origin{Clock: start.Add(2 * clockMargin)})
+	if _, err := Restore(dir, copied, zap.New(core)); err != nil {
+		t.Fatal(err)
+	}
+	if logs.FilterMessageSnippet("the clock was later").Len() == 0 {
+		t.Errorf("the log is %+v", logs.All())
 	}
 }
 
@@ -184,11 +320,11 @@ func TestRestoreOnAFullDisk(t *testing.T) {
 	large := newSession("large", "ann")
 	large.Attributes = sessions.Attributes{"note": sessions.Text(strings.Repeat("x", restoreBatch))}
 	mustPut(t, db, large, newSession("other", "bob"))
-	backup := backedUpOpen(t, db)
+	copied := backedUpOpen(t, db)
 	parent := t.TempDir()
 	for looks := range 2 {
 		asked := 0
-		_, err := restore(filepath.Join(parent, "store"), bytes.NewReader(backup), zap.NewNop(), func(string) (uint64, error) {
+		_, err := restore(filepath.Join(parent, "store"), bytes.NewReader(copied), zap.NewNop(), func(string) (uint64, error) {
 			if asked++; asked > looks {
 				return leastSpace - 1, nil
 			}
@@ -205,9 +341,9 @@ func TestRestoreOnAFullDisk(t *testing.T) {
 
 func TestRestoreDoesNotOverwrite(t *testing.T) {
 	dir := filled(t)
-	backup := backedUp(t, dir)
+	copied := backedUp(t, dir)
 	before := listing(t, dir)
-	_, err := Restore(dir, bytes.NewReader(backup), zap.NewNop())
+	_, err := Restore(dir, bytes.NewReader(copied), zap.NewNop())
 	if err == nil || !strings.Contains(err.Error(), "is not empty") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("into a store: %v", err)
 	}
@@ -215,14 +351,14 @@ func TestRestoreDoesNotOverwrite(t *testing.T) {
 		t.Error("it changed the store")
 	}
 	empty := t.TempDir()
-	if _, err := Restore(empty, bytes.NewReader(backup), zap.NewNop()); err != nil {
+	if _, err := Restore(empty, bytes.NewReader(copied), zap.NewNop()); err != nil {
 		t.Errorf("into an empty directory: %v", err)
 	}
 }
 
 func TestCheck(t *testing.T) {
 	dir := filled(t)
-	if got, err := Check(dir, zap.NewNop()); err != nil || got != (Contents{Sessions: 200, Entries: 1}) {
+	if got, err := Check(dir, zap.NewNop()); err != nil || got != (backup.Contents{Sessions: 200, Entries: 1}) {
 		t.Errorf("Check = %+v, %v", got, err)
 	}
 	for _, nothing := range []string{t.TempDir(), filepath.Join(t.TempDir(), "absent")} {
@@ -265,20 +401,4 @@ func TestCheckFindsDamagedValues(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Whatever a file holds, it is a whole backup or refused, and its reader believes no length.
-func FuzzReadBackup(f *testing.F) {
-	var small bytes.Buffer
-	w := newBackupWriter(&small)
-	_ = w.end()
-	f.Add(small.Bytes())
-	f.Add([]byte(backupHeader + "\x01m\x05\x01\x00\x00\x00\x00\x00"))
-	f.Add([]byte(backupHeader + "\xff\xff\xff\xff\x7f"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		contents, err := ReadBackup(bytes.NewReader(data))
-		if err != nil && (contents != Contents{} || !errors.Is(err, ErrBackup)) {
-			t.Errorf("got %+v beside %v", contents, err)
-		}
-	})
 }

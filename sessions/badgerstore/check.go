@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
 
@@ -21,15 +22,15 @@ var ErrNoStore = errors.New("there is no session store")
 // store. Nobody else may have the directory open.
 //
 // Badger may end the process over damage that nobody has thought of. So call Check in a process of its own.
-func Check(dir string, logger *zap.Logger) (contents Contents, err error) {
+func Check(dir string, logger *zap.Logger) (contents backup.Contents, err error) {
 	if _, err := os.Lstat(filepath.Join(dir, markerName)); errors.Is(err, fs.ErrNotExist) {
 		if err := checkAbsent(dir); err != nil {
-			return Contents{}, err
+			return backup.Contents{}, err
 		}
 	}
 	db, err := Open(dir, logger)
 	if err != nil {
-		return Contents{}, err
+		return backup.Contents{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	return readAll(db)
@@ -48,8 +49,8 @@ func checkAbsent(dir string) error {
 }
 
 // readAll reads every value.
-func readAll(db *DB) (Contents, error) {
-	var contents Contents
+func readAll(db *DB) (backup.Contents, error) {
+	var contents backup.Contents
 	txn := db.badger.NewTransaction(false)
 	defer txn.Discard()
 	iterator := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: prefetched})
@@ -57,9 +58,14 @@ func readAll(db *DB) (Contents, error) {
 	for iterator.Rewind(); iterator.Valid(); iterator.Next() {
 		item := iterator.Item()
 		if err := checkItem(item); err != nil {
-			return Contents{}, fmt.Errorf("reading %s in %q: %w", kindName(item.Key()), db.dir, reason(err))
+			return backup.Contents{}, fmt.Errorf("reading %s in %q: %w", kindName(item.Key()), db.dir, reason(err))
 		}
-		contents.count(item.Key())
+		switch item.Key()[0] {
+		case recordKind:
+			contents.Sessions++
+		case entryKind:
+			contents.Entries++
+		}
 	}
 	return contents, nil
 }
@@ -98,4 +104,16 @@ func kindName(key []byte) string {
 	default:
 		return "an unknown value"
 	}
+}
+
+// checkValue returns an error for a value that is not as it was written. Keys that only lead to others have no value.
+func checkValue(key, value []byte) error {
+	if key[0] == userKind || key[0] == signInKind {
+		if len(value) > 0 {
+			return errDamaged
+		}
+		return nil
+	}
+	_, err := unseal(key, value)
+	return err
 }

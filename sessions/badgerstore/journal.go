@@ -64,9 +64,8 @@ func (j *journal) Remove(ctx context.Context, subjects ...blacklist.Subject) err
 
 func (j *journal) apply(ctx context.Context, changes []change) error {
 	for i := range changes {
-		// A subject is its realm's name and little more.
-		if len(changes[i].entry.Subject.Bytes()) > maxRealm+64 {
-			return errRealm
+		if err := checkSubject(changes[i].entry.Subject); err != nil {
+			return err
 		}
 	}
 	if err := j.db.enter(ctx); err != nil {

@@ -39,6 +39,15 @@ func checkRealm(realm string) error {
 	return nil
 }
 
+// checkSubject refuses a subject of such a realm.
+func checkSubject(subject blacklist.Subject) error {
+	// A subject is its realm's name and little more.
+	if len(subject.Bytes()) > maxRealm+64 {
+		return errRealm
+	}
+	return nil
+}
+
 // realmPrefix returns the start of all keys of a kind and realm. The length before the name keeps realms apart whose names
 // begin alike. There is room for the rest of a key behind it.
 func realmPrefix(kind byte, realm string) []byte {

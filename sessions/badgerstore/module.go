@@ -1,7 +1,9 @@
 package badgerstore
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
@@ -9,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
 )
 
 func init() {
@@ -91,6 +94,14 @@ func (b *Badger) Open(id string, logger *zap.Logger) (storage.Place, error) {
 	return db, nil
 }
 
+// Restore makes a store out of a backup in the directory. See [Restore].
+func (b *Badger) Restore(_ context.Context, from io.Reader) (backup.Contents, error) {
+	return Restore(b.dir, from, zap.NewNop())
+}
+
+// Check reads through the store in the directory, which must not be in use. See [Check].
+func (b *Badger) Check(context.Context) (backup.Contents, error) { return Check(b.dir, zap.NewNop()) }
+
 // Interface guards.
 var (
 	_ caddy.Provisioner     = (*Badger)(nil)
@@ -98,4 +109,6 @@ var (
 	_ storage.Place         = (*DB)(nil)
 	_ storage.Identifier    = (*DB)(nil)
 	_ storage.Backuper      = (*DB)(nil)
+	_ storage.Restorer      = (*Badger)(nil)
+	_ storage.Checker       = (*Badger)(nil)
 )

@@ -8,52 +8,51 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
-	"github.com/dgraph-io/badger/v4"
 	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
 )
 
-// restoreBatch is how many bytes are restored between two looks at the free space.
-const restoreBatch = 4 << 20
-
 // Restore makes a store out of a backup, in a directory that must be empty or not exist. The store has the id of the one
-// that was backed up, so that it can take its place. It is made beside the directory, read through as [Check] does, and
+// that was backed up, so that it can take its place; if that had no id, the store gets a new one. It is made beside the directory, read through as [Check] does, and
 // moved into its place as the last step: after an error there is nothing, and the backup was not whole or the error says
 // what else was wrong.
-func Restore(dir string, from io.Reader, logger *zap.Logger) (Contents, error) {
+func Restore(dir string, from io.Reader, logger *zap.Logger) (backup.Contents, error) {
 	contents, err := restore(dir, from, logger, freeSpace)
 	if err != nil {
-		return Contents{}, fmt.Errorf("restoring: %w", err)
+		return backup.Contents{}, fmt.Errorf("restoring: %w", err)
 	}
 	return contents, nil
 }
 
-func restore(dir string, from io.Reader, logger *zap.Logger, free func(dir string) (uint64, error)) (Contents, error) {
+func restore(dir string, from io.Reader, logger *zap.Logger, free func(dir string) (uint64, error)) (backup.Contents, error) {
 	dir, err := canonical(dir)
 	if err != nil {
-		return Contents{}, err
+		return backup.Contents{}, err
 	}
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		return Contents{}, fmt.Errorf("directory %q is not empty: move it away, or name another one", dir)
+		return backup.Contents{}, fmt.Errorf("directory %q is not empty: move it away, or name another one", dir)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Contents{}, fmt.Errorf("reading directory %q: %w", dir, err)
+		return backup.Contents{}, fmt.Errorf("reading directory %q: %w", dir, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return Contents{}, fmt.Errorf("creating directory %q: %w", filepath.Dir(dir), err)
+		return backup.Contents{}, fmt.Errorf("creating directory %q: %w", filepath.Dir(dir), err)
 	}
 	workshop, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".restoring-")
 	if err != nil {
-		return Contents{}, fmt.Errorf("creating a directory beside %q: %w", dir, err)
+		return backup.Contents{}, fmt.Errorf("creating a directory beside %q: %w", dir, err)
 	}
 	defer func() { _ = os.RemoveAll(workshop) }() // gone once it has moved
 	if err := fill(workshop, from, logger, free); err != nil {
-		return Contents{}, err
+		return backup.Contents{}, err
 	}
 	contents, err := Check(workshop, logger)
 	if err != nil {
-		return Contents{}, err
+		return backup.Contents{}, err
 	}
 	return contents, moveInto(workshop, dir)
 }
@@ -74,6 +73,10 @@ func moveInto(workshop, dir string) error {
 
 // fill makes a complete store in an empty directory.
 func fill(dir string, from io.Reader, logger *zap.Logger, free func(dir string) (uint64, error)) (err error) {
+	r, err := backup.NewReader(from)
+	if err != nil {
+		return err
+	}
 	if err := prepareDirectory(dir); err != nil {
 		return err
 	}
@@ -82,48 +85,13 @@ func fill(dir string, from io.Reader, logger *zap.Logger, free func(dir string) 
 		return err
 	}
 	defer func() { err = errors.Join(err, database.Close()) }()
-	if err := loadBackup(database, dir, from, free); err != nil {
+	load := loader{dir: dir, database: database, free: free, now: time.Now()}
+	id, err := load.all(r)
+	if err != nil {
 		return err
 	}
 	if err := database.Sync(); err != nil {
 		return fmt.Errorf("writing to %q: %w", dir, reason(err))
 	}
-	db := &DB{dir: dir, badger: database}
-	id, err := readID(db.badger)
-	if err != nil {
-		return reason(err)
-	}
-	if id == "" {
-		return fmt.Errorf("%w: it names no store", ErrBackup)
-	}
 	return completeMarker(dir, id)
-}
-
-// loadBackup writes what the backup holds. Nothing of it counts before the backup was read to its end.
-func loadBackup(database *badger.DB, dir string, from io.Reader, free func(dir string) (uint64, error)) error {
-	batch := database.NewWriteBatch()
-	defer batch.Cancel()
-	unchecked := restoreBatch // at the start too
-	err := readBackup(from, func(item backupItem) error {
-		if unchecked += len(item.key) + len(item.value); unchecked > restoreBatch {
-			if err := checkSpace(free, dir); err != nil {
-				return err
-			}
-			unchecked = 0
-		}
-		// The batch keeps what it is given.
-		entry := badger.NewEntry(append([]byte(nil), item.key...), append([]byte(nil), item.value...))
-		entry.ExpiresAt = item.expiresAt
-		if err := batch.SetEntry(entry); err != nil {
-			return fmt.Errorf("writing to %q: %w", dir, reason(err))
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := batch.Flush(); err != nil {
-		return fmt.Errorf("writing to %q: %w", dir, reason(err))
-	}
-	return nil
 }
