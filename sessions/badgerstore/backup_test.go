@@ -249,6 +249,7 @@ func TestRestoreMakesWhatLeadsToRecords(t *testing.T) {
 // The record of a session that has ended is not restored, wherever in the backup its end stands.
 func TestRestoreLeavesOutEndedSessions(t *testing.T) {
 	ended, revoked, again := newSession("ended", "ann"), newSession("revoked", "ann"), newSession("again", "ann")
+	long := newSession("ended long ago", "ann")
 	again.AuthTime++
 	end := func(session sessions.Session) blacklist.Entry {
 		return blacklist.Entry{Subject: blacklist.EndOf("shop", session.Hash), Second: start.Unix(), Expires: start.Add(time.Hour)}
@@ -256,9 +257,11 @@ func TestRestoreLeavesOutEndedSessions(t *testing.T) {
 	revocation := blacklist.Entry{
 		Subject: blacklist.RevokedSession("shop", revoked.Hash), Second: start.Unix(), Expires: start.Add(time.Hour),
 	}
+	expired := end(long)
+	expired.Expires = time.Unix(0, 0)
 	for name, items := range map[string][]any{
-		"before": {end(ended), revocation, end(again), ended, revoked, again},
-		"after":  {ended, revoked, again, end(ended), revocation, end(again)},
+		"before": {end(ended), expired, revocation, end(again), ended, revoked, again, long},
+		"after":  {ended, revoked, again, long, end(ended), revocation, end(again), expired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := mustRestore(t, written(t, backup.Origin{}, items...), backup.Contents{Sessions: 1, Entries: 3})

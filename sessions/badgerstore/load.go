@@ -10,7 +10,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
 )
 
@@ -26,7 +26,8 @@ type loader struct {
 	now      time.Time
 
 	batch     *badger.WriteBatch
-	unchecked int // bytes since the last look at the free space
+	unchecked int               // bytes since the last look at the free space
+	over      []blacklist.Entry // entries that are not restored
 }
 
 // all writes all of a backup, and returns the id of the store.
@@ -97,6 +98,7 @@ func (l *loader) item(item backup.Item) error {
 			return l.failed(errRealm)
 		}
 		if l.isOver(item.Expires) {
+			l.over = append(l.over, item.Entry)
 			return nil
 		}
 		key := entryKey(item.Subject)
@@ -143,32 +145,36 @@ func (l *loader) put(key, value []byte, dropAt uint64) error {
 func (l *loader) dropEnded() error {
 	txn := l.database.NewTransaction(false)
 	defer txn.Discard()
+	for _, entry := range l.over {
+		if err := l.dropEndedBy(txn, entry); err != nil {
+			return err
+		}
+	}
 	options := badger.IteratorOptions{Prefix: []byte{entryKind}, PrefetchValues: true, PrefetchSize: prefetched}
 	iterator := txn.NewIterator(options)
 	defer iterator.Close()
 	for iterator.Rewind(); iterator.Valid(); iterator.Next() {
 		entry, err := readEntry(iterator.Item())
+		if err == nil {
+			err = l.dropEndedBy(txn, entry)
+		}
 		if err != nil {
 			return err
-		}
-		key, ends := backup.Ended(entry)
-		if !ends {
-			continue
-		}
-		session, found, err := readSession(txn, recordKey(key), key)
-		if err != nil {
-			return err
-		}
-		if found && session.AuthTime <= entry.Second {
-			if err := l.drop(session); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-func (l *loader) drop(session sessions.Session) error {
+// dropEndedBy deletes the record that is gone because of the entry, if there is one.
+func (l *loader) dropEndedBy(txn *badger.Txn, entry blacklist.Entry) error {
+	key, ends := backup.Ended(entry)
+	if !ends {
+		return nil
+	}
+	session, found, err := readSession(txn, recordKey(key), key)
+	if err != nil || !found || session.AuthTime > entry.Second {
+		return err
+	}
 	for _, key := range append(leadingKeys(session), recordKey(session.Key)) {
 		if err := l.batch.Delete(key); err != nil {
 			return err

@@ -194,18 +194,60 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+const beginning = "jwt_session backup 1\n\x00\x00"
+
+// sealed returns what begins a backup with an end behind it.
+func sealed(data []byte, items uint64) []byte {
+	data = binary.AppendUvarint(append(data, 0), items)
+	sum := sha256.Sum256(data)
+	return append(data, sum[:]...)
+}
+
+// What a writer does not write is refused even if the sum is right.
+func TestItemsThatNobodyWrites(t *testing.T) {
+	subject, stored := blacklist.FlushedAll().Bytes(), record.AppendSession(nil, session("one"))
+	key := append([]byte("\x04shop"), make([]byte, 32)...)
+	item := func(parts ...any) []byte {
+		var data []byte
+		for _, part := range parts {
+			switch part := part.(type) {
+			case string:
+				data = append(data, part...)
+			case []byte:
+				data = append(binary.AppendUvarint(data, uint64(len(part))), part...)
+			}
+		}
+		return data
+	}
+	for name, data := range map[string][]byte{
+		"another kind":               item("x", subject),
+		"no subject":                 item("e", []byte("zebra"), record.AppendEntry(nil, blacklist.Entry{})),
+		"an entry of another form":   item("e", subject, []byte("zebra")),
+		"an entry with a place":      item("e", subject, record.AppendEntry(nil, blacklist.Entry{At: 7})),
+		"a session of another form":  item("s", string(key), []byte("zebra")),
+		"a session with more behind": item("s", string(key), append(stored, 0)),
+	} {
+		if got, err := backup.ReadAll(bytes.NewReader(sealed(append([]byte(beginning), data...), 1))); !errors.Is(err, backup.ErrNotWhole) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	good := item("e", subject, record.AppendEntry(nil, blacklist.Entry{}))
+	for _, items := range []uint64{0, 1, 2} {
+		_, err := backup.ReadAll(bytes.NewReader(sealed(append([]byte(beginning), good...), items)))
+		if (err == nil) != (items == 1) {
+			t.Errorf("one entry, of %d: %v", items, err)
+		}
+	}
+}
+
 // What counts as the items of a backup holds the same when it is written again.
 func FuzzItems(f *testing.F) {
-	const beginning = "jwt_session backup 1\n\x00\x00"
 	whole := written(f, backup.Origin{})
 	f.Add(whole[len(beginning):len(whole)-sha256.Size-2], uint64(3))
 	f.Add([]byte("s\x04shop"), uint64(1))
 	f.Add([]byte("e\x21"+strings.Repeat("\x06", 33)+"\x02\x00\x00"), uint64(1))
 	f.Fuzz(func(t *testing.T, items []byte, count uint64) {
-		data := append([]byte(beginning), items...)
-		data = binary.AppendUvarint(append(data, 0), count)
-		sum := sha256.Sum256(data)
-		data = append(data, sum[:]...)
+		data := sealed(append([]byte(beginning), items...), count)
 		contents, err := backup.ReadAll(bytes.NewReader(data))
 		if err != nil {
 			if contents != (backup.Contents{}) || !errors.Is(err, backup.ErrNotWhole) {

@@ -14,8 +14,8 @@
 // Lengths and numbers are varints. Data that ends early or was changed is no backup, and neither is data with more behind the
 // end. Nothing of a backup counts before the [Reader] has reached the end.
 //
-// A session may be in a backup more than once. The last one counts. An entry may be there more than once as well, and then all
-// of them count. A session that has ended may be there too, before or after the entry that says so: see [Ended].
+// A session may be in a backup more than once. The last one counts. A session that has ended may be there too, before or after
+// the entry that says so, and the entry ends it even if it has expired: see [Ended].
 //
 // A backup holds user ids and attributes. It holds no session ids, tokens or keys.
 package backup

@@ -113,7 +113,9 @@ func (r *Reader) entry() Item {
 	if r.err == nil {
 		entry, r.err = record.ParseEntry(subject, data)
 	}
-	entry.At = 0
+	if entry.At != 0 {
+		r.err = record.ErrDamaged
+	}
 	r.contents.Entries++
 	return Entry{entry}
 }
