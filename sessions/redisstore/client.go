@@ -59,8 +59,8 @@ func newClient(option rueidis.ClientOption, keys keys, timeout time.Duration) *c
 	return &client{option: option, keys: keys, timeout: timeout, exchanged: func() {}}
 }
 
-// retryDelay says when a command that only reads is sent again after its connection broke: at once, and once more a little
-// later. So a read does not fail because the server was restarted since the last one.
+// retryDelay says when a command that may be repeated is sent again after its connection broke: at once, and once more a
+// little later. So a call does not fail because the server was restarted since the last one.
 func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
 	switch attempts {
 	case 1:

@@ -20,8 +20,10 @@ var namesLua string
 var countLua string
 
 var (
-	putScript    = newScript(beginLua + putLua)
-	deleteScript = newScript(beginLua + deleteLua)
-	namesScript  = newScript(beginLua + namesLua)
-	countScript  = newScript(beginLua + countLua)
+	// putScript may be run once more while its caller waits: what has ended the session meanwhile is what this gateway has not
+	// heard of.
+	putScript    = newRepeatableScript(beginLua + putLua)
+	deleteScript = newScript(beginLua + deleteLua) // the second time it would say that there is no session
+	namesScript  = newRepeatableScript(beginLua + namesLua)
+	countScript  = newRepeatableScript(beginLua + countLua)
 )
