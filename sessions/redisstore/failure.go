@@ -24,11 +24,12 @@ var (
 	errLimit     = errors.New("the limit of a page must be 1 or more")
 	errLost      = errors.New("the connection broke")
 	errTimeout   = errors.New("the server did not answer in time")
+	errVersion   = errors.New("another gateway has a newer version and has written what this one does not understand: update this one")
 )
 
 // plain are the errors that may be told as they are.
 var plain = []error{
-	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, sessions.ErrBehind, record.ErrDamaged,
+	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errVersion, sessions.ErrBehind, record.ErrDamaged,
 	context.Canceled, context.DeadlineExceeded,
 }
 
