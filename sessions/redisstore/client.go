@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -58,8 +59,8 @@ func newClient(option rueidis.ClientOption, keys keys, timeout time.Duration) *c
 	return &client{option: option, keys: keys, timeout: timeout, exchanged: func() {}}
 }
 
-// retryDelay says when a command that only reads is sent again after its connection broke: at once, and once more a little
-// later. So a read does not fail because the server was restarted since the last one.
+// retryDelay says when a command that may be repeated is sent again after its connection broke: at once, and once more a
+// little later. So a call does not fail because the server was restarted since the last one.
 func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
 	switch attempts {
 	case 1:
@@ -132,24 +133,42 @@ func (c *client) reach(attempt *attempt) {
 
 // do sends one command and returns the answer, within the client's timeout.
 func (c *client) do(ctx context.Context, command func(rueidis.Builder) rueidis.Completed) rueidis.RedisResult {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	server, err := c.connected(ctx)
-	if err != nil {
-		return rueidis.NewErrorResult(err)
-	}
-	return server.Do(ctx, command(server.B()))
+	return c.call(ctx, func(ctx context.Context, server rueidis.Client) rueidis.RedisResult {
+		return server.Do(ctx, command(server.B()))
+	})
 }
 
 // run runs a script and returns its answer, within the client's timeout.
 func (c *client) run(ctx context.Context, script *script, keys, args []string) rueidis.RedisResult {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	result := c.call(ctx, func(ctx context.Context, server rueidis.Client) rueidis.RedisResult {
+		return script.run(ctx, server, keys, args)
+	})
+	if errors.Is(reason(result.Error()), errExchanged) {
+		c.exchanged()
+	}
+	return result
+}
+
+// call asks the server within the client's timeout. Whose time it is that is over shows in the error.
+func (c *client) call(ctx context.Context, ask func(context.Context, rueidis.Client) rueidis.RedisResult) rueidis.RedisResult {
+	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	server, err := c.connected(ctx)
-	if err != nil {
+	server, err := c.connected(limited)
+	var result rueidis.RedisResult
+	if err == nil {
+		result = ask(limited, server)
+		err = result.NonRedisError()
+	}
+	switch {
+	case err == nil:
+		return result
+	case ctx.Err() != nil:
+		return rueidis.NewErrorResult(ctx.Err())
+	case errors.Is(err, context.DeadlineExceeded):
+		return rueidis.NewErrorResult(errTimeout)
+	default:
 		return rueidis.NewErrorResult(err)
 	}
-	return script.run(ctx, server, keys, args)
 }
 
 // join makes the epoch the one that every answer must show from now on.

@@ -22,14 +22,17 @@ var (
 	errExchanged = errors.New("the server was emptied or exchanged")
 	errAnswer    = errors.New("the server's answer is not what was asked for")
 	errLimit     = errors.New("the limit of a page must be 1 or more")
+	errUser      = errors.New("the user id is too long")
 	errLost      = errors.New("the connection broke")
 	errTimeout   = errors.New("the server did not answer in time")
+	errReplicas  = errors.New("too few replicas of the server have answered in time: see the option replicas")
 	errVersion   = errors.New("another gateway has a newer version and has written what this one does not understand: update this one")
 )
 
 // plain are the errors that may be told as they are.
 var plain = []error{
-	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errVersion, sessions.ErrBehind, record.ErrDamaged,
+	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errVersion, errReplicas, errOutOfStep,
+	sessions.ErrBehind, record.ErrDamaged,
 	context.Canceled, context.DeadlineExceeded,
 }
 
@@ -91,6 +94,14 @@ func refusalOf(failure *rueidis.RedisError) error {
 		return errAnswer
 	}
 	code, _, _ := strings.Cut(failure.Error(), " ")
+	switch code { // those of our scripts
+	case "EXCHANGED":
+		return errExchanged
+	case "BEHIND":
+		return sessions.ErrBehind
+	case "DAMAGED":
+		return record.ErrDamaged
+	}
 	if text, known := refusals[code]; known {
 		return &refusal{code, text}
 	}
@@ -100,12 +111,12 @@ func refusalOf(failure *rueidis.RedisError) error {
 // unavailable returns the error of a method: of the given kind, with what was being done and what may be told. nil stays
 // nil, and [sessions.ErrBehind] is no failure of the store.
 func unavailable(kind error, doing string, err error) error {
-	switch {
-	case err == nil:
+	switch why := reason(err); {
+	case why == nil:
 		return nil
-	case errors.Is(err, sessions.ErrBehind):
-		return fmt.Errorf("%s: %w", doing, sessions.ErrBehind)
+	case errors.Is(why, sessions.ErrBehind):
+		return fmt.Errorf("%s: %w", doing, why)
 	default:
-		return fmt.Errorf("%s: %w: %w", doing, kind, reason(err))
+		return fmt.Errorf("%s: %w: %w", doing, kind, why)
 	}
 }

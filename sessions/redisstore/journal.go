@@ -185,7 +185,7 @@ func isOutOfStep(err error) bool {
 
 // attempt sends a write to the server, and saves what has become of it.
 func (r *replica) attempt(ctx context.Context, op operation, known []uint64) ([]blacklist.Entry, error) {
-	number := r.own.begin()
+	number := r.mine.begin()
 	place, changes, err := r.send(ctx, op, number, known)
 	if err == nil {
 		if following, trusted, _ := r.standing.now(); following && trusted || op.knows {
@@ -195,15 +195,15 @@ func (r *replica) attempt(ctx context.Context, op operation, known []uint64) ([]
 		}
 	}
 	if err != nil {
-		r.own.fail(number)
+		r.mine.fail(number)
 		r.publish()
 		return nil, err
 	}
-	r.own.acknowledge(number, place, changes)
+	r.mine.acknowledge(number, place, changes)
 	if following, _, _ := r.standing.now(); !following && place > 0 {
 		r.standing.advance(place)
-		r.own.settle([]uint64{number})
-		r.own.forget(place)
+		r.mine.settle([]uint64{number})
+		r.mine.forget(place)
 	}
 	r.publish()
 	entries := make([]blacklist.Entry, len(changes))

@@ -19,12 +19,13 @@ var joinLua string
 //go:embed beat.lua
 var beatLua string
 
-// The scripts of the journal take the keys of [keys.journal]. All but the first begin with a look at the epoch.
+// The scripts of the journal take the keys of [keys.journal]. All but the first begin with a look at the epoch. What a write does
+// twice is done as if it came late.
 var (
-	joinScript  = newScript(logLua + joinLua)
-	writeScript = newScript(beginLua + logLua + writeLua)
-	liftScript  = newScript(beginLua + logLua + liftLua)
-	beatScript  = newScript(beginLua + logLua + beatLua)
+	joinScript  = newRepeatableScript(logLua + joinLua)
+	writeScript = newRepeatableScript(beginLua + logLua + writeLua)
+	liftScript  = newRepeatableScript(beginLua + logLua + liftLua)
+	beatScript  = newRepeatableScript(beginLua + logLua + beatLua)
 )
 
 // Words that the scripts answer.

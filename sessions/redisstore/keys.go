@@ -1,7 +1,11 @@
 package redisstore
 
 import (
+	"crypto/sha1"
 	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strconv"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
@@ -22,7 +26,50 @@ func (k keys) epoch() string { return k.prefix + "epoch" }
 
 // session names the record of a session.
 func (k keys) session(key sessions.Key) string {
-	return k.prefix + "s:" + key.Realm + ":" + base64.RawURLEncoding.EncodeToString(key.Hash[:])
+	return k.prefix + "s:" + key.Realm + ":" + nameOf(key.Hash)
+}
+
+// leading names the set that leads to the sessions that a query asks for: those of a provider's session or of a user. It is ""
+// if the query asks for a whole realm. Scripts make the same names, from a record.
+func (k keys) leading(query sessions.Query) string {
+	switch {
+	case query.Provider.Present():
+		return k.prefix + "p:" + digest(query.Realm, string(query.Provider[:]))
+	case query.User != "":
+		return k.prefix + "u:" + digest(query.Realm, query.User)
+	default:
+		return ""
+	}
+}
+
+// digest hides what a set is about. Where somebody makes two of them equal, the set leads to the sessions of both, and the
+// records tell them apart.
+func digest(realm, text string) string {
+	sum := sha1.Sum([]byte(strconv.Itoa(len(realm)) + ":" + realm + text))
+	return hex.EncodeToString(sum[:])
+}
+
+// directory names the set of the buckets that a realm's sessions are in.
+func (k keys) directory(realm string) string { return k.prefix + "d:" + realm }
+
+// bucket names the set of the sessions of a realm whose hashes have one beginning.
+func (k keys) bucket(realm, bucket string) string { return k.prefix + "b:" + realm + ":" + bucket }
+
+// bucketNumber returns the beginning of a hash by which a realm's sessions are divided: 12 bits.
+func bucketNumber(hash sessions.Hash) int { return int(hash[0])<<4 | int(hash[1])>>4 }
+
+// bucketOf returns the name of a hash's bucket in its realm.
+func bucketOf(hash sessions.Hash) string { return fmt.Sprintf("%03x", bucketNumber(hash)) }
+
+// nameOf returns the name of a session in its realm, and hashOf reads it.
+func nameOf(hash sessions.Hash) string { return base64.RawURLEncoding.EncodeToString(hash[:]) }
+
+func hashOf(name string) (sessions.Hash, error) {
+	var hash sessions.Hash
+	if read, err := base64.RawURLEncoding.Strict().AppendDecode(nil, []byte(name)); err == nil && len(read) == len(hash) {
+		return sessions.Hash(read), nil
+	}
+	return hash, errAnswer
 }
 
 // log names the stream of all writes to the journal.

@@ -28,7 +28,7 @@ func (r *replica) join(ctx context.Context, known map[blacklist.Subject]blacklis
 	for _, entry := range known {
 		floor = max(floor, entry.At)
 	}
-	for _, place := range r.own.places() {
+	for _, place := range r.mine.places() {
 		floor = max(floor, place)
 	}
 	answer, err := r.client.run(ctx, joinScript, r.client.keys.journal(),
@@ -139,7 +139,7 @@ func compare(local map[blacklist.Subject]blacklist.Entry, lifts []blacklist.Entr
 func (t *tail) reconcile(ctx context.Context) error {
 	r := t.replica
 	now := r.now()
-	acknowledged := r.own.acknowledged() // first: these are in the copy
+	acknowledged := r.mine.acknowledged() // first: these are in the copy
 	local, err := r.copy.entries(ctx, now)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (t *tail) reconcile(ctx context.Context) error {
 	if err := r.writeBack(ctx, difference); err != nil {
 		return err
 	}
-	r.own.settle(acknowledged)
+	r.mine.settle(acknowledged)
 	r.standing.trust(last)
 	r.publish()
 	return nil

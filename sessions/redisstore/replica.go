@@ -34,12 +34,12 @@ type replica struct {
 	replicas int // how many replicas of the server must have a write before it is acknowledged
 	gateway  identity
 
-	own      own
+	mine     own
 	standing *standing
 	link     link
 	latest   atomic.Int64                 // the newest auth_time of all sessions that this gateway knows of
 	files    func() map[string][]byte     // the files that this gateway knows, for a server that has lost them
-	restore  func(context.Context, string, []byte) error // stores a file unless there is one
+	restore  func(context.Context, string, []byte) error // stores a file unless the server has a later one
 }
 
 // follow implements [storage.Shared].
@@ -87,13 +87,13 @@ func (r *replica) distrust() { r.standing.distrust() }
 // position returns the place up to which this gateway knows every write.
 func (r *replica) position() uint64 { return r.standing.position() }
 
-// ownPlaces returns the places of its own writes that may be later than the position.
-func (r *replica) ownPlaces() []uint64 { return r.own.places() }
+// own returns the places of its own writes that may be later than the position.
+func (r *replica) own() []uint64 { return r.mine.places() }
 
 // publish makes known up to where every write is known.
 func (r *replica) publish() {
 	if _, trusted, cursor := r.standing.now(); trusted {
-		r.standing.publish(r.own.held(cursor))
+		r.standing.publish(r.mine.held(cursor))
 	}
 }
 
@@ -150,7 +150,7 @@ func (r *replica) inStep(ctx context.Context) ([]uint64, error) {
 		}
 	}
 	known := []uint64{cursor}
-	if places := r.own.places(); len(places) > 0 {
+	if places := r.mine.places(); len(places) > 0 {
 		known = append(known, places[len(places)-1])
 	}
 	return known, nil

@@ -91,9 +91,9 @@ func (t *tail) step(ctx context.Context, server rueidis.DedicatedClient) error {
 		t.apply(next.entries)
 		cursor = next.entries[len(next.entries)-1].place
 		r.standing.advance(cursor)
-		r.own.forget(cursor)
+		r.mine.forget(cursor)
 	}
-	if r.own.missed(cursor) {
+	if r.mine.missed(cursor) {
 		r.distrust()
 		return nil
 	}
@@ -125,7 +125,7 @@ func (t *tail) apply(entries []entry) {
 	var changes []placed
 	var files []string
 	for _, e := range entries {
-		if e.gateway == t.replica.gateway.id && (e.number == 0 || !t.replica.own.read(e.number, e)) {
+		if e.gateway == t.replica.gateway.id && (e.number == 0 || !t.replica.mine.read(e.number, e)) {
 			continue
 		}
 		changes = append(changes, e.placed()...)
@@ -149,7 +149,7 @@ func (e entry) placed() []placed {
 
 // deliverLate tells the follower of own writes that were read already and then not acknowledged.
 func (t *tail) deliverLate() {
-	for _, e := range t.replica.own.takeLate() {
+	for _, e := range t.replica.mine.takeLate() {
 		t.deliver(e.placed())
 	}
 }
@@ -175,7 +175,7 @@ func (t *tail) deliver(changes []placed) {
 	for i, changed := range kept {
 		saved[i] = changed.change
 		// It may have been overtaken a moment ago, and have undone that.
-		if own, overtaken := r.own.later(changed.entry.Subject, changed.place); overtaken {
+		if own, overtaken := r.mine.later(changed.entry.Subject, changed.place); overtaken {
 			told = append(told, own.change.told(own.place))
 		}
 	}
@@ -187,7 +187,7 @@ func (t *tail) deliver(changes []placed) {
 
 // isOvertaken reports whether this gateway knows of something later about the subject.
 func (t *tail) isOvertaken(changed placed) bool {
-	if _, overtaken := t.replica.own.later(changed.entry.Subject, changed.place); overtaken {
+	if _, overtaken := t.replica.mine.later(changed.entry.Subject, changed.place); overtaken {
 		return true
 	}
 	if changed.entry.At >= changed.place {
