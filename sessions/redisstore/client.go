@@ -171,6 +171,33 @@ func (c *client) call(ctx context.Context, ask func(context.Context, rueidis.Cli
 	}
 }
 
+// read returns the values of the keys.
+func (c *client) read(ctx context.Context, names ...string) ([]rueidis.RedisMessage, error) {
+	values, err := c.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Mget().Key(names...).Key(c.keys.epoch()).Build()
+	}).ToArray()
+	if err != nil {
+		return nil, err
+	}
+	if len(values) != len(names)+1 {
+		return nil, errAnswer
+	}
+	epoch, err := values[len(names)].ToString()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return nil, err
+	}
+	return values[:len(names)], c.checkEpoch(epoch)
+}
+
+// change runs a script whose first argument is the epoch, and that returns whether it did what it is for.
+func (c *client) change(ctx context.Context, script *script, keys, arguments []string) (bool, error) {
+	if arguments[0] == "" {
+		return false, errNotJoined
+	}
+	done, err := c.run(ctx, script, keys, arguments).AsInt64()
+	return done == 1, err
+}
+
 // join makes the epoch the one that every answer must show from now on.
 func (c *client) join(epoch string) { c.epoch.Store(&epoch) }
 

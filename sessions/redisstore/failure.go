@@ -24,6 +24,7 @@ var (
 	errLimit     = errors.New("the limit of a page must be 1 or more")
 	errUser      = errors.New("the user id is too long")
 	errLost      = errors.New("the connection broke")
+	errUnlocked  = errors.New("the lock is over, as it was held for more than a minute")
 	errTimeout   = errors.New("the server did not answer in time")
 	errReplicas  = errors.New("too few replicas of the server have answered in time: see the option replicas")
 	errVersion   = errors.New("another gateway has a newer version and has written what this one does not understand: update this one")
@@ -31,8 +32,8 @@ var (
 
 // plain are the errors that may be told as they are.
 var plain = []error{
-	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errVersion, errReplicas, errOutOfStep,
-	sessions.ErrBehind, record.ErrDamaged,
+	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errUnlocked,
+	errVersion, errReplicas, errOutOfStep, sessions.ErrBehind, record.ErrDamaged,
 	context.Canceled, context.DeadlineExceeded,
 }
 
@@ -101,6 +102,8 @@ func refusalOf(failure *rueidis.RedisError) error {
 		return sessions.ErrBehind
 	case "DAMAGED":
 		return record.ErrDamaged
+	case "UNLOCKED":
+		return errUnlocked
 	}
 	if text, known := refusals[code]; known {
 		return &refusal{code, text}

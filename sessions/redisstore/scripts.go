@@ -19,6 +19,14 @@ var namesLua string
 //go:embed count.lua
 var countLua string
 
+//go:embed note.lua
+var noteLua string
+
+// It stands behind the text of log.lua.
+//
+//go:embed file.lua
+var fileLua string
+
 var (
 	// putScript may be run once more while its caller waits: what has ended the session meanwhile is what this gateway has not
 	// heard of.
@@ -26,4 +34,6 @@ var (
 	deleteScript = newScript(beginLua + deleteLua) // the second time it would say that there is no session
 	namesScript  = newRepeatableScript(beginLua + namesLua)
 	countScript  = newRepeatableScript(beginLua + countLua)
+	claimScript  = newScript(beginLua + noteLua) // the second time it would say that there is a note
+	noteScript   = newRepeatableScript(beginLua + noteLua)
 )
