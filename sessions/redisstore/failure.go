@@ -34,6 +34,7 @@ var (
 var plain = []error{
 	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errUnlocked,
 	errVersion, errReplicas, errOutOfStep, sessions.ErrBehind, record.ErrDamaged,
+	errGap, errNoStore, errTaken, errRemains, errOvertaken, errDraft,
 	context.Canceled, context.DeadlineExceeded,
 }
 
@@ -100,6 +101,10 @@ func refusalOf(failure *rueidis.RedisError) error {
 		return errExchanged
 	case "BEHIND":
 		return sessions.ErrBehind
+	case "DRAFT":
+		return errDraft
+	case "TAKEN":
+		return errTaken
 	case "DAMAGED":
 		return record.ErrDamaged
 	case "UNLOCKED":

@@ -1,7 +1,8 @@
 -- This joins the store, or begins one if the server is empty. It takes an epoch for a new store, the signature, and a place that all
--- later writes come behind. It answers the epoch and the place of the last write.
+-- later writes come behind. It joins no draft, which becomes a store or nothing. It answers the epoch and the place of the last write.
 local joined = redis.call('GET', epoch)
 if not joined then
+  if redis.call('EXISTS', string.sub(epoch, 1, -6) .. 'draft') == 1 then return redis.error_reply('DRAFT of a store') end
   joined = ARGV[1]
   redis.call('SET', epoch, joined)
 end

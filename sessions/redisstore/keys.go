@@ -6,13 +6,19 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
 // keys names what an installation keeps on the server. All names begin with one prefix in braces. So they have one hash slot,
 // and in a cluster every script finds all of them on one node. Two installations that share a server have different prefixes.
-type keys struct{ prefix string }
+type keys struct {
+	prefix string
+	// isDraft reports whether these are the names of a draft, to which a backup is restored. They are those of the store, but for
+	// the epoch.
+	isDraft bool
+}
 
 // defaultPrefix is the prefix of an installation that names none.
 const defaultPrefix = "jwt_session"
@@ -22,11 +28,50 @@ func newKeys(prefix string) keys { return keys{prefix: "{" + prefix + "}:"} }
 
 // epoch names the string that says which store this is. It is written once, with a random value, and is gone when somebody
 // empties the server.
-func (k keys) epoch() string { return k.prefix + "epoch" }
+func (k keys) epoch() string {
+	if k.isDraft {
+		return k.prefix + "draft" // as long as the other, since scripts find the prefix by it
+	}
+	return k.prefix + "epoch"
+}
+
+// draft returns the names of the draft that becomes the store.
+func (k keys) draft() keys {
+	k.isDraft = true
+	return k
+}
+
+// store returns the names of the store that a draft becomes.
+func (k keys) store() keys {
+	k.isDraft = false
+	return k
+}
+
+// origin names the string with the id that the store had where it was before, if it was restored from a backup.
+func (k keys) origin() string { return k.prefix + "origin" }
 
 // session names the record of a session.
 func (k keys) session(key sessions.Key) string {
-	return k.prefix + "s:" + key.Realm + ":" + nameOf(key.Hash)
+	return k.sessions() + key.Realm + ":" + nameOf(key.Hash)
+}
+
+// sessions begins the names of all records.
+func (k keys) sessions() string { return k.prefix + "s:" }
+
+// sessionOf returns the session that the name of a record is of.
+func (k keys) sessionOf(name string) (sessions.Key, error) {
+	rest, ours := strings.CutPrefix(name, k.sessions())
+	between := strings.LastIndexByte(rest, ':')
+	if !ours || between < 0 {
+		return sessions.Key{}, errAnswer
+	}
+	hash, err := hashOf(rest[between+1:])
+	return sessions.Key{Realm: rest[:between], Hash: hash}, err
+}
+
+// patternOf returns the pattern that all names with this beginning match, and no others.
+func patternOf(prefix string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(prefix) + "*"
 }
 
 // leading names the set that leads to the sessions that a query asks for: those of a provider's session or of a user. It is ""

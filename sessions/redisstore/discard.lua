@@ -1,0 +1,2 @@
+-- This ends a draft that comes to nothing.
+return redis.call('DEL', KEYS[1])
