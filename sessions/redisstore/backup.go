@@ -54,8 +54,6 @@ func (p *Place) Backup(ctx context.Context, to io.Writer) error {
 // unwritten is the error of what a backup is written to.
 type unwritten struct{ error }
 
-func (u unwritten) Unwrap() error { return u.error }
-
 // backupError returns the error of a backup. What is wrong with what is on the server is no failure to reach it.
 func backupError(doing string, err error) error {
 	if failed, ok := errors.AsType[unwritten](err); ok {

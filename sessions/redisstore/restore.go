@@ -77,15 +77,24 @@ func restore(ctx context.Context, client *client, from io.Reader) (backup.Conten
 	return contents, nil
 }
 
+// unread is the error of reading the backup.
+type unread struct{ error }
+
 // told returns what may be told of an error of a restore.
 func told(err error) error {
-	switch {
-	case errors.Is(err, backup.ErrNotWhole), errors.Is(err, errTaken), errors.Is(err, errRemains):
-		return err
-	case errors.Is(reason(err), errExchanged):
-		return errOvertaken
+	if failed, ok := errors.AsType[unread](err); ok {
+		return failed.error
+	}
+	const doing = "restoring"
+	switch why := reason(err); {
+	case errors.Is(why, errExchanged):
+		return fmt.Errorf("%s: %w", doing, errOvertaken)
+	case errors.Is(why, errTaken), errors.Is(why, errRemains):
+		return fmt.Errorf("%s: %w", doing, why)
+	case errors.Is(err, sessions.ErrUnavailable): // it is told already
+		return fmt.Errorf("%s: %w", doing, err)
 	default:
-		return unavailable(sessions.ErrUnavailable, "restoring", err)
+		return unavailable(sessions.ErrUnavailable, doing, err)
 	}
 }
 
@@ -115,10 +124,10 @@ func (r *restorer) fill(ctx context.Context, read *backup.Reader) (backup.Conten
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err == nil {
-			err = r.add(ctx, item)
-		}
 		if err != nil {
+			return backup.Contents{}, unread{err}
+		}
+		if err := r.add(ctx, item); err != nil {
 			return backup.Contents{}, err
 		}
 	}
