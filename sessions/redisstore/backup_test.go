@@ -444,3 +444,44 @@ func TestMovingManySessions(t *testing.T) {
 		t.Errorf("%d sessions came back", got)
 	}
 }
+
+// What the log says of a subject holds, whatever the scan of the entries has found of it.
+func TestTheLogOutdoesTheScan(t *testing.T) {
+	user, session := blacklist.RevokedUser("shop", "ann"), blacklist.RevokedSession("shop", sessions.HashOf("one"))
+	entry := func(subject blacklist.Subject, second int64) blacklist.Entry {
+		return blacklist.Entry{Subject: subject, Second: second}
+	}
+	for name, test := range map[string]struct {
+		scanned []blacklist.Entry
+		log     []change
+		want    map[blacklist.Subject]int64
+	}{
+		"nothing written":        {[]blacklist.Entry{entry(user, 1)}, nil, map[blacklist.Subject]int64{user: 1}},
+		"scanned too early":      {nil, []change{{entry: entry(user, 2)}}, map[blacklist.Subject]int64{user: 2}},
+		"changed after the scan": {[]blacklist.Entry{entry(user, 1)}, []change{{entry: entry(user, 2)}}, map[blacklist.Subject]int64{user: 2}},
+		"lifted after the scan":  {[]blacklist.Entry{entry(user, 1)}, []change{{entry: entry(user, 0), lift: true}}, map[blacklist.Subject]int64{}},
+		"scanned after all": {
+			[]blacklist.Entry{entry(user, 3)}, []change{{entry: entry(user, 2)}, {entry: entry(user, 0), lift: true}, {entry: entry(user, 3)}},
+			map[blacklist.Subject]int64{user: 3},
+		},
+		"ended and lifted": {nil, []change{{entry: entry(session, 5)}, {entry: entry(session, 0), lift: true}}, map[blacklist.Subject]int64{}},
+	} {
+		b := &backer{entries: make(map[blacklist.Subject]blacklist.Entry), ended: make(map[sessions.Key]int64)}
+		for _, one := range test.scanned {
+			b.entries[one.Subject] = one
+		}
+		for _, changed := range test.log {
+			b.apply(changed)
+		}
+		got := make(map[blacklist.Subject]int64)
+		for subject, one := range b.entries {
+			got[subject] = one.Second
+		}
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+		if second, ended := b.ended[sessions.Key{Realm: "shop", Hash: sessions.HashOf("one")}]; ended != (name == "ended and lifted") || ended && second != 5 {
+			t.Errorf("%s: the session has ended: %v", name, b.ended)
+		}
+	}
+}
