@@ -485,3 +485,24 @@ func TestTheLogOutdoesTheScan(t *testing.T) {
 		}
 	}
 }
+
+// The name of a record leads to the session that it is of, whatever the realm is called, and no other name leads to one.
+func FuzzSessionOf(f *testing.F) {
+	keys := newKeys("shop")
+	for _, realm := range []string{"shop", "", "a:b", ":", "é\x00"} {
+		f.Add(keys.session(sessions.Key{Realm: realm, Hash: sessions.HashOf(realm)}))
+	}
+	for _, name := range []string{"", "{shop}:s:", "{shop}:s:shop", "{shop}:d:shop", "{shop}:s:shop:zebra", "{other}:s:shop:", keys.session(sessions.Key{}) + "\n"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		key, err := keys.sessionOf(name)
+		if err == nil && keys.session(key) != name {
+			t.Errorf("%q leads to a session whose name is %q", name, keys.session(key))
+		}
+		named := sessions.Key{Realm: name, Hash: sessions.HashOf(name)}
+		if again, err := keys.sessionOf(keys.session(named)); err != nil || again != named {
+			t.Errorf("the name of a session in the realm %q leads to %+v, %v", name, again, err)
+		}
+	})
+}

@@ -66,7 +66,11 @@ func (k keys) sessionOf(name string) (sessions.Key, error) {
 		return sessions.Key{}, errAnswer
 	}
 	hash, err := hashOf(rest[between+1:])
-	return sessions.Key{Realm: rest[:between], Hash: hash}, err
+	key := sessions.Key{Realm: rest[:between], Hash: hash}
+	if err == nil && k.session(key) != name { // base64 passes over line ends
+		err = errAnswer
+	}
+	return key, err
 }
 
 // patternOf returns the pattern that all names with this beginning match, and no others.
