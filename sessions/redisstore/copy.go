@@ -100,6 +100,15 @@ func (c *localCopy) remember(lift blacklist.Entry) {
 	c.lifts[lift.Subject] = lift
 }
 
+// rememberAll keeps the server's lifts, so that they can be written back should it lose them.
+func (c *localCopy) rememberAll(lifts map[blacklist.Subject]blacklist.Entry) {
+	c.order.Lock()
+	defer c.order.Unlock()
+	for _, lift := range lifts {
+		c.remember(lift)
+	}
+}
+
 // wasLifted reports whether the entry was taken back after it was written.
 func (c *localCopy) wasLifted(entry blacklist.Entry) bool {
 	c.order.RLock()
