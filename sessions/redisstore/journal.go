@@ -72,7 +72,7 @@ func (j journal) Prolong(ctx context.Context, entries ...blacklist.Entry) error 
 	for part := range slices.Chunk(entries, writeBatch) {
 		known := slices.Clone(part)
 		for i, entry := range known {
-			found, _, err := j.replica.copy.copy.Find(ctx, entry.Subject)
+			found, err := j.replica.copy.find(ctx, entry.Subject)
 			if err != nil {
 				return unavailable(blacklist.ErrUnavailable, doing, err)
 			}
@@ -96,7 +96,7 @@ func (j journal) Remove(ctx context.Context, subjects ...blacklist.Subject) erro
 	for part := range slices.Chunk(subjects, writeBatch) {
 		lifts := make([]blacklist.Entry, len(part))
 		for i, subject := range part {
-			found, _, err := j.replica.copy.copy.Find(ctx, subject)
+			found, err := j.replica.copy.find(ctx, subject)
 			if err != nil {
 				return unavailable(blacklist.ErrUnavailable, doing, err)
 			}

@@ -42,7 +42,7 @@ type Place struct {
 
 // openPlace opens this gateway's copy. It does not wait for the server.
 func openPlace(s settings) (*Place, error) {
-	local, err := openCopy(s.dir, s.logger)
+	local, err := openCopy(s.dir, s.now(), s.logger)
 	if err != nil {
 		return nil, err
 	}

@@ -191,8 +191,8 @@ func (t *tail) isOvertaken(changed placed) bool {
 	if !changed.lift {
 		return t.replica.copy.wasLifted(changed.entry)
 	}
-	known, found, err := t.replica.copy.copy.Find(context.Background(), changed.entry.Subject)
-	return err == nil && found && known.At > changed.entry.At
+	known, err := t.replica.copy.find(context.Background(), changed.entry.Subject)
+	return err == nil && known.At > changed.entry.At
 }
 
 // tell tells the follower if the connection was lost or is back.
