@@ -12,7 +12,6 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
-	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage/backup"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage/record"
 )
@@ -33,8 +32,9 @@ var errGap = errors.New("the server has dropped what was written meanwhile: try 
 // The entries are those of the end of the log. The scan of the hash that holds them is not of one moment: but a subject that
 // nobody has written about meanwhile is as it is at any moment, and for each other one the log has what it has become.
 type backer struct {
-	replica *replica
-	to      *backup.Writer
+	server remote
+	now    time.Time
+	to     *backup.Writer
 
 	entries map[blacklist.Subject]blacklist.Entry
 	ended   map[sessions.Key]int64 // the seconds of the ends that the log has
@@ -48,7 +48,7 @@ func (p *Place) Backup(ctx context.Context, to io.Writer) error {
 		return backupError(doing, err)
 	}
 	defer leave()
-	return backupError(doing, backUp(ctx, p.replica, to))
+	return backupError(doing, backUp(ctx, p.replica.remote(), p.replica.now(), to))
 }
 
 // unwritten is the error of what a backup is written to.
@@ -66,19 +66,19 @@ func backupError(doing string, err error) error {
 }
 
 // backUp writes all that the store holds. The client must have joined it.
-func backUp(ctx context.Context, r *replica, to io.Writer) error {
-	began, err := r.last(ctx)
+func backUp(ctx context.Context, server remote, now time.Time, to io.Writer) error {
+	began, err := server.last(ctx)
 	if err != nil {
 		return err
 	}
-	origin, err := r.client.do(ctx, func(b rueidis.Builder) rueidis.Completed {
-		return b.Get().Key(r.client.keys.origin()).Build()
+	origin, err := server.client.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Get().Key(server.client.keys.origin()).Build()
 	}).ToString()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return err
 	}
 	b := &backer{
-		replica: r, to: backup.NewWriter(to, backup.Origin{ID: origin, Clock: r.now()}),
+		server: server, now: now, to: backup.NewWriter(to, backup.Origin{ID: origin, Clock: now}),
 		entries: make(map[blacklist.Subject]blacklist.Entry), ended: make(map[sessions.Key]int64),
 	}
 	if err := b.writeSessions(ctx); err != nil {
@@ -98,8 +98,8 @@ func backUp(ctx context.Context, r *replica, to io.Writer) error {
 
 // writeSessions writes all sessions that have not expired.
 func (b *backer) writeSessions(ctx context.Context) error {
-	client := b.replica.client
-	return client.scanAll(ctx, scanScript, client.keys.sessions(), func(answer []rueidis.RedisMessage) error {
+	client := b.server.client
+	return scanAll(ctx, client, scanScript, client.keys.sessions(), func(answer []rueidis.RedisMessage) error {
 		if len(answer) != 2 {
 			return errAnswer
 		}
@@ -121,12 +121,12 @@ func (b *backer) writeSessions(ctx context.Context) error {
 }
 
 func (b *backer) writeSession(name string, value rueidis.RedisMessage) error {
-	key, err := b.replica.client.keys.sessionOf(name)
+	key, err := b.server.client.keys.sessionOf(name)
 	if err != nil {
 		return err
 	}
 	session, found, err := parseValue(key, value)
-	if err != nil || !found || session.Expired(b.replica.now()) {
+	if err != nil || !found || session.Expired(b.now) {
 		return err
 	}
 	if err := b.to.Session(key, record.AppendSession(nil, session)); err != nil {
@@ -137,8 +137,7 @@ func (b *backer) writeSession(name string, value rueidis.RedisMessage) error {
 
 // readEntries reads the entries of the journal, and what was written to the log since the place.
 func (b *backer) readEntries(ctx context.Context, since uint64) error {
-	r := b.replica
-	err := r.scan(ctx, r.client.keys.live(), func(subject, values string) error {
+	err := b.server.scan(ctx, b.server.client.keys.live(), func(subject, values string) error {
 		entry, _, err := parseEntry(subject, values)
 		b.entries[entry.Subject] = entry
 		return err
@@ -146,19 +145,19 @@ func (b *backer) readEntries(ctx context.Context, since uint64) error {
 	if err != nil {
 		return err
 	}
-	until, err := r.last(ctx)
+	until, err := b.server.last(ctx)
 	for err == nil && since < until {
 		since, err = b.readLog(ctx, since)
 	}
 	if err == nil && since > until {
-		_, err = r.last(ctx) // nothing was exchanged meanwhile
+		_, err = b.server.last(ctx) // nothing was exchanged meanwhile
 	}
 	return err
 }
 
 // readLog reads the next part of the log behind the place, and returns the place that it ends at.
 func (b *backer) readLog(ctx context.Context, since uint64) (uint64, error) {
-	client := b.replica.client
+	client := b.server.client
 	items, err := client.do(ctx, func(builder rueidis.Builder) rueidis.Completed {
 		return builder.Xrange().Key(client.keys.log()).Start("(" + idOf(since)).End("+").Count(readBatch).Build()
 	}).AsXRange()
@@ -198,9 +197,8 @@ func (b *backer) apply(changed change) {
 
 // writeEntries writes the entries, and the ends that are none any more.
 func (b *backer) writeEntries() error {
-	now := b.replica.now()
 	for _, entry := range b.entries {
-		if entry.Expired(now) {
+		if entry.Expired(b.now) || entry.Subject.Kind() == blacklist.KindSet { // which names a place of this server's log
 			continue
 		}
 		if err := b.to.Entry(entry); err != nil {
@@ -218,7 +216,7 @@ func (b *backer) writeEntries() error {
 
 // scanAll calls yield with each answer of a script that scans all keys with a prefix, without the cursor that the answer begins
 // with. The script takes the cursor, the pattern, and more.
-func (c *client) scanAll(ctx context.Context, script *script, prefix string, yield func([]rueidis.RedisMessage) error, more ...string) error {
+func scanAll(ctx context.Context, c *client, script *script, prefix string, yield func([]rueidis.RedisMessage) error, more ...string) error {
 	for cursor := "0"; ; {
 		arguments := append([]string{c.joined(), cursor, patternOf(prefix), strconv.Itoa(looked)}, more...)
 		answer, err := c.run(ctx, script, []string{c.keys.epoch()}, arguments).ToArray()
@@ -250,7 +248,7 @@ func check(ctx context.Context, c *client) (backup.Contents, error) {
 	from, to := io.Pipe()
 	failed := make(chan error, 1)
 	go func() {
-		err := backUp(ctx, &replica{client: c, standing: newStanding(), now: time.Now}, to)
+		err := backUp(ctx, remote{client: c, note: func(string) {}}, time.Now(), to)
 		failed <- err
 		_ = to.CloseWithError(err)
 	}()
@@ -261,5 +259,3 @@ func check(ctx context.Context, c *client) (backup.Contents, error) {
 	}
 	return contents, err
 }
-
-var _ storage.Backuper = (*Place)(nil)

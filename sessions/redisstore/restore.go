@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -51,11 +50,11 @@ type restorer struct {
 	entries  []blacklist.Entry                 // to be written after all sessions, as an entry removes the session that it ends
 }
 
-// everything is known by who writes to a draft: nobody else does.
-type everything struct{}
+// nothing is what the journal of a draft holds until all sessions are written.
+type nothing struct{}
 
-func (everything) position() uint64 { return math.MaxUint64 }
-func (everything) own() []uint64    { return nil }
+func (nothing) position() uint64 { return 0 }
+func (nothing) own() []uint64    { return nil }
 
 // restore makes a store of a backup under the prefix of the client, which must have the names of the draft.
 func restore(ctx context.Context, client *client, from io.Reader) (backup.Contents, error) {
@@ -63,7 +62,7 @@ func restore(ctx context.Context, client *client, from io.Reader) (backup.Conten
 	if err != nil {
 		return backup.Contents{}, err
 	}
-	r := &restorer{client: client, store: &store{client: client, known: everything{}}, now: time.Now(), sessions: make(map[sessions.Key]sessions.Session)}
+	r := &restorer{client: client, store: &store{client: client, known: nothing{}}, now: time.Now(), sessions: make(map[sessions.Key]sessions.Session)}
 	if err := r.begin(ctx); err != nil {
 		return backup.Contents{}, told(err)
 	}
@@ -251,7 +250,7 @@ func (r *restorer) clear(ctx context.Context) error {
 // scan looks for all that belongs to a draft, and returns how many keys there are.
 func (r *restorer) scan(ctx context.Context, what string) (int64, error) {
 	total := int64(0)
-	err := r.client.scanAll(ctx, clearScript, r.client.keys.prefix, func(answer []rueidis.RedisMessage) error {
+	err := scanAll(ctx, r.client, clearScript, r.client.keys.prefix, func(answer []rueidis.RedisMessage) error {
 		if len(answer) != 1 {
 			return errAnswer
 		}

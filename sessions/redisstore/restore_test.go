@@ -137,7 +137,7 @@ func begun(t testing.TB, server *redistest.Server, prefix string, data []byte) *
 	t.Helper()
 	client := draftOf(t, server, prefix)
 	r := &restorer{
-		client: client, store: &store{client: client, known: everything{}}, now: time.Now(), sessions: make(map[sessions.Key]sessions.Session),
+		client: client, store: &store{client: client, known: nothing{}}, now: time.Now(), sessions: make(map[sessions.Key]sessions.Session),
 	}
 	read, err := backup.NewReader(bytes.NewReader(data))
 	if err == nil {
