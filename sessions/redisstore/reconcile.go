@@ -85,7 +85,6 @@ func (t *tail) reconcile(ctx context.Context) error {
 	}
 	r.link.writes.Store(true)
 	r.mine.settle(acknowledged)
-	r.link.sync(now) // before anybody who waits for this goes on
 	r.standing.trust(last)
 	r.publish()
 	return nil
