@@ -8,7 +8,7 @@ import (
 
 func TestRepeats(t *testing.T) {
 	r, now := newRepeats(), time.Unix(1_800_000_000, 0)
-	key, until := tokenKey("https://id.example", "1"), now.Add(time.Minute)
+	key, until := newTokenKey("https://id.example", "1"), now.Add(time.Minute)
 	expect := func(step string, at time.Time, want standing) {
 		t.Helper()
 		if got := r.begin(key, until, at); got != want {
@@ -23,7 +23,7 @@ func TestRepeats(t *testing.T) {
 	expect("once it is done", now, repeated)
 	expect("right before the end", until.Add(-1), repeated)
 	for _, other := range [][2]string{{"https://id.example", "2"}, {"https://other.example", "1"}} {
-		if got := r.begin(tokenKey(other[0], other[1]), until, now); got != fresh {
+		if got := r.begin(newTokenKey(other[0], other[1]), until, now); got != fresh {
 			t.Errorf("%q: %d", other, got)
 		}
 	}
@@ -38,14 +38,14 @@ func TestRepeats(t *testing.T) {
 func TestRepeatsAreBounded(t *testing.T) {
 	r, now := newRepeats(), time.Unix(1_800_000_000, 0)
 	for i := range maxRepeats + 10 {
-		key := tokenKey("https://id.example", fmt.Sprint(i))
+		key := newTokenKey("https://id.example", fmt.Sprint(i))
 		r.begin(key, now.Add(time.Hour), now)
 		r.finish(key, true)
 	}
 	if got := r.seen.Len(); got != maxRepeats {
 		t.Errorf("%d are remembered", got)
 	}
-	if r.begin(tokenKey("https://id.example", fmt.Sprint(maxRepeats)), now.Add(time.Hour), now) != repeated {
+	if r.begin(newTokenKey("https://id.example", fmt.Sprint(maxRepeats)), now.Add(time.Hour), now) != repeated {
 		t.Error("one of the last is forgotten")
 	}
 }
