@@ -96,7 +96,7 @@ func BenchmarkPaths(b *testing.B) {
 		}},
 		{"Nobody", func(f *fixture) error {
 			err := f.AskSince(two, start).Nobody(ctx, time.Minute)
-			f.IsNobody(two)
+			f.IsNobody(ctx, two)
 			f.Forget(two)
 			return err
 		}},
@@ -127,7 +127,7 @@ func BenchmarkPaths(b *testing.B) {
 			return err
 		}},
 		{"Mint", func(f *fixture) error {
-			release, _ := f.ClaimMint(shop)
+			release, _ := f.ClaimMint(ctx, shop)
 			f.MayMintFor(sessions.Session{Key: shop, User: "ann", AuthTime: start.Unix()})
 			release()
 			return nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -22,6 +23,12 @@ type Options struct {
 	// Report is called with each error of work that no caller waits for. Several goroutines may call it at the same time.
 	// The errors hold no token, cookie, key or session id. If Report is nil, the errors are dropped.
 	Report func(error)
+	// LinkChanged is called when the gateway has lost the place that it shares with others, or has reached it again, with the
+	// new state. It is nil, or must wait for nothing: what other gateways have written comes into force after it returns.
+	LinkChanged func(storage.Link)
+	// Stored is called after another gateway has stored the file of this name in [storage.Shared.Files]. It is nil, or must
+	// wait for nothing.
+	Stored func(name string)
 }
 
 // Ledger learns, ends and revokes sessions and permits minting. Its methods are safe for concurrent use. If the store fails,
@@ -34,6 +41,7 @@ type Ledger struct {
 	places     *cookie.Places
 	mintClaims mintClaims
 	watches    *watches
+	maxStale   atomic.Int64
 
 	closing   sync.Once
 	closeFail error
@@ -64,10 +72,51 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	ledger.housekeeping = housekeeping{book: &ledger.book, stop: stop, stopped: make(chan struct{})}
 	ledger.watches = newWatches(&ledger.blacklist)
 	ledger.KeepRevocations(DefaultRevocationLife)
+	ledger.AllowStale(DefaultMaxStale)
 	list.OnChange(ledger.watches.tell)
 	go ledger.housekeeping.run(background)
 	go ledger.watches.run(background)
 	return ledger, nil
+}
+
+// Shared returns the place if other gateways share it, and false if this ledger has it alone.
+func (l *Ledger) Shared() (storage.Shared, bool) {
+	shared, ok := l.place.(storage.Shared)
+	return shared, ok
+}
+
+// Link returns how the ledger is connected to a place that it shares with others, and false if it has the place alone. It
+// waits for nothing.
+func (l *Ledger) Link() (storage.Link, bool) {
+	shared, ok := l.Shared()
+	if !ok {
+		return storage.Link{}, false
+	}
+	return shared.Link(), true
+}
+
+// Gateways returns the gateways that share the place, this one included. There are none if the ledger has the place alone.
+func (l *Ledger) Gateways(ctx context.Context) ([]storage.Gateway, error) {
+	shared, ok := l.Shared()
+	if !ok {
+		return nil, nil
+	}
+	gateways, err := shared.Gateways(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing gateways: %w", err)
+	}
+	return gateways, nil
+}
+
+// AllowStale sets for how long what the ledger knows may be relied on without a word from the place that it shares. The last
+// call counts. It is [DefaultMaxStale] before the first one, and has no effect if the ledger has the place alone.
+func (l *Ledger) AllowStale(age time.Duration) { l.maxStale.Store(int64(age)) }
+
+// IsStale reports whether the ledger has not heard for so long what other gateways revoked that its answers must not be relied
+// on. See [Ledger.AllowStale]. It waits for nothing and does not allocate.
+func (l *Ledger) IsStale() bool {
+	shared, ok := l.Shared()
+	return ok && isStale(shared.Link(), time.Duration(l.maxStale.Load()))
 }
 
 // Close stops the housekeeping, tries once more to make pending entries durable, and closes the place. Further calls do
@@ -149,12 +198,14 @@ func (l *Ledger) RevokesIn(realm string) bool { return l.blacklist.RevokesIn(rea
 
 // WasSetSince reports whether [Ledger.SawSet] saw the application set the session's id after the last revocation of a
 // session or user in its realm. Then the session is not a revoked one.
-func (l *Ledger) WasSetSince(key sessions.Key) bool {
+func (l *Ledger) WasSetSince(ctx context.Context, key sessions.Key) bool {
 	return l.recentlySet.since(key, l.blacklist.revokedAt.inRealm(key.Realm))
 }
 
 // IsNobody reports whether the application lately knew nobody in the session and need not be asked again.
-func (l *Ledger) IsNobody(key sessions.Key) bool { return l.signedOut.Has(key, l.now()) }
+func (l *Ledger) IsNobody(ctx context.Context, key sessions.Key) bool {
+	return l.signedOut.Has(key, l.now())
+}
 
 // TokenDead reports whether a verified token is dead, and returns why. authTime is its auth_time in seconds since 1970.
 // TokenDead answers from memory and does not allocate.

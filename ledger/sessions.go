@@ -218,6 +218,6 @@ func (l *Ledger) MayMintFor(session sessions.Session) bool {
 // ClaimMint claims the minting of a token for the session and reports whether it succeeded. A session has at most one claim
 // at a time. Call release when the token has been sent or was given up; further calls do nothing. A claim that is ten
 // seconds old may be taken over.
-func (l *Ledger) ClaimMint(key sessions.Key) (release func(), ok bool) {
+func (l *Ledger) ClaimMint(ctx context.Context, key sessions.Key) (release func(), ok bool) {
 	return l.mintClaims.claim(key, l.now())
 }

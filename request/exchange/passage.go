@@ -41,7 +41,7 @@ func (x *exchange) passageEvidence(who *identity.Principal) validator.PassageEvi
 		if evidence.Session == validator.NotAsked {
 			evidence.Session = found.Recorded()
 		}
-		evidence.SetSince = found.Core.Ledger.WasSetSince(came.Key())
+		evidence.SetSince = found.Core.Ledger.WasSetSince(found.Background(), came.Key())
 	}
 	return evidence
 }

@@ -193,7 +193,7 @@ func (o *Outcome) claimMint(key sessions.Key) bool {
 	if o.Token.State == validator.TokenUsable && o.policy.Site.Mode == validator.Stateless {
 		key = o.Token.Claims.SessionKey()
 	}
-	release, ok := o.Core.Ledger.ClaimMint(key)
+	release, ok := o.Core.Ledger.ClaimMint(o.Background(), key)
 	if ok {
 		o.release = release
 	}
