@@ -78,7 +78,7 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
 		return nil
 	}
-	if !parts.gateway.CanWrite() {
+	if parts.gateway.IsCutOff() {
 		return unavailable(w, errStore) // before the provider is asked, whose code counts once
 	}
 	user, err := c.signedIn(r, parts, answer, attempt)
@@ -112,7 +112,7 @@ var errStore = errors.New("the session store does not answer")
 // use ends the sign-in: its answer counts no more, on any gateway. The error is a [failure] if another answer came before, and
 // errStore if that can't be told.
 func (c *Callback) use(ctx context.Context, parts signInParts, attempt signIn) error {
-	first, err := finishedSignIns.use(context.WithoutCancel(ctx), parts.gateway.Notes, attempt.State)
+	first, err := finishedSignIns.use(context.WithoutCancel(ctx), parts.gateway.Notes(), attempt.State)
 	switch {
 	case err != nil:
 		telemetry.CountStoreError(err)

@@ -75,7 +75,7 @@ func (g *group) delivered(ctx context.Context, to *SignOut, verify verifier, tex
 		return failed, fmt.Errorf("opening the session store: %w", err)
 	}
 	key := newTokenKey(to.Issuer, said.id)
-	token, known, err := seenTokens.beginEverywhere(ctx, core.Notes, key, said.expires, g.app.Now())
+	token, known, err := seenTokens.beginEverywhere(ctx, core.Notes(), key, said.expires, g.app.Now())
 	switch {
 	case err != nil:
 		return failed, fmt.Errorf("asking whether the token came before: %w", err)
