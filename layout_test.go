@@ -122,7 +122,7 @@ var layout = map[string][]string{
 	"modules/callback": {
 		"app", "internal/cookie", "internal/option", "internal/realm", "internal/remember", "internal/secret",
 		"internal/telemetry", "issuer", "ledger", "request/carrier", "request/identity", "request/journey",
-		"request/refusal", "sessions", "validator",
+		"request/refusal", "sessions", "storage", "validator",
 	},
 	"modules/fresh": {
 		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "request/refusal",
@@ -135,7 +135,7 @@ var layout = map[string][]string{
 	},
 	"modules/signout": {
 		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/remember", "internal/telemetry",
-		"issuer", "ledger", "request/identity", "request/journey", "request/refusal", "sessions", "validator",
+		"issuer", "ledger", "request/identity", "request/journey", "request/refusal", "sessions", "storage", "validator",
 	},
 	"modules/state": {
 		"app", "internal/caching", "internal/cookie", "internal/option", "internal/response", "internal/telemetry",
@@ -183,7 +183,7 @@ var layout = map[string][]string{
 		"keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage",
 		"validator",
 	},
-	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "validator"},
+	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "storage", "validator"},
 
 	"blacklist":                     {},
 	"issuer":                        {"validator"},
@@ -192,7 +192,7 @@ var layout = map[string][]string{
 	"registry":                      {},
 	"sessions":                      {},
 	"sessions/badgerstore":          {"blacklist", "sessions", "storage", "storage/record"},
-	"sessions/redisstore":           {"sessions", "storage/record"},
+	"sessions/redisstore":           {"blacklist", "sessions", "storage/record"},
 	"sessions/redisstore/redistest": {},
 	"sessions/whoami":               {"internal/caching", "sessions"},
 	"storage":                       {"blacklist", "sessions"},

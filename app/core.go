@@ -112,16 +112,21 @@ func (a *App) openKeys(own *ownKeys, place storage.Shared) (*validator.KeyRing, 
 var errNoKeys = errors.New("there are no keys yet: the store that gateways share has not been reached since the start, and Caddy's " +
 	"storage has no copy of its keys")
 
-// CoreForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
-// to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
-// decided with what the running configuration has open, as if they had gone there.
-//
-// It returns an error as long as there are no keys: a gateway that starts while the store is out of reach may have none.
+// CoreForRequest returns what a request is to be decided with. It returns an error as long as there are no keys: a gateway that
+// starts while the store is out of reach may have none.
 func (a *App) CoreForRequest() (*Core, error) {
-	open, err := a.Open()
+	open, err := a.CoreForOperator()
 	if err == nil && open.Keys.Current() == nil {
 		return nil, errNoKeys
 	}
+	return open, err
+}
+
+// CoreForOperator returns what is open, whatever it is worth for a request. Caddy sends requests to a configuration that it is about
+// to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
+// decided with what the running configuration has open, as if they had gone there.
+func (a *App) CoreForOperator() (*Core, error) {
+	open, err := a.Open()
 	if err == nil {
 		return open, nil
 	}

@@ -22,6 +22,14 @@ func (g *Core) Notes() storage.Notes {
 // IsCutOff reports whether the gateway shares a store with others and can't reach it now. It waits for nothing.
 func (g *Core) IsCutOff() bool { return g.Shared != nil && !g.Shared.Link().Connected }
 
+// LagOf returns by how much a gateway may be behind the others. It is negative if the gateway was never connected.
+func LagOf(link storage.Link, now time.Time) time.Duration {
+	if link.Synced.IsZero() {
+		return -1
+	}
+	return max(0, now.Sub(link.Synced))
+}
+
 // linkNews tells the operator, and whoever listens to events, that the store which gateways share was lost or is back. It tells one
 // after the other, in a goroutine of its own.
 type linkNews struct {

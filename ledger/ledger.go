@@ -112,6 +112,9 @@ func (l *Ledger) Gateways(ctx context.Context) ([]storage.Gateway, error) {
 // call counts. It is [DefaultMaxStale] before the first one, and has no effect if the ledger has the place alone.
 func (l *Ledger) AllowStale(age time.Duration) { l.maxStale.Store(int64(age)) }
 
+// MaxStale returns what [Ledger.AllowStale] has set.
+func (l *Ledger) MaxStale() time.Duration { return time.Duration(l.maxStale.Load()) }
+
 // IsStale reports whether the ledger has not heard for so long what other gateways revoked that its answers must not be relied
 // on. See [Ledger.AllowStale]. It waits for nothing and does not allocate.
 func (l *Ledger) IsStale() bool {
