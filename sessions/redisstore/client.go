@@ -59,8 +59,8 @@ func newClient(option rueidis.ClientOption, keys keys, timeout time.Duration) *c
 	return &client{option: option, keys: keys, timeout: timeout, exchanged: func() {}}
 }
 
-// retryDelay says when a command that only reads is sent again after its connection broke: at once, and once more a little
-// later. So a read does not fail because the server was restarted since the last one.
+// retryDelay says when a command that may be repeated is sent again after its connection broke: at once, and once more a
+// little later. So a call does not fail because the server was restarted since the last one.
 func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
 	switch attempts {
 	case 1:
@@ -169,6 +169,33 @@ func (c *client) call(ctx context.Context, ask func(context.Context, rueidis.Cli
 	default:
 		return rueidis.NewErrorResult(err)
 	}
+}
+
+// read returns the values of the keys.
+func (c *client) read(ctx context.Context, names ...string) ([]rueidis.RedisMessage, error) {
+	values, err := c.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Mget().Key(names...).Key(c.keys.epoch()).Build()
+	}).ToArray()
+	if err != nil {
+		return nil, err
+	}
+	if len(values) != len(names)+1 {
+		return nil, errAnswer
+	}
+	epoch, err := values[len(names)].ToString()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return nil, err
+	}
+	return values[:len(names)], c.checkEpoch(epoch)
+}
+
+// change runs a script whose first argument is the epoch, and that returns whether it did what it is for.
+func (c *client) change(ctx context.Context, script *script, keys, arguments []string) (bool, error) {
+	if arguments[0] == "" {
+		return false, errNotJoined
+	}
+	done, err := c.run(ctx, script, keys, arguments).AsInt64()
+	return done == 1, err
 }
 
 // join makes the epoch the one that every answer must show from now on.

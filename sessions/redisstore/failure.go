@@ -24,12 +24,13 @@ var (
 	errLimit     = errors.New("the limit of a page must be 1 or more")
 	errUser      = errors.New("the user id is too long")
 	errLost      = errors.New("the connection broke")
+	errUnlocked  = errors.New("the lock is over, as it was held for more than a minute")
 	errTimeout   = errors.New("the server did not answer in time")
 )
 
 // plain are the errors that may be told as they are.
 var plain = []error{
-	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, sessions.ErrBehind, record.ErrDamaged,
+	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errUnlocked, sessions.ErrBehind, record.ErrDamaged,
 	context.Canceled, context.DeadlineExceeded,
 }
 
@@ -98,6 +99,8 @@ func refusalOf(failure *rueidis.RedisError) error {
 		return sessions.ErrBehind
 	case "DAMAGED":
 		return record.ErrDamaged
+	case "UNLOCKED":
+		return errUnlocked
 	}
 	if text, known := refusals[code]; known {
 		return &refusal{code, text}

@@ -169,7 +169,7 @@ func (s *store) readFound(ctx context.Context, realm string, found []foundSessio
 	for i, one := range found {
 		names[i] = s.client.keys.session(sessions.Key{Realm: realm, Hash: one.hash})
 	}
-	values, err := s.read(ctx, names...)
+	values, err := s.client.read(ctx, names...)
 	if err != nil {
 		return err
 	}

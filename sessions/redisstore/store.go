@@ -31,29 +31,11 @@ func (s *store) Get(ctx context.Context, key sessions.Key, now time.Time) (sessi
 }
 
 func (s *store) get(ctx context.Context, key sessions.Key) (sessions.Session, bool, error) {
-	values, err := s.read(ctx, s.client.keys.session(key))
+	values, err := s.client.read(ctx, s.client.keys.session(key))
 	if err != nil {
 		return sessions.Session{}, false, err
 	}
 	return parseValue(key, values[0])
-}
-
-// read returns the values of the keys.
-func (s *store) read(ctx context.Context, names ...string) ([]rueidis.RedisMessage, error) {
-	values, err := s.client.do(ctx, func(b rueidis.Builder) rueidis.Completed {
-		return b.Mget().Key(names...).Key(s.client.keys.epoch()).Build()
-	}).ToArray()
-	if err != nil {
-		return nil, err
-	}
-	if len(values) != len(names)+1 {
-		return nil, errAnswer
-	}
-	epoch, err := values[len(names)].ToString()
-	if err != nil && !rueidis.IsRedisNil(err) {
-		return nil, err
-	}
-	return values[:len(names)], s.client.checkEpoch(epoch)
 }
 
 // parseValue returns the session of a record, and false if there is none.
@@ -105,7 +87,7 @@ func (s *store) write(ctx context.Context, mode string, session sessions.Session
 	for _, place := range own {
 		arguments = append(arguments, idOf(place))
 	}
-	return s.change(ctx, putScript, []string{names.epoch(), names.session(session.Key), names.live(), names.facts()}, arguments)
+	return s.client.change(ctx, putScript, []string{names.epoch(), names.session(session.Key), names.live(), names.facts()}, arguments)
 }
 
 // subjectsOf returns the subjects of the journal's entries that are about this one session.
@@ -121,18 +103,9 @@ func subjectsOf(session sessions.Session) []blacklist.Subject {
 
 // Delete implements [sessions.Store].
 func (s *store) Delete(ctx context.Context, key sessions.Key) (bool, error) {
-	done, err := s.change(ctx, deleteScript, []string{s.client.keys.epoch(), s.client.keys.session(key)},
+	done, err := s.client.change(ctx, deleteScript, []string{s.client.keys.epoch(), s.client.keys.session(key)},
 		[]string{s.client.joined(), key.Realm, nameOf(key.Hash), bucketOf(key.Hash)})
 	return done, unavailable(sessions.ErrUnavailable, "deleting session", err)
-}
-
-// change runs a script whose first argument is the epoch, and that returns whether it did what it is for.
-func (s *store) change(ctx context.Context, script *script, keys, arguments []string) (bool, error) {
-	if arguments[0] == "" {
-		return false, errNotJoined
-	}
-	done, err := s.client.run(ctx, script, keys, arguments).AsInt64()
-	return done == 1, err
 }
 
 // Count implements [sessions.Store]. Records that the server has dropped by itself are included for up to ten minutes.

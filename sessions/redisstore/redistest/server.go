@@ -23,6 +23,8 @@ const (
 	readyTime = 20 * time.Second
 	// askAgain is the pause between two questions whether a server is ready.
 	askAgain = 5 * time.Millisecond
+	// socketFile is the server's Unix socket in its directory, where the server looks for it: a whole path may be too long.
+	socketFile = "socket"
 )
 
 // Settings is how a server runs. The zero value is one that everybody may use and that keeps nothing on disk.
@@ -159,7 +161,7 @@ func (s *Server) dial() (net.Conn, error) {
 }
 
 func (s *Server) configuration() string {
-	lines := []string{"bind 127.0.0.1", "dir " + s.dir, "save \"\"", "shutdown-timeout 0", "unixsocket " + s.Socket()}
+	lines := []string{"bind 127.0.0.1", "dir " + s.dir, "save \"\"", "shutdown-timeout 0", "unixsocket " + socketFile}
 	if s.settings.Sentinel {
 		lines = []string{"bind 127.0.0.1", "dir " + s.dir}
 	}
@@ -197,7 +199,7 @@ func (s *Server) URL() string {
 func (s *Server) Dir() string { return s.dir }
 
 // Socket returns the path of the server's Unix socket.
-func (s *Server) Socket() string { return filepath.Join(s.dir, "socket") }
+func (s *Server) Socket() string { return filepath.Join(s.dir, socketFile) }
 
 // CA returns the file of the certificate that has signed the server's.
 func (s *Server) CA() string { return filepath.Join(s.dir, authorityFile) }
