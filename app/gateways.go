@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
@@ -39,6 +41,28 @@ type linkNews struct {
 	pending []storage.Link
 	telling bool
 	lost    bool // as it was told
+	reached bool // ever
+}
+
+// reachTime is how long a gateway that starts waits for the store that it shares.
+const reachTime = 2 * time.Second
+
+// atStart waits for a store that gateways share, and tells if it is out of reach.
+func (n *linkNews) atStart(ctx context.Context, opened *ledger.Ledger) {
+	place, isShared := opened.Shared()
+	if !isShared {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachTime)
+	defer cancel()
+	if err := place.CatchUp(ctx); err == nil {
+		return
+	}
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if !n.reached {
+		n.add(place.Link())
+	}
 }
 
 // changed is told of the new state. It waits for nothing.
@@ -48,6 +72,12 @@ func (n *linkNews) changed(link storage.Link) {
 	}
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
+	n.reached = n.reached || link.Connected
+	n.add(link)
+}
+
+// add has a state told. The mutex is held.
+func (n *linkNews) add(link storage.Link) {
 	n.pending = append(n.pending, link)
 	if !n.telling {
 		n.telling = true
@@ -89,7 +119,7 @@ func (n *linkNews) tellOf(link storage.Link) {
 		logger.Warn("the session store, which gateways share, is out of reach: this gateway goes on with what it knows for as long as "+
 			"max_stale says, and makes and renews no token meanwhile", fields...)
 	}
-	if app := running.newest(); app != nil {
+	if app := Running(context.Background()); app != nil { // one that starts, too
 		app.Emit(event, map[string]any{"engine": n.engine, "location": n.location})
 	}
 }

@@ -111,5 +111,6 @@ func openLedger(ctx caddy.Context, engine Engine, location string, clock func() 
 	if err != nil {
 		return nil, errors.Join(err, place.Close())
 	}
+	news.atStart(ctx, shared)
 	return shared, nil
 }
