@@ -26,11 +26,14 @@ var (
 	errLost      = errors.New("the connection broke")
 	errUnlocked  = errors.New("the lock is over, as it was held for more than a minute")
 	errTimeout   = errors.New("the server did not answer in time")
+	errReplicas  = errors.New("too few replicas of the server have answered in time: see the option replicas")
+	errVersion   = errors.New("another gateway has a newer version and has written what this one does not understand: update this one")
 )
 
 // plain are the errors that may be told as they are.
 var plain = []error{
-	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errUnlocked, sessions.ErrBehind, record.ErrDamaged,
+	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errUnlocked,
+	errVersion, errReplicas, errOutOfStep, sessions.ErrBehind, record.ErrDamaged,
 	context.Canceled, context.DeadlineExceeded,
 }
 

@@ -99,3 +99,8 @@ func (k keys) file(name string) string { return k.prefix + "f:" + name }
 
 // lock names the lock of a file.
 func (k keys) lock(name string) string { return k.prefix + "k:" + name }
+
+// journal returns the names that the scripts of the journal take, in their order.
+func (k keys) journal() []string {
+	return []string{k.epoch(), k.facts(), k.live(), k.lifted(), k.expiries(), k.log()}
+}
