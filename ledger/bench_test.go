@@ -34,7 +34,7 @@ func benchTokenDead(b *testing.B) func(i int) {
 	}
 	now := time.Now()
 	for _, subject := range entries {
-		err := l.blacklist.Revoke(b.Context(), blacklist.Entry{Subject: subject, Second: now.Unix(), Expires: now.Add(time.Hour)})
+		_, err := l.blacklist.Revoke(b.Context(), blacklist.Entry{Subject: subject, Second: now.Unix(), Expires: now.Add(time.Hour)})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -27,6 +27,8 @@ type book struct {
 	now        func() time.Time
 	report     func(error)
 	maxRecords int // of a user in a realm
+	company    company
+	order      order
 
 	stripes stripes
 	users   users

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 func (c *change) end(ctx context.Context, lookUp error, proven Lineage) ([]blacklist.Subject, error) {
 	found := &c.found
 	c.stripe.overtake(found.Key)
-	c.signedOut.Drop(found.Key)
+	c.signedOut.forget(ctx, found.Key)
 	last, before := c.blacklist.Second(endOf(found.Key))
 	second := max(c.at.Unix(), proven.AuthTime)
 	lineages := c.lineages(proven)
@@ -29,16 +28,7 @@ func (c *change) end(ctx context.Context, lookUp error, proven Lineage) ([]black
 	default:
 		return nil, lookUp
 	}
-	ended := c.enforceAll(lineages, second)
-	if lookUp == nil && !found.present {
-		return ended, nil
-	}
-	if _, err := c.store.Delete(ctx, found.Key); err != nil {
-		c.outlive(second)
-		return ended, errors.Join(lookUp, err)
-	}
-	delete(c.stripe.undeleted, found.Key)
-	return ended, lookUp
+	return c.order.end(ctx, c, lookUp, second, c.enforceAll(lineages, second))
 }
 
 // lineages returns the lineages that the session is known to have: by its record, by what was seen of its id before, and by
@@ -89,7 +79,7 @@ func (c *change) lineageEntries(lineages []Lineage) []blacklist.Entry {
 
 // remove deletes the record of a session that is over, or has it deleted later.
 func (c *change) remove(ctx context.Context, second int64) {
-	if _, err := c.store.Delete(ctx, c.found.Key); err != nil {
+	if err := c.order.erase(ctx, c, second); err != nil {
 		c.outlive(second)
 		return
 	}

@@ -71,7 +71,7 @@ func TestClaimsAreBounded(t *testing.T) {
 	for i := range maxMintClaims + 1 {
 		f.ClaimMint(ctx, sessions.Key{Realm: "shop", Hash: sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}})
 	}
-	if got := f.mintClaims.Len(); got != maxMintClaims {
+	if got := f.mintClaims.(ownMintClaims).Len(); got != maxMintClaims {
 		t.Errorf("%d claims are held, want %d", got, maxMintClaims)
 	}
 }

@@ -346,9 +346,9 @@ func TestSignedOutIsBounded(t *testing.T) {
 	key := shop
 	for i := range maxSignedOut + 1 {
 		key.Hash = sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}
-		f.signedOut.Put(key, f.clock().Add(time.Minute))
+		f.signedOut.remember(ctx, key, f.clock(), time.Minute)
 	}
-	if got := f.signedOut.Len(); got != maxSignedOut {
+	if got := f.signedOut.(ownNegatives).Len(); got != maxSignedOut {
 		t.Errorf("%d are remembered, want %d", got, maxSignedOut)
 	}
 }
