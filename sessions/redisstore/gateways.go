@@ -105,7 +105,9 @@ func (r *replica) beat(ctx context.Context) error {
 	return err
 }
 
-func inSeconds(duration time.Duration) string { return strconv.FormatInt(int64(duration/time.Second), 10) }
+func inSeconds(duration time.Duration) string {
+	return strconv.FormatInt(int64(duration/time.Second), 10)
+}
 
 // signOff takes this gateway off the list.
 func (r *replica) signOff(ctx context.Context) error {

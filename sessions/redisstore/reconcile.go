@@ -164,6 +164,7 @@ func (t *tail) reconcile(ctx context.Context) error {
 	if err := r.writeBack(ctx, difference); err != nil {
 		return err
 	}
+	r.link.writes.Store(true)
 	r.mine.settle(acknowledged)
 	r.standing.trust(last)
 	r.publish()
@@ -196,10 +197,7 @@ func (r *replica) writeBack(ctx context.Context, difference comparison) error {
 			return err
 		}
 	}
-	if latest := r.latest.Load(); latest > 0 {
-		return r.beat(ctx)
-	}
-	return nil
+	return r.beat(ctx) // with the newest auth_time
 }
 
 // note remembers the newest auth_time that the server knows of.

@@ -37,8 +37,8 @@ type replica struct {
 	mine     own
 	standing *standing
 	link     link
-	latest   atomic.Int64                 // the newest auth_time of all sessions that this gateway knows of
-	files    func() map[string][]byte     // the files that this gateway knows, for a server that has lost them
+	latest   atomic.Int64                                // the newest auth_time of all sessions that this gateway knows of
+	files    func() map[string][]byte                    // the files that this gateway knows, for a server that has lost them
 	restore  func(context.Context, string, []byte) error // stores a file unless the server has a later one
 }
 
@@ -106,8 +106,13 @@ func (r *replica) catchUp(ctx context.Context) error {
 		if _, err := r.inStep(ctx); err != nil {
 			return unavailable(blacklist.ErrUnavailable, doing, err)
 		}
+		known := r.newest()
 		last, err := r.last(ctx)
+		if err == nil && last < known { // a failover has lost writes
+			err = errOutOfStep
+		}
 		if errors.Is(err, errOutOfStep) {
+			r.distrust()
 			continue
 		}
 		if err != nil {
@@ -127,6 +132,18 @@ func (r *replica) catchUp(ctx context.Context) error {
 			return unavailable(blacklist.ErrUnavailable, doing, err)
 		}
 	}
+}
+
+// newest returns the latest place of a write that the server must have.
+func (r *replica) newest() uint64 {
+	_, trusted, newest := r.standing.now()
+	if !trusted {
+		return 0
+	}
+	for _, place := range r.mine.places() {
+		newest = max(newest, place)
+	}
+	return newest
 }
 
 // inStep waits until this gateway and the server were compared, and returns the places that a write must find in the log. Where

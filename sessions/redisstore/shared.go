@@ -116,9 +116,8 @@ func (p *Place) Gateways(ctx context.Context) ([]storage.Gateway, error) {
 // Close implements [storage.Place]. It ends Follow, takes this gateway off the list, saves what others have written, and closes
 // the connections.
 func (p *Place) Close() error {
-	connected := p.replica.link.state().Connected
 	p.gate.close()
-	if connected {
+	if p.client.joined() != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), beatEvery)
 		_ = p.replica.signOff(ctx) // else the others see for an hour that it is silent
 		cancel()

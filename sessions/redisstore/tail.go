@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -79,8 +80,14 @@ func (t *tail) step(ctx context.Context, server rueidis.DedicatedClient) error {
 	_, _, cursor := r.standing.now()
 	sent := r.now()
 	next, err := r.read(ctx, server, cursor)
-	if isOutOfStep(err) || err == nil && !follows(cursor, next) {
-		r.logger.Warn("the server has lost or exchanged what the gateways have revoked: it is told again what this gateway knows")
+	if isOutOfStep(err) {
+		r.logger.Warn("the server was emptied or exchanged: it is told again what this gateway knows of revocations")
+		r.distrust()
+		return nil
+	}
+	if err == nil && !follows(cursor, next) {
+		r.logger.Warn("the server's log does not go on from what this gateway has read, as it was away for long or the server has lost " +
+			"something: both are compared")
 		r.distrust()
 		return nil
 	}
@@ -217,6 +224,9 @@ func (t *tail) tell() {
 // lost notes that the connection has failed.
 func (t *tail) lost(err error) {
 	t.replica.link.reads.Store(false)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errTimeout
+	}
 	if !t.warned {
 		t.warned = true
 		t.replica.logger.Warn("this gateway has lost the server that it shares with others: it goes on with what it knows and can't revoke "+
@@ -292,7 +302,6 @@ func (r *replica) last(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	if epoch != r.client.joined() {
-		r.distrust()
 		return 0, errOutOfStep
 	}
 	return r.factsOf(answers[1])
