@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,15 +160,24 @@ func (c *client) call(ctx context.Context, ask func(context.Context, rueidis.Cli
 		result = ask(limited, server)
 		err = result.NonRedisError()
 	}
+	if err != nil {
+		return rueidis.NewErrorResult(whose(ctx, err))
+	}
+	return result
+}
+
+// whose returns the error of a call: that of the caller's ctx if it is done, and errTimeout if the time of the call is over.
+func whose(ctx context.Context, err error) error {
+	deadline, limited := ctx.Deadline()
 	switch {
-	case err == nil:
-		return result
 	case ctx.Err() != nil:
-		return rueidis.NewErrorResult(ctx.Err())
-	case errors.Is(err, context.DeadlineExceeded):
-		return rueidis.NewErrorResult(errTimeout)
+		return ctx.Err()
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case limited && !time.Now().Before(deadline): // ctx itself may notice a little later than the connection
+		return context.DeadlineExceeded
 	default:
-		return rueidis.NewErrorResult(err)
+		return errTimeout
 	}
 }
 
