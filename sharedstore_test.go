@@ -189,7 +189,9 @@ func TestSharedKeysOutliveTheServer(t *testing.T) {
 	visitor := a.signIn()
 	s.server.Do("FLUSHALL")
 	newcomer := s.gateway()
-	await(t, "the keys are back", func() bool { return s.server.Do("EXISTS", "jwt_session:{jwt_session}:none") == "0" && len(b.status().Keys) == 1 })
+	await(t, "the keys are back", func() bool {
+		return s.server.Do("EXISTS", "jwt_session:{jwt_session}:none") == "0" && len(b.status().Keys) == 1
+	})
 	newcomer.start()
 	for _, o := range []*outpost{a, b} {
 		if via, reason := o.visit(visitor); via != "token" {
