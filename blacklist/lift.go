@@ -66,3 +66,25 @@ func (l *List) Extend(subject Subject, expires time.Time) {
 		l.pending.entries[subject] = debt{merged, owed.cause}
 	}
 }
+
+// AdoptLift drops the entry for a subject that another gateway has lifted, a pending extension of it included, and reports
+// whether it was there. at is the place of the lift in the order of all writes. An entry whose last change is later stays, and
+// so does one that this list has stated and not written yet.
+func (l *List) AdoptLift(subject Subject, at uint64) (dropped bool) {
+	// After the writes that are under way, which may bring an entry from before the lift.
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.pending.Lock()
+	defer l.pending.Unlock()
+	if owed, pending := l.pending.entries[subject]; pending && owed.cause == stated {
+		return false
+	}
+	l.memory.drop(subject, func(h hit) bool {
+		dropped = h.at <= at
+		return dropped
+	})
+	if dropped {
+		delete(l.pending.entries, subject)
+	}
+	return dropped
+}

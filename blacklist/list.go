@@ -131,6 +131,21 @@ func (l *List) Revoke(ctx context.Context, entries ...Entry) ([]Entry, error) {
 	return written, nil
 }
 
+// Adopt puts entries in force that were written to a [SharedJournal], most of them by another gateway. They are durable. It
+// returns those that this list did not know, or knew from an earlier place in the order of all writes.
+func (l *List) Adopt(entries ...Entry) (news []Entry) {
+	// So that a sweep drops none of them from the journal's copy in the place of one that has expired.
+	l.writing.RLock()
+	defer l.writing.RUnlock()
+	for _, entry := range l.lifts.without(entries) {
+		known, isKnown := l.memory.part(entry.Subject).get(entry.Subject)
+		if _, changed := l.putInForce(entry); changed || !isKnown || known.at < entry.At {
+			news = append(news, entry)
+		}
+	}
+	return news
+}
+
 // End puts the entry in force and then makes it durable, as [List.Enforce] and [List.Persist] do. After an error, the entry
 // is in force and pending.
 func (l *List) End(ctx context.Context, entry Entry) error {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Sweep drops the entries that have expired, from the journal, or this gateway's copy of it, and from memory. It stops at the first error and returns it.
-// What is left hits nobody and is dropped by a later sweep.
+// Sweep drops the entries that have expired, from the journal, or this gateway's copy of it, and from memory. It stops at the
+// first error and returns it. What is left hits nobody and is dropped by a later sweep.
 func (l *List) Sweep(ctx context.Context) error {
 	now := l.memory.now()
 	l.pending.giveUp(now)

@@ -2,11 +2,8 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
@@ -22,23 +19,6 @@ type company interface {
 
 // maxTries is how often a change is tried that other gateways overtake.
 const maxTries = 4
-
-// settle makes a change that depends on what others write. do returns [sessions.ErrBehind] if it has written nothing because
-// others are ahead, or may be. It is called once more when the ledger has caught up. sure reports whether the ledger has, so
-// that a refusal is based on all that others wrote. settle is called without any lock.
-func (b *book) settle(ctx context.Context, do func(sure bool) error) error {
-	err := do(b.company.knowsAll())
-	for try := 1; errors.Is(err, sessions.ErrBehind); try++ {
-		if try == maxTries {
-			return fmt.Errorf("%w: %w, again and again", sessions.ErrUnavailable, err)
-		}
-		if err := b.company.catchUp(ctx); err != nil {
-			return fmt.Errorf("hearing of what other gateways have changed: %w", err)
-		}
-		err = do(true)
-	}
-	return err
-}
 
 // nobody is the company of a ledger that has its place for itself.
 type nobody struct{}
@@ -66,7 +46,3 @@ func (o others) catchUp(ctx context.Context) error {
 }
 
 func (o others) isCurrent() bool { return !isStale(o.place.Link(), maxLag) }
-
-// hearOwn waits until a revocation that was just made here counts for the moments of the requests that follow: who signs in
-// right after it is accepted. If that fails, he signs in once more.
-func (b *book) hearOwn(ctx context.Context) { _ = b.company.catchUp(ctx) }

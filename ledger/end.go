@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
 // end ends the session in memory and deletes its record. lookUp is the error of finding the record. proven is what the
@@ -75,6 +76,20 @@ func (c *change) lineageEntries(lineages []Lineage) []blacklist.Entry {
 		entries = append(entries, blacklist.Entry{Subject: of.subject(c.found.Realm), Second: of.AuthTime, Expires: expires})
 	}
 	return entries
+}
+
+// rolledSince reports whether the session of the record that was found has got another id since from another gateway, whose
+// record is in the store by then.
+func (c *change) rolledSince(ctx context.Context) (bool, error) {
+	of := lineageOf(c.found.Session)
+	if !c.found.present || c.found.ended || c.found.Rolling || c.blacklist.isLineageOver(c.found.Realm, of) {
+		return false, nil
+	}
+	rolled := false
+	err := c.eachOfUser(ctx, c.found.Realm, of.User, c.at, func(other sessions.Session) {
+		rolled = rolled || other.Rolling && other.Key != c.found.Key && lineageOf(other) == of
+	})
+	return rolled, err
 }
 
 // remove deletes the record of a session that is over, or has it deleted later.

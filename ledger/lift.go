@@ -31,11 +31,11 @@ func liftSession(ctx context.Context, b *book, key sessions.Key) (bool, error) {
 	if err := b.company.catchUp(ctx); err != nil {
 		return false, err
 	}
-	return lifted, b.watchAgain(ctx, owner.Realm(), owner.User())
+	return lifted, watchAgain(ctx, b, owner.Realm(), owner.User())
 }
 
 // watchAgain watches a user who has a revoked session and is not watched.
-func (b *book) watchAgain(ctx context.Context, realm, user string) error {
+func watchAgain(ctx context.Context, b *book, realm, user string) error {
 	defer b.users.lockExclusively(user)()
 	watched := blacklist.WatchedUser(realm, user)
 	for owner := range b.blacklist.ownedBy(realm, user) {

@@ -148,20 +148,6 @@ func (orderShared) survivors(ctx context.Context, c *change, second *int64) ([]b
 	return c.enforceAll([]Lineage{lineageOf(c.found.Session)}, *second), nil
 }
 
-// rolledSince reports whether the session of the record that was found has got another id since from another gateway, whose
-// record is in the store by then.
-func (c *change) rolledSince(ctx context.Context) (bool, error) {
-	of := lineageOf(c.found.Session)
-	if !c.found.present || c.found.ended || c.found.Rolling || c.blacklist.isLineageOver(c.found.Realm, of) {
-		return false, nil
-	}
-	rolled := false
-	err := c.eachOfUser(ctx, c.found.Realm, of.User, c.at, func(other sessions.Session) {
-		rolled = rolled || other.Rolling && other.Key != c.found.Key && lineageOf(other) == of
-	})
-	return rolled, err
-}
-
 // erase writes the end once more: the place deletes the record with that.
 func (orderShared) erase(ctx context.Context, c *change, second int64) error {
 	expires := c.blacklist.expiryOfEnd(max(second, c.at.Unix()))

@@ -159,7 +159,7 @@ func (q *Question) identify(
 		// If it was not written, the record went between the two calls: what the application says is about a new session.
 		switch written, err := c.store.Update(ctx, confirmed, c.at); {
 		case err != nil:
-			return confirmed, false, nil, c.unkept(err, true)
+			return confirmed, false, nil, unkept(c.book, err, true)
 		case written:
 			c.signedOut.forget(ctx, q.key)
 			return confirmed, false, c.admit(confirmed, against), nil
@@ -167,15 +167,15 @@ func (q *Question) identify(
 	}
 	session, unsaved, err = c.open(ctx, c.rejoin(c.newSession(q.key, identity, lifetimes, sessions.Learned, c.at)))
 	if err != nil {
-		err = c.unkept(err, false)
+		err = unkept(c.book, err, false)
 	}
 	return session, true, unsaved, err
 }
 
 // unkept returns what becomes of a session that the store did not take. It counts all the same, unless this gateway may have
 // missed that another one has ended or revoked it.
-func (c *change) unkept(err error, known bool) error {
-	if errors.Is(err, sessions.ErrBehind) || !c.company.isCurrent() {
+func unkept(b *book, err error, known bool) error {
+	if errors.Is(err, sessions.ErrBehind) || !b.company.isCurrent() {
 		return err
 	}
 	return &UnkeptError{Known: known, cause: err}
