@@ -50,9 +50,9 @@ func (s *shared) Drop(ctx context.Context, subjects ...blacklist.Subject) error 
 	return s.Journal.Remove(ctx, subjects...)
 }
 
-func (s *shared) Lift(ctx context.Context, subjects ...blacklist.Subject) (uint64, error) {
+func (s *shared) Remove(ctx context.Context, subjects ...blacklist.Subject) error {
 	s.note("lift")
-	return s.at, s.Journal.Remove(ctx, subjects...)
+	return s.Journal.Remove(ctx, subjects...)
 }
 
 func openShared(t *testing.T) (*blacklist.List, *shared, *testclock.Clock) {
@@ -193,19 +193,5 @@ func TestAdoptLiftDuringWrite(t *testing.T) {
 	<-lifted
 	if list.Contains(ann) {
 		t.Error("a write brought back what was lifted after it")
-	}
-}
-
-// What was written before a lift and is heard after it stays lifted. What was stated after it counts.
-func TestAdoptAfterLift(t *testing.T) {
-	list, _, _ := openShared(t)
-	if _, err := list.Lift(t.Context(), ann); err != nil { // at 10
-		t.Fatal(err)
-	}
-	if news := list.Adopt(annRevoked(7, 9)); len(news) != 0 || list.Contains(ann) {
-		t.Error("what was lifted came back")
-	}
-	if news := list.Adopt(annRevoked(8, 11)); len(news) != 1 || !list.Contains(ann) {
-		t.Error("what was stated after a lift is not in force")
 	}
 }

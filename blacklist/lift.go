@@ -17,12 +17,10 @@ func (l *List) Lift(ctx context.Context, subjects ...Subject) (bool, error) {
 	for _, subject := range subjects {
 		inForce = inForce || l.Contains(subject)
 	}
-	at, err := l.journal.Lift(ctx, subjects...)
-	if err != nil {
+	if err := l.journal.Remove(ctx, subjects...); err != nil {
 		l.keep(subjects)
 		return inForce, fmt.Errorf("lifting revocation: %w", err)
 	}
-	l.lifts.note(at, subjects)
 	l.pending.Lock()
 	defer l.pending.Unlock()
 	for _, subject := range subjects {

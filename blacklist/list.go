@@ -18,7 +18,6 @@ type List struct {
 	journal SharedJournal
 	memory  memory
 	pending pending
-	lifts   lifts
 
 	// changed is called with the subject of each entry that has come into force or hits more than before.
 	changed func(Subject)
@@ -132,12 +131,13 @@ func (l *List) Revoke(ctx context.Context, entries ...Entry) ([]Entry, error) {
 }
 
 // Adopt puts entries in force that were written to a [SharedJournal], most of them by another gateway. They are durable. It
-// returns those that this list did not know, or knew from an earlier place in the order of all writes.
+// returns those that this list did not know, or knew from an earlier place in the order of all writes. The caller leaves out
+// what this list has lifted since, or calls [List.AdoptLift] with that once more.
 func (l *List) Adopt(entries ...Entry) (news []Entry) {
 	// So that a sweep drops none of them from the journal's copy in the place of one that has expired.
 	l.writing.RLock()
 	defer l.writing.RUnlock()
-	for _, entry := range l.lifts.without(entries) {
+	for _, entry := range entries {
 		known, isKnown := l.memory.part(entry.Subject).get(entry.Subject)
 		if _, changed := l.putInForce(entry); changed || !isKnown || known.at < entry.At {
 			news = append(news, entry)

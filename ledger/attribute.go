@@ -50,7 +50,7 @@ func revokeAttribute(ctx context.Context, b *book, of attributeMatch) ([]string,
 	if err := putAttributeInForce(ctx, b, of); err != nil {
 		return nil, err
 	}
-	b.hearOwn(ctx)
+	b.hear(ctx)
 	var users []string
 	seen := make(map[string]bool)
 	err := b.eachOf(ctx, sessions.Query{Realm: of.realm, Limit: listed}, b.now(), func(session sessions.Session) error {

@@ -126,9 +126,9 @@ func (b *book) settle(ctx context.Context, do func(sure bool) error) error {
 	return err
 }
 
-// hearOwn waits until a revocation that was just made here counts for the moments of the requests that follow: who signs in
-// right after it is accepted. If that fails, he signs in once more.
-func (b *book) hearOwn(ctx context.Context) { _ = b.company.catchUp(ctx) }
+// hear catches up as far as that is possible. After a revocation that was just made here, it lets the revocation count for the
+// moments of the requests that follow: who signs in right after it is accepted. If that fails, he signs in once more.
+func (b *book) hear(ctx context.Context) { _ = b.company.catchUp(ctx) }
 
 // persist makes the subjects durable. It reports an error to [Options.Report]: the outcome of the call does not depend on it.
 // It is called without the lock of the session, since it takes a while.

@@ -204,22 +204,33 @@ func (q *Question) take(s *stripe) error {
 func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	ended, err := q.nobody(ctx, remember)
+	var ended []blacklist.Subject
+	err := q.book.settle(ctx, func(sure bool) (err error) {
+		ended, err = q.nobody(ctx, remember, sure)
+		return err
+	})
+	if err != nil {
+		q.Withdraw()
+	}
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return err
 	}
 	return q.book.persistEnd(ctx, ended, err)
 }
 
-func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blacklist.Subject, error) {
+func (q *Question) nobody(ctx context.Context, remember time.Duration, sure bool) ([]blacklist.Subject, error) {
 	c := begin(q.book, q.key)
 	defer c.done()
 	if err := q.take(c.stripe); err != nil {
 		return nil, err
 	}
 	err := c.look(ctx, c.now())
-	if err == nil && q.isVoid(&c.found) {
+	switch {
+	case err == nil && q.isVoid(&c.found):
 		return nil, ErrOvertaken
+	case err == nil && c.found.present && !c.found.ended && !sure:
+		c.stripe.add(q) // another gateway may have ended what was asked about, and this is a session that began after that
+		return nil, sessions.ErrBehind
 	}
 	if err != nil || c.found.present && !c.found.ended {
 		return c.end(ctx, err, Lineage{})

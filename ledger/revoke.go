@@ -12,10 +12,11 @@ import (
 
 // revokeSession revokes a session. It is [Ledger.RevokeSession].
 func revokeSession(ctx context.Context, b *book, key sessions.Key) error {
+	b.hear(ctx) // so that it admits no session that another gateway has ended
 	c := begin(b, key)
 	err := c.revoke(ctx)
 	if c.done(); err == nil {
-		b.hearOwn(ctx)
+		b.hear(ctx)
 	}
 	return err
 }
@@ -134,7 +135,7 @@ func revokeUser(ctx context.Context, b *book, subject blacklist.Subject, who sco
 	}
 	err := putUserInForce(ctx, b, subject, who)
 	if err == nil {
-		b.hearOwn(ctx)
+		b.hear(ctx)
 	}
 	return err
 }

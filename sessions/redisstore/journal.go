@@ -171,11 +171,33 @@ func (r *replica) write(ctx context.Context, op operation) ([]blacklist.Entry, e
 			return nil, err
 		}
 		entries, err := r.attempt(ctx, op, known)
-		if !isOutOfStep(err) || attempt == attempts {
+		switch later, found := errors.AsType[*laterError](err); {
+		case attempt == attempts:
+			return entries, err
+		case found:
+			if err := r.readUpTo(ctx, later.place); err != nil {
+				return nil, err
+			}
+		case isOutOfStep(err):
+			r.distrust()
+		default:
 			return entries, err
 		}
-		r.distrust()
 	}
+}
+
+// laterError is the error of a write before which the gateway must read the log up to a place.
+type laterError struct{ place uint64 }
+
+func (*laterError) Error() string {
+	return "another gateway has written about the same at the same time: try again"
+}
+
+// readUpTo waits until the follower knows all writes up to the place, or the gateway and the server are to be compared.
+func (r *replica) readUpTo(ctx context.Context, place uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return r.standing.wait(ctx, func(s *standing) bool { return !s.trusted || s.cursor >= place })
 }
 
 // isOutOfStep reports whether the gateway and the server must be compared.
@@ -195,7 +217,10 @@ func (r *replica) attempt(ctx context.Context, op operation, known []uint64) ([]
 		}
 	}
 	if err != nil {
-		r.mine.fail(number)
+		if r.mine.fail(number) { // what has become of the write comes out when the gateway and the server are compared
+			r.distrust()
+			r.mine.drop(number)
+		}
 		r.publish()
 		return nil, err
 	}
@@ -236,12 +261,15 @@ func (r *replica) send(ctx context.Context, op operation, number uint64, known [
 	if len(answer) == 1 && answer[0] == answerBehind {
 		return 0, nil, errOutOfStep
 	}
-	if len(answer) < 2 || answer[0] != answerWritten {
+	if len(answer) < 2 || answer[0] != answerWritten && answer[0] != answerLater {
 		return 0, nil, errAnswer
 	}
 	place, err := placeOf(answer[1])
 	if err != nil {
 		return 0, nil, err
+	}
+	if answer[0] == answerLater {
+		return 0, nil, &laterError{place}
 	}
 	changes, err := op.outcome(place, answer[2:])
 	if err != nil {

@@ -125,7 +125,8 @@ func (r *replica) catchUp(ctx context.Context) error {
 		}
 		var read bool
 		err = r.standing.wait(ctx, func(s *standing) bool {
-			read = s.trusted && s.cursor >= last
+			// The position, and not the cursor: a record is refused as long as the answer to a write of this gateway is on its way.
+			read = s.trusted && s.position() >= last
 			return read || !s.trusted
 		})
 		if err != nil || read {

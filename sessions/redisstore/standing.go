@@ -27,7 +27,11 @@ func (s *standing) position() uint64 { return s.published.Load() }
 func (s *standing) publish(place uint64) {
 	for {
 		old := s.published.Load()
-		if place <= old || s.published.CompareAndSwap(old, place) {
+		if place <= old {
+			return
+		}
+		if s.published.CompareAndSwap(old, place) {
+			s.update(func(*standing) {})
 			return
 		}
 	}

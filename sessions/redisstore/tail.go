@@ -76,7 +76,6 @@ func (t *tail) run(ctx context.Context) (read bool, err error) {
 // gateway and the server are to be compared.
 func (t *tail) step(ctx context.Context, server rueidis.DedicatedClient) error {
 	r := t.replica
-	t.deliverLate()
 	_, _, cursor := r.standing.now()
 	sent := r.now()
 	next, err := r.read(ctx, server, cursor)
@@ -93,6 +92,9 @@ func (t *tail) step(ctx context.Context, server rueidis.DedicatedClient) error {
 	}
 	if err != nil {
 		return err
+	}
+	if _, trusted, _ := r.standing.now(); !trusted {
+		return nil // what was read would be told after what comes out of the comparison
 	}
 	if len(next.entries) > 0 {
 		t.apply(next.entries)
@@ -132,7 +134,7 @@ func (t *tail) apply(entries []entry) {
 	var changes []placed
 	var files []string
 	for _, e := range entries {
-		if e.gateway == t.replica.gateway.id && (e.number == 0 || !t.replica.mine.read(e.number, e)) {
+		if e.gateway == t.replica.gateway.id && (e.number == 0 || !t.replica.mine.read(e.number, e.place)) {
 			continue
 		}
 		changes = append(changes, e.placed()...)
@@ -152,13 +154,6 @@ func (e entry) placed() []placed {
 		changes[i] = placed{changed, e.place}
 	}
 	return changes
-}
-
-// deliverLate tells the follower of own writes that were read already and then not acknowledged.
-func (t *tail) deliverLate() {
-	for _, e := range t.replica.mine.takeLate() {
-		t.deliver(e.placed())
-	}
 }
 
 // deliver tells the follower of the changes, but for those that this gateway has overtaken itself. Then they are saved.
