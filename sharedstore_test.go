@@ -226,8 +226,8 @@ func TestSharedStartWithoutTheServer(t *testing.T) {
 	a.start()
 	visitor := a.signIn()
 	want, _ := a.keys()
+	a.stop(t)
 	s.server.Stop()
-	a.kill()
 	a.launch()
 	a.await(func() bool {
 		response, err := a.request(http.MethodGet, "http://"+a.admin+admin.Path+"keys", "")
@@ -308,8 +308,10 @@ http://%[1]s {
 		issuer %[2]s
 		client_id shop
 	}
+	@auth path /auth/*
 	jwt_session shop {
 		whoami /whoami json user
+		unauthenticated @auth pass
 	}
 	reverse_proxy %[3]s
 }
@@ -388,11 +390,12 @@ func TestSharedStatus(t *testing.T) {
 	t.Parallel()
 	s := newSharers(t, redistest.Engines(t)[0], "")
 	a, b := s.gateway(), s.gateway()
-	a.site = strings.Replace(a.site, "{\n\tjwt_session shop", "{\n\tjwt_session_status /gateway\n\tjwt_session shop", 1)
+	console := freeAddress(t)
+	a.site += "http://" + console + " {\n\tjwt_session_status\n}\n"
 	a.start()
 	b.start()
 	page := func() string {
-		response, err := a.request(http.MethodGet, "http://"+a.address+"/gateway", "")
+		response, err := a.request(http.MethodGet, "http://"+console, "")
 		if err != nil {
 			t.Fatal(err)
 		}

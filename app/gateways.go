@@ -40,8 +40,13 @@ type linkNews struct {
 	mutex   sync.Mutex
 	pending []storage.Link
 	telling bool
-	lost    bool // as it was told
-	reached bool // ever
+	lost    bool          // as it was told
+	reached bool          // ever
+	first   chan struct{} // closed when the store is reached for the first time
+}
+
+func newLinkNews(engine, location string) *linkNews {
+	return &linkNews{engine: engine, location: location, first: make(chan struct{})}
 }
 
 // reachTime is how long a gateway that starts waits for the store that it shares.
@@ -56,7 +61,11 @@ func (n *linkNews) atStart(ctx context.Context, opened *ledger.Ledger) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachTime)
 	defer cancel()
 	if err := place.CatchUp(ctx); err == nil {
-		return
+		select { // until then what the store knows may count as too old
+		case <-n.first:
+			return
+		case <-ctx.Done():
+		}
 	}
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
@@ -72,7 +81,10 @@ func (n *linkNews) changed(link storage.Link) {
 	}
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	n.reached = n.reached || link.Connected
+	if link.Connected && !n.reached {
+		n.reached = true
+		close(n.first)
+	}
 	n.add(link)
 }
 

@@ -100,7 +100,7 @@ func openLedger(ctx caddy.Context, engine Engine, location string, clock func() 
 	if err := memory.keep(ctx, ctx.Storage(), id, place); err != nil {
 		return nil, errors.Join(err, place.Close())
 	}
-	news := &linkNews{engine: nameOf(engine), location: location}
+	news := newLinkNews(nameOf(engine), location)
 	shared, err := ledger.Open(context.Background(), place, ledger.Options{
 		Now: clock, LinkChanged: news.changed, Stored: storedFile,
 		Report: func(err error) {
