@@ -17,9 +17,11 @@ import (
 
 // settings is how a place is opened.
 type settings struct {
-	server  rueidis.ClientOption
-	prefix  string
-	timeout time.Duration // for one call of the server
+	server rueidis.ClientOption
+	// location names the store in the log: the URL without a password.
+	location string
+	prefix   string
+	timeout  time.Duration // for one call of the server
 	// replicas is how many replicas of the server must have a write to the journal before it is acknowledged.
 	replicas int
 	// dir is the directory of this gateway's own copy of the journal. It is created if need be.
@@ -51,6 +53,7 @@ func openPlace(s settings) (*Place, error) {
 		return nil, errors.Join(fmt.Errorf("opening the copy of the blacklist in %q: %w", s.dir, err), local.close())
 	}
 	p := &Place{gate: newGate(), client: newClient(s.server, newKeys(s.prefix), s.timeout), copy: local, file: file}
+	p.client.observer = newObserver(s.logger, s.location)
 	r := &replica{
 		client: p.client, copy: local, file: file, logger: s.logger, now: s.now, replicas: s.replicas,
 		gateway: newIdentity(s.now()), standing: newStanding(),
