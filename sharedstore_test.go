@@ -31,7 +31,8 @@ type sharers struct {
 
 func newSharers(t *testing.T, engine redistest.Engine, global string) *sharers {
 	t.Helper()
-	return &sharers{T: t, legacy: harness.NewLegacy(t), server: engine.Start(t, redistest.Settings{}), global: global}
+	server := engine.Start(t, redistest.Settings{AppendOnly: true})
+	return &sharers{T: t, legacy: harness.NewLegacy(t), server: server, global: global}
 }
 
 // gateway returns one more gateway, which was not started.
@@ -331,15 +332,18 @@ func TestSharedSignInsAndSignOutsCountOnce(t *testing.T) {
 			gateways[i] = o
 		}
 		visitor := browserAt(t, gateways[0].address)
-		location, err := visitor.Get("/auth/login").Location()
+		visitor.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		begun := visitor.Get("/auth/login")
+		location, err := begun.Location()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("beginning to sign in: status %d, %v\n%s", begun.StatusCode, err, gateways[0].output.String())
 		}
 		idp.mutex.Lock()
 		idp.codes["code"] = map[string]any{"sub": "alice", "nonce": location.Query().Get("nonce"), "sid": "1"}
 		idp.mutex.Unlock()
 		answer := "/auth/callback?" + url.Values{"code": {"code"}, "state": {location.Query().Get("state")}}.Encode()
 		thief := browserWith(t, visitor)
+		thief.Client.CheckRedirect = visitor.Client.CheckRedirect
 		if code := visitor.Get(answer).StatusCode; code != http.StatusSeeOther {
 			t.Fatalf("signing in: status %d\n%s", code, gateways[0].output.String())
 		}
@@ -366,6 +370,7 @@ func TestSharedSignInsAndSignOutsCountOnce(t *testing.T) {
 
 		// Nothing counts that could not be told.
 		other := browserAt(t, gateways[0].address)
+		other.Client.CheckRedirect = visitor.Client.CheckRedirect
 		if location, err = other.Get("/auth/login").Location(); err != nil {
 			t.Fatal(err)
 		}
