@@ -2,6 +2,7 @@ package app
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -44,7 +45,8 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 //		revoked_for  <duration>
 //	}
 //
-// The engine is badger [<dir>]. key may be repeated, and can't stand beside algorithm, rotate_every and key_delay.
+// The engine is badger [<dir>] or redis <url>, which has options of its own. key may be repeated, and can't stand beside
+// algorithm, rotate_every and key_delay.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	parser := option.Parser{Dispenser: d}
 	d.Next() // the option's own name
@@ -70,11 +72,14 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return d.Err("want store badger [<dir>]")
+		return d.Err("want store badger [<dir>] or store redis <url>")
 	}
 	engine := d.Val()
+	if strings.Contains(engine, ":") { // a URL, which may hold a password
+		return d.Err("store: the engine's name stands before the URL; want store redis <url>")
+	}
 	if _, err := caddy.GetModule("jwt_session.stores." + engine); err != nil {
-		return d.Errf("store %s: there is no such engine; want badger", engine)
+		return d.Errf("store %s: there is no such engine; want badger or redis", engine)
 	}
 	module, err := caddyfile.UnmarshalModule(d, "jwt_session.stores."+engine)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/registry"
 	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore" // the default store
+	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/redisstore"
 	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +28,11 @@ type client struct {
 	// exchanged is called, from any goroutine, when an answer shows that the server does not hold the store that was joined. It
 	// must not wait for anything. It is set before the client is used.
 	exchanged func()
+	observer  *observer // nil: nobody wants to know what is wrong with the server
 
 	server atomic.Pointer[rueidis.Client] // nil: never reached
 	epoch  atomic.Pointer[string]         // nil: not joined
+	broken atomic.Bool                    // a connection has broken since the server was inspected
 
 	mu      sync.Mutex
 	attempt *attempt // the last one, nil if there is none
@@ -113,7 +116,7 @@ func (c *client) connect() (*attempt, error) {
 
 // reach tries to connect.
 func (c *client) reach(attempt *attempt) {
-	server, err := rueidis.NewClient(c.option)
+	server, err := c.dial()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer close(attempt.done)
@@ -128,6 +131,68 @@ func (c *client) reach(attempt *attempt) {
 	default:
 		attempt.server = server
 		c.server.Store(&server)
+	}
+}
+
+// dial connects and looks whether the server is one that the gateway can use.
+func (c *client) dial() (rueidis.Client, error) {
+	server, err := newServer(c.option)
+	if err == nil {
+		if err = c.inspect(server); err != nil {
+			server.Close()
+		}
+	}
+	if err != nil && c.observer != nil {
+		c.observer.fails(err)
+	}
+	return server, err
+}
+
+// newServer connects. Sentinels may want the same user and password as the server that they watch, or none.
+func newServer(option rueidis.ClientOption) (rueidis.Client, error) {
+	server, err := rueidis.NewClient(option)
+	refused, _ := errors.AsType[*refusal](reason(err))
+	if option.Sentinel.MasterSet != "" && refused != nil && refused.code == "NOAUTH" {
+		option.Sentinel.Username, option.Sentinel.Password = option.Username, option.Password
+		server, err = rueidis.NewClient(option)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return server, nil
+}
+
+// inspect tells the observer what is wrong with how the server runs. It returns an error if the server can't be used.
+func (c *client) inspect(server rueidis.Client) error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	info, appendfsync, err := inspect(ctx, server, c.keys)
+	if _, refused := rueidis.IsRedisErr(err); refused {
+		return nil // it may not be asked
+	}
+	if err != nil {
+		return err
+	}
+	if c.observer != nil {
+		c.observer.warns(info.warnings(appendfsync))
+	}
+	return info.checkVersion()
+}
+
+// watch looks at the outcome of a call. A server that answers again is inspected anew: it may be another one.
+func (c *client) watch(server rueidis.Client, result rueidis.RedisResult) {
+	switch failure, err := result.NonRedisError(), result.Error(); {
+	case errors.Is(failure, context.Canceled):
+	case failure != nil:
+		c.broken.Store(true)
+	case err != nil && c.observer != nil:
+		c.observer.fails(err)
+	case err == nil && c.broken.Load() && c.broken.CompareAndSwap(true, false):
+		go func() {
+			if err := c.inspect(server); err != nil && c.observer != nil {
+				c.observer.fails(err)
+			}
+		}()
 	}
 }
 
@@ -157,17 +222,27 @@ func (c *client) call(ctx context.Context, ask func(context.Context, rueidis.Cli
 	var result rueidis.RedisResult
 	if err == nil {
 		result = ask(limited, server)
+		c.watch(server, result)
 		err = result.NonRedisError()
 	}
+	if err != nil {
+		return rueidis.NewErrorResult(whose(ctx, err))
+	}
+	return result
+}
+
+// whose returns the error of a call: that of the caller's ctx if it is done, and errTimeout if the time of the call is over.
+func whose(ctx context.Context, err error) error {
+	deadline, limited := ctx.Deadline()
 	switch {
-	case err == nil:
-		return result
 	case ctx.Err() != nil:
-		return rueidis.NewErrorResult(ctx.Err())
-	case errors.Is(err, context.DeadlineExceeded):
-		return rueidis.NewErrorResult(errTimeout)
+		return ctx.Err()
+	case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case limited && !time.Now().Before(deadline): // ctx itself may notice a little later than the connection
+		return context.DeadlineExceeded
 	default:
-		return rueidis.NewErrorResult(err)
+		return errTimeout
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -84,8 +85,14 @@ func reason(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errTimeout
 	}
-	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fmt.Errorf("the server's certificate is not accepted: %w", certificate)
+	if secured := tlsReason(err); secured != nil {
+		return secured
+	}
+	if old, ok := errors.AsType[*tooOldError](err); ok {
+		return old
+	}
+	if credential, ok := errors.AsType[*credentialError](err); ok {
+		return credential
 	}
 	if network, ok := errors.AsType[net.Error](err); ok {
 		return network // addresses and a reason
@@ -93,11 +100,49 @@ func reason(err error) error {
 	return errAnswer
 }
 
+// tlsError is why a connection can't be secured.
+type tlsError struct{ text string }
+
+func (e *tlsError) Error() string { return e.text }
+
+// tlsReason returns why a connection can't be secured, or nil if it is something else.
+func tlsReason(err error) error {
+	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &tlsError{"the server's certificate is not accepted (" + certificate.Err.Error() + "): see the option tls_ca and the host in the URL"}
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return &tlsError{"the server does not speak TLS at this port: use redis:// or the port for TLS"}
+	}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return &tlsError{"the server refuses the TLS connection (" + alert.Error() + "): the gateway shows no certificate, so its tls-auth-clients must be no or optional"}
+	}
+	return nil
+}
+
+// credentialError is why the user name or the password is not known.
+type credentialError struct{ text string }
+
+func (e *credentialError) Error() string { return e.text }
+
+// isMisconfigured reports whether the reason is one that only an operator can remove.
+func isMisconfigured(why error) bool {
+	switch why.(type) {
+	case *tlsError, *tooOldError, *credentialError:
+		return true
+	default:
+		return false
+	}
+}
+
+// refusedCommand finds the command in what a server says that an ACL forbids.
+var refusedCommand = regexp.MustCompile(`run the '([a-z|]+)' command`)
+
 func refusalOf(failure *rueidis.RedisError) error {
 	if failure.IsNil() {
 		return errAnswer
 	}
-	code, _, _ := strings.Cut(failure.Error(), " ")
+	text := failure.Error()
+	code, _, _ := strings.Cut(text, " ")
 	switch code { // those of our scripts
 	case "EXCHANGED":
 		return errExchanged
@@ -108,11 +153,26 @@ func refusalOf(failure *rueidis.RedisError) error {
 	case "UNLOCKED":
 		return errUnlocked
 	}
-	if text, known := refusals[code]; known {
-		return &refusal{code, text}
+	if known, found := refusals[code]; found {
+		return &refusal{code, known}
 	}
-	return errAnswer
+	// An ACL, of which scripts tell with another code. The rest of the text may repeat what was sent.
+	command := refusedCommand.FindStringSubmatch(text)
+	switch {
+	case command != nil:
+		return &refusal{code, "the server's ACL does not let the user run the command " + command[1] + ": give him " + neededACL}
+	case strings.Contains(text, "access a key"), strings.Contains(text, "access one of the keys"), strings.Contains(text, "access at least one of the keys"):
+		return &refusal{code, "the server's ACL does not let the user access the keys of the prefix: give him " + neededACL}
+	case code == "NOPERM", strings.Contains(text, "can't run this command"):
+		return &refusal{code, "the server's ACL does not let the user run a command of a script: give him " + neededACL}
+	default:
+		return errAnswer
+	}
 }
+
+// neededACL is what the user must be allowed. jwt_session stands for the prefix.
+const neededACL = "~{jwt_session}:* +@read +@write +@connection +eval +evalsha +info +time +wait +role +cluster|slots +cluster|shards " +
+	"(with the option prefix in the place of jwt_session)"
 
 // unavailable returns the error of a method: of the given kind, with what was being done and what may be told. nil stays
 // nil, and [sessions.ErrBehind] is no failure of the store.

@@ -138,7 +138,10 @@ func TestLiftIsNotUndoneByWhoWasCutOff(t *testing.T) {
 				b.waitLinked(t, false)
 				a.lift(t, first.Subject)
 				if part.lose {
+					dir := a.dir
+					a.end()
 					server.Do("FLUSHALL")
+					a = startGateway(t, server.URL(), dir, nil)
 					a.revoke(t, revoked("bob", 1)) // so that the gateway has told the server
 				}
 				proxy.Heal()

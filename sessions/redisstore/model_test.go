@@ -191,7 +191,7 @@ func (f *fleet) check() {
 	for i, g := range f.gateways {
 		g.waitSaved(f.t)
 		copied := g.copied(f.t)
-		server, err := g.replica.contents(f.t.Context())
+		server, err := g.replica.remote().contents(f.t.Context())
 		if err != nil {
 			f.t.Fatal(err)
 		}

@@ -17,9 +17,11 @@ import (
 
 // settings is how a place is opened.
 type settings struct {
-	server  rueidis.ClientOption
-	prefix  string
-	timeout time.Duration // for one call of the server
+	server rueidis.ClientOption
+	// location names the store in the log: the URL without a password.
+	location string
+	prefix   string
+	timeout  time.Duration // for one call of the server
 	// replicas is how many replicas of the server must have a write to the journal before it is acknowledged.
 	replicas int
 	// dir is the directory of this gateway's own copy of the journal. It is created if need be.
@@ -42,7 +44,7 @@ type Place struct {
 
 // openPlace opens this gateway's copy. It does not wait for the server.
 func openPlace(s settings) (*Place, error) {
-	local, err := openCopy(s.dir, s.logger)
+	local, err := openCopy(s.dir, s.now(), s.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +53,7 @@ func openPlace(s settings) (*Place, error) {
 		return nil, errors.Join(fmt.Errorf("opening the copy of the blacklist in %q: %w", s.dir, err), local.close())
 	}
 	p := &Place{gate: newGate(), client: newClient(s.server, newKeys(s.prefix), s.timeout), copy: local, file: file}
+	p.client.observer = newObserver(s.logger, s.location)
 	r := &replica{
 		client: p.client, copy: local, file: file, logger: s.logger, now: s.now, replicas: s.replicas,
 		gateway: newIdentity(s.now()), standing: newStanding(),
@@ -110,7 +113,7 @@ func (p *Place) Gateways(ctx context.Context) ([]storage.Gateway, error) {
 		return nil, unavailable(blacklist.ErrUnavailable, "reading the list of gateways", err)
 	}
 	defer leave()
-	return p.replica.gateways(ctx)
+	return p.replica.beacon().gateways(ctx)
 }
 
 // Close implements [storage.Place]. It ends Follow, takes this gateway off the list, saves what others have written, and closes
@@ -119,7 +122,7 @@ func (p *Place) Close() error {
 	p.gate.close()
 	if p.client.joined() != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), beatEvery)
-		_ = p.replica.signOff(ctx) // else the others see for an hour that it is silent
+		_ = p.replica.beacon().signOff(ctx) // else the others see for an hour that it is silent
 		cancel()
 	}
 	synced := p.replica.link.state().Synced

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -44,12 +43,6 @@ type placed struct {
 	place uint64
 }
 
-// reading is what the server has answered.
-type reading struct {
-	last    uint64 // the last entry of the log, before the entries were read
-	entries []entry
-}
-
 // run reads the log until something fails. It reports whether anything was read.
 func (t *tail) run(ctx context.Context) (read bool, err error) {
 	server, release, err := t.replica.client.dedicate(ctx)
@@ -78,7 +71,7 @@ func (t *tail) step(ctx context.Context, server rueidis.DedicatedClient) error {
 	r := t.replica
 	_, _, cursor := r.standing.now()
 	sent := r.now()
-	next, err := r.read(ctx, server, cursor)
+	next, err := r.remote().read(ctx, server, cursor)
 	if isOutOfStep(err) {
 		r.logger.Warn("the server was emptied or exchanged: it is told again what this gateway knows of revocations")
 		r.distrust()
@@ -198,8 +191,8 @@ func (t *tail) isOvertaken(changed placed) bool {
 	if !changed.lift {
 		return t.replica.copy.wasLifted(changed.entry)
 	}
-	known, found, err := t.replica.copy.copy.Find(context.Background(), changed.entry.Subject)
-	return err == nil && found && known.At > changed.entry.At
+	known, err := t.replica.copy.find(context.Background(), changed.entry.Subject)
+	return err == nil && known.At > changed.entry.At
 }
 
 // tell tells the follower if the connection was lost or is back.
@@ -228,92 +221,4 @@ func (t *tail) lost(err error) {
 			"or renew anything", zap.Error(reason(err)))
 	}
 	t.tell()
-}
-
-// read reads the log behind the cursor. It waits a little where there is nothing new.
-func (r *replica) read(ctx context.Context, server rueidis.DedicatedClient, cursor uint64) (reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, blockTime+answerTime)
-	defer cancel()
-	names := r.client.keys
-	answers := server.DoMulti(ctx,
-		server.B().Get().Key(names.epoch()).Build(),
-		server.B().Hmget().Key(names.facts()).Field("last", "latest").Build(),
-		server.B().Xread().Count(readBatch).Block(blockTime.Milliseconds()).Streams().Key(names.log()).Id(idOf(cursor)).Build())
-	var next reading
-	epoch, err := answers[0].ToString()
-	if err != nil && !rueidis.IsRedisNil(err) {
-		return next, err
-	}
-	if epoch != r.client.joined() {
-		return next, errOutOfStep
-	}
-	if next.last, err = r.factsOf(answers[1]); err != nil {
-		return next, err
-	}
-	streams, err := answers[2].AsXRead()
-	if rueidis.IsRedisNil(err) {
-		return next, nil
-	}
-	if err != nil {
-		return next, err
-	}
-	for _, item := range streams[names.log()] {
-		parsed, err := parseLogEntry(item)
-		if err != nil {
-			return next, fmt.Errorf("reading the log: %w", err)
-		}
-		next.entries = append(next.entries, parsed)
-	}
-	return next, nil
-}
-
-// factsOf returns the place of the last entry of the log. It is 0 if there is none.
-func (r *replica) factsOf(answer rueidis.RedisResult) (uint64, error) {
-	facts, err := answer.AsStrSlice()
-	if err != nil {
-		return 0, err
-	}
-	if len(facts) != 2 {
-		return 0, errAnswer
-	}
-	r.note(facts[1])
-	if facts[0] == "" {
-		return 0, nil
-	}
-	return placeOf(facts[0])
-}
-
-// last returns the place of the last entry of the log.
-func (r *replica) last(ctx context.Context) (uint64, error) {
-	names := r.client.keys
-	var epoch string
-	answers, err := r.client.doMulti(ctx, func(b rueidis.Builder) rueidis.Commands {
-		return rueidis.Commands{b.Get().Key(names.epoch()).Build(), b.Hmget().Key(names.facts()).Field("last", "latest").Build()}
-	})
-	if err != nil {
-		return 0, err
-	}
-	if epoch, err = answers[0].ToString(); err != nil && !rueidis.IsRedisNil(err) {
-		return 0, err
-	}
-	if epoch != r.client.joined() {
-		return 0, errOutOfStep
-	}
-	return r.factsOf(answers[1])
-}
-
-// parseLogEntry reads an entry of the log.
-func parseLogEntry(item rueidis.XRangeEntry) (entry, error) {
-	place, err := placeOf(item.ID)
-	if err != nil {
-		return entry{}, err
-	}
-	previous, err := placeOf(item.FieldValues["p"])
-	if err != nil {
-		return entry{}, err
-	}
-	parsed := entry{place: place, previous: previous, file: item.FieldValues["f"]}
-	parsed.gateway, parsed.number = parseSignature(item.FieldValues["g"])
-	parsed.changes, err = parseChanges(item.FieldValues["e"])
-	return parsed, err
 }

@@ -153,3 +153,48 @@ func FuzzParseSync(f *testing.F) {
 		}
 	})
 }
+
+func TestLiftFile(t *testing.T) {
+	now := time.Unix(1_900_000_000, 0)
+	name := t.TempDir() + "/lifts"
+	lift := func(token string, at uint64, hours int) blacklist.Entry {
+		return blacklist.Entry{Subject: blacklist.TokenID(token), At: at, Expires: now.Add(time.Duration(hours) * time.Hour)}
+	}
+	file, lifts, err := openLiftFile(name, now)
+	if err != nil || len(lifts) != 0 {
+		t.Fatalf("a new file has %v, %v", lifts, err)
+	}
+	for _, added := range []blacklist.Entry{lift("a", 5, 2), lift("b", 6, 1), lift("a", 7, 1)} {
+		file.add(added)
+	}
+	if _, err := file.file.WriteString("damaged\n" + string(appendLiftLine(nil, lift("c", 8, 9)))[:20]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := file.close(); err != nil {
+			t.Fatal(err)
+		}
+		file, lifts, err = openLiftFile(name, now.Add(time.Hour))
+		if want := lift("a", 7, 2); err != nil || len(lifts) != 1 || lifts[want.Subject] != want {
+			t.Fatalf("the file has %v, %v, want %v", lifts, err, want)
+		}
+	}
+	if err := file.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func FuzzParseLiftLine(f *testing.F) {
+	f.Add(appendLiftLine(nil, sampleChanges()[1].entry))
+	f.Add([]byte("AA 1-2 3\n"))
+	f.Add([]byte(""))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		lift, ok := parseLiftLine(line)
+		if !ok {
+			return
+		}
+		if again, ok := parseLiftLine(appendLiftLine(nil, lift)); !ok || again != lift {
+			t.Errorf("%q is %v and comes back as %v, %v", line, lift, again, ok)
+		}
+	})
+}

@@ -45,14 +45,15 @@ type Settings struct {
 
 // Server is a server for one test. Its methods are for the test's own goroutine.
 type Server struct {
-	t        testing.TB
-	engine   Engine
-	settings Settings
-	dir      string
-	port     int
-	tls      *tls.Config
-	process  *os.Process
-	exited   chan struct{} // closed when the process has ended
+	t          testing.TB
+	engine     Engine
+	settings   Settings
+	dir        string
+	port       int
+	configured int // the port that the configuration has
+	tls        *tls.Config
+	process    *os.Process
+	exited     chan struct{} // closed when the process has ended
 }
 
 // Start starts a server and returns once it answers. The server ends with the test.
@@ -83,11 +84,12 @@ func (s *Server) Start() {
 	}
 }
 
-// start reports whether the server has started.
+// start reports whether the server has started. What the server has written into its configuration stays there.
 func (s *Server) start() bool {
 	s.t.Helper()
 	file := filepath.Join(s.dir, "server.conf")
-	if _, err := os.Stat(file); err != nil || !s.settings.Sentinel { // a sentinel writes what it knows into the file
+	if _, err := os.Stat(file); err != nil || s.port != s.configured {
+		s.configured = s.port
 		if err := os.WriteFile(file, []byte(s.configuration()), 0o600); err != nil {
 			s.t.Fatal(err)
 		}
@@ -203,6 +205,16 @@ func (s *Server) Socket() string { return filepath.Join(s.dir, socketFile) }
 
 // CA returns the file of the certificate that has signed the server's.
 func (s *Server) CA() string { return filepath.Join(s.dir, authorityFile) }
+
+// SetPassword changes the password that [Server.Do] uses.
+func (s *Server) SetPassword(password string) { s.settings.Password = password }
+
+// Restart ends the server in order and starts it again.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Stop()
+	s.Start()
+}
 
 // Stop lets the server end in order.
 func (s *Server) Stop() { s.signal(syscall.SIGTERM) }
