@@ -19,7 +19,8 @@ var _ storage.Follower = (*follower)(nil)
 // the gateway where it was called: what is in flight here for the session is void.
 //
 // Nothing is missed between the two: until Apply has returned, the place takes no record from this gateway that the changes
-// are about, since they are later than [storage.Shared.Position].
+// are about, since they are later than [storage.Shared.Position]. Apply takes no lock that is held during a call of the place:
+// such a call may wait until this gateway has heard of something.
 func (f *follower) Apply(changes []storage.Change) {
 	var news []blacklist.Entry
 	lifted := false
@@ -50,16 +51,11 @@ func (f *follower) settle(subject blacklist.Subject) {
 	key := sessions.Key{Realm: subject.Realm(), Hash: subject.Digest()}
 	switch subject.Kind() {
 	case blacklist.KindEnd, blacklist.KindSession:
-		stripe := f.book.stripes.lock(key)
-		stripe.overtake(key)
-		stripe.mu.Unlock()
+		f.book.stripes.of(key).overtake(key)
 	case blacklist.KindRealm, blacklist.KindAll:
 		dropped := scope{realm: subject.Realm(), everywhere: subject.Kind() == blacklist.KindAll}
 		for i := range f.book.stripes {
-			stripe := &f.book.stripes[i]
-			stripe.mu.Lock()
-			stripe.overtakeAll(dropped)
-			stripe.mu.Unlock()
+			f.book.stripes[i].overtakeAll(dropped)
 		}
 	case blacklist.KindSet:
 		f.book.refusals.Drop(key)

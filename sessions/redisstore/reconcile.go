@@ -87,6 +87,9 @@ func (t *tail) reconcile(ctx context.Context) error {
 	r.mine.settle(acknowledged)
 	r.standing.trust(last)
 	r.publish()
+	r.link.sync(now) // before the log is read for the first time, which may take a moment
+	r.link.reads.Store(true)
+	t.tell()
 	return nil
 }
 
