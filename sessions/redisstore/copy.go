@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -31,8 +32,9 @@ type localCopy struct {
 	// order is held exclusively while lifts are saved, and shared while entries are: so that an entry that was lifted is not
 	// saved after its lift.
 	order sync.RWMutex
-	// lifts holds what was lifted, until the lift is not to be remembered any more.
+	// lifts holds what was lifted, until the lift is not to be remembered any more, and so does the file.
 	lifts map[blacklist.Subject]blacklist.Entry
+	file  liftFile
 
 	mu      sync.Mutex
 	unsaved []change // what others have written, in the order of the log
@@ -42,14 +44,18 @@ type localCopy struct {
 }
 
 // openCopy opens the copy in a directory of its own, which it may create.
-func openCopy(dir string, logger *zap.Logger) (*localCopy, error) {
+func openCopy(dir string, now time.Time, logger *zap.Logger) (*localCopy, error) {
 	db, err := badgerstore.Open(filepath.Join(dir, "copy"), logger)
 	if err != nil {
 		return nil, err
 	}
+	file, lifts, err := openLiftFile(filepath.Join(dir, "lifts"), now)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the copy of the blacklist in %q: %w", dir, err), db.Close())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	c := &localCopy{
-		db: db, copy: badgerstore.CopyIn(db), logger: logger, lifts: make(map[blacklist.Subject]blacklist.Entry),
+		db: db, copy: badgerstore.CopyIn(db), logger: logger, lifts: lifts, file: file,
 		wake: make(chan struct{}, 1), stop: stop, stopped: make(chan struct{}),
 	}
 	go c.run(ctx)
@@ -63,7 +69,7 @@ func (c *localCopy) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), saveAgain)
 	defer cancel()
 	err := c.flush(ctx)
-	return errors.Join(err, c.db.Close())
+	return errors.Join(err, c.db.Close(), c.file.close())
 }
 
 // save makes the changes durable. An earlier change never takes the place of a later one.
@@ -94,10 +100,22 @@ func (c *localCopy) save(ctx context.Context, changes ...change) error {
 
 // remember keeps a lift. It is called with order held exclusively.
 func (c *localCopy) remember(lift blacklist.Entry) {
-	if old, found := c.lifts[lift.Subject]; found {
-		lift = lift.Merged(old)
+	old := c.lifts[lift.Subject]
+	merged := lift.Merged(old)
+	if merged.At == old.At && merged.Equal(old) {
+		return
 	}
-	c.lifts[lift.Subject] = lift
+	c.lifts[lift.Subject] = merged
+	c.file.add(merged)
+}
+
+// rememberAll keeps the server's lifts, so that they can be written back should it lose them.
+func (c *localCopy) rememberAll(lifts map[blacklist.Subject]blacklist.Entry) {
+	c.order.Lock()
+	defer c.order.Unlock()
+	for _, lift := range lifts {
+		c.remember(lift)
+	}
 }
 
 // wasLifted reports whether the entry was taken back after it was written.
@@ -105,6 +123,23 @@ func (c *localCopy) wasLifted(entry blacklist.Entry) bool {
 	c.order.RLock()
 	defer c.order.RUnlock()
 	return c.lifts[entry.Subject].At > entry.At
+}
+
+// find returns what the copy has of the subject, or will have a moment later. It is the zero entry if there is nothing.
+func (c *localCopy) find(ctx context.Context, subject blacklist.Subject) (blacklist.Entry, error) {
+	entry, _, err := c.copy.Find(ctx, subject)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, changed := range c.unsaved {
+		switch {
+		case changed.entry.Subject != subject || changed.entry.At < entry.At:
+		case changed.lift:
+			entry = blacklist.Entry{}
+		default:
+			entry = changed.entry
+		}
+	}
+	return entry, err
 }
 
 // rememberedLifts returns the lifts that are remembered at the given time, and forgets the others.

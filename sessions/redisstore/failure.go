@@ -73,6 +73,9 @@ func reason(err error) error {
 			return known
 		}
 	}
+	if later, ok := errors.AsType[*laterError](err); ok {
+		return later
+	}
 	if failure, ok := errors.AsType[*rueidis.RedisError](err); ok {
 		return refusalOf(failure)
 	}

@@ -40,6 +40,9 @@ func newIdentity(now time.Time) identity {
 	return identity{id: rand.Text(), host: host, started: now}
 }
 
+// newEpoch returns a name for a store that begins.
+func newEpoch() string { return rand.Text() }
+
 // report is what a gateway says of itself, in milliseconds.
 type report struct {
 	Host    string `json:"host"`
@@ -47,18 +50,21 @@ type report struct {
 	Lag     int64  `json:"lag"`
 }
 
+// beacon tells the server and others that this gateway is there.
+type beacon struct{ replica *replica }
+
 // beatUntil sends a heartbeat every second until ctx is done.
-func (r *replica) beatUntil(ctx context.Context) {
+func (b beacon) beatUntil(ctx context.Context) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	for {
-		if _, trusted, _ := r.standing.now(); trusted {
-			r.beatOnce(ctx)
+		if _, trusted, _ := b.replica.standing.now(); trusted {
+			b.beatOnce(ctx)
 		}
 		// When it knew everything is read first: all of that is in the queue of the copy by then, or saved.
-		state := r.link.state()
-		if r.copy.saved() {
-			r.file.write(state.Synced, r.latest.Load())
+		state := b.replica.link.state()
+		if b.replica.copy.saved() {
+			b.replica.file.write(state.Synced, b.replica.latest.Load())
 		}
 		select {
 		case <-ticker.C:
@@ -69,21 +75,21 @@ func (r *replica) beatUntil(ctx context.Context) {
 }
 
 // beatOnce sends a heartbeat, and notes whether the server takes writes.
-func (r *replica) beatOnce(ctx context.Context) {
-	err := r.beat(ctx)
+func (b beacon) beatOnce(ctx context.Context) {
+	err := b.beat(ctx)
 	writes := err == nil || isOutOfStep(err)
-	if r.link.writes.Swap(writes) && !writes && ctx.Err() == nil {
-		r.logger.Warn("the server that the gateways share takes no writes: nothing can be revoked", zap.Error(reason(err)))
+	if b.replica.link.writes.Swap(writes) && !writes && ctx.Err() == nil {
+		b.replica.logger.Warn("the server that the gateways share takes no writes: nothing can be revoked", zap.Error(reason(err)))
 	}
 	if isOutOfStep(err) {
-		r.distrust()
+		b.replica.distrust()
 	}
 }
 
 // beat tells the server that this gateway is there, and lets it clean up.
-func (r *replica) beat(ctx context.Context) error {
-	said := report{Host: r.gateway.host, Started: r.gateway.started.UnixMilli()}
-	if lag, known := r.link.lag(r.now()); known {
+func (b beacon) beat(ctx context.Context) error {
+	said := report{Host: b.replica.gateway.host, Started: b.replica.gateway.started.UnixMilli()}
+	if lag, known := b.replica.link.lag(b.replica.now()); known {
 		said.Lag = lag.Milliseconds()
 	}
 	text, err := json.Marshal(said)
@@ -91,33 +97,35 @@ func (r *replica) beat(ctx context.Context) error {
 		return err
 	}
 	latest := ""
-	if known := r.latest.Load(); known != 0 {
+	if known := b.replica.latest.Load(); known != 0 {
 		latest = strconv.FormatInt(known, 10)
 	}
-	names := append(r.client.keys.journal(), r.client.keys.gateways())
-	newest, err := r.client.run(ctx, beatScript, names, []string{
-		r.client.joined(), r.gateway.id, string(text), latest, inSeconds(logKept), inSeconds(expiredKept), inSeconds(silentKept),
+	names := append(b.replica.client.keys.journal(), b.replica.client.keys.gateways())
+	newest, err := b.replica.client.run(ctx, beatScript, names, []string{
+		b.replica.client.joined(), b.replica.gateway.id, string(text), latest, inSeconds(logKept), inSeconds(expiredKept), inSeconds(silentKept),
 		strconv.Itoa(droppedAtOnce),
 	}).ToString()
 	if err == nil {
-		r.note(newest)
+		b.replica.note(newest)
 	}
 	return err
 }
 
-func inSeconds(duration time.Duration) string { return strconv.FormatInt(int64(duration/time.Second), 10) }
+func inSeconds(duration time.Duration) string {
+	return strconv.FormatInt(int64(duration/time.Second), 10)
+}
 
 // signOff takes this gateway off the list.
-func (r *replica) signOff(ctx context.Context) error {
-	return r.client.do(ctx, func(b rueidis.Builder) rueidis.Completed {
-		return b.Hdel().Key(r.client.keys.gateways()).Field(r.gateway.id).Build()
+func (b beacon) signOff(ctx context.Context) error {
+	return b.replica.client.do(ctx, func(command rueidis.Builder) rueidis.Completed {
+		return command.Hdel().Key(b.replica.client.keys.gateways()).Field(b.replica.gateway.id).Build()
 	}).Error()
 }
 
 // gateways returns the gateways that have been there lately.
-func (r *replica) gateways(ctx context.Context) ([]storage.Gateway, error) {
-	all, err := r.client.do(ctx, func(b rueidis.Builder) rueidis.Completed {
-		return b.Hgetall().Key(r.client.keys.gateways()).Build()
+func (b beacon) gateways(ctx context.Context) ([]storage.Gateway, error) {
+	all, err := b.replica.client.do(ctx, func(command rueidis.Builder) rueidis.Completed {
+		return command.Hgetall().Key(b.replica.client.keys.gateways()).Build()
 	}).AsStrMap()
 	if err != nil {
 		return nil, unavailable(blacklist.ErrUnavailable, "reading the list of gateways", err)
@@ -128,7 +136,7 @@ func (r *replica) gateways(ctx context.Context) ([]storage.Gateway, error) {
 		if err != nil {
 			return nil, unavailable(blacklist.ErrUnavailable, "reading the list of gateways", err)
 		}
-		gateway.Self = id == r.gateway.id
+		gateway.Self = id == b.replica.gateway.id
 		list = append(list, gateway)
 	}
 	slices.SortFunc(list, func(a, b storage.Gateway) int {

@@ -2,8 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -36,7 +34,7 @@ func (j journal) Write(ctx context.Context, entries ...blacklist.Entry) ([]black
 	defer leave()
 	results := make([]blacklist.Entry, 0, len(entries))
 	for part := range slices.Chunk(entries, writeBatch) {
-		written, err := j.replica.write(ctx, writing("write", part))
+		written, err := j.replica.writer().write(ctx, writing("write", part))
 		if err != nil {
 			return nil, unavailable(blacklist.ErrUnavailable, doing, err)
 		}
@@ -74,13 +72,13 @@ func (j journal) Prolong(ctx context.Context, entries ...blacklist.Entry) error 
 	for part := range slices.Chunk(entries, writeBatch) {
 		known := slices.Clone(part)
 		for i, entry := range known {
-			found, _, err := j.replica.copy.copy.Find(ctx, entry.Subject)
+			found, err := j.replica.copy.find(ctx, entry.Subject)
 			if err != nil {
 				return unavailable(blacklist.ErrUnavailable, doing, err)
 			}
 			known[i].At = found.At // 0 if it was lifted since, or never written
 		}
-		if _, err := j.replica.write(ctx, writing("prolong", known)); err != nil {
+		if _, err := j.replica.writer().write(ctx, writing("prolong", known)); err != nil {
 			return unavailable(blacklist.ErrUnavailable, doing, err)
 		}
 	}
@@ -98,7 +96,7 @@ func (j journal) Remove(ctx context.Context, subjects ...blacklist.Subject) erro
 	for part := range slices.Chunk(subjects, writeBatch) {
 		lifts := make([]blacklist.Entry, len(part))
 		for i, subject := range part {
-			found, _, err := j.replica.copy.copy.Find(ctx, subject)
+			found, err := j.replica.copy.find(ctx, subject)
 			if err != nil {
 				return unavailable(blacklist.ErrUnavailable, doing, err)
 			}
@@ -107,7 +105,7 @@ func (j journal) Remove(ctx context.Context, subjects ...blacklist.Subject) erro
 				lifts[i].Expires = found.Expires
 			}
 		}
-		if _, err := j.replica.write(ctx, lifting(lifts, false)); err != nil {
+		if _, err := j.replica.writer().write(ctx, lifting(lifts, false)); err != nil {
 			return unavailable(blacklist.ErrUnavailable, doing, err)
 		}
 	}
@@ -136,7 +134,7 @@ func (j journal) Load(ctx context.Context, now time.Time, yield func(blacklist.E
 	if err != nil {
 		return unavailable(blacklist.ErrUnavailable, doing, err)
 	}
-	for _, entry := range j.replica.merged(ctx, local, now) {
+	for _, entry := range j.merged(ctx, local, now) {
 		if err := yield(entry); err != nil {
 			return err
 		}
@@ -145,14 +143,14 @@ func (j journal) Load(ctx context.Context, now time.Time, yield func(blacklist.E
 }
 
 // merged returns what the copy and the server have, or what the copy has if the server does not answer in time.
-func (r *replica) merged(ctx context.Context, local map[blacklist.Subject]blacklist.Entry, now time.Time) map[blacklist.Subject]blacklist.Entry {
+func (j journal) merged(ctx context.Context, local map[blacklist.Subject]blacklist.Entry, now time.Time) map[blacklist.Subject]blacklist.Entry {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	server, err := r.contents(ctx)
+	server, err := j.replica.remote().contents(ctx)
 	if err != nil {
 		return local
 	}
-	for _, changed := range compare(local, r.copy.rememberedLifts(now), server, now).learn {
+	for _, changed := range compare(local, j.replica.copy.rememberedLifts(now), server, now).learn {
 		if changed.lift {
 			delete(local, changed.entry.Subject)
 		} else {
@@ -160,92 +158,4 @@ func (r *replica) merged(ctx context.Context, local map[blacklist.Subject]blackl
 		}
 	}
 	return local
-}
-
-// write makes a write durable on the server and in the copy. It tries again where the server turns out to have lost something,
-// once it has been told.
-func (r *replica) write(ctx context.Context, op operation) ([]blacklist.Entry, error) {
-	for attempt := 1; ; attempt++ {
-		known, err := r.inStep(ctx)
-		if err != nil {
-			return nil, err
-		}
-		entries, err := r.attempt(ctx, op, known)
-		if !isOutOfStep(err) || attempt == attempts {
-			return entries, err
-		}
-		r.distrust()
-	}
-}
-
-// isOutOfStep reports whether the gateway and the server must be compared.
-func isOutOfStep(err error) bool {
-	return errors.Is(err, errOutOfStep) || errors.Is(reason(err), errExchanged)
-}
-
-// attempt sends a write to the server, and saves what has become of it.
-func (r *replica) attempt(ctx context.Context, op operation, known []uint64) ([]blacklist.Entry, error) {
-	number := r.mine.begin()
-	place, changes, err := r.send(ctx, op, number, known)
-	if err == nil {
-		if following, trusted, _ := r.standing.now(); following && trusted || op.knows {
-			err = r.copy.save(ctx, changes...)
-		} else {
-			err = r.mergeIntoCopy(ctx, changes)
-		}
-	}
-	if err != nil {
-		r.mine.fail(number)
-		r.publish()
-		return nil, err
-	}
-	r.mine.acknowledge(number, place, changes)
-	if following, _, _ := r.standing.now(); !following && place > 0 {
-		r.standing.advance(place)
-		r.mine.settle([]uint64{number})
-		r.mine.forget(place)
-	}
-	r.publish()
-	entries := make([]blacklist.Entry, len(changes))
-	for i, changed := range changes {
-		entries[i] = changed.entry
-	}
-	return entries, nil
-}
-
-// mergeIntoCopy saves the changes where the copy may hold more than the server.
-func (r *replica) mergeIntoCopy(ctx context.Context, changes []change) error {
-	var entries []blacklist.Entry
-	for _, changed := range changes {
-		if changed.lift {
-			return r.copy.save(ctx, changes...)
-		}
-		entries = append(entries, changed.entry)
-	}
-	return r.copy.copy.Append(ctx, entries...)
-}
-
-// send runs the script of a write. It returns the place of the write in the log, or 0 if there was nothing to write, and what
-// has become of the subjects.
-func (r *replica) send(ctx context.Context, op operation, number uint64, known []uint64) (uint64, []change, error) {
-	arguments := op.arguments(r.client.joined(), signature(r.gateway.id, number), known)
-	answer, err := r.runDurably(ctx, op.script, arguments)
-	if err != nil {
-		return 0, nil, err
-	}
-	if len(answer) == 1 && answer[0] == answerBehind {
-		return 0, nil, errOutOfStep
-	}
-	if len(answer) < 2 || answer[0] != answerWritten {
-		return 0, nil, errAnswer
-	}
-	place, err := placeOf(answer[1])
-	if err != nil {
-		return 0, nil, err
-	}
-	changes, err := op.outcome(place, answer[2:])
-	if err != nil {
-		return 0, nil, fmt.Errorf("reading the answer of a write: %w", err)
-	}
-	return place, changes, nil
 }

@@ -31,6 +31,7 @@ var (
 // Words that the scripts answer.
 const (
 	answerWritten = "written"
+	answerLater   = "later"  // the gateway must read first what others have written
 	answerBehind  = "behind" // the log does not hold what the gateway knows
 )
 

@@ -1,12 +1,16 @@
 -- This lifts entries. For each it takes the subject, the place of the lift, or "" for that of this write, and until when the lift is
 -- remembered. A lift that has a place may have been lost by the server. It is left out where it changes nothing.
-local holding, first = holds_all(3)
+local holding, first, known_newest = holds_all(3)
 if not holding then return {'behind'} end
+for i = first, #ARGV, 3 do -- a lift that arrives very late does not undo a write that came after it
+  local entry = known_newest and ARGV[i + 1] == '' and redis.call('HGET', live, ARGV[i])
+  if entry and before(known_newest, string.match(entry, '(%S+)$')) then return {'later', last()} end
+end
 local id = following(last())
 local changes = {}
 
 for i = first, #ARGV, 3 do
-  local subject, at, till = ARGV[i], ARGV[i+1], ARGV[i+2]
+  local subject, at, till = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local lost = at ~= ''
   if not lost then at = id end
   local old = redis.call('HGET', live, subject)

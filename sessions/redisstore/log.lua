@@ -1,7 +1,7 @@
 -- This begins every script of the journal. The names of its keys are KEYS[1] to KEYS[6]. Each script writes at most one entry to
 -- the log. A write takes the epoch, the signature, and the places that the gateway knows: how many, and the id of each. It
--- answers "behind" if the log does not hold all of them, and else "written", the id of its entry, and more. The id is 0-0 if there
--- was nothing to write.
+-- answers "behind" if the log does not hold all of them, "later" and the id of the last write if others have written what the
+-- gateway must know first, and else "written", the id of its entry, and more. The id is 0-0 if there was nothing to write.
 local epoch, facts, live, lifted, expiries, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 
 -- split returns both numbers of an id.
@@ -56,13 +56,14 @@ local function holds(id)
 end
 
 -- holds_all says whether the log holds the writes that ARGV names from here on: their number, then the id of each. It also
--- returns where what follows them begins.
+-- returns where what follows them begins, and the newest of them, or nothing if there are none.
 local function holds_all(from)
-  local count = tonumber(ARGV[from])
+  local count, newest = tonumber(ARGV[from]), nil
   for i = from + 1, from + count do
     if not holds(ARGV[i]) then return false end
+    if not newest or before(newest, ARGV[i]) then newest = ARGV[i] end
   end
-  return true, from + count + 1
+  return true, from + count + 1, newest
 end
 
 -- remember keeps a lift, unless a later one is known.

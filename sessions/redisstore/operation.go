@@ -1,10 +1,7 @@
 package redisstore
 
 import (
-	"context"
 	"strconv"
-
-	"github.com/redis/rueidis"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -105,26 +102,4 @@ func endedBy(subject blacklist.Subject) string {
 	}
 	hash := sessions.Hash(subject.Digest())
 	return bucketOf(hash) + nameOf(hash)
-}
-
-// runDurably runs a script that writes. If replicas of the server are to have the write as well, it waits for them.
-func (r *replica) runDurably(ctx context.Context, script *script, arguments []string) ([]string, error) {
-	names := r.client.keys.journal()
-	if r.replicas == 0 {
-		return r.client.run(ctx, script, names, arguments).AsStrSlice()
-	}
-	var answer []string
-	err := r.client.dedicated(ctx, func(ctx context.Context, server rueidis.DedicatedClient) error {
-		var err error
-		if answer, err = script.run(ctx, server, names, arguments).AsStrSlice(); err != nil {
-			return err
-		}
-		limit := (r.client.timeout / 2).Milliseconds()
-		count, err := server.Do(ctx, server.B().Wait().Numreplicas(int64(r.replicas)).Timeout(limit).Build()).AsInt64()
-		if err == nil && count < int64(r.replicas) {
-			err = errReplicas
-		}
-		return err
-	})
-	return answer, err
 }

@@ -16,11 +16,10 @@ type own struct {
 	running map[uint64]*running
 	done    map[uint64]uint64            // the places of writes that were acknowledged, by their numbers
 	recent  map[blacklist.Subject]recent // what acknowledged writes have made of their subjects
-	late    []entry                      // read from the log before it turned out that they were not acknowledged
 }
 
-// running is a write that has no answer yet.
-type running struct{ read *entry }
+// running is a write that has no answer yet. Its place is 0 as long as it was not read.
+type running struct{ place uint64 }
 
 // recent is what a write that was acknowledged has made of a subject.
 type recent struct {
@@ -45,12 +44,12 @@ func (o *own) begin() uint64 {
 func (o *own) acknowledge(number, place uint64, changes []change) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	read := o.running[number].read
+	read := o.running[number].place > 0
 	delete(o.running, number)
 	if place == 0 {
 		return
 	}
-	if read == nil {
+	if !read {
 		o.done[number] = place
 	}
 	for _, c := range changes {
@@ -60,37 +59,37 @@ func (o *own) acknowledge(number, place uint64, changes []change) {
 	}
 }
 
-// fail ends a write that is not acknowledged. It may stand in the log all the same.
-func (o *own) fail(number uint64) {
+// fail notes that a write is not acknowledged. It may stand in the log all the same. If it was read there already, fail reports
+// true: then the follower has not been told, and the write is not settled before drop is called.
+func (o *own) fail(number uint64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if read := o.running[number].read; read != nil {
-		o.late = append(o.late, *read)
+	if o.running[number].place > 0 {
+		return true
 	}
+	delete(o.running, number)
+	return false
+}
+
+// drop ends a write that has failed.
+func (o *own) drop(number uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	delete(o.running, number)
 }
 
-// read notes that an entry of this gateway was read from the log. It reports whether the follower is to be told of it: it is not
-// if it was or may yet be acknowledged.
-func (o *own) read(number uint64, e entry) bool {
+// read notes that a write of this gateway was read from the log at this place. It reports whether the follower is to be told of it:
+// it is not if it was or may yet be acknowledged.
+func (o *own) read(number, place uint64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if running, found := o.running[number]; found {
-		running.read = &e
+		running.place = place
 		return false
 	}
 	_, acknowledged := o.done[number]
 	delete(o.done, number)
 	return !acknowledged
-}
-
-// takeLate returns the entries that were read already and of which the follower is to be told after all.
-func (o *own) takeLate() []entry {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	late := o.late
-	o.late = nil
-	return late
 }
 
 // later returns what an acknowledged write has made of the subject if it stands in the log behind the place.
@@ -149,12 +148,9 @@ func (o *own) held(place uint64) uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, running := range o.running {
-		if running.read != nil {
-			place = min(place, running.read.place-1)
+		if running.place > 0 {
+			place = min(place, running.place-1)
 		}
-	}
-	for _, e := range o.late {
-		place = min(place, e.place-1)
 	}
 	return place
 }

@@ -17,6 +17,10 @@ local function is_later(id)
   local milliseconds, number = place(id)
   return milliseconds > known_milliseconds or milliseconds == known_milliseconds and number > known_number
 end
+local last_milliseconds, last_number = place(redis.call('HGET', facts, 'last') or '0-0')
+if known_milliseconds > last_milliseconds or known_milliseconds == last_milliseconds and known_number > last_number then
+  return redis.error_reply('BEHIND as a failover has lost what this gateway knows')
+end
 local common = redis.call('HGET', facts, 'common')
 if common and is_later(common) then return redis.error_reply('BEHIND of what concerns all sessions') end
 local own = {}

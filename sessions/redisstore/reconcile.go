@@ -2,92 +2,11 @@ package redisstore
 
 import (
 	"context"
-	"crypto/rand"
 	"slices"
-	"strconv"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 )
-
-// scanned is how many fields of a hash the server returns at once, about.
-const scanned = 1000
-
-// contents is what the server has of the journal.
-type contents struct {
-	live  map[blacklist.Subject]blacklist.Entry
-	lifts map[blacklist.Subject]blacklist.Entry
-}
-
-// join joins the server's store, or begins one. It returns the place of the last write. All writes after it have later places
-// than any that this gateway knows.
-func (r *replica) join(ctx context.Context, known map[blacklist.Subject]blacklist.Entry) (uint64, error) {
-	floor := max(r.position(), 1)
-	for _, entry := range known {
-		floor = max(floor, entry.At)
-	}
-	for _, place := range r.mine.places() {
-		floor = max(floor, place)
-	}
-	answer, err := r.client.run(ctx, joinScript, r.client.keys.journal(),
-		[]string{rand.Text(), signature(r.gateway.id, 0), idOf(floor)}).AsStrSlice()
-	if err != nil {
-		return 0, err
-	}
-	if len(answer) != 2 {
-		return 0, errAnswer
-	}
-	last, err := placeOf(answer[1])
-	if err != nil {
-		return 0, err
-	}
-	r.client.join(answer[0])
-	return last, nil
-}
-
-// contents reads all entries and lifts from the server. What is written meanwhile may be among them or not.
-func (r *replica) contents(ctx context.Context) (contents, error) {
-	all := contents{live: make(map[blacklist.Subject]blacklist.Entry), lifts: make(map[blacklist.Subject]blacklist.Entry)}
-	err := r.scan(ctx, r.client.keys.live(), func(subject, values string) error {
-		entry, _, err := parseEntry(subject, values)
-		all.live[entry.Subject] = entry
-		return err
-	})
-	if err != nil {
-		return all, err
-	}
-	return all, r.scan(ctx, r.client.keys.lifted(), func(subject, values string) error {
-		lift, err := parseLift(subject, values)
-		all.lifts[lift.Subject] = lift
-		return err
-	})
-}
-
-// scan calls yield with each field of a hash, perhaps more than once.
-func (r *replica) scan(ctx context.Context, key string, yield func(field, value string) error) error {
-	cursor := uint64(0)
-	for {
-		part, err := r.client.do(ctx, func(b rueidis.Builder) rueidis.Completed {
-			return b.Hscan().Key(key).Cursor(cursor).Count(scanned).Build()
-		}).AsScanEntry()
-		if err != nil {
-			return err
-		}
-		for pair := range slices.Chunk(part.Elements, 2) {
-			if len(pair) < 2 {
-				return errAnswer
-			}
-			if err := yield(pair[0], pair[1]); err != nil {
-				return err
-			}
-		}
-		if cursor = part.Cursor; cursor == 0 {
-			return nil
-		}
-	}
-}
 
 // comparison is what is to be done so that a gateway and the server know the same.
 type comparison struct {
@@ -148,7 +67,7 @@ func (t *tail) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server, err := r.contents(ctx)
+	server, err := r.remote().contents(ctx)
 	if err != nil {
 		return err
 	}
@@ -160,55 +79,34 @@ func (t *tail) reconcile(ctx context.Context) error {
 		}
 		t.deliver(placed)
 	}
-	r.remember(server.lifts)
-	if err := r.writeBack(ctx, difference); err != nil {
+	r.copy.rememberAll(server.lifts)
+	if err := t.writeBack(ctx, difference); err != nil {
 		return err
 	}
+	r.link.writes.Store(true)
 	r.mine.settle(acknowledged)
 	r.standing.trust(last)
 	r.publish()
 	return nil
 }
 
-// remember keeps the server's lifts, so that they can be written back should it lose them.
-func (r *replica) remember(lifts map[blacklist.Subject]blacklist.Entry) {
-	r.copy.order.Lock()
-	defer r.copy.order.Unlock()
-	for _, lift := range lifts {
-		r.copy.remember(lift)
-	}
-}
-
 // writeBack tells the server what it has lost: lifts first.
-func (r *replica) writeBack(ctx context.Context, difference comparison) error {
+func (t *tail) writeBack(ctx context.Context, difference comparison) error {
+	w := t.replica.writer()
 	for part := range slices.Chunk(difference.lifts, writeBatch) {
-		if _, err := r.attempt(ctx, lifting(part, true), nil); err != nil {
+		if _, err := w.attempt(ctx, lifting(part, true), nil); err != nil {
 			return err
 		}
 	}
 	for part := range slices.Chunk(difference.restore, writeBatch) {
-		if _, err := r.attempt(ctx, writing("restore", part), nil); err != nil {
+		if _, err := w.attempt(ctx, writing("restore", part), nil); err != nil {
 			return err
 		}
 	}
-	for name, content := range r.files() {
-		if err := r.restore(ctx, name, content); err != nil {
+	for name, content := range t.replica.files() {
+		if err := t.replica.restore(ctx, name, content); err != nil {
 			return err
 		}
 	}
-	if latest := r.latest.Load(); latest > 0 {
-		return r.beat(ctx)
-	}
-	return nil
-}
-
-// note remembers the newest auth_time that the server knows of.
-func (r *replica) note(latest string) {
-	second, err := strconv.ParseInt(latest, 10, 64)
-	for err == nil {
-		old := r.latest.Load()
-		if second <= old || r.latest.CompareAndSwap(old, second) {
-			return
-		}
-	}
+	return t.replica.beacon().beat(ctx) // with the newest auth_time
 }

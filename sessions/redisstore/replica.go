@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -37,10 +38,14 @@ type replica struct {
 	mine     own
 	standing *standing
 	link     link
-	latest   atomic.Int64                 // the newest auth_time of all sessions that this gateway knows of
-	files    func() map[string][]byte     // the files that this gateway knows, for a server that has lost them
+	latest   atomic.Int64                                // the newest auth_time of all sessions that this gateway knows of
+	files    func() map[string][]byte                    // the files that this gateway knows, for a server that has lost them
 	restore  func(context.Context, string, []byte) error // stores a file unless the server has a later one
 }
+
+func (r *replica) remote() remote { return remote{client: r.client, note: r.note} }
+func (r *replica) writer() writer { return writer{r} }
+func (r *replica) beacon() beacon { return beacon{r} }
 
 // follow implements [storage.Shared].
 func (r *replica) follow(ctx context.Context, follower storage.Follower) {
@@ -48,7 +53,7 @@ func (r *replica) follow(ctx context.Context, follower storage.Follower) {
 	beating := make(chan struct{})
 	go func() {
 		defer close(beating)
-		r.beatUntil(ctx)
+		r.beacon().beatUntil(ctx)
 	}()
 	defer func() { <-beating }()
 	t := tail{replica: r, follower: follower}
@@ -106,8 +111,13 @@ func (r *replica) catchUp(ctx context.Context) error {
 		if _, err := r.inStep(ctx); err != nil {
 			return unavailable(blacklist.ErrUnavailable, doing, err)
 		}
-		last, err := r.last(ctx)
+		known := r.newest()
+		last, err := r.remote().last(ctx)
+		if err == nil && last < known { // a failover has lost writes
+			err = errOutOfStep
+		}
 		if errors.Is(err, errOutOfStep) {
+			r.distrust()
 			continue
 		}
 		if err != nil {
@@ -127,6 +137,18 @@ func (r *replica) catchUp(ctx context.Context) error {
 			return unavailable(blacklist.ErrUnavailable, doing, err)
 		}
 	}
+}
+
+// newest returns the latest place of a write that the server must have.
+func (r *replica) newest() uint64 {
+	_, trusted, newest := r.standing.now()
+	if !trusted {
+		return 0
+	}
+	for _, place := range r.mine.places() {
+		newest = max(newest, place)
+	}
+	return newest
 }
 
 // inStep waits until this gateway and the server were compared, and returns the places that a write must find in the log. Where
@@ -169,4 +191,41 @@ func (r *replica) joinAlone(ctx context.Context) error {
 	r.standing.trust(last)
 	r.publish()
 	return nil
+}
+
+// join joins the server's store, or begins one. It returns the place of the last write. All writes after it have later places
+// than any that this gateway knows.
+func (r *replica) join(ctx context.Context, known map[blacklist.Subject]blacklist.Entry) (uint64, error) {
+	floor := max(r.position(), 1)
+	for _, entry := range known {
+		floor = max(floor, entry.At)
+	}
+	for _, place := range r.mine.places() {
+		floor = max(floor, place)
+	}
+	answer, err := r.client.run(ctx, joinScript, r.client.keys.journal(),
+		[]string{newEpoch(), signature(r.gateway.id, 0), idOf(floor)}).AsStrSlice()
+	if err != nil {
+		return 0, err
+	}
+	if len(answer) != 2 {
+		return 0, errAnswer
+	}
+	last, err := placeOf(answer[1])
+	if err != nil {
+		return 0, err
+	}
+	r.client.join(answer[0])
+	return last, nil
+}
+
+// note remembers the newest auth_time that the server knows of.
+func (r *replica) note(latest string) {
+	second, err := strconv.ParseInt(latest, 10, 64)
+	for err == nil {
+		old := r.latest.Load()
+		if second <= old || r.latest.CompareAndSwap(old, second) {
+			return
+		}
+	}
 }

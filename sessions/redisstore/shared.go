@@ -44,7 +44,7 @@ type Place struct {
 
 // openPlace opens this gateway's copy. It does not wait for the server.
 func openPlace(s settings) (*Place, error) {
-	local, err := openCopy(s.dir, s.logger)
+	local, err := openCopy(s.dir, s.now(), s.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -113,17 +113,16 @@ func (p *Place) Gateways(ctx context.Context) ([]storage.Gateway, error) {
 		return nil, unavailable(blacklist.ErrUnavailable, "reading the list of gateways", err)
 	}
 	defer leave()
-	return p.replica.gateways(ctx)
+	return p.replica.beacon().gateways(ctx)
 }
 
 // Close implements [storage.Place]. It ends Follow, takes this gateway off the list, saves what others have written, and closes
 // the connections.
 func (p *Place) Close() error {
-	connected := p.replica.link.state().Connected
 	p.gate.close()
-	if connected {
+	if p.client.joined() != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), beatEvery)
-		_ = p.replica.signOff(ctx) // else the others see for an hour that it is silent
+		_ = p.replica.beacon().signOff(ctx) // else the others see for an hour that it is silent
 		cancel()
 	}
 	synced := p.replica.link.state().Synced

@@ -292,6 +292,7 @@ func TestTheFence(t *testing.T) {
 		{"nothing is known yet", one, blacklist.EndOf("shop", one.Hash), 0, nil, true},
 		{"an end that is known", one, blacklist.EndOf("shop", one.Hash), place, nil, false},
 		{"an end that is known long since", one, blacklist.EndOf("shop", one.Hash), 6 << sequenceBits, nil, false},
+		{"something that the server has lost", one, blacklist.EndOf("shop", one.Hash), 6<<sequenceBits | 1, nil, true},
 		{"an end of our own", one, blacklist.EndOf("shop", one.Hash), place - 1, []uint64{place - 1, place}, false},
 		{"others of our own", one, blacklist.EndOf("shop", one.Hash), place - 1, []uint64{place - 1, place + 1}, true},
 		{"the revocation of the session", one, blacklist.RevokedSession("shop", one.Hash), place - 1, nil, true},
@@ -309,6 +310,7 @@ func TestTheFence(t *testing.T) {
 				server := engine.Start(t, redistest.Settings{})
 				store := openOn(t, server)
 				mustPut(t, store, test.session)
+				server.Do("HSET", store.client.keys.facts(), "last", idOf(6<<sequenceBits))
 				if test.subject == (blacklist.Subject{}) {
 					server.Do("HSET", store.client.keys.facts(), "common", idOf(place))
 				} else {

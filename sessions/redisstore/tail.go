@@ -2,7 +2,7 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -43,12 +43,6 @@ type placed struct {
 	place uint64
 }
 
-// reading is what the server has answered.
-type reading struct {
-	last    uint64 // the last entry of the log, before the entries were read
-	entries []entry
-}
-
 // run reads the log until something fails. It reports whether anything was read.
 func (t *tail) run(ctx context.Context) (read bool, err error) {
 	server, release, err := t.replica.client.dedicate(ctx)
@@ -75,17 +69,25 @@ func (t *tail) run(ctx context.Context) (read bool, err error) {
 // gateway and the server are to be compared.
 func (t *tail) step(ctx context.Context, server rueidis.DedicatedClient) error {
 	r := t.replica
-	t.deliverLate()
 	_, _, cursor := r.standing.now()
 	sent := r.now()
-	next, err := r.read(ctx, server, cursor)
-	if isOutOfStep(err) || err == nil && !follows(cursor, next) {
-		r.logger.Warn("the server has lost or exchanged what the gateways have revoked: it is told again what this gateway knows")
+	next, err := r.remote().read(ctx, server, cursor)
+	if isOutOfStep(err) {
+		r.logger.Warn("the server was emptied or exchanged: it is told again what this gateway knows of revocations")
+		r.distrust()
+		return nil
+	}
+	if err == nil && !follows(cursor, next) {
+		r.logger.Warn("the server's log does not go on from what this gateway has read, as it was away for long or the server has lost " +
+			"something: both are compared")
 		r.distrust()
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if _, trusted, _ := r.standing.now(); !trusted {
+		return nil // what was read would be told after what comes out of the comparison
 	}
 	if len(next.entries) > 0 {
 		t.apply(next.entries)
@@ -125,7 +127,7 @@ func (t *tail) apply(entries []entry) {
 	var changes []placed
 	var files []string
 	for _, e := range entries {
-		if e.gateway == t.replica.gateway.id && (e.number == 0 || !t.replica.mine.read(e.number, e)) {
+		if e.gateway == t.replica.gateway.id && (e.number == 0 || !t.replica.mine.read(e.number, e.place)) {
 			continue
 		}
 		changes = append(changes, e.placed()...)
@@ -145,13 +147,6 @@ func (e entry) placed() []placed {
 		changes[i] = placed{changed, e.place}
 	}
 	return changes
-}
-
-// deliverLate tells the follower of own writes that were read already and then not acknowledged.
-func (t *tail) deliverLate() {
-	for _, e := range t.replica.mine.takeLate() {
-		t.deliver(e.placed())
-	}
 }
 
 // deliver tells the follower of the changes, but for those that this gateway has overtaken itself. Then they are saved.
@@ -196,8 +191,8 @@ func (t *tail) isOvertaken(changed placed) bool {
 	if !changed.lift {
 		return t.replica.copy.wasLifted(changed.entry)
 	}
-	known, found, err := t.replica.copy.copy.Find(context.Background(), changed.entry.Subject)
-	return err == nil && found && known.At > changed.entry.At
+	known, err := t.replica.copy.find(context.Background(), changed.entry.Subject)
+	return err == nil && known.At > changed.entry.At
 }
 
 // tell tells the follower if the connection was lost or is back.
@@ -217,99 +212,13 @@ func (t *tail) tell() {
 // lost notes that the connection has failed.
 func (t *tail) lost(err error) {
 	t.replica.link.reads.Store(false)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errTimeout
+	}
 	if !t.warned {
 		t.warned = true
 		t.replica.logger.Warn("this gateway has lost the server that it shares with others: it goes on with what it knows and can't revoke "+
 			"or renew anything", zap.Error(reason(err)))
 	}
 	t.tell()
-}
-
-// read reads the log behind the cursor. It waits a little where there is nothing new.
-func (r *replica) read(ctx context.Context, server rueidis.DedicatedClient, cursor uint64) (reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, blockTime+answerTime)
-	defer cancel()
-	names := r.client.keys
-	answers := server.DoMulti(ctx,
-		server.B().Get().Key(names.epoch()).Build(),
-		server.B().Hmget().Key(names.facts()).Field("last", "latest").Build(),
-		server.B().Xread().Count(readBatch).Block(blockTime.Milliseconds()).Streams().Key(names.log()).Id(idOf(cursor)).Build())
-	var next reading
-	epoch, err := answers[0].ToString()
-	if err != nil && !rueidis.IsRedisNil(err) {
-		return next, err
-	}
-	if epoch != r.client.joined() {
-		return next, errOutOfStep
-	}
-	if next.last, err = r.factsOf(answers[1]); err != nil {
-		return next, err
-	}
-	streams, err := answers[2].AsXRead()
-	if rueidis.IsRedisNil(err) {
-		return next, nil
-	}
-	if err != nil {
-		return next, err
-	}
-	for _, item := range streams[names.log()] {
-		parsed, err := parseLogEntry(item)
-		if err != nil {
-			return next, fmt.Errorf("reading the log: %w", err)
-		}
-		next.entries = append(next.entries, parsed)
-	}
-	return next, nil
-}
-
-// factsOf returns the place of the last entry of the log. It is 0 if there is none.
-func (r *replica) factsOf(answer rueidis.RedisResult) (uint64, error) {
-	facts, err := answer.AsStrSlice()
-	if err != nil {
-		return 0, err
-	}
-	if len(facts) != 2 {
-		return 0, errAnswer
-	}
-	r.note(facts[1])
-	if facts[0] == "" {
-		return 0, nil
-	}
-	return placeOf(facts[0])
-}
-
-// last returns the place of the last entry of the log.
-func (r *replica) last(ctx context.Context) (uint64, error) {
-	names := r.client.keys
-	var epoch string
-	answers, err := r.client.doMulti(ctx, func(b rueidis.Builder) rueidis.Commands {
-		return rueidis.Commands{b.Get().Key(names.epoch()).Build(), b.Hmget().Key(names.facts()).Field("last", "latest").Build()}
-	})
-	if err != nil {
-		return 0, err
-	}
-	if epoch, err = answers[0].ToString(); err != nil && !rueidis.IsRedisNil(err) {
-		return 0, err
-	}
-	if epoch != r.client.joined() {
-		r.distrust()
-		return 0, errOutOfStep
-	}
-	return r.factsOf(answers[1])
-}
-
-// parseLogEntry reads an entry of the log.
-func parseLogEntry(item rueidis.XRangeEntry) (entry, error) {
-	place, err := placeOf(item.ID)
-	if err != nil {
-		return entry{}, err
-	}
-	previous, err := placeOf(item.FieldValues["p"])
-	if err != nil {
-		return entry{}, err
-	}
-	parsed := entry{place: place, previous: previous, file: item.FieldValues["f"]}
-	parsed.gateway, parsed.number = parseSignature(item.FieldValues["g"])
-	parsed.changes, err = parseChanges(item.FieldValues["e"])
-	return parsed, err
 }

@@ -14,16 +14,23 @@ local function end_session(subject, session, second)
   if old and struct.unpack('>i8', old.auth_time) <= tonumber(second) then remove(key, realm, name, bucket, record) end
 end
 
-local holding, first = holds_all(3)
+local holding, first, known_newest = holds_all(3)
 if not holding then return {'behind'} end
 local how = ARGV[first]
+if how == 'write' and known_newest then -- a write that arrives very late does not undo a lift that came after it
+  for i = first + 1, #ARGV, 6 do
+    local lift = redis.call('HGET', lifted, ARGV[i])
+    local at = lift and string.match(lift, '^(%S+)')
+    if at and before(known_newest, at) then return {'later', last()} end
+  end
+end
 local id = following(last())
 local changes, common = {}, false
 local answer = {'written', id}
 local newest = redis.call('HGET', facts, 'latest')
 
 for i = first + 1, #ARGV, 6 do
-  local subject, second, expires, flags, known, session = ARGV[i], ARGV[i+1], ARGV[i+2], ARGV[i+3], ARGV[i+4], ARGV[i+5]
+  local subject, second, expires, flags, known, session = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   local at, left, same = id, false, false
   local old = redis.call('HGET', live, subject)
   local oldAt, oldChanged
