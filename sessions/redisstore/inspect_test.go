@@ -114,7 +114,7 @@ func TestTheLogNamesTheSetting(t *testing.T) {
 				"a client's certificate", redistest.Settings{AppendOnly: true, TLS: true, More: []string{"tls-auth-clients yes"}},
 				Redis{TLSCA: "its own"}, zapcore.ErrorLevel, []string{"tls-auth-clients"},
 			},
-			{"no TLS", redistest.Settings{AppendOnly: true}, Redis{URL: "rediss://"}, zapcore.ErrorLevel, []string{"does not speak TLS"}},
+			{"no TLS", redistest.Settings{AppendOnly: true}, Redis{URL: "rediss://"}, zapcore.ErrorLevel, []string{"one that speaks TLS"}},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				server := engine.Start(t, test.settings)
