@@ -16,7 +16,7 @@ func until(t *testing.T, what string, ask func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute) // sentinels wait for half a minute where the machine is slow
 	for !ask() {
 		select {
 		case <-deadline:
