@@ -332,10 +332,10 @@ func TestFollowWhileOtherEnds(t *testing.T) {
 		b.catchUp()
 		var err error
 		if c.ofB {
-			b.place.once(c.at, func() { _, err = a.Follow(ctx, stepTo(session, second)) })
+			b.place.once(t, c.at, func() { _, err = a.Follow(ctx, stepTo(session, second)) })
 			b.ok(c.end(b, session))
 		} else {
-			a.place.once(c.at, func() { b.ok(c.end(b, session)) })
+			a.place.once(t, c.at, func() { b.ok(c.end(b, session)) })
 			_, err = a.Follow(ctx, stepTo(session, second))
 		}
 		if err != nil && !errors.Is(err, ErrNotFollowed) {
@@ -367,7 +367,7 @@ func TestEndWhileOtherRenews(t *testing.T) {
 	eachCase(t, renewals, func(t *testing.T, a, b *side, renew func(*side) error) {
 		a.learn(shop, "ann")
 		var renewed sessions.Session
-		a.place.once("Write", func() {
+		a.place.once(t, "Write", func() {
 			b.ok(renew(b))
 			var err error
 			renewed, _, err = b.Active(ctx, shop)
@@ -388,7 +388,7 @@ func TestEndWhileOtherRenews(t *testing.T) {
 func TestRevokeSessionWhileOtherLearns(t *testing.T) {
 	eachPair(t, func(t *testing.T, a, b *side) {
 		var learned sessions.Session
-		a.place.once("Write", func() { learned = b.learn(shop, "ann") })
+		a.place.once(t, "Write", func() { learned = b.learn(shop, "ann") })
 		a.ok(a.RevokeSession(ctx, shop))
 		b.catchUp()
 		if _, _, err := b.Active(ctx, shop); !errors.Is(err, ErrRevoked) {
@@ -412,7 +412,7 @@ func TestLiftSessionWhileOtherRevokesAnother(t *testing.T) {
 		a.learn(shop, "ann")
 		a.learn(second, "ann")
 		a.ok(a.RevokeSession(ctx, shop))
-		a.place.once("Remove", func() { b.ok(b.RevokeSession(ctx, second)) })
+		a.place.once(t, "Lift", func() { b.ok(b.RevokeSession(ctx, second)) })
 		if lifted, err := a.LiftSession(ctx, shop); err != nil || !lifted {
 			t.Fatalf("lifting: %v, %v", lifted, err)
 		}

@@ -58,9 +58,14 @@ func (g *gated) step(method string) {
 	}
 }
 
-// once lets a test step in before the first call of the method.
-func (g *gated) once(method string, do func()) {
+// once lets a test step in before the first call of the method, which must come.
+func (g *gated) once(t testing.TB, method string, do func()) {
 	done := false
+	t.Cleanup(func() {
+		if !done {
+			t.Errorf("%s was not called", method)
+		}
+	})
 	g.before = func(called string) {
 		if called == method && !done {
 			done = true
@@ -110,9 +115,9 @@ func (j hookedJournal) Prolong(ctx context.Context, entries ...blacklist.Entry) 
 	return j.SharedJournal.Prolong(ctx, entries...)
 }
 
-func (j hookedJournal) Remove(ctx context.Context, subjects ...blacklist.Subject) error {
-	j.gated.step("Remove")
-	return j.SharedJournal.Remove(ctx, subjects...)
+func (j hookedJournal) Lift(ctx context.Context, subjects ...blacklist.Subject) (uint64, error) {
+	j.gated.step("Lift")
+	return j.SharedJournal.Lift(ctx, subjects...)
 }
 
 // side is one of two gateways that share a server.
