@@ -26,7 +26,7 @@ type gated struct {
 	*redisstore.Place
 
 	applying sync.Mutex // held while nothing of the other gateway comes into force
-	release  func()
+	held     bool
 	before   func(method string) // called before each write, with the locks of the ledger held
 }
 
@@ -37,8 +37,17 @@ func (g *gated) Journal() blacklist.Journal {
 
 // hold keeps what the other gateway writes from here on from coming into force, until the ledger wants to catch up.
 func (g *gated) hold() {
-	g.applying.Lock()
-	g.release = sync.OnceFunc(g.applying.Unlock)
+	if !g.held {
+		g.applying.Lock()
+		g.held = true
+	}
+}
+
+func (g *gated) release() {
+	if g.held {
+		g.held = false
+		g.applying.Unlock()
+	}
 }
 
 func (g *gated) Follow(ctx context.Context, follower storage.Follower) {
@@ -46,9 +55,7 @@ func (g *gated) Follow(ctx context.Context, follower storage.Follower) {
 }
 
 func (g *gated) CatchUp(ctx context.Context) error {
-	if g.release != nil {
-		g.release()
-	}
+	g.release()
 	return g.Place.CatchUp(ctx)
 }
 
@@ -163,6 +170,7 @@ func newPair(t testing.TB, server *redistest.Server) (a, b *side) {
 
 func (s *side) close() {
 	s.t.Helper()
+	s.place.release()
 	if err := s.Close(); err != nil {
 		s.t.Error(err)
 	}
