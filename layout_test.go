@@ -180,8 +180,8 @@ var layout = map[string][]string{
 
 	"app": {
 		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
-		"keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage",
-		"validator",
+		"keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore",
+		"sessions/redisstore", "storage", "validator",
 	},
 	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "validator"},
 
@@ -192,7 +192,7 @@ var layout = map[string][]string{
 	"registry":                      {},
 	"sessions":                      {},
 	"sessions/badgerstore":          {"blacklist", "sessions", "storage", "storage/record"},
-	"sessions/redisstore":           {"sessions", "storage/record"},
+	"sessions/redisstore":           {"blacklist", "internal/option", "sessions", "sessions/badgerstore", "storage", "storage/record"},
 	"sessions/redisstore/redistest": {},
 	"sessions/whoami":               {"internal/caching", "sessions"},
 	"storage":                       {"blacklist", "sessions"},
