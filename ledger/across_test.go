@@ -357,6 +357,39 @@ func TestFollowWhileOtherEnds(t *testing.T) {
 	})
 }
 
+// As before, with the end in the middle of the change of the id, and the change in the middle of the end.
+func TestFollowAndEndAtTheSameTime(t *testing.T) {
+	eachPair(t, func(t *testing.T, a, b *side) {
+		session := a.learn(shop, "ann")
+		between, ended, followed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		writes := 0
+		a.place.before = func(method string) {
+			if writes++; writes == 2 {
+				close(between)
+				<-ended
+			}
+		}
+		b.place.once(t, "Write", func() {
+			go func() {
+				_, err := a.Follow(ctx, stepTo(session, second))
+				followed <- err
+			}()
+			<-between
+		})
+		if _, err := b.End(ctx, shop, 0); err != nil {
+			t.Fatal(err)
+		}
+		close(ended)
+		if err := <-followed; !errors.Is(err, ErrNotFollowed) {
+			t.Errorf("following: %v", err)
+		}
+		for _, s := range []*side{a, b} {
+			s.expect(shop, "")
+			s.expect(second, "")
+		}
+	})
+}
+
 // A session that another gateway renews while it is ended has ended.
 func TestEndWhileOtherRenews(t *testing.T) {
 	renewals := map[string]func(*side) error{

@@ -48,8 +48,8 @@ func (f *follower) Apply(changes []storage.Change) {
 	for len(changes) > 0 {
 		if changes[0].Lifted {
 			entry := changes[0].Entry
-			lifted = f.book.blacklist.AdoptLift(entry.Subject, entry.At) || lifted
-			changes = changes[1:]
+			f.book.blacklist.AdoptLift(entry.Subject, entry.At)
+			lifted, changes = true, changes[1:]
 			continue
 		}
 		var entries []blacklist.Entry

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -149,11 +152,15 @@ func newPair(t testing.TB, server *redistest.Server) (a, b *side) {
 		}
 		s := &side{t: t, time: testclock.At(now.Add(ahead))}
 		s.open = func() {
-			place, err := redisstore.OpenForTest(server.URL(), prefix, dir)
+			engine := &redisstore.Redis{URL: server.URL(), Prefix: prefix, Dir: dir}
+			if err := engine.Provision(caddy.Context{}); err != nil {
+				t.Fatal(err)
+			}
+			place, err := engine.Open("", zap.NewNop())
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.place = &gated{Place: place}
+			s.place = &gated{Place: place.(*redisstore.Place)}
 			s.Ledger, err = Open(context.Background(), s.place, Options{
 				Now: s.time.Now, Report: func(err error) { t.Error(err) },
 			})
