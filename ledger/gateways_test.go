@@ -615,6 +615,11 @@ func (w *world) revokeUser(t *rapid.T) {
 		return g.ledger().RevokeUser(ctx, realm, user)
 	})
 	w.users[ownKey{sessions.Key{Realm: realm}, user}] = w.next()
+	for _, other := range w.gateways { // it may end once more what has ended, so that other gateways ask about that again
+		for _, q := range other.questions {
+			q.late = q.late || other.ledger() != g.ledger()
+		}
+	}
 }
 
 func (w *world) flush(t *rapid.T) {
