@@ -494,3 +494,17 @@ func TestWatchHearsOthers(t *testing.T) {
 		}
 	})
 }
+
+// A session that is added again on a gateway whose clock is behind has no earlier auth_time than before: what ends it ends the
+// tokens from before, too.
+func TestAddAgainBehindTheClock(t *testing.T) {
+	eachPair(t, func(t *testing.T, a, b *side) {
+		before := b.learn(shop, "ann")
+		if _, err := a.Add(ctx, shop, Identity{User: "ann"}, lives); err != nil {
+			t.Fatal(err)
+		}
+		if a.ok(a.KillTokens(ctx, shop, 0)); !a.isDead(before) {
+			t.Error("a token from before is alive")
+		}
+	})
+}

@@ -441,7 +441,7 @@ func (w *world) answer(t *rapid.T) {
 	}
 	before, counts := w.current(g, q.key), w.counts(g, q.key, q.user)
 	session, err := q.Identified(ctx, Identity{User: q.user}, lives)
-	if w.lateness(q, err) {
+	if w.lateness(q, err, late) {
 		return
 	}
 	if counts {
@@ -464,7 +464,7 @@ func (w *world) answerNobody(g *gateway, q *inFlight, late bool) {
 	if _, revoked := w.revoked[q.key]; late && err == nil && (q.void || revoked) {
 		return // it changed nothing, as there was nothing to change
 	}
-	if w.lateness(q, err) {
+	if w.lateness(q, err, late) {
 		return
 	}
 	if w.ok(err); i != nil {
@@ -473,11 +473,14 @@ func (w *world) answerNobody(g *gateway, q *inFlight, late bool) {
 }
 
 // lateness reports whether the answer came too late, and checks that the ledger says so.
-func (w *world) lateness(q *inFlight, err error) bool {
+func (w *world) lateness(q *inFlight, err error, late bool) bool {
 	_, revoked := w.revoked[q.key]
 	overtaken := errors.Is(err, ErrOvertaken)
 	if q.late && overtaken {
 		q.void = true
+	}
+	if late && revoked && q.void && overtaken {
+		return true // the gateway has heard of the one, and not of the other yet
 	}
 	if revoked && !errors.Is(err, ErrRevoked) || !revoked && q.void != overtaken {
 		w.rt.Fatalf("answering: %v; overtaken %v, revoked %v", err, q.void, revoked)

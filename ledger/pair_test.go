@@ -29,6 +29,7 @@ type gated struct {
 	*redisstore.Place
 
 	applying sync.Mutex // held while nothing of the other gateway comes into force
+	mu       sync.Mutex
 	held     bool
 	before   func(method string) // called before each write, with the locks of the ledger held
 }
@@ -40,6 +41,8 @@ func (g *gated) Journal() blacklist.Journal {
 
 // hold keeps what the other gateway writes from here on from coming into force, until the ledger wants to catch up.
 func (g *gated) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if !g.held {
 		g.applying.Lock()
 		g.held = true
@@ -47,6 +50,8 @@ func (g *gated) hold() {
 }
 
 func (g *gated) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.held {
 		g.held = false
 		g.applying.Unlock()
@@ -66,6 +71,11 @@ func (g *gated) step(method string) {
 	if before := g.before; before != nil {
 		before(method)
 	}
+}
+
+// patiently releases the gate if a call of the journal waits until this gateway has heard of something.
+func (g *gated) patiently() (stop func() bool) {
+	return time.AfterFunc(100*time.Millisecond, g.release).Stop
 }
 
 // once lets a test step in before the first call of the method, which must come.
@@ -117,16 +127,19 @@ type hookedJournal struct {
 
 func (j hookedJournal) Write(ctx context.Context, entries ...blacklist.Entry) ([]blacklist.Entry, error) {
 	j.gated.step("Write")
+	defer j.gated.patiently()()
 	return j.SharedJournal.Write(ctx, entries...)
 }
 
 func (j hookedJournal) Prolong(ctx context.Context, entries ...blacklist.Entry) error {
 	j.gated.step("Prolong")
+	defer j.gated.patiently()()
 	return j.SharedJournal.Prolong(ctx, entries...)
 }
 
 func (j hookedJournal) Lift(ctx context.Context, subjects ...blacklist.Subject) (uint64, error) {
 	j.gated.step("Lift")
+	defer j.gated.patiently()()
 	return j.SharedJournal.Lift(ctx, subjects...)
 }
 
