@@ -332,10 +332,10 @@ func TestFollowWhileOtherEnds(t *testing.T) {
 		b.catchUp()
 		var err error
 		if c.ofB {
-			b.place.once(c.at, func() { _, err = a.Follow(ctx, stepTo(session, second)) })
+			b.place.once(t, c.at, func() { _, err = a.Follow(ctx, stepTo(session, second)) })
 			b.ok(c.end(b, session))
 		} else {
-			a.place.once(c.at, func() { b.ok(c.end(b, session)) })
+			a.place.once(t, c.at, func() { b.ok(c.end(b, session)) })
 			_, err = a.Follow(ctx, stepTo(session, second))
 		}
 		if err != nil && !errors.Is(err, ErrNotFollowed) {
@@ -357,6 +357,39 @@ func TestFollowWhileOtherEnds(t *testing.T) {
 	})
 }
 
+// As before, with the end in the middle of the change of the id, and the change in the middle of the end.
+func TestFollowAndEndAtTheSameTime(t *testing.T) {
+	eachPair(t, func(t *testing.T, a, b *side) {
+		session := a.learn(shop, "ann")
+		between, ended, followed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		writes := 0
+		a.place.before = func(method string) {
+			if writes++; writes == 2 {
+				close(between)
+				<-ended
+			}
+		}
+		b.place.once(t, "Write", func() {
+			go func() {
+				_, err := a.Follow(ctx, stepTo(session, second))
+				followed <- err
+			}()
+			<-between
+		})
+		if _, err := b.End(ctx, shop, 0); err != nil {
+			t.Fatal(err)
+		}
+		close(ended)
+		if err := <-followed; !errors.Is(err, ErrNotFollowed) {
+			t.Errorf("following: %v", err)
+		}
+		for _, s := range []*side{a, b} {
+			s.expect(shop, "")
+			s.expect(second, "")
+		}
+	})
+}
+
 // A session that another gateway renews while it is ended has ended.
 func TestEndWhileOtherRenews(t *testing.T) {
 	renewals := map[string]func(*side) error{
@@ -367,7 +400,7 @@ func TestEndWhileOtherRenews(t *testing.T) {
 	eachCase(t, renewals, func(t *testing.T, a, b *side, renew func(*side) error) {
 		a.learn(shop, "ann")
 		var renewed sessions.Session
-		a.place.once("Write", func() {
+		a.place.once(t, "Write", func() {
 			b.ok(renew(b))
 			var err error
 			renewed, _, err = b.Active(ctx, shop)
@@ -388,7 +421,7 @@ func TestEndWhileOtherRenews(t *testing.T) {
 func TestRevokeSessionWhileOtherLearns(t *testing.T) {
 	eachPair(t, func(t *testing.T, a, b *side) {
 		var learned sessions.Session
-		a.place.once("Write", func() { learned = b.learn(shop, "ann") })
+		a.place.once(t, "Write", func() { learned = b.learn(shop, "ann") })
 		a.ok(a.RevokeSession(ctx, shop))
 		b.catchUp()
 		if _, _, err := b.Active(ctx, shop); !errors.Is(err, ErrRevoked) {
@@ -412,7 +445,7 @@ func TestLiftSessionWhileOtherRevokesAnother(t *testing.T) {
 		a.learn(shop, "ann")
 		a.learn(second, "ann")
 		a.ok(a.RevokeSession(ctx, shop))
-		a.place.once("Remove", func() { b.ok(b.RevokeSession(ctx, second)) })
+		a.place.once(t, "Lift", func() { b.ok(b.RevokeSession(ctx, second)) })
 		if lifted, err := a.LiftSession(ctx, shop); err != nil || !lifted {
 			t.Fatalf("lifting: %v, %v", lifted, err)
 		}
@@ -458,6 +491,20 @@ func TestWatchHearsOthers(t *testing.T) {
 		case <-over:
 		case <-time.After(5 * time.Second):
 			t.Error("the stream goes on")
+		}
+	})
+}
+
+// A session that is added again on a gateway whose clock is behind has no earlier auth_time than before: what ends it ends the
+// tokens from before, too.
+func TestAddAgainBehindTheClock(t *testing.T) {
+	eachPair(t, func(t *testing.T, a, b *side) {
+		before := b.learn(shop, "ann")
+		if _, err := a.Add(ctx, shop, Identity{User: "ann"}, lives); err != nil {
+			t.Fatal(err)
+		}
+		if a.ok(a.KillTokens(ctx, shop, 0)); !a.isDead(before) {
+			t.Error("a token from before is alive")
 		}
 	})
 }

@@ -83,10 +83,11 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	go ledger.housekeeping.run(background)
 	go ledger.watches.run(background)
 	if isShared {
-		ledger.following.Go(func() {
-			shared.Follow(background, &follower{&ledger.book, options.LinkChanged, options.Stored})
-		})
-		_ = ledger.company.catchUp(ctx) // a gateway that is cut off starts with what it knows
+		told := &follower{
+			book: &ledger.book, linkChanged: options.LinkChanged, stored: options.Stored, reached: make(chan struct{}),
+		}
+		ledger.following.Go(func() { shared.Follow(background, told) })
+		told.wait(ctx)
 	}
 	return ledger, nil
 }

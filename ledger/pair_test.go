@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testclock"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -26,7 +29,8 @@ type gated struct {
 	*redisstore.Place
 
 	applying sync.Mutex // held while nothing of the other gateway comes into force
-	release  func()
+	mu       sync.Mutex
+	held     bool
 	before   func(method string) // called before each write, with the locks of the ledger held
 }
 
@@ -37,8 +41,21 @@ func (g *gated) Journal() blacklist.Journal {
 
 // hold keeps what the other gateway writes from here on from coming into force, until the ledger wants to catch up.
 func (g *gated) hold() {
-	g.applying.Lock()
-	g.release = sync.OnceFunc(g.applying.Unlock)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.held {
+		g.applying.Lock()
+		g.held = true
+	}
+}
+
+func (g *gated) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held {
+		g.held = false
+		g.applying.Unlock()
+	}
 }
 
 func (g *gated) Follow(ctx context.Context, follower storage.Follower) {
@@ -46,9 +63,7 @@ func (g *gated) Follow(ctx context.Context, follower storage.Follower) {
 }
 
 func (g *gated) CatchUp(ctx context.Context) error {
-	if g.release != nil {
-		g.release()
-	}
+	g.release()
 	return g.Place.CatchUp(ctx)
 }
 
@@ -58,9 +73,19 @@ func (g *gated) step(method string) {
 	}
 }
 
-// once lets a test step in before the first call of the method.
-func (g *gated) once(method string, do func()) {
+// patiently releases the gate if a call of the journal waits until this gateway has heard of something.
+func (g *gated) patiently() (stop func() bool) {
+	return time.AfterFunc(100*time.Millisecond, g.release).Stop
+}
+
+// once lets a test step in before the first call of the method, which must come.
+func (g *gated) once(t testing.TB, method string, do func()) {
 	done := false
+	t.Cleanup(func() {
+		if !done {
+			t.Errorf("%s was not called", method)
+		}
+	})
 	g.before = func(called string) {
 		if called == method && !done {
 			done = true
@@ -102,17 +127,20 @@ type hookedJournal struct {
 
 func (j hookedJournal) Write(ctx context.Context, entries ...blacklist.Entry) ([]blacklist.Entry, error) {
 	j.gated.step("Write")
+	defer j.gated.patiently()()
 	return j.SharedJournal.Write(ctx, entries...)
 }
 
 func (j hookedJournal) Prolong(ctx context.Context, entries ...blacklist.Entry) error {
 	j.gated.step("Prolong")
+	defer j.gated.patiently()()
 	return j.SharedJournal.Prolong(ctx, entries...)
 }
 
-func (j hookedJournal) Remove(ctx context.Context, subjects ...blacklist.Subject) error {
-	j.gated.step("Remove")
-	return j.SharedJournal.Remove(ctx, subjects...)
+func (j hookedJournal) Lift(ctx context.Context, subjects ...blacklist.Subject) (uint64, error) {
+	j.gated.step("Lift")
+	defer j.gated.patiently()()
+	return j.SharedJournal.Lift(ctx, subjects...)
 }
 
 // side is one of two gateways that share a server.
@@ -137,11 +165,15 @@ func newPair(t testing.TB, server *redistest.Server) (a, b *side) {
 		}
 		s := &side{t: t, time: testclock.At(now.Add(ahead))}
 		s.open = func() {
-			place, err := redisstore.OpenForTest(server.URL(), prefix, dir)
+			engine := &redisstore.Redis{URL: server.URL(), Prefix: prefix, Dir: dir}
+			if err := engine.Provision(caddy.Context{}); err != nil {
+				t.Fatal(err)
+			}
+			place, err := engine.Open("", zap.NewNop())
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.place = &gated{Place: place}
+			s.place = &gated{Place: place.(*redisstore.Place)}
 			s.Ledger, err = Open(context.Background(), s.place, Options{
 				Now: s.time.Now, Report: func(err error) { t.Error(err) },
 			})
@@ -158,6 +190,7 @@ func newPair(t testing.TB, server *redistest.Server) (a, b *side) {
 
 func (s *side) close() {
 	s.t.Helper()
+	s.place.release()
 	if err := s.Close(); err != nil {
 		s.t.Error(err)
 	}

@@ -126,7 +126,7 @@ func (q *Question) identify(
 	c := begin(q.book, q.key)
 	defer c.done()
 	defer func() { q.settled(c.stripe, err) }()
-	if err := q.isAnswered(c.stripe); err != nil {
+	if err := q.isAnswered(c.stripe, sure); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
 	defer c.users.lockShared(identity.User)()
@@ -182,14 +182,22 @@ func (q *Question) isVoid(found *finding) bool {
 }
 
 // isAnswered returns an error if the answer does not count.
-func (q *Question) isAnswered(s *stripe) error {
+func (q *Question) isAnswered(s *stripe, sure bool) error {
 	switch {
 	case q.book.blacklist.Contains(revokedSession(q.key)):
-		return ErrRevoked // first of all, so that the application is not asked once more
+		return revokedUnless(!sure) // first of all, so that the application is not asked once more
 	case !s.has(q):
 		return ErrOvertaken
 	}
 	return nil
+}
+
+// revokedUnless returns [ErrRevoked], unless another gateway may have lifted the revocation.
+func revokedUnless(mayBeLifted bool) error {
+	if mayBeLifted {
+		return sessions.ErrBehind
+	}
+	return ErrRevoked
 }
 
 // settled takes the question out of those in flight, unless its answer is to be settled once more. Then what this gateway has
@@ -226,7 +234,7 @@ func (q *Question) nobody(
 	c := begin(q.book, q.key)
 	defer c.done()
 	defer func() { q.settled(c.stripe, err) }()
-	if err := q.isAnswered(c.stripe); err != nil {
+	if err := q.isAnswered(c.stripe, sure); err != nil {
 		return nil, err
 	}
 	err = c.look(ctx, c.now())

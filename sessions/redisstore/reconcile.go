@@ -85,10 +85,10 @@ func (t *tail) reconcile(ctx context.Context) error {
 	}
 	r.link.writes.Store(true)
 	r.mine.settle(acknowledged)
-	r.standing.trust(last)
-	r.publish()
 	r.link.sync(now) // before the log is read for the first time, which may take a moment
 	r.link.reads.Store(true)
+	r.standing.trust(last)
+	r.publish()
 	t.tell()
 	return nil
 }
