@@ -40,37 +40,17 @@ type linkNews struct {
 	mutex   sync.Mutex
 	pending []storage.Link
 	telling bool
-	lost    bool          // as it was told
-	reached bool          // ever
-	first   chan struct{} // closed when the store is reached for the first time
+	lost    bool // as it was told
+	reached bool // ever
 }
 
-func newLinkNews(engine, location string) *linkNews {
-	return &linkNews{engine: engine, location: location, first: make(chan struct{})}
-}
-
-// reachTime is how long a gateway that starts waits for the store that it shares.
-const reachTime = 2 * time.Second
-
-// atStart waits for a store that gateways share, and tells if it is out of reach.
-func (n *linkNews) atStart(ctx context.Context, opened *ledger.Ledger) {
-	place, isShared := opened.Shared()
-	if !isShared {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachTime)
-	defer cancel()
-	if err := place.CatchUp(ctx); err == nil {
-		select { // until then what the store knows may count as too old
-		case <-n.first:
-			return
-		case <-ctx.Done():
-		}
-	}
+// atStart tells if a store that gateways share was out of reach while it was opened. Opening it has waited for it a while.
+func (n *linkNews) atStart(opened *ledger.Ledger) {
+	link, isShared := opened.Link()
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	if !n.reached {
-		n.add(place.Link())
+	if isShared && !n.reached {
+		n.add(link)
 	}
 }
 
@@ -81,10 +61,7 @@ func (n *linkNews) changed(link storage.Link) {
 	}
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	if link.Connected && !n.reached {
-		n.reached = true
-		close(n.first)
-	}
+	n.reached = n.reached || link.Connected
 	n.add(link)
 }
 

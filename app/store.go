@@ -101,7 +101,7 @@ func openLedger(ctx caddy.Context, engine Engine, location string, clock func() 
 	if err := memory.keep(ctx, ctx.Storage(), id, place); err != nil {
 		return nil, errors.Join(err, place.Close())
 	}
-	news := newLinkNews(nameOf(engine), location)
+	news := &linkNews{engine: nameOf(engine), location: location}
 	shared, err := ledger.Open(context.Background(), place, ledger.Options{
 		Now: clock, LinkChanged: news.changed, Stored: storedFile,
 		Report: func(err error) {
@@ -112,6 +112,6 @@ func openLedger(ctx caddy.Context, engine Engine, location string, clock func() 
 	if err != nil {
 		return nil, errors.Join(err, place.Close())
 	}
-	news.atStart(ctx, shared)
+	news.atStart(shared)
 	return shared, nil
 }
