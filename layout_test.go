@@ -122,20 +122,20 @@ var layout = map[string][]string{
 	"modules/callback": {
 		"app", "internal/cookie", "internal/option", "internal/realm", "internal/remember", "internal/secret",
 		"internal/telemetry", "issuer", "ledger", "request/carrier", "request/identity", "request/journey",
-		"request/refusal", "sessions", "validator",
+		"request/refusal", "sessions", "storage", "validator",
 	},
 	"modules/fresh": {
 		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "request/refusal",
 		"sessions/whoami", "validator",
 	},
-	"modules/jwks": {"app", "internal/option", "request/refusal"},
+	"modules/jwks": {"app", "internal/option", "internal/telemetry", "request/refusal"},
 	"modules/require": {
 		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "sessions",
 		"sessions/whoami", "validator",
 	},
 	"modules/signout": {
 		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/remember", "internal/telemetry",
-		"issuer", "ledger", "request/identity", "request/journey", "request/refusal", "sessions", "validator",
+		"issuer", "ledger", "request/identity", "request/journey", "request/refusal", "sessions", "storage", "validator",
 	},
 	"modules/state": {
 		"app", "internal/caching", "internal/cookie", "internal/option", "internal/response", "internal/telemetry",
@@ -180,19 +180,21 @@ var layout = map[string][]string{
 
 	"app": {
 		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
-		"keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore", "storage",
-		"validator",
+		"keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore",
+		"sessions/redisstore", "storage", "validator",
 	},
-	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "validator"},
+	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "storage", "validator"},
 
-	"blacklist":                     {},
-	"issuer":                        {"validator"},
-	"keyring":                       {"validator"},
-	"ledger":                        {"blacklist", "internal/cookie", "internal/remember", "sessions", "storage"},
-	"registry":                      {},
-	"sessions":                      {},
-	"sessions/badgerstore":          {"blacklist", "sessions", "storage", "storage/backup", "storage/record"},
-	"sessions/redisstore":           {"blacklist", "sessions", "storage/record"},
+	"blacklist":            {},
+	"issuer":               {"validator"},
+	"keyring":              {"validator"},
+	"ledger":               {"blacklist", "internal/cookie", "internal/remember", "sessions", "storage"},
+	"registry":             {},
+	"sessions":             {},
+	"sessions/badgerstore": {"blacklist", "sessions", "storage", "storage/backup", "storage/record"},
+	"sessions/redisstore": {
+		"blacklist", "internal/option", "sessions", "sessions/badgerstore", "storage", "storage/backup", "storage/record",
+	},
 	"sessions/redisstore/redistest": {},
 	"sessions/whoami":               {"internal/caching", "sessions"},
 	"storage":                       {"blacklist", "sessions", "storage/backup"},

@@ -50,9 +50,9 @@ func (s *shared) Drop(ctx context.Context, subjects ...blacklist.Subject) error 
 	return s.Journal.Remove(ctx, subjects...)
 }
 
-func (s *shared) Remove(ctx context.Context, subjects ...blacklist.Subject) error {
+func (s *shared) Lift(ctx context.Context, subjects ...blacklist.Subject) (uint64, error) {
 	s.note("lift")
-	return s.Journal.Remove(ctx, subjects...)
+	return s.at, s.Journal.Remove(ctx, subjects...)
 }
 
 func openShared(t *testing.T) (*blacklist.List, *shared, *testclock.Clock) {
@@ -180,18 +180,27 @@ func TestSharedJournalIsToldWhatItIs(t *testing.T) {
 // A lift that is heard while a write of an earlier place is under way holds.
 func TestAdoptLiftDuringWrite(t *testing.T) {
 	list, journal, _ := openShared(t)
-	lifted := make(chan struct{})
-	journal.before = func(string) {
-		go func() {
-			list.AdoptLift(ann, 11)
-			close(lifted)
-		}()
+	journal.before = func(string) { list.AdoptLift(ann, 11) }
+	if _, err := list.Revoke(t.Context(), annRevoked(7, 0)); err != nil || list.Contains(ann) {
+		t.Errorf("a write brought back what was lifted after it: %v", err)
 	}
-	if _, err := list.Revoke(t.Context(), annRevoked(7, 0)); err != nil {
-		t.Fatal(err)
+	journal.at = 12
+	if _, err := list.Revoke(t.Context(), annRevoked(8, 0)); err != nil || !list.Contains(ann) {
+		t.Errorf("what was written after a lift is not in force: %v", err)
 	}
-	<-lifted
-	if list.Contains(ann) {
-		t.Error("a write brought back what was lifted after it")
+}
+
+// What is stated elsewhere after a lift of this list, and heard of before that is acknowledged, is in force.
+func TestAdoptDuringLift(t *testing.T) {
+	list, journal, _ := openShared(t)
+	list.Adopt(annRevoked(7, 8))
+	journal.before = func(string) { list.Adopt(annRevoked(8, 11)) }
+	if _, err := list.Lift(t.Context(), ann); err != nil || !list.Contains(ann) {
+		t.Errorf("what was stated after a lift is gone: %v", err)
+	}
+	journal.before = func(string) { list.Adopt(annRevoked(9, 11)) }
+	journal.at = 12
+	if _, err := list.Lift(t.Context(), ann); err != nil || list.Contains(ann) {
+		t.Errorf("what was stated before a lift is in force: %v", err)
 	}
 }

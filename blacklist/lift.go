@@ -17,7 +17,8 @@ func (l *List) Lift(ctx context.Context, subjects ...Subject) (bool, error) {
 	for _, subject := range subjects {
 		inForce = inForce || l.Contains(subject)
 	}
-	if err := l.journal.Remove(ctx, subjects...); err != nil {
+	at, err := l.journal.Lift(ctx, subjects...)
+	if err != nil {
 		l.keep(subjects)
 		return inForce, fmt.Errorf("lifting revocation: %w", err)
 	}
@@ -25,7 +26,7 @@ func (l *List) Lift(ctx context.Context, subjects ...Subject) (bool, error) {
 	defer l.pending.Unlock()
 	for _, subject := range subjects {
 		delete(l.pending.entries, subject)
-		l.memory.drop(subject, func(hit) bool { return true })
+		l.memory.drop(subject, func(h hit) bool { return h.at <= at }) // another gateway may have stated it once more since
 	}
 	return inForce, nil
 }
@@ -69,11 +70,9 @@ func (l *List) Extend(subject Subject, expires time.Time) {
 // whether it was there. at is the place of the lift in the order of all writes. An entry whose last change is later stays, and
 // so does one that this list has stated and not written yet.
 func (l *List) AdoptLift(subject Subject, at uint64) (dropped bool) {
-	// After the writes that are under way, which may bring an entry from before the lift.
-	l.writing.Lock()
-	defer l.writing.Unlock()
 	l.pending.Lock()
 	defer l.pending.Unlock()
+	l.underWay.lifted(subject, at)
 	if owed, pending := l.pending.entries[subject]; pending && owed.cause == stated {
 		return false
 	}

@@ -25,6 +25,11 @@ type List struct {
 	// writing is held shared while entries are appended and exclusively while others are removed. So an entry that was
 	// appended is not removed in the place of one that has expired or was lifted, and a lifted one is not appended again.
 	writing sync.RWMutex
+	// underWay holds what other gateways have lifted while entries are being written.
+	underWay underWay
+	// dropping is held exclusively while entries that have expired are dropped from the journal, and shared while others are
+	// adopted. Unlike writing, it is not held while a shared place is waited for.
+	dropping sync.RWMutex
 }
 
 // Open returns a list with every entry of the journal that has not expired. If the journal fails, Open returns its error and
@@ -120,12 +125,28 @@ func (l *List) Revoke(ctx context.Context, entries ...Entry) ([]Entry, error) {
 	}
 	l.writing.RLock()
 	defer l.writing.RUnlock()
-	written, err := l.journal.Write(ctx, entries...)
+	written, err := l.write(ctx, entries)
 	if err != nil {
 		return nil, fmt.Errorf("writing revocation: %w", err)
 	}
+	return written, nil
+}
+
+// write writes the entries to the journal and puts them in force, except those that another gateway has lifted since.
+func (l *List) write(ctx context.Context, entries []Entry) ([]Entry, error) {
+	l.underWay.begin()
+	defer l.underWay.end()
+	written, err := l.journal.Write(ctx, entries...)
+	if err != nil {
+		return nil, err
+	}
+	// Nothing is lifted meanwhile.
+	l.pending.Lock()
+	defer l.pending.Unlock()
 	for _, entry := range written {
-		l.putInForce(entry)
+		if !l.underWay.isLifted(entry) {
+			l.putInForce(entry)
+		}
 	}
 	return written, nil
 }
@@ -135,8 +156,8 @@ func (l *List) Revoke(ctx context.Context, entries ...Entry) ([]Entry, error) {
 // what this list has lifted since, or calls [List.AdoptLift] with that once more.
 func (l *List) Adopt(entries ...Entry) (news []Entry) {
 	// So that a sweep drops none of them from the journal's copy in the place of one that has expired.
-	l.writing.RLock()
-	defer l.writing.RUnlock()
+	l.dropping.RLock()
+	defer l.dropping.RUnlock()
 	for _, entry := range entries {
 		known, isKnown := l.memory.part(entry.Subject).get(entry.Subject)
 		if _, changed := l.putInForce(entry); changed || !isKnown || known.at < entry.At {
@@ -185,12 +206,8 @@ func (l *List) state(ctx context.Context, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	written, err := l.journal.Write(ctx, entries...)
-	if err != nil {
+	if _, err := l.write(ctx, entries); err != nil {
 		return err
-	}
-	for _, entry := range written {
-		l.putInForce(entry)
 	}
 	l.pending.written(entries)
 	return nil

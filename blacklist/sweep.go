@@ -24,6 +24,8 @@ func (l *List) Sweep(ctx context.Context) error {
 func (l *List) remove(ctx context.Context, entries []Entry, now time.Time) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	l.dropping.Lock()
+	defer l.dropping.Unlock()
 	subjects := make([]Subject, 0, len(entries))
 	for _, entry := range entries {
 		if found, ok := l.memory.part(entry.Subject).get(entry.Subject); ok && found.expired(now) {

@@ -50,6 +50,9 @@ func (c *change) open(
 	}
 	c.signedOut.forget(ctx, session.Key)
 	c.refusals.Drop(session.Key)
+	if found.present && !found.ended && !replaces && !session.Rolling {
+		session.AuthTime = max(session.AuthTime, found.AuthTime) // the clock of the gateway that wrote the record may be ahead
+	}
 	against := c.blacklist.standingWith(session.Realm, session.User, session.Attributes)
 	session.AuthTime = c.blacklist.after(session, against)
 	if err := c.store.Put(ctx, session, c.at); err != nil {

@@ -41,7 +41,5 @@ func (c *Counts) add(s *stripe) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.Undeleted += len(s.undeleted)
-	for _, questions := range s.questions {
-		c.Questions += len(questions)
-	}
+	c.Questions += s.inFlight()
 }

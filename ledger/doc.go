@@ -42,10 +42,22 @@
 //
 // Whether a token is dead, and whether a session is revoked, is answered from memory.
 //
+// Gateways that share a place ([storage.Shared]):
+//
+//   - All of the above holds for what other gateways do, once this one has heard of it. Before that, nothing is written that
+//     would undo it: the place refuses the record of a gateway that is behind, which catches up and tries again.
+//   - Nobody is refused for want of what another gateway may have seen or lifted before this one has caught up.
+//   - A record that is found does not count if this gateway has not heard of the others for [maxLag]. See [Ledger.IsStale] for
+//     tokens.
+//   - Some things are known to one gateway alone: refusals and givenIDs. An end of a session that no gateway knows is written
+//     nowhere, so that it makes void the questions of its own gateway alone.
+//
 // # Locks
 //
 // There are three kinds of locks, and they are taken in this order: (1) the lock of a session's stripe, or of two or all
 // stripes in ascending order; (2) the lock of one user; (3) the locks inside the parts below, each held for one call.
+// A lock of the first two kinds is held while a shared place is waited for. So what makes this gateway hear of the others takes
+// neither: follower.go takes the third kind alone. Nobody catches up with a lock held.
 //
 // # Files
 //
@@ -64,8 +76,12 @@
 //   - standing: what is in force against a user in a realm.
 //   - scope: the sessions that a revocation of a user, or a flush, is about.
 //   - [Lineage]: what all ids of one session have in common when the application changes them.
-//   - [Moment]: a place in the order of requests and revocations of this process.
-//   - revokedAt: the moments at which the revocations of this process came into force.
+//   - company: who else writes to the place.
+//   - order: in which order the parts of a change are written, alone or beside other gateways.
+//   - follower: puts in force what other gateways write.
+//   - flights: the questions in flight of a stripe.
+//   - [Moment]: a place in the order of requests and revocations, of this process or of all gateways.
+//   - revokedAt: the moments at which the revocations came into force.
 //   - memories: what the ledger knows of sessions for a while and may forget: the next four.
 //   - signedOut: the sessions that the application lately knew nobody in.
 //   - refusals: the sessions in which the application lately named a user who is not accepted there.

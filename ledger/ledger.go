@@ -83,10 +83,11 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	go ledger.housekeeping.run(background)
 	go ledger.watches.run(background)
 	if isShared {
-		ledger.following.Go(func() {
-			shared.Follow(background, &follower{&ledger.book, options.LinkChanged, options.Stored})
-		})
-		_ = ledger.company.catchUp(ctx) // a gateway that is cut off starts with what it knows
+		told := &follower{
+			book: &ledger.book, linkChanged: options.LinkChanged, stored: options.Stored, reached: make(chan struct{}),
+		}
+		ledger.following.Go(func() { shared.Follow(background, told) })
+		told.wait(ctx)
 	}
 	return ledger, nil
 }
@@ -133,6 +134,9 @@ func (l *Ledger) Gateways(ctx context.Context) ([]storage.Gateway, error) {
 // AllowStale sets for how long what the ledger knows may be relied on without a word from the place that it shares. The last
 // call counts. It is [DefaultMaxStale] before the first one, and has no effect if the ledger has the place alone.
 func (l *Ledger) AllowStale(age time.Duration) { l.maxStale.Store(int64(age)) }
+
+// MaxStale returns what [Ledger.AllowStale] has set.
+func (l *Ledger) MaxStale() time.Duration { return time.Duration(l.maxStale.Load()) }
 
 // IsStale reports whether the ledger has not heard for so long what other gateways revoked that its answers must not be relied
 // on. See [Ledger.AllowStale]. It waits for nothing and does not allocate.

@@ -63,10 +63,9 @@ func check(identity Identity, lifetimes Lifetimes) error {
 // Question is a question to the application that is in flight. The first call of [Question.Identified], [Question.Nobody] or
 // [Question.Withdraw] settles it. Its methods are safe for concurrent use.
 type Question struct {
-	book *book
-	key  sessions.Key
-	// forgotten is guarded by the lock of the key's stripe.
-	forgotten   bool
+	book        *book
+	key         sessions.Key
+	forgotten   bool // guarded by the guard of the flights
 	unlessAdded bool
 }
 
@@ -126,14 +125,10 @@ func (q *Question) identify(
 ) (session sessions.Session, isNew bool, unsaved []blacklist.Subject, err error) {
 	c := begin(q.book, q.key)
 	defer c.done()
-	if err := q.take(c.stripe); err != nil {
+	defer func() { q.settled(c.stripe, err) }()
+	if err := q.isAnswered(c.stripe, sure); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
-	defer func() {
-		if errors.Is(err, sessions.ErrBehind) {
-			c.stripe.add(q)
-		}
-	}()
 	defer c.users.lockShared(identity.User)()
 	if err := c.look(ctx, c.now()); err != nil {
 		return sessions.Session{}, false, nil, err
@@ -186,16 +181,31 @@ func (q *Question) isVoid(found *finding) bool {
 	return q.unlessAdded && found.active && found.Source == sessions.Added
 }
 
-// take takes the question out of those in flight. It returns an error if the answer does not count.
-func (q *Question) take(s *stripe) error {
-	inFlight := s.remove(q)
+// isAnswered returns an error if the answer does not count.
+func (q *Question) isAnswered(s *stripe, sure bool) error {
 	switch {
 	case q.book.blacklist.Contains(revokedSession(q.key)):
-		return ErrRevoked // first of all, so that the application is not asked once more
-	case !inFlight:
+		return revokedUnless(!sure) // first of all, so that the application is not asked once more
+	case !s.has(q):
 		return ErrOvertaken
 	}
 	return nil
+}
+
+// revokedUnless returns [ErrRevoked], unless another gateway may have lifted the revocation.
+func revokedUnless(mayBeLifted bool) error {
+	if mayBeLifted {
+		return sessions.ErrBehind
+	}
+	return ErrRevoked
+}
+
+// settled takes the question out of those in flight, unless its answer is to be settled once more. Then what this gateway has
+// yet to hear of can still make it void.
+func (q *Question) settled(s *stripe, err error) {
+	if !errors.Is(err, sessions.ErrBehind) {
+		s.remove(q)
+	}
 }
 
 // Nobody records that the application knows no user in the session. An active session has ended with that. Otherwise the
@@ -218,24 +228,26 @@ func (q *Question) Nobody(ctx context.Context, remember time.Duration) error {
 	return q.book.persistEnd(ctx, ended, err)
 }
 
-func (q *Question) nobody(ctx context.Context, remember time.Duration, sure bool) ([]blacklist.Subject, error) {
+func (q *Question) nobody(
+	ctx context.Context, remember time.Duration, sure bool,
+) (ended []blacklist.Subject, err error) {
 	c := begin(q.book, q.key)
 	defer c.done()
-	if err := q.take(c.stripe); err != nil {
+	defer func() { q.settled(c.stripe, err) }()
+	if err := q.isAnswered(c.stripe, sure); err != nil {
 		return nil, err
 	}
-	err := c.look(ctx, c.now())
+	err = c.look(ctx, c.now())
 	switch {
 	case err == nil && q.isVoid(&c.found):
 		return nil, ErrOvertaken
 	case err == nil && c.found.present && !c.found.ended && !sure:
-		c.stripe.add(q) // another gateway may have ended what was asked about, and this is a session that began after that
-		return nil, sessions.ErrBehind
+		return nil, sessions.ErrBehind // another gateway may have ended what was asked about, and this session began after that
 	}
 	if err != nil || c.found.present && !c.found.ended {
 		return c.end(ctx, err, Lineage{})
 	}
-	if remember > 0 && !q.forgotten {
+	if remember > 0 && !c.stripe.isForgotten(q) {
 		c.signedOut.remember(ctx, q.key, c.at, remember)
 	}
 	return nil, nil

@@ -52,10 +52,10 @@ func (l *Ledger) Add(
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
 	}
 	var session sessions.Session
-	err := l.settle(ctx, func(bool) error {
+	err := l.settle(ctx, func(sure bool) error {
 		var unsaved []blacklist.Subject
 		var err error
-		session, unsaved, err = add(ctx, &l.book, key, identity, lifetimes)
+		session, unsaved, err = add(ctx, &l.book, key, identity, lifetimes, sure)
 		l.persist(ctx, unsaved)
 		return err
 	})
@@ -67,14 +67,14 @@ func (l *Ledger) Add(
 }
 
 func add(
-	ctx context.Context, b *book, key sessions.Key, identity Identity, lifetimes Lifetimes,
+	ctx context.Context, b *book, key sessions.Key, identity Identity, lifetimes Lifetimes, sure bool,
 ) (session sessions.Session, unsaved []blacklist.Subject, err error) {
 	c := begin(b, key)
 	defer c.done()
 	defer b.users.lockShared(identity.User)()
 	now := b.now()
 	if b.blacklist.Contains(revokedSession(key)) {
-		return sessions.Session{}, nil, ErrRevoked
+		return sessions.Session{}, nil, revokedUnless(!sure)
 	}
 	if err := c.look(ctx, now); err != nil {
 		return sessions.Session{}, nil, err

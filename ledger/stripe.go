@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -16,8 +15,8 @@ const maxUndeleted = 1024
 // stripe holds what is in flight for the sessions whose hash begins with its byte. Its lock is held while one session is
 // changed, during calls of the store too, and never while the application is asked.
 type stripe struct {
-	mu        sync.Mutex
-	questions map[sessions.Key][]*Question
+	mu sync.Mutex
+	flights
 	// undeleted holds the ended sessions whose record could not be deleted, each with the second of the end.
 	undeleted map[sessions.Key]int64
 }
@@ -25,9 +24,12 @@ type stripe struct {
 // stripes holds the stripes of all sessions.
 type stripes [256]stripe
 
+// of returns the session's stripe.
+func (all *stripes) of(key sessions.Key) *stripe { return &all[key.Hash[0]] }
+
 // lock locks the session's stripe and returns it.
 func (all *stripes) lock(key sessions.Key) *stripe {
-	s := &all[key.Hash[0]]
+	s := all.of(key)
 	s.mu.Lock()
 	return s
 }
@@ -57,47 +59,6 @@ func (all *stripes) lockAll() (unlock func()) {
 		for i := range all {
 			all[i].mu.Unlock()
 		}
-	}
-}
-
-func (s *stripe) add(q *Question) {
-	if s.questions == nil {
-		s.questions = make(map[sessions.Key][]*Question)
-	}
-	s.questions[q.key] = append(s.questions[q.key], q)
-}
-
-// remove takes the question out and reports whether it was in.
-func (s *stripe) remove(q *Question) bool {
-	questions := s.questions[q.key]
-	i := slices.Index(questions, q)
-	if i < 0 {
-		return false
-	}
-	if questions = slices.Delete(questions, i, i+1); len(questions) == 0 {
-		delete(s.questions, q.key)
-	} else {
-		s.questions[q.key] = questions
-	}
-	return true
-}
-
-// overtake makes the answers to the questions in flight void.
-func (s *stripe) overtake(key sessions.Key) { delete(s.questions, key) }
-
-// overtakeAll makes the answers to the questions in flight in the scope void.
-func (s *stripe) overtakeAll(dropped scope) {
-	for key := range s.questions {
-		if dropped.everywhere || key.Realm == dropped.realm {
-			delete(s.questions, key)
-		}
-	}
-}
-
-// forget keeps the answer "nobody" to the questions in flight from being remembered.
-func (s *stripe) forget(key sessions.Key) {
-	for _, q := range s.questions[key] {
-		q.forgotten = true
 	}
 }
 

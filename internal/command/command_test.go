@@ -3,12 +3,14 @@ package command_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // An operator's day, by commands alone.
@@ -352,4 +354,27 @@ func TestRotatingConfiguredKeys(t *testing.T) {
 	s := newSite(t, "jwt_session {\n\t\tkey secret MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n\t}")
 	s.caddy("", "keys", "rotate").ended(t, 1, "the keys are those that the configuration gives")
 	s.caddy("", "keys", "list").done(t, "by configuration")
+}
+
+// The status lists the gateways that share a store, and says if the one that answers is cut off.
+func TestStatusOfGateways(t *testing.T) {
+	hour := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
+	soon := time.Now().Add(10 * time.Minute).UTC().Format(time.RFC3339)
+	gateways := `, "gateways": [{"host": "one", "self": true, "lag": 0.25, "seen": "` + hour + `"}, {"host": "two\u001b[2J", "seen": "` + hour + `"}]}`
+	for link, want := range map[string][]string{
+		`{"connected": true, "answers": true, "synced": "` + hour + `"}`:                                    {"Gateways     one, lag 250ms, seen 1 hour ago", ", this one"},
+		`{"connected": false, "answers": true, "synced": "` + hour + `", "answers_until": "` + soon + `"}`:  {"Cut off", "newer than 1 hour ago", "stops deciding requests in"},
+		`{"connected": false, "answers": false, "synced": "` + hour + `", "answers_until": "` + hour + `"}`: {"Cut off", "decides no request any more"},
+		`{"connected": false, "answers": false}`:                                                            {"Cut off", "has never reached the store"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"store": {"engine": "redis", "location": "redis://x", "answers": true}, "link": `+link+gateways)
+		}))
+		result := caddy(t, "", "status", "--address", strings.TrimPrefix(server.URL, "http://")).done(t, append(want, "lag unknown")...)
+		if strings.Contains(result.out, "\x1b") || strings.Contains(link, `"connected": true`) && strings.Contains(result.out, "Cut off") {
+			t.Errorf("%s: %s", link, result.out)
+		}
+		server.Close()
+	}
 }

@@ -96,7 +96,7 @@ func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arriva
 	o.policy, o.came = p, came
 	core, err := p.App.CoreForRequest()
 	if err != nil {
-		p.Logger.Error("opening the session store", zap.Error(err))
+		p.Warn("opening the session store: nobody can be signed in or out before it is open", zap.Error(err))
 	}
 	if core != nil && core.Ledger.IsStale() {
 		p.Warn("this gateway shares its store, can't reach it, and has not heard for longer than max_stale what other gateways have " +

@@ -212,7 +212,30 @@ func (a address) option(secured *tls.Config) rueidis.ClientOption {
 		}
 	}
 	if a.tls {
-		option.TLSConfig, option.Sentinel.TLSConfig = secured, secured
+		option.TLSConfig, option.Sentinel.TLSConfig, option.DialCtxFn = secured, secured, dialTLS
 	}
 	return option
+}
+
+// dialTLS connects and looks at the server's certificate. It tells a server that does not speak TLS from one that is not there.
+func dialTLS(ctx context.Context, address string, dialer *net.Dialer, secured *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialer.Timeout)
+	defer cancel()
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	named := secured.Clone()
+	if named.ServerName, _, err = net.SplitHostPort(address); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	encrypted := tls.Client(conn, named)
+	if err = encrypted.HandshakeContext(ctx); err == nil {
+		return encrypted, nil
+	}
+	_ = conn.Close()
+	if tlsReason(err) == nil {
+		return nil, &tlsError{"the server does not answer as one that speaks TLS: use redis:// if it does not, or its port for TLS"}
+	}
+	return nil, err
 }

@@ -115,7 +115,7 @@ func FuzzParseURL(f *testing.F) {
 			want.InitAddress[i] = strings.ToLower(host)
 		}
 		if got.Username != want.Username || got.Password != want.Password || got.SelectDB != want.SelectDB ||
-			got.Sentinel.MasterSet != want.Sentinel.MasterSet || a.tls != (want.TLSConfig != nil) || (got.DialCtxFn == nil) != (want.DialCtxFn == nil) {
+			got.Sentinel.MasterSet != want.Sentinel.MasterSet || a.tls != (want.TLSConfig != nil) || (a.socket == "") != (want.DialCtxFn == nil) {
 			t.Fatalf("%q is read as %+v, want %+v", text, a, want)
 		}
 		if a.socket == "" && !slices.Contains(got.InitAddress, normalPort(want.InitAddress[0])) {

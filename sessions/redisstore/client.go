@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+	"go.uber.org/zap"
 )
 
 // Between two attempts to reach a server that was never reached there is a pause, which grows from the least to the
@@ -28,11 +29,10 @@ type client struct {
 	// exchanged is called, from any goroutine, when an answer shows that the server does not hold the store that was joined. It
 	// must not wait for anything. It is set before the client is used.
 	exchanged func()
-	observer  *observer // nil: nobody wants to know what is wrong with the server
+	observer  *observer
 
 	server atomic.Pointer[rueidis.Client] // nil: never reached
 	epoch  atomic.Pointer[string]         // nil: not joined
-	broken atomic.Bool                    // a connection has broken since the server was inspected
 
 	mu      sync.Mutex
 	attempt *attempt // the last one, nil if there is none
@@ -59,7 +59,7 @@ func newClient(option rueidis.ClientOption, keys keys, timeout time.Duration) *c
 	if option.Sentinel.MasterSet != "" {
 		option.Sentinel.TopologyRefreshInterval = time.Second // a missed message must not bind us to a master that was
 	}
-	return &client{option: option, keys: keys, timeout: timeout, exchanged: func() {}}
+	return &client{option: option, keys: keys, timeout: timeout, exchanged: func() {}, observer: newObserver(zap.NewNop(), "")}
 }
 
 // retryDelay says when a command that may be repeated is sent again after its connection broke: at once, and once more a
@@ -142,7 +142,7 @@ func (c *client) dial() (rueidis.Client, error) {
 			server.Close()
 		}
 	}
-	if err != nil && c.observer != nil {
+	if err != nil {
 		c.observer.fails(err)
 	}
 	return server, err
@@ -173,26 +173,16 @@ func (c *client) inspect(server rueidis.Client) error {
 	if err != nil {
 		return err
 	}
-	if c.observer != nil {
-		c.observer.warns(info.warnings(appendfsync))
-	}
+	c.observer.warns(info.warnings(appendfsync))
 	return info.checkVersion()
 }
 
-// watch looks at the outcome of a call. A server that answers again is inspected anew: it may be another one.
-func (c *client) watch(server rueidis.Client, result rueidis.RedisResult) {
-	switch failure, err := result.NonRedisError(), result.Error(); {
-	case errors.Is(failure, context.Canceled):
-	case failure != nil:
-		c.broken.Store(true)
-	case err != nil && c.observer != nil:
-		c.observer.fails(err)
-	case err == nil && c.broken.Load() && c.broken.CompareAndSwap(true, false):
-		go func() {
-			if err := c.inspect(server); err != nil && c.observer != nil {
-				c.observer.fails(err)
-			}
-		}()
+// inspectAgain inspects a server after its connection was lost. It may be another one, or run in another way.
+func (c *client) inspectAgain() {
+	if server := c.server.Load(); server != nil {
+		if err := c.inspect(*server); err != nil {
+			c.observer.fails(err)
+		}
 	}
 }
 
@@ -222,8 +212,10 @@ func (c *client) call(ctx context.Context, ask func(context.Context, rueidis.Cli
 	var result rueidis.RedisResult
 	if err == nil {
 		result = ask(limited, server)
-		c.watch(server, result)
 		err = result.NonRedisError()
+		if err == nil && result.Error() != nil {
+			c.observer.fails(result.Error())
+		}
 	}
 	if err != nil {
 		return rueidis.NewErrorResult(whose(ctx, err))

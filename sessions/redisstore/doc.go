@@ -7,5 +7,11 @@
 //   - Whether a record has expired is decided by the record and by the time that the caller passes. The server's own time to
 //     live is an hour longer and only frees space.
 //   - A script changes a record, all indexes that lead to it, and the counts in one step.
+//   - The journal is a stream, the log, beside a hash of what is in force. Each entry of the log names the one before it, so that a
+//     reader finds out what it has missed. A gateway that has missed something, and one that meets a server which has lost something,
+//     compares what both have, and each tells the other what it lacks.
+//   - A lift is remembered, with its place in the log, for longer than the entry would have been in force. What was lifted does not
+//     come back by a gateway that was cut off meanwhile, nor by a write that arrives late.
+//   - A write to the journal is acknowledged when the server and this gateway's own disk have it.
 //   - No error and no name of a key holds a session id, a user, a token or a password.
 package redisstore

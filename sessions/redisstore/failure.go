@@ -111,11 +111,12 @@ func tlsReason(err error) error {
 	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return &tlsError{"the server's certificate is not accepted (" + certificate.Err.Error() + "): see the option tls_ca and the host in the URL"}
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return &tlsError{"the server does not speak TLS at this port: use redis:// or the port for TLS"}
+	if handshake, ok := errors.AsType[*tlsError](err); ok {
+		return handshake
 	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return &tlsError{"the server refuses the TLS connection (" + alert.Error() + "): the gateway shows no certificate, so its tls-auth-clients must be no or optional"}
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
+		return &tlsError{"the server refuses the TLS connection (" + alert.Err.Error() +
+			"): the gateway shows no certificate, so its tls-auth-clients must be no or optional"}
 	}
 	return nil
 }

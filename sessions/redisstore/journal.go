@@ -87,10 +87,16 @@ func (j journal) Prolong(ctx context.Context, entries ...blacklist.Entry) error 
 
 // Remove implements [blacklist.Journal]: it lifts the entries on all gateways.
 func (j journal) Remove(ctx context.Context, subjects ...blacklist.Subject) error {
+	_, err := j.Lift(ctx, subjects...)
+	return err
+}
+
+// Lift implements [blacklist.SharedJournal].
+func (j journal) Lift(ctx context.Context, subjects ...blacklist.Subject) (at uint64, err error) {
 	const doing = "removing from the blacklist's journal"
 	ctx, leave, err := j.gate.enter(ctx)
 	if err != nil {
-		return unavailable(blacklist.ErrUnavailable, doing, err)
+		return 0, unavailable(blacklist.ErrUnavailable, doing, err)
 	}
 	defer leave()
 	for part := range slices.Chunk(subjects, writeBatch) {
@@ -98,18 +104,22 @@ func (j journal) Remove(ctx context.Context, subjects ...blacklist.Subject) erro
 		for i, subject := range part {
 			found, err := j.replica.copy.find(ctx, subject)
 			if err != nil {
-				return unavailable(blacklist.ErrUnavailable, doing, err)
+				return 0, unavailable(blacklist.ErrUnavailable, doing, err)
 			}
 			lifts[i] = blacklist.Entry{Subject: subject, Expires: j.replica.now().Add(liftRemembered)}
 			if found.Expires.After(lifts[i].Expires) {
 				lifts[i].Expires = found.Expires
 			}
 		}
-		if _, err := j.replica.writer().write(ctx, lifting(lifts, false)); err != nil {
-			return unavailable(blacklist.ErrUnavailable, doing, err)
+		lifted, err := j.replica.writer().write(ctx, lifting(lifts, false))
+		if err != nil {
+			return 0, unavailable(blacklist.ErrUnavailable, doing, err)
+		}
+		for _, lift := range lifted {
+			at = max(at, lift.At)
 		}
 	}
-	return nil
+	return at, nil
 }
 
 // Drop implements [blacklist.SharedJournal].

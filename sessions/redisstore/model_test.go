@@ -17,6 +17,7 @@ type fleet struct {
 	t        *testing.T
 	random   *rand.Rand
 	server   *redistest.Server
+	remote   remote // reads what the server has
 	proxies  []*redistest.Proxy
 	gateways []*gateway
 	cut      []bool
@@ -46,6 +47,9 @@ func newFleet(t *testing.T, engine redistest.Engine, seed uint64) *fleet {
 	for i := range 4 {
 		f.subjects = append(f.subjects, blacklist.RevokedSession("shop", [32]byte{byte(i)}), blacklist.RevokedUser("shop", fmt.Sprint(i)))
 	}
+	client := newClient(optionOf(t, f.server.URL()), newKeys("test"), testTimeout)
+	t.Cleanup(client.close)
+	f.remote = remote{client: client, note: func(string) {}}
 	for range fleetSize {
 		f.proxies = append(f.proxies, redistest.NewProxy(t, f.server.Address()))
 		f.gateways = append(f.gateways, startGateway(t, f.proxies[len(f.proxies)-1].URL(), t.TempDir(), inFleet))
@@ -191,7 +195,7 @@ func (f *fleet) check() {
 	for i, g := range f.gateways {
 		g.waitSaved(f.t)
 		copied := g.copied(f.t)
-		server, err := g.replica.remote().contents(f.t.Context())
+		server, err := f.remote.contents(f.t.Context())
 		if err != nil {
 			f.t.Fatal(err)
 		}

@@ -153,6 +153,42 @@ func TestServerDropsWhatIsOver(t *testing.T) {
 	})
 }
 
+func TestJournalOnCluster(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
+		cluster := engine.StartCluster(t, 3)
+		url := cluster[0].URL() + "?addr=" + cluster[1].Address()
+		for i, replicas := range []int{0, 1} { // a write that waits uses a connection of its own
+			prefix := func(s *settings) { s.prefix = fmt.Sprint("cluster ", i) }
+			a, b := startGateway(t, url, t.TempDir(), prefix), startGateway(t, url, t.TempDir(), prefix)
+			a.waitLinked(t, true)
+			b.waitLinked(t, true)
+			entry := a.revoke(t, revoked("ann", 5))
+			b.waitFor(t, entry)
+			b.catchUp(t)
+			b.lift(t, entry.Subject)
+			a.waitGone(t, entry.Subject)
+			a.replica.replicas = replicas
+			if _, err := a.shared().Write(t.Context(), entry); replicas > 0 != errors.Is(err, errReplicas) {
+				t.Errorf("Write that waits for %d replicas: %v", replicas, err)
+			}
+		}
+	})
+}
+
+// The server may forget all scripts at any time.
+func TestJournalOutlivesItsScripts(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
+		server := engine.Start(t, redistest.Settings{})
+		a, b := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)
+		entry := a.revoke(t, revoked("ann", 5))
+		server.Do("SCRIPT", "FLUSH")
+		b.waitFor(t, entry)
+		b.lift(t, entry.Subject)
+		server.Do("SCRIPT", "FLUSH")
+		b.waitFor(t, a.revoke(t, revoked("ann", 6)))
+	})
+}
+
 // BenchmarkPropagation measures the time from before a revocation is written by one gateway until another has it in force.
 func BenchmarkPropagation(b *testing.B) {
 	for _, engine := range redistest.Engines(b) {

@@ -85,8 +85,11 @@ func (t *tail) reconcile(ctx context.Context) error {
 	}
 	r.link.writes.Store(true)
 	r.mine.settle(acknowledged)
+	r.link.sync(now) // before the log is read for the first time, which may take a moment
+	r.link.reads.Store(true)
 	r.standing.trust(last)
 	r.publish()
+	t.tell()
 	return nil
 }
 

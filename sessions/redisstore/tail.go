@@ -51,6 +51,7 @@ func (t *tail) run(ctx context.Context) (read bool, err error) {
 	}
 	defer release()
 	defer context.AfterFunc(ctx, server.Close)()
+	go t.replica.client.inspectAgain()
 	for ctx.Err() == nil {
 		if _, trusted, _ := t.replica.standing.now(); !trusted {
 			if err := t.reconcile(ctx); err != nil {

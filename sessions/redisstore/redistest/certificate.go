@@ -24,7 +24,7 @@ const (
 )
 
 // makeCertificate writes a certificate for the loopback address, signed by an authority of its own. It returns how a client
-// trusts that.
+// trusts that; the client shows the certificate as well, should the server ask for one.
 func makeCertificate(t testing.TB, dir string) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -38,7 +38,7 @@ func makeCertificate(t testing.TB, dir string) *tls.Config {
 	}
 	server := x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test server"}, NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	trusted := x509.NewCertPool()
 	for name, certificate := range map[string]*x509.Certificate{authorityFile: &authority, certificateFile: &server} {
@@ -57,7 +57,11 @@ func makeCertificate(t testing.TB, dir string) *tls.Config {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, keyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-	return &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certificateFile), filepath.Join(dir, keyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 }
 
 func writeFile(t testing.TB, name string, data []byte) {

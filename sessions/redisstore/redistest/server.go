@@ -63,7 +63,7 @@ func (e Engine) Start(t testing.TB, settings Settings) *Server {
 	if settings.TLS {
 		s.tls = makeCertificate(t, s.dir)
 	}
-	for range 5 { // another program may take the port first
+	for begin := time.Now(); time.Since(begin) < readyTime; { // another program may take the port first
 		s.port = freePort(t)
 		if s.start() {
 			break
