@@ -46,12 +46,13 @@ func (o *outpost) start() {
 	storage := cmp.Or(o.storage, filepath.Join(o.dir, "storage"))
 	globals := strings.Replace(storeGlobals(o.store, storage, o.global), "admin off", "admin "+o.admin, 1)
 	o.child = startChild(o.T, o.dir, globals+cmp.Or(o.site, viaSite(o.address, "forget_on /forget", o.legacy)))
-	deadline := time.Now().Add(time.Minute)
+	deadline, ask := time.Now().Add(time.Minute), time.NewTicker(10*time.Millisecond)
+	defer ask.Stop()
 	for !o.isUp() {
 		select {
 		case err := <-o.done:
 			o.Fatalf("it did not start: %v\n%s", err, o.output.String())
-		default:
+		case <-ask.C:
 		}
 		if time.Now().After(deadline) {
 			o.Fatalf("it never answered:\n%s", o.output.String())

@@ -33,7 +33,7 @@ func TestExample(t *testing.T) {
 	ended := make(chan error, 1)
 	var output bytes.Buffer
 	options := options{
-		listen: gatewaytest.FreeAddress(t), dir: t.TempDir(), buildFlags: raceFlags(),
+		listen: gatewaytest.FreeAddress(t), dir: t.TempDir(), buildFlags: buildFlags(),
 		started: func(all running) { started <- all }, providerNow: provider.Now,
 	}
 	go func() { ended <- run(ctx, options, &output) }()
@@ -64,13 +64,15 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// raceFlags builds the gateway with the race detector where the test has it: its packages are compiled already then.
-func raceFlags() []string {
+// buildFlags builds the gateway with the race detector where the test has it: its packages are compiled already then. What
+// debuggers need is left out.
+func buildFlags() []string {
+	flags := []string{"-ldflags=-s -w"}
 	info, _ := debug.ReadBuildInfo()
 	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return []string{"-race"}
+		flags = append(flags, "-race")
 	}
-	return nil
+	return flags
 }
 
 // testVisit signs in, goes by session and then by token, and signs out.
