@@ -142,11 +142,11 @@ var layout = map[string][]string{
 	},
 	"modules/jwks": {"app", "internal/option", "request/refusal"},
 	"modules/require": {
-		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "sessions",
-		"sessions/whoami", "validator",
+		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "sessions/whoami",
+		"validator",
 	},
 	"modules/signout": {
-		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/remember", "internal/telemetry",
+		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/repeats", "internal/telemetry",
 		"issuer", "ledger", "request/identity", "request/journey", "request/refusal", "sessions", "validator",
 	},
 	"modules/state": {
@@ -218,6 +218,7 @@ var layout = map[string][]string{
 	"internal/pathmatch": {"internal/urlpath"},
 	"internal/realm":     {},
 	"internal/remember":  {},
+	"internal/repeats":   {"internal/remember"},
 	"internal/response":  {},
 	"internal/scratch":   {},
 	"internal/secret":    {},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/repeats"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
@@ -28,6 +30,9 @@ func newGroup(of *app.App) *group {
 
 // deliveryTime bounds how long it takes to carry out what came. It goes on when the provider has left.
 const deliveryTime = time.Minute
+
+// seenTokens are those of all configurations of the process: a reload must not let one count again.
+var seenTokens = repeats.New()
 
 var (
 	errRepeated = refusedError{validator.TokenRepeated}
@@ -70,16 +75,16 @@ func (g *group) delivered(ctx context.Context, to *SignOut, verify verifier, tex
 	if err != nil {
 		return failed, err
 	}
-	key := tokenKey(to.Issuer, said.id)
-	switch seenTokens.begin(key, said.expires, g.app.Now()) {
-	case repeated:
+	key := repeats.KeyOf(to.Issuer, said.id)
+	switch seenTokens.Begin(key, said.expires, g.app.Now()) {
+	case repeats.Repeated:
 		return again, errRepeated
-	case underWay:
+	case repeats.UnderWay:
 		return failed, errUnderWay
-	case fresh:
+	case repeats.Fresh:
 	}
 	outcome, err := g.carryOut(ctx, to, said, verify, text)
-	seenTokens.finish(key, err == nil)
+	seenTokens.Finish(key, err == nil)
 	return outcome, err
 }
 
