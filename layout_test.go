@@ -146,7 +146,7 @@ var layout = map[string][]string{
 		"validator",
 	},
 	"modules/signout": {
-		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/repeats", "internal/telemetry",
+		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/remember", "internal/telemetry",
 		"issuer", "ledger", "request/identity", "request/journey", "request/refusal", "sessions", "validator",
 	},
 	"modules/state": {
@@ -218,7 +218,6 @@ var layout = map[string][]string{
 	"internal/pathmatch": {"internal/urlpath"},
 	"internal/realm":     {},
 	"internal/remember":  {},
-	"internal/repeats":   {"internal/remember"},
 	"internal/response":  {},
 	"internal/scratch":   {},
 	"internal/secret":    {},

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/repeats"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
@@ -30,9 +28,6 @@ func newGroup(of *app.App) *group {
 
 // deliveryTime bounds how long it takes to carry out what came. It goes on when the provider has left.
 const deliveryTime = time.Minute
-
-// seenTokens are those of all configurations of the process: a reload must not let one count again.
-var seenTokens = repeats.New()
 
 var (
 	errRepeated = refusedError{validator.TokenRepeated}
@@ -75,16 +70,16 @@ func (g *group) delivered(ctx context.Context, to *SignOut, verify verifier, tex
 	if err != nil {
 		return failed, err
 	}
-	key := repeats.KeyOf(to.Issuer, said.id)
-	switch seenTokens.Begin(key, said.expires, g.app.Now()) {
-	case repeats.Repeated:
+	key := tokenKey(to.Issuer, said.id)
+	switch seenTokens.begin(key, said.expires, g.app.Now()) {
+	case repeated:
 		return again, errRepeated
-	case repeats.UnderWay:
+	case underWay:
 		return failed, errUnderWay
-	case repeats.Fresh:
+	case fresh:
 	}
 	outcome, err := g.carryOut(ctx, to, said, verify, text)
-	seenTokens.Finish(key, err == nil)
+	seenTokens.finish(key, err == nil)
 	return outcome, err
 }
 
