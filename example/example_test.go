@@ -5,24 +5,24 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 
-	// What the example builds by itself, so that a change of it makes this test run again.
-	_ "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
-	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
 // The whole example as a user starts it: build, gateway, shop, a visit, and the end.
 func TestExample(t *testing.T) {
+	lookAtSources(t)
 	temporary, profile := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -61,6 +61,21 @@ func TestExample(t *testing.T) {
 	}
 	if log, err := os.ReadFile(options.dir + "/gateway.log"); err != nil || bytes.Contains(log, []byte("DATA RACE")) {
 		t.Errorf("the gateway's log: %v\n%s", err, log)
+	}
+}
+
+// lookAtSources looks at all that the example builds by itself, so that a change of it makes this test run again: the go
+// command keeps in mind which folders of the module a test has read.
+func lookAtSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && len(entry.Name()) > 2 && entry.Name()[0] == '.' {
+			return fs.SkipDir // of Git, or of no package
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
