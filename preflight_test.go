@@ -156,7 +156,7 @@ func TestPreflightWithoutAnApplication(t *testing.T) {
 }
 
 // A preflight loses the parameters that name another method, and keeps the others as they are.
-func TestPreflightWithoutMethod(t *testing.T) {
+func TestWithoutMethod(t *testing.T) {
 	t.Parallel()
 	g := harness.New(t, "")
 	got := make(chan string, 1)

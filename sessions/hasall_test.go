@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-func TestAttributeHasAll(t *testing.T) {
+func TestRequireHolds(t *testing.T) {
 	for _, test := range []struct {
 		attribute sessions.Attribute
 		values    string // separated by commas
