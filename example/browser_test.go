@@ -246,7 +246,7 @@ func (b *tab) typeIn(user string) {
 func testBrowser(t *testing.T, example running, clock *movedClock, dir string) {
 	browser := startChromium(t, dir)
 	base := "http://" + example.visit
-	provider := example.services.provider.address
+	provider := example.services.provider.Address
 	if host, _, _ := strings.Cut(provider, ":"); strings.HasPrefix(example.visit, host) {
 		t.Fatalf("provider %s and shop %s are one site to the browser", provider, example.visit)
 	}
@@ -347,7 +347,7 @@ func testTamperedCart(t *testing.T, b *tab) {
 
 // An access token that has expired, or is for another service, is worth nothing, and costs the cart nothing.
 func testAccessTokens(t *testing.T, b *tab, example running, clock *movedClock) {
-	provider := example.services.provider.address
+	provider := example.services.provider.Address
 	b.signIn("/counter/login", "alice", provider)
 	b.click(`[data-add="assam"]`)
 	b.untilText("#lines", "1 × Assam")
@@ -457,11 +457,11 @@ func testSignOutEverywhere(t *testing.T, here, there *tab, provider string) {
 
 // Without the identity provider nobody new comes in, and those who have a token order on.
 func testProviderDown(t *testing.T, b *tab, example running) {
-	b.signIn("/counter/login", "bob", example.services.provider.address)
+	b.signIn("/counter/login", "bob", example.services.provider.Address)
 	b.click(`[data-add="assam"]`)
 	b.untilText("#lines", "1 × Assam")
-	example.services.provider.close()
-	if _, err := http.Get("http://" + example.services.provider.address + "/"); err == nil {
+	example.services.provider.Close()
+	if _, err := http.Get("http://" + example.services.provider.Address + "/"); err == nil {
 		t.Fatal("the identity provider is still there")
 	}
 	b.click("#order")
