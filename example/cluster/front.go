@@ -82,9 +82,12 @@ func (f *front) note(by *member, r *http.Request, response *http.Response) {
 	if !slices.Contains([]string{"token", "session", "none"}, via) {
 		via = ""
 	}
+	user := response.Header.Get(userHeader)
+	if via == "none" {
+		user = "" // the Caddyfile's placeholder then stands for itself
+	}
 	f.timeline.add(moment{
-		Gateway: by.name, Method: r.Method, Path: r.URL.Path, Status: response.StatusCode, Via: via,
-		User: response.Header.Get(userHeader),
+		Gateway: by.name, Method: r.Method, Path: r.URL.Path, Status: response.StatusCode, Via: via, User: user,
 	})
 	response.Header.Set(servedByHeader, by.name)
 }

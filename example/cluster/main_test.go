@@ -254,7 +254,7 @@ func TestWelcomeNamesEverything(t *testing.T) {
 	var text bytes.Buffer
 	welcome(&text, idle, "/state")
 	for _, want := range []string{
-		"http://127.0.0.1:8090/cluster/", "127.0.0.1:1001", "127.0.0.1:2003", "valkey-server at 127.0.0.1:1", "alice with alice-pass-1", "/state", "Ctrl-C", "1m0s",
+		"http://127.0.0.1:8090/cluster/", "127.0.0.1:1001", "127.0.0.1:2003", "valkey-server at 127.0.0.1:1", "alice with alice-pass-1", "/state", "Ctrl-C", "for 1 min after",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the welcome lacks %q:\n%s", want, text.String())

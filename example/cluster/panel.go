@@ -163,6 +163,14 @@ type panelData struct {
 	MaxStale time.Duration
 }
 
+// Bound is how long a gateway that is cut off lets tokens in.
+func (d panelData) Bound() string {
+	if d.MaxStale%time.Minute == 0 {
+		return fmt.Sprintf("%d min", d.MaxStale/time.Minute)
+	}
+	return d.MaxStale.String()
+}
+
 // PanelStyle is the style sheet of this page alone.
 func (panelData) PanelStyle() template.CSS { return template.CSS(panelStyle) }
 

@@ -21,7 +21,7 @@ What to try, on the page
   1. Sign in as alice and reload three times: another gateway serves each request, and all know her.
   2. Revoke her at gateway 1: the others refuse her a moment later. Sign in again.
   3. Kill gateway 2 and reload: the other two go on. Start it again: it knows what it missed.
-  4. Kill the server and reload: the token goes on to let her in, for {{.Cluster.MaxStale}} after the gateways were cut off.
+  4. Kill the server and reload: the token goes on to let her in, for {{.Cluster.Bound}} after the gateways were cut off.
      Start the server again.
   5. Empty the server: the gateways write the revocations back. The sessions are learned anew from the shop.
 
