@@ -58,7 +58,8 @@ func startServices(visit, admin string, providerNow func() time.Time) (started s
 	if started.provider, err = startProvider(visit, providerNow); err != nil {
 		return started, err
 	}
-	if started.shop, err = launch.Serve("shop", "127.0.0.1:0", shop.New(time.Now, trail)); err != nil {
+	links := []shop.Link{{Path: "/points/", Name: "Points"}, {Path: "/counter/", Name: "Counter"}}
+	if started.shop, err = launch.Serve("shop", "127.0.0.1:0", shop.New(time.Now, trail, links...)); err != nil {
 		return started, err
 	}
 	started.counter, err = launch.Serve("counter", "127.0.0.1:0", counter.New(counter.Options{

@@ -47,7 +47,7 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 	if err := launch.Build(ctx, binary, stdout, options.buildFlags); err != nil {
 		return unlessEnded(ctx, err)
 	}
-	app, err := launch.Serve("shop", "127.0.0.1:0", shop.New(time.Now, new(page.Trail)))
+	app, err := launch.Serve("shop", "127.0.0.1:0", shop.New(time.Now, new(page.Trail), shop.Link{Path: panelPath, Name: "Cluster"}))
 	if err != nil {
 		return err
 	}
