@@ -80,9 +80,9 @@ func TestDocsCaddyfiles(t *testing.T) {
 						t.Error(err)
 					}
 				})
-			case "text", "json", "sh":
+			case "text", "json", "sh", "mermaid":
 			default:
-				t.Errorf("%s:%d: say what the block is: want caddyfile, text, json or sh, not %q", page.path, fence.line, fence.language)
+				t.Errorf("%s:%d: say what the block is: want caddyfile, text, json, sh or mermaid, not %q", page.path, fence.line, fence.language)
 			}
 		}
 	}

@@ -141,6 +141,9 @@ func viewOfServer(of *server) serverView {
 
 // lagText writes a lag as the page shows it.
 func lagText(lag time.Duration) string {
+	if lag < 0 {
+		return "never connected"
+	}
 	if lag < 10*time.Second {
 		return fmt.Sprintf("%.1f s", lag.Seconds())
 	}

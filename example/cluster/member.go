@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -109,7 +110,7 @@ func (m *member) stop() error { return m.end((*gateway.Process).Stop) }
 // link is what a gateway says about the store that it shares.
 type link struct {
 	connected bool
-	lag       time.Duration
+	lag       time.Duration // negative: it was never connected
 }
 
 // Metrics in which a gateway says how it is connected.
@@ -143,6 +144,9 @@ func (m *member) link(ctx context.Context) (link, error) {
 	lag, known := gauges[lagMetric]
 	if !known {
 		return link{}, errors.Join(fmt.Errorf("%s does not say its lag", m.name), lines.Err())
+	}
+	if math.IsInf(lag, 1) {
+		lag = -1
 	}
 	return link{connected: gauges[connectedMetric] == 1, lag: time.Duration(lag * float64(time.Second))}, nil
 }
