@@ -31,11 +31,11 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 
 	root, err := launch.ModuleRoot(ctx)
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return launch.UnlessEnded(ctx, err)
 	}
 	binary := filepath.Join(temporary, "gateway")
 	if err := launch.Build(ctx, binary, stdout, options.buildFlags); err != nil {
-		return unlessEnded(ctx, err)
+		return launch.UnlessEnded(ctx, err)
 	}
 	admin, _, err := launch.ChooseAddress(defaultAdmin, true)
 	if err != nil {
@@ -59,7 +59,7 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, process.Stop()) }()
 	if err := process.Ready(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return launch.UnlessEnded(ctx, err)
 	}
 	welcome(stdout, listen, admin, services.provider.Address, process.Log())
 	if options.started != nil {
@@ -74,16 +74,6 @@ func wait(ctx context.Context, process *gateway.Process) error {
 	case <-ctx.Done():
 		return nil
 	case <-process.Exited():
-		return unlessEnded(ctx, process.Err())
-	}
-}
-
-// unlessEnded returns the error unless ctx has ended: what was under way then fails for that reason.
-func unlessEnded(ctx context.Context, err error) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	default:
-		return err
+		return launch.UnlessEnded(ctx, process.Err())
 	}
 }

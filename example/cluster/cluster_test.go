@@ -3,13 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -285,20 +283,3 @@ func (p *person) wantRefusalWithin(by *member, bound time.Duration) {
 		}
 	}
 }
-
-// status is what the admin API says.
-func status(t *testing.T, of *member) map[string]any {
-	t.Helper()
-	response, err := http.Get("http://" + of.config.Admin + "/jwt_session/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var read map[string]any
-	if err := json.NewDecoder(response.Body).Decode(&read); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("status %d, %v", response.StatusCode, err)
-	}
-	return read
-}
-
-var commandLine = regexp.MustCompile(`(?m)^curl .*$`)

@@ -41,11 +41,11 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 	}
 	root, err := launch.ModuleRoot(ctx)
 	if err != nil {
-		return unlessEnded(ctx, err)
+		return launch.UnlessEnded(ctx, err)
 	}
 	binary := filepath.Join(temporary, "gateway")
 	if err := launch.Build(ctx, binary, stdout, options.buildFlags); err != nil {
-		return unlessEnded(ctx, err)
+		return launch.UnlessEnded(ctx, err)
 	}
 	app, err := launch.Serve("shop", "127.0.0.1:0", shop.New(time.Now, new(page.Trail), shop.Link{Path: panelPath, Name: "Cluster"}))
 	if err != nil {
@@ -64,10 +64,10 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, running.close()) }()
 	if err := running.server.start(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return launch.UnlessEnded(ctx, err)
 	}
 	if err := running.startMembers(ctx); err != nil {
-		return unlessEnded(ctx, err)
+		return launch.UnlessEnded(ctx, err)
 	}
 	front, err := launch.Serve("front", listen, running.handler())
 	if err != nil {
@@ -115,12 +115,4 @@ func prepareMembers(options options, common gateway.Config, store string) ([]*me
 		members[i] = &member{name: fmt.Sprint("gateway ", i+1), config: config}
 	}
 	return members, nil
-}
-
-// unlessEnded returns the error unless ctx has ended: what was under way then fails for that reason.
-func unlessEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -33,5 +34,15 @@ func ServeOn(listener net.Listener, address string, handler http.Handler) Servic
 func (s Service) Close() {
 	if s.server != nil {
 		_ = s.server.Close()
+	}
+}
+
+// UnlessEnded returns the error unless ctx has ended: what was under way then fails for that reason.
+func UnlessEnded(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
 	}
 }
