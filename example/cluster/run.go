@@ -58,7 +58,9 @@ func run(ctx context.Context, options options, stdout io.Writer) (err error) {
 	}
 	running.members, err = prepareMembers(options, gateway.Config{
 		Binary: binary, Caddyfile: filepath.Join(root, "example", "cluster", "Caddyfile"), App: app.Address,
-	}, running.server.url())
+	}, map[string]string{
+		"STORE_ADDRESS": running.server.address, "STORE_PASSWORD": running.server.password, "MAX_STALE": options.maxStale.String(),
+	})
 	if err != nil {
 		return err
 	}
@@ -100,12 +102,12 @@ func prepareServer(program, dir string) (*server, error) {
 }
 
 // prepareMembers returns the gateways, each with a directory and addresses of its own.
-func prepareMembers(options options, common gateway.Config, store string) ([]*member, error) {
+func prepareMembers(options options, common gateway.Config, variables map[string]string) ([]*member, error) {
 	members := make([]*member, memberCount)
 	for i := range members {
 		config := common
 		config.Dir = filepath.Join(options.dir, fmt.Sprint("gateway-", i+1))
-		config.Variables = map[string]string{"STORE_URL": store, "MAX_STALE": options.maxStale.String()}
+		config.Variables = variables
 		var err error
 		for _, address := range []*string{&config.Listen, &config.Admin} {
 			if *address, err = gateway.FreeAddress("127.0.0.1:0"); err != nil {

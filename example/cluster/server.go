@@ -81,9 +81,6 @@ func newServer(program, dir, address string) (*server, error) {
 	return s, nil
 }
 
-// url is where the gateways find the server.
-func (s *server) url() string { return "redis://gateway:" + s.password + "@" + s.address }
-
 // name is the name of the program.
 func (s *server) name() string { return filepath.Base(s.program) }
 
