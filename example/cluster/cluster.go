@@ -32,11 +32,17 @@ func (c *cluster) close() error {
 	return errors.Join(append(failures, c.server.stop())...)
 }
 
-// startMembers starts the gateways, all at once, and waits until they serve.
+// startMembers starts the gateways, all at once, and waits until they serve and have reached the server.
 func (c *cluster) startMembers(ctx context.Context) error {
 	started := make(chan error)
 	for _, member := range c.members {
-		go func() { started <- member.start(ctx) }()
+		go func() {
+			err := member.start(ctx)
+			if err == nil {
+				err = member.waitForLink(ctx)
+			}
+			started <- err
+		}()
 	}
 	var failures []error
 	for range c.members {

@@ -19,11 +19,20 @@ import (
 
 // The whole example as a user starts it: build, server, gateways, front, a visit in which machines die, and the end.
 func TestCluster(t *testing.T) {
-	eachServer(t, testCluster)
+	profile := t.TempDir()
+	browse := true // with the first server alone
+	eachServer(t, func(t *testing.T, program string) {
+		testCluster(t, program, func(t *testing.T, all *cluster) {
+			if browse {
+				testBrowser(t, all, profile)
+			}
+			browse = false
+		})
+	})
 }
 
-func testCluster(t *testing.T, program string) {
-	temporary, profile := t.TempDir(), t.TempDir()
+func testCluster(t *testing.T, program string, browse func(*testing.T, *cluster)) {
+	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -41,7 +50,7 @@ func testCluster(t *testing.T, program string) {
 	case all := <-started:
 		t.Run("visit", func(t *testing.T) { testVisit(t, all) })
 		t.Run("files", func(t *testing.T) { testContainers(t, all) })
-		t.Run("browser", func(t *testing.T) { testBrowser(t, all, profile) })
+		t.Run("browser", func(t *testing.T) { browse(t, all) })
 	}
 	cancel()
 	if err := <-ended; err != nil {

@@ -137,10 +137,10 @@ func testContainers(t *testing.T, all *cluster) {
 	// The server. "/data" and the network are the container's.
 	var arguments []string
 	for _, argument := range described.Services["valkey"].Command {
-		if argument == "/data" {
+		if argument = r.paths.Replace(argument); argument == "/data" {
 			argument = dir
 		}
-		arguments = append(arguments, r.paths.Replace(argument))
+		arguments = append(arguments, argument)
 	}
 	serverTest := described.Services["valkey"].HealthCheck.Test
 	if r.isHealthy(serverTest) {

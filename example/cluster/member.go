@@ -150,3 +150,32 @@ func (m *member) link(ctx context.Context) (link, error) {
 	}
 	return link{connected: gauges[connectedMetric] == 1, lag: time.Duration(lag * float64(time.Second))}, nil
 }
+
+// reachTimeout is how long a gateway may take to reach the server, which is there.
+const reachTimeout = 30 * time.Second
+
+// waitForLink waits until the gateway says that it is connected to the server.
+func (m *member) waitForLink(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		known, err := m.link(ctx)
+		if err == nil && known.connected {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not reach the server: %w; its log is %s", m.name, errors.Join(ctx.Err(), err), m.log())
+		case <-ticker.C:
+		}
+	}
+}
+
+// log is the path of what the gateway has logged.
+func (m *member) log() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.process.Log()
+}
