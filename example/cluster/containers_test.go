@@ -183,7 +183,7 @@ func testContainers(t *testing.T, all *cluster) {
 	process := r.start(environment, caddy, "run", "--config", config, "--adapter", "caddyfile")
 	until(t, "the gateway is healthy", func() bool { return r.isHealthy(gatewayTest) })
 	if got := []int{ask(probes, "/ready"), ask(probes, "/metrics"), ask(visit, "/"), ask(visit, "/account")}; got[0] != 200 || got[1] != 200 ||
-		got[2] != 200 || got[3] != 200 { // the last by way of the sign-in page
+		got[2] != 200 || got[3] != 401 { // nobody is signed in
 		t.Errorf("ready, metrics, shop, account: %v", got)
 	}
 	for _, arguments := range [][]string{{"status"}, {"revoke", "--user", "alice"}} {
