@@ -71,10 +71,14 @@ func (b *tab) click(selector string) { b.t.Helper(); b.do(chromedp.Click(chromed
 // until waits for the page to be as the script says.
 func (b *tab) until(script string) {
 	b.t.Helper()
-	until(b.t, script, func() bool {
+	if comes(func() bool {
 		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+script+")"))
 		return err == nil && holds
-	})
+	}) {
+		return
+	}
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	b.t.Fatalf("%s: not seen; the page is (%v)\n%s", script, err, text)
 }
 
 // picture takes a picture of the whole page at a width. SCREENSHOTS names a directory to keep the pictures in.

@@ -147,6 +147,13 @@ func (p *person) press(path string, fields ...string) {
 // until waits for something to hold.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
+	if !comes(holds) {
+		t.Fatalf("%s: not seen", what)
+	}
+}
+
+// comes waits for something to hold, and reports whether it came to.
+func comes(holds func() bool) bool {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	deadline := time.NewTimer(30 * time.Second)
@@ -155,9 +162,10 @@ func until(t *testing.T, what string, holds func() bool) {
 		select {
 		case <-ticker.C:
 		case <-deadline.C:
-			t.Fatalf("%s: not seen", what)
+			return false
 		}
 	}
+	return true
 }
 
 // untilLinked waits until every gateway that runs says whether it is connected to the server.
