@@ -158,12 +158,16 @@ func testBrowser(t *testing.T, all *cluster, dir string) {
 	b.until("document.querySelectorAll('dl .via.killed').length === 4") // it, and three links
 	b.click("#visit-button")
 	newest(3, "GET /account", "200", "token", "bob")
-	b.click("#sign-in-alice") // whose new session nobody can write
-	newest(1, "Not done", "503")
+	b.click("#sign-in-alice")
+	newest(1, "POST /login", "303")
+	b.click("#visit-button")
+	newest(3, "GET /account", "503") // her new session can't be looked up
 	b.pictures("server-killed")
 	b.click("#start-server-button")
 	newest(1, "The server was started.")
 	b.until("document.querySelectorAll('dl .via.running').length === 7")
+	b.click("#visit-button")
+	newest(3, "GET /account", "200", "alice")
 	b.click("#sign-out")
 	newest(1, "POST /logout", "303")
 
