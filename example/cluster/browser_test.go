@@ -149,25 +149,25 @@ func testBrowser(t *testing.T, all *cluster, dir string) {
 	newest(3, "GET /account", "401")
 	b.click("#start-2-button")
 	b.until("document.querySelector('#facts-2 .via.running')")
-	b.click("#sign-in-bob")
+	b.click("#sign-in-alice") // a new sign-in counts
 	newest(1, "POST /login", "303")
 	b.click("#visit-button")
-	newest(3, "GET /account", "200", "bob")
+	newest(3, "GET /account", "200", "alice")
 	b.click("#kill-server-button")
 	newest(1, "The server was killed.")
 	b.until("document.querySelectorAll('dl .via.killed').length === 4") // it, and three links
 	b.click("#visit-button")
-	newest(3, "GET /account", "200", "token", "bob")
-	b.click("#sign-in-alice")
+	newest(3, "GET /account", "200", "token", "alice")
+	b.click("#sign-in-bob")
 	newest(1, "POST /login", "303")
 	b.click("#visit-button")
-	newest(3, "GET /account", "503") // her new session can't be looked up
+	newest(3, "GET /account", "503") // his session can't be looked up
 	b.pictures("server-killed")
 	b.click("#start-server-button")
 	newest(1, "The server was started.")
 	b.until("document.querySelectorAll('dl .via.running').length === 7")
 	b.click("#visit-button")
-	newest(3, "GET /account", "200", "alice")
+	newest(3, "GET /account", "200", "bob")
 	b.click("#sign-out")
 	newest(1, "POST /logout", "303")
 
