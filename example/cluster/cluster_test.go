@@ -48,9 +48,9 @@ func testCluster(t *testing.T, program string, browse func(*testing.T, *cluster)
 	case err := <-ended:
 		t.Fatalf("the example did not start: %v\n%s", err, output.String())
 	case all := <-started:
+		t.Run("browser", func(t *testing.T) { browse(t, all) })
 		t.Run("visit", func(t *testing.T) { testVisit(t, all) })
 		t.Run("files", func(t *testing.T) { testContainers(t, all) })
-		t.Run("browser", func(t *testing.T) { browse(t, all) })
 	}
 	cancel()
 	if err := <-ended; err != nil {
