@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testkey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/modules/callback"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -55,7 +56,7 @@ func newSignInGatewayWith(t *testing.T, response, options, handler, behind strin
 	}
 	const redirectURI = "https://shop.example/auth/callback"
 	var err error
-	g.idp.Provider, err = provider.New(provider.Options{Issuer: server.URL, Clients: []provider.Client{
+	g.idp.Provider, err = provider.New(provider.Options{Issuer: server.URL, NewKey: testkey.Maker(t), Clients: []provider.Client{
 		{ID: "shop", Secret: "shop-secret", RedirectURI: redirectURI, Audience: "https://api.example"},
 		{ID: "other", Secret: "other-secret", RedirectURI: redirectURI, Audience: "https://api.example"},
 	}})

@@ -63,12 +63,13 @@ func (o *outpost) launch() {
 // await waits until the process is in some state.
 func (o *outpost) await(isSo func() bool) {
 	o.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline, ask := time.Now().Add(time.Minute), time.NewTicker(10*time.Millisecond)
+	defer ask.Stop()
 	for !isSo() {
 		select {
 		case err := <-o.done:
 			o.Fatalf("it has ended: %v\n%s", err, o.output.String())
-		default:
+		case <-ask.C:
 		}
 		if time.Now().After(deadline) {
 			o.Fatalf("it never came so far:\n%s", o.output.String())

@@ -80,9 +80,9 @@ func TestDocsCaddyfiles(t *testing.T) {
 						t.Error(err)
 					}
 				})
-			case "text", "json", "sh":
+			case "text", "json", "sh", "mermaid":
 			default:
-				t.Errorf("%s:%d: say what the block is: want caddyfile, text, json or sh, not %q", page.path, fence.line, fence.language)
+				t.Errorf("%s:%d: say what the block is: want caddyfile, text, json, sh or mermaid, not %q", page.path, fence.line, fence.language)
 			}
 		}
 	}
@@ -169,5 +169,28 @@ func TestFencesOf(t *testing.T) {
 	}
 	if _, err := fencesOf("```caddyfile\nb {\n}\n"); err == nil {
 		t.Error("a block that does not end is accepted")
+	}
+}
+
+// What the page about several gateways says of the server's user is the file that the example runs with, and what the store
+// itself asks for, less what is dangerous.
+func TestDocsServerUser(t *testing.T) {
+	t.Parallel()
+	read := func(path ...string) string {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(path...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	users := read("example", "cluster", "users.acl")
+	if !strings.Contains(read("docs", "several-gateways.md"), "```text\n"+users+"```\n") {
+		t.Error("docs/several-gateways.md has other users than example/cluster/users.acl")
+	}
+	rights := strings.Replace(users[strings.Index(users, "~"):], " -@dangerous", "", 1)
+	source := strings.Replace(read("sessions", "redisstore", "failure.go"), " -@dangerous", "", 1)
+	if !strings.Contains(source, `neededACL = "`+strings.TrimSpace(rights)) {
+		t.Errorf("the store asks for other rights than %s", rights)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testkey"
 )
 
 // identityProvider is an OpenID provider on loopback that can be taken down.
@@ -42,7 +43,7 @@ func newIdentityProvider(t *testing.T) *identityProvider {
 	t.Cleanup(server.Close)
 	idp.url = server.URL
 	var err error
-	idp.Provider, err = provider.New(provider.Options{Issuer: server.URL, Clients: []provider.Client{
+	idp.Provider, err = provider.New(provider.Options{Issuer: server.URL, NewKey: testkey.Maker(t), Clients: []provider.Client{
 		{ID: "api-client", Secret: "api-secret", RedirectURI: testRedirect, Audience: "https://api.example"},
 		{ID: "other-client", Secret: "other-secret", RedirectURI: testRedirect, Audience: "https://other.example"},
 	}})

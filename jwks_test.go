@@ -151,3 +151,16 @@ func TestJWKSIsOrderedFirst(t *testing.T) {
 		last = at
 	}
 }
+
+// What a cache may remember is fetched anew before a key signs that it does not know.
+func TestJWKSMaxAge(t *testing.T) {
+	t.Parallel()
+	for delay, want := range map[string]time.Duration{
+		"1s": 0, "10s": 0, "30s": 10 * time.Second, "5m": 145 * time.Second, "24h": 5 * time.Minute,
+	} {
+		header := newKeysGateway(t, "algorithm EdDSA\nkey_delay "+delay).Browser().Get("/jwks.json").Header
+		if got := header.Get("Cache-Control"); got != fmt.Sprintf("public, max-age=%d, must-revalidate", want/time.Second) {
+			t.Errorf("key_delay %s: %s, want max-age %s", delay, got, want)
+		}
+	}
+}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testkey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -37,7 +38,7 @@ func newPrivateKey(t *testing.T, algorithm string) crypto.Signer {
 	case "EdDSA":
 		_, key, err = ed25519.GenerateKey(rand.Reader)
 	default:
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
+		key = testkey.RSA(t)
 	}
 	if err != nil {
 		t.Fatal(err)

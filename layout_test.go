@@ -1,17 +1,20 @@
 package jwtsession_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -39,27 +42,36 @@ type goPackage struct {
 // packages are all packages that this module compiles, tests left out, by import path.
 type packages map[string]goPackage
 
+// listPackages returns a list of the test's own, which it may change.
 func listPackages(t *testing.T) packages {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Dir,Standard,GoFiles,Imports", "./...")
-	output, err := command.Output()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		t.Fatalf("listing packages: %v\n%s", err, exit.Stderr)
-	} else if err != nil {
+	listed, err := listedPackages()
+	if err != nil {
 		t.Fatalf("listing packages: %v", err)
 	}
+	return maps.Clone(listed)
+}
+
+// listedPackages asks the go command, once for all tests.
+var listedPackages = sync.OnceValues(func() (packages, error) {
+	output, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,Standard,GoFiles,Imports", "./...").Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("%w\n%s", err, exit.Stderr)
+	} else if err != nil {
+		return nil, err
+	}
 	listed := packages{}
-	decoder := json.NewDecoder(strings.NewReader(string(output)))
+	decoder := json.NewDecoder(bytes.NewReader(output))
 	for {
 		var read goPackage
 		if err := decoder.Decode(&read); errors.Is(err, io.EOF) {
-			return listed
+			return listed, nil
 		} else if err != nil {
-			t.Fatalf("reading the list of packages: %v", err)
+			return nil, fmt.Errorf("reading the list: %w", err)
 		}
 		listed[read.ImportPath] = read
 	}
-}
+})
 
 // below reports whether an import path is that prefix or lies below it.
 func below(path, prefix string) bool {
@@ -130,8 +142,8 @@ var layout = map[string][]string{
 	},
 	"modules/jwks": {"app", "internal/option", "internal/telemetry", "request/refusal"},
 	"modules/require": {
-		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "sessions",
-		"sessions/whoami", "validator",
+		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "sessions/whoami",
+		"validator",
 	},
 	"modules/signout": {
 		"app", "internal/eventpoll", "internal/option", "internal/realm", "internal/remember", "internal/telemetry",
@@ -217,12 +229,19 @@ var layout = map[string][]string{
 	"internal/telemetry": {"blacklist", "sessions", "sessions/whoami", "validator"},
 	"internal/urlpath":   {},
 
-	"apps":                         {},
-	"apps/cookies":                 {},
-	"blacklist/blacklisttest":      {"blacklist"},
-	"example":                      {"example/counter", "example/page", "example/points", "example/provider", "example/shop", "internal/gateway"},
+	"apps":                    {},
+	"apps/cookies":            {},
+	"blacklist/blacklisttest": {"blacklist"},
+	"example": {
+		"example/counter", "example/launch", "example/page", "example/points", "example/provider", "example/shop",
+		"internal/gateway",
+	},
+	"example/cluster":              {"example/launch", "example/page", "example/shop", "internal/gateway"},
+	"example/cluster/app":          {"example/page", "example/shop"},
 	"example/counter":              {"example/page", "example/shop"},
 	"example/gateway":              {""},
+	"example/launch":               {"internal/gateway"},
+	"example/launch/browsertest":   {},
 	"example/page":                 {},
 	"example/points":               {"example/page"},
 	"example/provider":             {},
@@ -233,6 +252,7 @@ var layout = map[string][]string{
 		"request/identity", "sessions", "validator",
 	},
 	"internal/testclock":    {},
+	"internal/testkey":      {},
 	"sessions/sessionstest": {"sessions"},
 	"storage/record":        {"blacklist", "sessions"},
 }

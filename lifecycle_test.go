@@ -3,6 +3,7 @@ package jwtsession_test
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +41,11 @@ func TestMain(m *testing.M) {
 		caddycmd.Main()
 		return
 	}
+	// Some tests wait for other processes, and some hundreds of gateways leave more behind than they hold.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	debug.SetGCPercent(400)
 	os.Exit(scratch.Run(m))
 }
 

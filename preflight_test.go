@@ -154,3 +154,24 @@ func TestPreflightWithoutAnApplication(t *testing.T) {
 		}
 	}
 }
+
+// A preflight loses the parameters that name another method, and keeps the others as they are.
+func TestWithoutMethod(t *testing.T) {
+	t.Parallel()
+	g := harness.New(t, "")
+	got := make(chan string, 1)
+	g.Legacy.Respond(func(_ http.ResponseWriter, r *http.Request) bool {
+		got <- r.URL.RawQuery
+		return false
+	})
+	for query, want := range map[string]string{
+		"": "", "a": "a", "a=1&b=2": "a=1&b=2", "_method=DELETE": "", "a=1&_method=DELETE&b": "a=1&b", "_METHOD": "",
+		"%5Fmethod=x&a": "a", "a;_method=x;b&c": "a;b&c", "X_HTTP_Method_Override=x&a=%zz": "a=%zz", "method=a&x_method=b": "method=a&x_method=b",
+		"%zz=1&+_method=x": "%zz=1",
+	} {
+		g.Browser().Do(http.MethodOptions, "/page?"+query, preflightLines...)
+		if got := <-got; got != want {
+			t.Errorf("%s: got %s, want %s", query, got, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -13,6 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/settlement"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
@@ -222,5 +226,35 @@ func TestResponseOfARevokedUserBesideAnotherCredential(t *testing.T) {
 	response := g.SignedIn().Get("/page", "Authorization: Basic YWxpY2U6eA==")
 	if response.StatusCode != http.StatusUnauthorized || strings.Contains(response.Text, "secret") {
 		t.Errorf("status %d: %s", response.StatusCode, response.Text)
+	}
+}
+
+func TestBringsOtherCredential(t *testing.T) {
+	t.Parallel()
+	certified := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{}}}
+	for _, test := range []struct {
+		authorization []string
+		header        http.Header
+		tls           *tls.ConnectionState
+		access        validator.AccessState
+		want          bool
+	}{
+		{nil, nil, nil, validator.AccessAbsent, false},
+		{nil, http.Header{"Authorization": {"ours"}, "Cookie": {"a=b"}}, nil, validator.AccessAbsent, false},
+		{nil, nil, new(tls.ConnectionState), validator.AccessAbsent, false},
+		{[]string{""}, nil, nil, validator.AccessAbsent, true},
+		{[]string{"Basic x"}, nil, nil, validator.AccessAbsent, true},
+		{nil, http.Header{"Proxy-Authorization": {""}}, nil, validator.AccessAbsent, true},
+		{nil, nil, certified, validator.AccessAbsent, true},
+		{nil, http.Header{"Client-Cert": {":YQ==:"}}, nil, validator.AccessAbsent, true},
+		{nil, http.Header{"Client-Cert": {""}, "X-Forwarded-Client-Cert": {"By=a"}}, nil, validator.AccessAbsent, false},
+		{nil, nil, nil, validator.AccessUsable, true},
+		{nil, nil, nil, validator.AccessUndetermined, true},
+		{nil, nil, nil, validator.AccessUnusable, true},
+	} {
+		request := &http.Request{Header: test.header, TLS: test.tls}
+		if got := settlement.BringsOtherCredential(request, test.authorization, test.access); got != test.want {
+			t.Errorf("%s: got %v", fmt.Sprint(test.authorization, test.header, test.access), got)
+		}
 	}
 }

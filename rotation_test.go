@@ -61,9 +61,13 @@ func newFleet(t *testing.T, global, lifetime string) *fleet {
 	return f
 }
 
+// pace is how long after a request of a fleet's visitors the next one follows.
+const pace = 2 * time.Millisecond
+
 // use is what visitors do until they are told to stop: each has a session, and goes to one gateway after the other.
 func (f *fleet) use(visitors int) (stop func()) {
-	ended := make(chan struct{})
+	ended, next := make(chan struct{}), time.NewTicker(pace)
+	f.Cleanup(next.Stop)
 	var all sync.WaitGroup
 	for range visitors {
 		b := browserAt(f.T, "")
@@ -73,7 +77,7 @@ func (f *fleet) use(visitors int) (stop func()) {
 				select {
 				case <-ended:
 					return
-				default:
+				case <-next.C:
 					b.URL = "http://" + f.gateways[i%2].address
 					f.visit(b)
 				}
@@ -108,7 +112,9 @@ func (f *fleet) visit(b *harness.Browser) {
 // until waits for what the visitors see.
 func (f *fleet) until(what string, reached func() bool) {
 	f.Helper()
-	for deadline := time.Now().Add(time.Minute); ; {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-look.C {
 		f.mutex.Lock()
 		done := reached()
 		f.mutex.Unlock()
@@ -121,7 +127,6 @@ func (f *fleet) until(what string, reached func() bool) {
 		for _, gateway := range f.gateways {
 			gateway.alive()
 		}
-		f.gateways[0].isUp() // takes a moment, which is all that is wanted here
 	}
 }
 

@@ -2,7 +2,6 @@ package jwtsession_test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -19,6 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testkey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 )
 
@@ -41,11 +41,9 @@ type shapedProvider struct {
 func newShapedProvider(t *testing.T) *shapedProvider {
 	t.Helper()
 	idp := &shapedProvider{T: t}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := testkey.RSA(t)
 	idp.public = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}}
+	var err error
 	idp.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "k1"}}, nil)
 	if err != nil {
 		t.Fatal(err)

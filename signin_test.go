@@ -211,6 +211,7 @@ func TestCancelledSignIn(t *testing.T) {
 
 // Whoever comes as soon as the gateway listens waits for the provider, which may be starting too.
 func TestFirstRequestAfterStart(t *testing.T) {
+	t.Parallel() // it waits for the provider
 	idp := newShapedProvider(t)
 	idp.failures = 1
 	access, err := jwt.Signed(idp.signer).Claims(map[string]any{

@@ -413,6 +413,7 @@ func TestBackChannelLogoutThatIsNotDurable(t *testing.T) {
 }
 
 func TestBackChannelLogoutWhileTheProviderIsDown(t *testing.T) {
+	t.Parallel() // it waits for the provider
 	idp := newSigningProvider(t)
 	idp.down.Store(true)
 	g := &signOutGateway{idp: idp, options: signOutSite(idp, "", "")}

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -588,5 +590,37 @@ func TestUnknownKeyIDOfStateAndBearer(t *testing.T) {
 				t.Errorf("the application sees %q", user)
 			}
 		}
+	}
+}
+
+// The header of the application goes out with no interim response either, and the final one brings the state.
+func TestStateKeepsTheHeaderFromInterimResponses(t *testing.T) {
+	t.Parallel()
+	g := newStateGateway(t)
+	g.Legacy.Respond(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("X-New-Cart", "{}")
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		return false
+	})
+	var interim []http.Header
+	traced := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(_ int, header textproto.MIMEHeader) error {
+		interim = append(interim, http.Header(header))
+		return nil
+	}})
+	request, err := http.NewRequestWithContext(traced, http.MethodGet, g.URL+"/page", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := g.Server.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if len(interim) != 1 || interim[0].Get("Link") == "" || interim[0].Get("X-New-Cart") != "" {
+		t.Errorf("the interim responses have the headers %v", interim)
+	}
+	if cookies := response.Cookies(); len(cookies) != 1 || cookies[0].Name != "cart" || response.Header.Get("X-New-Cart") != "" {
+		t.Errorf("the final response has the header %v", response.Header)
 	}
 }

@@ -130,7 +130,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 	nobody := g.Browser()
 	nobody.Cookies["session"] = "nobodys-0123456789abcdef"
 	nobody.Get("/page")
-	pictures := t.TempDir()
+	pictures, profile := t.TempDir(), t.TempDir()
 	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
 		pictures = dir
 	}
@@ -138,7 +138,7 @@ func TestStatusPageInABrowser(t *testing.T) {
 		t.Helper()
 		arguments = append([]string{
 			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-			"--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--user-data-dir=" + t.TempDir(),
+			"--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--user-data-dir=" + profile,
 		}, arguments...)
 		output, err := exec.CommandContext(t.Context(), chromium, append(arguments, g.URL+"/status")...).CombinedOutput()
 		if err != nil {

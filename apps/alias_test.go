@@ -44,7 +44,7 @@ func TestApplicationsReadWhatWasJudged(t *testing.T) {
 	for _, app := range judgedApplications {
 		t.Run(app.name, func(t *testing.T) {
 			t.Parallel()
-			backend := startApplication(t, app.name)
+			backend := application(t, app.name)
 			gateway := startGatewayWith(t, app.name, app.caddyfile(t), backend)
 			alice, bob := app.signIn(t, gateway.address, "alice"), app.signIn(t, gateway.address, "bob")
 			own := app.cookie + "=" + alice
@@ -102,7 +102,7 @@ func TestApplicationsReadAliases(t *testing.T) {
 			}
 			t.Run(app.name, func(t *testing.T) {
 				t.Parallel()
-				gateway := startGatewayWith(t, app.name, app.bareCaddyfile(t), startApplication(t, app.name))
+				gateway := startGatewayWith(t, app.name, app.bareCaddyfile(t), application(t, app.name))
 				path, cookies := app.page, ""
 				if bob := app.signIn(t, gateway.address, "bob"); test.alias != "" {
 					cookies = test.alias + bob

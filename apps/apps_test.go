@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
+	"flag"
 	"net"
 	"os"
 	"os/exec"
@@ -27,9 +27,6 @@ import (
 // has it.
 const gatewayVariable = "JWT_SESSION_TEST_GATEWAY"
 
-// notInstalled is the exit code by which start.sh says that the application is not installed.
-const notInstalled = 77
-
 func TestMain(m *testing.M) {
 	if os.Getenv(gatewayVariable) != "" {
 		caddycmd.Main()
@@ -38,7 +35,11 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv(gatewayVariable, "1"); err != nil { // for the children
 		panic(err)
 	}
-	os.Exit(scratch.Run(m))
+	// A test waits for its application more than it computes.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	os.Exit(scratch.Run(rigs{m}))
 }
 
 // An unmodified application behaves behind the gateway as it does without it, each of its requests carries the user that
@@ -47,7 +48,7 @@ func TestApplications(t *testing.T) {
 	for _, name := range []string{"django-admin", "dokuwiki", "express-session", "flask", "mediawiki", "php-session", "rails", "tomcat-examples"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := startApplication(t, name)
+			app := application(t, name)
 			bare := drive(t, name, app)
 			tap, log := startTap(t, app)
 			gateway := startGateway(t, name, tap)
@@ -63,41 +64,6 @@ func TestApplications(t *testing.T) {
 			checkLog(t, gateway.Log(), log)
 		})
 	}
-}
-
-// startApplication starts an application for the length of the test and returns its address. Nothing is installed unless
-// REQUIRE_APPS is 1.
-func startApplication(t *testing.T, name string) string {
-	t.Helper()
-	address := gatewaytest.FreeAddress(t)
-	environment := append(os.Environ(), "RUN_DIR="+t.TempDir())
-	required := os.Getenv("REQUIRE_APPS") == "1"
-	if !required {
-		environment = append(environment, "INSTALL=0")
-	}
-	script := func(script string) ([]byte, error) {
-		command := exec.Command(filepath.Join(".", name, script), port(t, address))
-		command.Env = environment
-		return command.CombinedOutput()
-	}
-	for _, program := range []string{"bash", "python3"} {
-		if _, err := exec.LookPath(program); err != nil && !required {
-			t.Skip("the rigs need " + program)
-		}
-	}
-	t.Cleanup(func() {
-		if output, err := script("stop.sh"); err != nil {
-			t.Errorf("stopping %s: %v\n%s", name, err, output)
-		}
-	})
-	output, err := script("start.sh")
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == notInstalled {
-		t.Skipf("%s(or run as root with REQUIRE_APPS=1)", output)
-	}
-	if err != nil {
-		t.Fatalf("starting %s: %v\n%s", name, err, output)
-	}
-	return address
 }
 
 // drive runs the scripted browser and returns its transcript without host and port.

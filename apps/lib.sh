@@ -30,11 +30,22 @@ need_node() { # node and npm from Debian, or from wherever they are already
 
 need_npm() { # makes RUN_DIR a copy of the rig with its npm packages; INSTALL=0: only from npm's cache, exit 77 where they are not there
   cp "$HERE"/*.js* "$RUN_DIR"; cd "$RUN_DIR"
+  if [ -z "${PACKAGES_DIR:-}" ]; then npm_packages; return; fi
+  # Rigs that run at once share their packages.
+  local shared="$PACKAGES_DIR/$APP"
+  mkdir -p "$shared"
+  ( flock 9
+    [ ! -e "$shared/installed" ] || exit 0
+    cp "$HERE"/package*.json "$shared"; cd "$shared"; npm_packages; touch installed
+  ) 9>"$shared/lock" || exit $?
+  ln -sfn "$shared/node_modules" node_modules
+}
+
+npm_packages() { # installs what package-lock.json of the working directory says
   local how=--prefer-offline; [ "${INSTALL:-1}" != 0 ] || how=--offline
-  if ! npm ci "$how" --ignore-scripts --no-audit --no-fund >npm.log 2>&1; then
-    [ "$how" != --offline ] || { echo "$APP needs the npm packages of its package-lock.json: start it once without INSTALL=0" >&2; exit 77; }
-    tail -n 20 npm.log >&2; return 1
-  fi
+  npm ci "$how" --ignore-scripts --no-audit --no-fund >npm.log 2>&1 && return
+  [ "$how" != --offline ] || { echo "$APP needs the npm packages of its package-lock.json: start it once without INSTALL=0" >&2; exit 77; }
+  tail -n 20 npm.log >&2; exit 1
 }
 
 spawn() { # spawn PIDFILE LOG CMD...   own session, so stop can end the whole group
@@ -45,10 +56,10 @@ spawn() { # spawn PIDFILE LOG CMD...   own session, so stop can end the whole gr
 
 wait_http() { # wait_http PATH [SECONDS]
   local i
-  for i in $(seq 1 $(( ${2:-60} * 5 ))); do
+  for i in $(seq 1 $(( ${2:-60} * 10 ))); do
     curl -s -o /dev/null --max-time 5 "http://127.0.0.1:$PORT$1" && return 0
     alive "$PIDFILE" || { echo "$APP died:" >&2; tail -n 20 "$RUN_DIR/app.log" >&2; return 1; }
-    sleep 0.2
+    sleep 0.1
   done
   echo "$APP: no answer" >&2; return 1
 }
@@ -57,13 +68,17 @@ report() { echo "APP=$APP BASE_URL=http://127.0.0.1:$PORT PIDFILE=$PIDFILE PID=$
 
 already_up() { if alive "$PIDFILE"; then report; exit 0; fi; }
 
+ended() { # a process that has ended may be there until somebody asks how
+  ! kill -0 "$1" 2>/dev/null || case "$(ps -o stat= -p "$1" 2>/dev/null)" in Z*) ;; *) return 1 ;; esac
+}
+
 stop_pidfile() {
   local pf="$1" pid i
   alive "$pf" || { rm -f "$pf"; return 0; }
   pid="$(cat "$pf")"
   kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || true
-  for i in $(seq 1 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-  kill -0 "$pid" 2>/dev/null && { kill -9 -- "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null || true; }
+  for i in $(seq 1 100); do ended "$pid" && break; sleep 0.05; done
+  ended "$pid" || { kill -9 -- "-$pid" 2>/dev/null || kill -9 "$pid" 2>/dev/null || true; }
   rm -f "$pf"
 }
 stop_all() { local f; for f in "$RUN_DIR"/*.pid; do [ -e "$f" ] && stop_pidfile "$f"; done

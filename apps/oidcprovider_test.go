@@ -144,8 +144,9 @@ func (v *visitor) expect(on page, status int, want string) {
 // Users sign in at a provider that nobody here wrote, with a secret in the form, without one and with a key; in three tabs; they
 // change their mind; and they sign out here and there.
 func TestOpenIDProvider(t *testing.T) {
-	file := newClientKey(t)
-	app := startApplication(t, "oidc-provider")
+	t.Parallel()
+	file, public := newClientKey(t)
+	app := startApplication(t, "oidc-provider", "CLIENT_KEYS="+public)
 	text, err := os.ReadFile(filepath.Join("oidc-provider", "Caddyfile"))
 	if err != nil {
 		t.Fatal(err)
@@ -170,8 +171,8 @@ func TestOpenIDProvider(t *testing.T) {
 	t.Run("signed out", func(t *testing.T) { testSignedOut(newVisitor(t, gateway)) })
 }
 
-// newClientKey tells the provider of a new key of its client "key", and returns the file with the private key.
-func newClientKey(t *testing.T) string {
+// newClientKey returns the file with a new private key of the provider's client "key", and its public half for the provider.
+func newClientKey(t *testing.T) (file, public string) {
 	t.Helper()
 	key, der, err := validator.GenerateKey(validator.ES256)
 	if err != nil {
@@ -181,16 +182,15 @@ func newClientKey(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := set.PublicJWKS()
+	jwks, err := set.PublicJWKS()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("CLIENT_KEYS", string(public))
-	file := filepath.Join(t.TempDir(), "client.pem")
+	file = filepath.Join(t.TempDir(), "client.pem")
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return file
+	return file, string(jwks)
 }
 
 func testThreeTabs(v *visitor) {

@@ -22,10 +22,8 @@ import (
 // other devices go on, and the user may sign in again.
 func TestOpenIDProviderSignsOut(t *testing.T) {
 	address := gatewaytest.FreeAddress(t)
-	t.Setenv("SIGN_OUT_URI", "http://"+address+"/auth/signout")
-	t.Setenv("DJANGO_ADDRESSES", "ann@example.test bob@example.org eve@example.org")
-	provider := startApplication(t, "oidc-provider")
-	behind := startService(t, startApplication(t, "django-admin"))
+	provider := startApplication(t, "oidc-provider", "SIGN_OUT_URI=http://"+address+"/auth/signout")
+	behind := startService(t, startApplication(t, "django-admin", "DJANGO_ADDRESSES=ann@example.test bob@example.org eve@example.org"))
 	startGatewayAt(t, "oidc-provider", gateway.Config{
 		Caddyfile: filepath.Join("oidc-provider", "signout.Caddyfile"), Listen: address, App: provider,
 		Variables: map[string]string{"SERVICE_ADDRESS": behind.address},

@@ -27,7 +27,7 @@ func accessToken(t *testing.T, example running, clientID, user string) string {
 		"client_id": {client.ID}, "redirect_uri": {client.RedirectURI}, "response_type": {"code"}, "scope": {"openid buy"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}
-	v := newVisitor(t, example.services.provider.address)
+	v := newVisitor(t, example.services.provider.Address)
 	_, page := v.get(provider.AuthorizePath + "?" + query.Encode())
 	field := requestField.FindStringSubmatch(page)
 	if field == nil {

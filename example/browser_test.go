@@ -6,9 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,53 +14,9 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/launch/browsertest"
 )
-
-// browserTime is how long a whole visit may take on a slow machine.
-const browserTime = 5 * time.Minute
-
-// findChromium returns the browser's program, and skips the test where there is none.
-func findChromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("REQUIRE_APPS") != "" {
-		t.Fatal("there is no Chromium, and this run may skip nothing")
-	}
-	t.Skip("the visit needs Chromium: install the package chromium (or set REQUIRE_APPS=1 to fail instead)")
-	return ""
-}
-
-// startChromium starts the browser with a profile of its own in the directory. Its path must be short: sockets lie in it.
-func startChromium(t *testing.T, dir string) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(findChromium(t)), chromedp.UserDataDir(filepath.Join(dir, "profile")),
-		chromedp.Env("TMPDIR="+dir), chromedp.DisableGPU, chromedp.WSURLReadTimeout(browserTime),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-	)
-	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // root has none
-	}
-	// The test's own context ends before the browser is to be told.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), browserTime)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, _ = chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil { // waits for the browser to be gone
-			t.Errorf("ending Chromium: %v", err)
-		}
-	})
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("starting Chromium: %v", err)
-	}
-	return ctx
-}
 
 // tab is one page in a browser profile of its own: a person at another computer, to the sites.
 type tab struct {
@@ -244,9 +197,9 @@ func (b *tab) typeIn(user string) {
 
 // testBrowser is the whole visit in a real browser.
 func testBrowser(t *testing.T, example running, clock *movedClock, dir string) {
-	browser := startChromium(t, dir)
+	browser := browsertest.Start(t, dir)
 	base := "http://" + example.visit
-	provider := example.services.provider.address
+	provider := example.services.provider.Address
 	if host, _, _ := strings.Cut(provider, ":"); strings.HasPrefix(example.visit, host) {
 		t.Fatalf("provider %s and shop %s are one site to the browser", provider, example.visit)
 	}
@@ -347,7 +300,7 @@ func testTamperedCart(t *testing.T, b *tab) {
 
 // An access token that has expired, or is for another service, is worth nothing, and costs the cart nothing.
 func testAccessTokens(t *testing.T, b *tab, example running, clock *movedClock) {
-	provider := example.services.provider.address
+	provider := example.services.provider.Address
 	b.signIn("/counter/login", "alice", provider)
 	b.click(`[data-add="assam"]`)
 	b.untilText("#lines", "1 × Assam")
@@ -457,11 +410,11 @@ func testSignOutEverywhere(t *testing.T, here, there *tab, provider string) {
 
 // Without the identity provider nobody new comes in, and those who have a token order on.
 func testProviderDown(t *testing.T, b *tab, example running) {
-	b.signIn("/counter/login", "bob", example.services.provider.address)
+	b.signIn("/counter/login", "bob", example.services.provider.Address)
 	b.click(`[data-add="assam"]`)
 	b.untilText("#lines", "1 × Assam")
-	example.services.provider.close()
-	if _, err := http.Get("http://" + example.services.provider.address + "/"); err == nil {
+	example.services.provider.Close()
+	if _, err := http.Get("http://" + example.services.provider.Address + "/"); err == nil {
 		t.Fatal("the identity provider is still there")
 	}
 	b.click("#order")

@@ -5,24 +5,24 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 
-	// What the example builds by itself, so that a change of it makes this test run again.
-	_ "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
-	_ "github.com/caddy-jwt-session/caddy-jwt-session/sessions/badgerstore"
 )
 
 // The whole example as a user starts it: build, gateway, shop, a visit, and the end.
 func TestExample(t *testing.T) {
+	lookAtSources(t)
 	temporary, profile := t.TempDir(), t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -33,7 +33,7 @@ func TestExample(t *testing.T) {
 	ended := make(chan error, 1)
 	var output bytes.Buffer
 	options := options{
-		listen: gatewaytest.FreeAddress(t), dir: t.TempDir(), buildFlags: raceFlags(),
+		listen: gatewaytest.FreeAddress(t), dir: t.TempDir(), buildFlags: buildFlags(),
 		started: func(all running) { started <- all }, providerNow: provider.Now,
 	}
 	go func() { ended <- run(ctx, options, &output) }()
@@ -64,13 +64,30 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// raceFlags builds the gateway with the race detector where the test has it: its packages are compiled already then.
-func raceFlags() []string {
+// lookAtSources looks at all that the example builds by itself, so that a change of it makes this test run again: the go
+// command keeps in mind which folders of the module a test has read.
+func lookAtSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && len(entry.Name()) > 2 && entry.Name()[0] == '.' {
+			return fs.SkipDir // of Git, or of no package
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// buildFlags builds the gateway with the race detector where the test has it: its packages are compiled already then. What
+// debuggers need is left out.
+func buildFlags() []string {
+	flags := []string{"-ldflags=-s -w"}
 	info, _ := debug.ReadBuildInfo()
 	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		return []string{"-race"}
+		flags = append(flags, "-race")
 	}
-	return nil
+	return flags
 }
 
 // testVisit signs in, goes by session and then by token, and signs out.

@@ -16,11 +16,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/launch"
 )
 
 func main() {
@@ -51,7 +52,7 @@ func command(ctx context.Context, arguments []string, stdout, stderr io.Writer) 
 	// The go command does not hand a SIGTERM on: without it the example would stay behind.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go cancelWhenOrphaned(ctx, cancel)
+	go launch.CancelWhenOrphaned(ctx, cancel)
 	if err := run(ctx, options, stdout); err != nil {
 		fmt.Fprintln(stderr, "example:", err)
 		return 1
@@ -109,21 +110,8 @@ func parseOptions(arguments []string, stdout io.Writer) (options, error) {
 	if parsed.listen == "" {
 		parsed.listen, parsed.anyPort = defaultListen, true
 	}
-	if err := checkLoopback(parsed.listen); err != nil {
+	if err := launch.CheckLoopback(parsed.listen); err != nil {
 		return options{}, err
 	}
 	return parsed, nil
-}
-
-// checkLoopback refuses addresses that others can reach: the passwords of the example are public.
-func checkLoopback(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("reading --listen %q: %w; write it as 127.0.0.1:8080", address, err)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("reading --listen %q: the example's passwords are public, so it listens on loopback alone; "+
-			"write it as 127.0.0.1:8080", address)
-	}
-	return nil
 }

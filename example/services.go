@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/counter"
+	"github.com/caddy-jwt-session/caddy-jwt-session/example/launch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/page"
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/points"
 	"github.com/caddy-jwt-session/caddy-jwt-session/example/provider"
@@ -35,41 +36,14 @@ func clients(visit string) []provider.Client {
 	}
 }
 
-// service is a server on a port of loopback.
-type service struct {
-	address string // "host:port"
-	server  *http.Server
-}
-
-// serve starts a service on the address.
-func serve(name, address string, handler http.Handler) (service, error) {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return service{}, fmt.Errorf("opening the %s: %w", name, err)
-	}
-	return serveOn(listener, listener.Addr().String(), handler), nil
-}
-
-func serveOn(listener net.Listener, address string, handler http.Handler) service {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }() // ends with ErrServerClosed
-	return service{address, server}
-}
-
-func (s service) close() {
-	if s.server != nil {
-		_ = s.server.Close()
-	}
-}
-
 // services are all that stands behind the gateway, and the identity provider beside it.
 type services struct {
-	shop, counter, points, provider service
+	shop, counter, points, provider launch.Service
 }
 
 func (s services) close() {
-	for _, one := range []service{s.shop, s.counter, s.points, s.provider} {
-		one.close()
+	for _, one := range []launch.Service{s.shop, s.counter, s.points, s.provider} {
+		one.Close()
 	}
 }
 
@@ -84,16 +58,17 @@ func startServices(visit, admin string, providerNow func() time.Time) (started s
 	if started.provider, err = startProvider(visit, providerNow); err != nil {
 		return started, err
 	}
-	if started.shop, err = serve("shop", "127.0.0.1:0", shop.New(time.Now, trail)); err != nil {
+	links := []shop.Link{{Path: "/points/", Name: "Points"}, {Path: "/counter/", Name: "Counter"}}
+	if started.shop, err = launch.Serve("shop", "127.0.0.1:0", shop.New(time.Now, trail, links...)); err != nil {
 		return started, err
 	}
-	started.counter, err = serve("counter", "127.0.0.1:0", counter.New(counter.Options{
+	started.counter, err = launch.Serve("counter", "127.0.0.1:0", counter.New(counter.Options{
 		Now: time.Now, Trail: trail, Revoke: func(ctx context.Context, user string) error { return revoke(ctx, admin, user) },
 	}))
 	if err != nil {
 		return started, err
 	}
-	started.points, err = serve("points service", "127.0.0.1:0", points.New(points.Options{
+	started.points, err = launch.Serve("points service", "127.0.0.1:0", points.New(points.Options{
 		Now: time.Now, Trail: trail, Issuer: tokenIssuer, Audience: pointsAudience, KeysURL: "http://" + visit + "/jwks.json",
 	}))
 	return started, err
@@ -101,24 +76,24 @@ func startServices(visit, admin string, providerNow func() time.Time) (started s
 
 // startProvider starts the identity provider under another host name than the shop's, which has an address for its name: so
 // it is another site for the browser, as it would be on the web.
-func startProvider(visit string, now func() time.Time) (service, error) {
+func startProvider(visit string, now func() time.Time) (launch.Service, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", defaultProviderPort))
 	if err != nil {
 		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return service{}, fmt.Errorf("opening the identity provider: %w", err)
+			return launch.Service{}, fmt.Errorf("opening the identity provider: %w", err)
 		}
 	}
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
-		return service{}, fmt.Errorf("reading the identity provider's address: %w", err)
+		return launch.Service{}, fmt.Errorf("reading the identity provider's address: %w", err)
 	}
 	address := net.JoinHostPort("localhost", port)
 	handler, err := provider.New(provider.Options{Issuer: "http://" + address, Clients: clients(visit), Now: now})
 	if err != nil {
 		_ = listener.Close()
-		return service{}, fmt.Errorf("opening the identity provider: %w", err)
+		return launch.Service{}, fmt.Errorf("opening the identity provider: %w", err)
 	}
-	return serveOn(listener, address, handler), nil
+	return launch.ServeOn(listener, address, handler), nil
 }
 
 // revoke tells the gateway, at its admin API, that all sessions and tokens of the user are over.

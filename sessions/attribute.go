@@ -46,6 +46,20 @@ func (a Attribute) IsList() bool { return a.kind == list }
 // It is a copy.
 func (a Attribute) Texts() []string { return slices.Clone(a.texts) }
 
+// HasAll reports whether the attribute has all the values, of which there must be one. A text is one value: it is never
+// taken apart.
+func (a Attribute) HasAll(values []string) bool {
+	if !a.Present() || len(values) == 0 {
+		return false
+	}
+	for _, value := range values {
+		if !slices.Contains(a.texts, value) {
+			return false
+		}
+	}
+	return true
+}
+
 // Equal reports whether both are the same value of the same kind. One text is not equal to a list of one text.
 func (a Attribute) Equal(other Attribute) bool {
 	return a.kind == other.kind && slices.Equal(a.texts, other.texts)

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -24,11 +25,12 @@ const (
 // maxForm is the longest form in bytes that is read.
 const maxForm = 16 << 10
 
-// Options is what a provider is made with. All but Now is required.
+// Options is what a provider is made with. All but Now and NewKey is required.
 type Options struct {
 	Issuer  string // the provider's own address without a slash at the end: the claim iss
 	Clients []Client
-	Now     func() time.Time // the clock; nil means [time.Now]
+	Now     func() time.Time                // the clock; nil means [time.Now]
+	NewKey  func() (*rsa.PrivateKey, error) // makes each key; nil means a fresh one of 2048 bits
 }
 
 // Provider is the OpenID provider as an [http.Handler]. It may be used by several goroutines.
@@ -44,8 +46,11 @@ func New(options Options) (*Provider, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.NewKey == nil {
+		options.NewKey = newKey
+	}
 	provider := &Provider{
-		mint:    mint{issuer: options.Issuer, now: options.Now},
+		mint:    mint{issuer: options.Issuer, now: options.Now, keys: keys{make: options.NewKey}},
 		clients: options.Clients,
 		codes:   codes{now: options.Now, grants: make(map[string]grant)},
 		routes:  http.NewServeMux(),

@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/testkey"
 )
 
 const (
@@ -35,6 +37,7 @@ func open(t *testing.T) (*Provider, *httptest.Server, *time.Time) {
 	var err error
 	provider, err = New(Options{
 		Issuer: server.URL, Clients: []Client{testClient, other}, Now: func() time.Time { return now },
+		NewKey: testkey.Maker(t),
 	})
 	if err != nil {
 		t.Fatal(err)

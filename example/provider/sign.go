@@ -22,13 +22,18 @@ const keptKeys = 2
 
 // keys are the keys of a provider.
 type keys struct {
+	make func() (*rsa.PrivateKey, error)
+
 	mutex   sync.Mutex
 	private []jose.JSONWebKey // the newest first; all are published
 }
 
+// newKey makes a key of the least length that RS256 allows (RFC 7518 section 3.3).
+func newKey() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }
+
 // rotate makes a new key. See [Provider.Rotate].
 func (k *keys) rotate() error {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	private, err := k.make()
 	if err != nil {
 		return fmt.Errorf("making a key: %w", err)
 	}

@@ -32,6 +32,7 @@ type pageData struct {
 	SignedIn bool
 	CSRF     string
 	InCart   int
+	Links    []Link
 	Body     any
 }
 
@@ -40,7 +41,8 @@ func (s *Shop) show(w http.ResponseWriter, visit visit, status int, parsed *temp
 	visit = s.open(w, visit)
 	data := pageData{
 		Page: page.Page{Title: title, Received: visit.received, Trail: s.trail.Newest()},
-		User: visit.session.user, SignedIn: visit.session.signedIn(), CSRF: visit.session.csrf, Body: body,
+		User: visit.session.user, SignedIn: visit.session.signedIn(), CSRF: visit.session.csrf, Links: s.links,
+		Body: body,
 	}
 	for _, count := range visit.session.cart {
 		data.InCart += count

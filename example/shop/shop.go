@@ -25,11 +25,15 @@ type Shop struct {
 	routes   *http.ServeMux
 	sessions sessions
 	trail    *page.Trail
+	links    []Link
 }
 
-// New returns a shop without sessions that reads the time from now and notes its requests in the trail.
-func New(now func() time.Time, trail *page.Trail) *Shop {
-	shop := &Shop{now: now, routes: http.NewServeMux(), trail: trail}
+// Link is a link to something beside the shop, which all its pages show.
+type Link struct{ Path, Name string }
+
+// New returns a shop without sessions that reads the time from now, notes its requests in the trail, and shows the links.
+func New(now func() time.Time, trail *page.Trail, links ...Link) *Shop {
+	shop := &Shop{now: now, routes: http.NewServeMux(), trail: trail, links: links}
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request, visit){
 		"GET /{$}":          shop.showCatalogue,
 		"GET /login":        shop.showLogin,

@@ -31,6 +31,7 @@ const childVariable = "COMMAND_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
+		command.ShortenBench()
 		caddycmd.Main()
 		return
 	}

@@ -23,12 +23,14 @@ import (
 // algorithms are those that tokens can have, the default first.
 var algorithms = []validator.Algorithm{validator.HS256, validator.ES256, validator.EdDSA, validator.RS256}
 
+// benchSize is how much is measured. A test makes do with less.
+var benchSize = struct {
+	sessions int           // how many the store holds
+	time     time.Duration // how long each thing is done
+}{50_000, 400 * time.Millisecond}
+
 const (
 	benchRealm = "bench"
-	// benchSessions is how many sessions the store holds.
-	benchSessions = 50_000
-	// benchTime is how long each thing is done to be measured.
-	benchTime = 400 * time.Millisecond
 	// benchAttribute is how long the attribute is that makes a token large.
 	benchAttribute = 2000
 )
@@ -51,11 +53,11 @@ func measure(ctx context.Context, step func(what string)) (found figures, err er
 	defer func() { err = errors.Join(err, shared.Close()) }()
 	shared.Retain(time.Hour, 0)
 
-	step(fmt.Sprintf("adding %d sessions", benchSessions))
+	step(fmt.Sprintf("adding %d sessions", benchSize.sessions))
 	if err := addSessions(ctx, shared); err != nil {
 		return figures{}, err
 	}
-	found.Sessions = benchSessions
+	found.Sessions = benchSize.sessions
 	step("looking sessions up")
 	if found.LookUp, err = measureLookUp(ctx, shared); err != nil {
 		return figures{}, err
@@ -79,7 +81,7 @@ func addSessions(ctx context.Context, shared *ledger.Ledger) error {
 	var wait sync.WaitGroup
 	for worker := range workers {
 		wait.Go(func() {
-			for number := worker; number < benchSessions && failures[worker] == nil; number += workers {
+			for number := worker; number < benchSize.sessions && failures[worker] == nil; number += workers {
 				_, failures[worker] = shared.Add(ctx, sessions.Key{Realm: benchRealm, Hash: sessions.HashOf(benchID(number))},
 					ledger.Identity{User: fmt.Sprint("user-", number/2)}, ledger.Lifetimes{Idle: time.Hour, MaxAge: 2 * time.Hour})
 			}
@@ -97,7 +99,7 @@ func each(do func() error) (float64, error) {
 	quickest := 0.0
 	for range rounds {
 		began, times := time.Now(), 0
-		for time.Since(began) < benchTime/rounds {
+		for time.Since(began) < benchSize.time/rounds {
 			for range 16 {
 				if err := do(); err != nil {
 					return 0, err
@@ -119,7 +121,7 @@ func measureLookUp(ctx context.Context, shared *ledger.Ledger) (lookUpFigures, e
 	}
 	lines := make([][]string, 4096) // made before, since a request brings its cookies
 	for i := range lines {
-		lines[i] = []string{"session=" + benchID(rand.IntN(benchSessions))}
+		lines[i] = []string{"session=" + benchID(rand.IntN(benchSize.sessions))}
 	}
 	next := 0
 	took, err := each(func() error {

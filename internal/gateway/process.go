@@ -176,6 +176,15 @@ func (p *Process) Stop() error {
 	}
 }
 
+// Kill ends the process at once, as a power cut would, and waits until it is gone. [Process.Err] is an error then.
+func (p *Process) Kill() error {
+	if err := p.command.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("killing the gateway: %w", err)
+	}
+	<-p.exited
+	return nil
+}
+
 // Log returns the path of the file that the gateway logs to.
 func (p *Process) Log() string { return p.log }
 

@@ -5,12 +5,11 @@ package scratch
 import (
 	"fmt"
 	"os"
-	"testing"
 )
 
-// Run runs the tests of a package and returns their exit code. Temporary folders of the tests and of their children are
-// in memory, where the system has a file system for that with enough room, and TMPDIR does not say otherwise.
-func Run(m *testing.M) int {
+// Run runs the tests of a package, a [testing.M], and returns their exit code. Temporary folders of the tests and of their
+// children are in memory, where the system has a file system for that with enough room, and TMPDIR does not say otherwise.
+func Run(m interface{ Run() int }) int {
 	if os.Getenv("TMPDIR") != "" {
 		return m.Run()
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -127,24 +126,10 @@ func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	switch {
 	case decision.Identity.User == "":
 		return decision.Refuser.Refuse(w, r)
-	case !q.holds(decision.Identity.Attributes[q.Attribute]):
+	case !decision.Identity.Attributes[q.Attribute].HasAll(q.Values):
 		return q.forbid(w, r, decision.Realm)
 	}
 	return next.ServeHTTP(w, r)
-}
-
-// holds reports whether the attribute has all the values. A text is one value: it is never taken apart here.
-func (q *Require) holds(attribute sessions.Attribute) bool {
-	if !attribute.Present() || len(q.Values) == 0 {
-		return false
-	}
-	has := attribute.Texts()
-	for _, value := range q.Values {
-		if !slices.Contains(has, value) {
-			return false
-		}
-	}
-	return true
 }
 
 // forbid answers 403 (RFC 6750 section 3.1). What is lacking is for the log, not for the client.

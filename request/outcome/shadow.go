@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// compare holds what mixed mode would have said against what the session said. Only a token that would have decided can
+// Compare holds what mixed mode would have said against what the session said. Only a token that would have decided can
 // make a difference: in all other cases mixed mode asks the session too.
-func compare(token validator.Token, binding validator.Binding, verdict validator.Verdict, session sessions.Session) telemetry.Mismatch {
+func Compare(token validator.Token, binding validator.Binding, verdict validator.Verdict, session sessions.Session) telemetry.Mismatch {
 	if token.State != validator.TokenUsable || binding != validator.SameSession {
 		return ""
 	}
@@ -43,7 +43,7 @@ func sameAttributes(a, b sessions.Attributes) bool {
 
 // countMismatch counts and logs a difference.
 func countMismatch(o *Outcome, verdict validator.Verdict) {
-	what := compare(o.Token, validator.Bind(o.Token, o.came.Session), verdict, o.Session.Record)
+	what := Compare(o.Token, validator.Bind(o.Token, o.came.Session), verdict, o.Session.Record)
 	if what == "" {
 		return
 	}

@@ -73,7 +73,7 @@ func (s *Settlement) Listen(listener Listener) {
 		return
 	}
 	s.hearing.since = s.now
-	s.hearing.unproven = bringsOtherCredential(s.came.Request, s.came.Journey.Authorization, s.found.Access.State)
+	s.hearing.unproven = BringsOtherCredential(s.came.Request, s.came.Journey.Authorization, s.found.Access.State)
 	if s.came.Session.Presence == validator.Present && !s.withheld {
 		s.hearing.question = s.found.Core.Ledger.Ask(s.came.Key())
 	}

@@ -1,4 +1,4 @@
-package main
+package launch
 
 import (
 	"bytes"
@@ -19,8 +19,8 @@ const (
 	plainInterval    = 10 * time.Second
 )
 
-// build compiles the gateway and tells how it is going.
-func build(ctx context.Context, binary string, stdout io.Writer, flags []string) error {
+// Build compiles the gateway and tells how it is going.
+func Build(ctx context.Context, binary string, stdout io.Writer, flags []string) error {
 	fmt.Fprintln(stdout, "Building the gateway. The first build downloads and compiles Caddy, which takes minutes; "+
 		"later ones take seconds.")
 	shown := &progress{started: time.Now(), inPlace: isTerminal(stdout)}

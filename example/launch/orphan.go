@@ -1,4 +1,4 @@
-package main
+package launch
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// cancelWhenOrphaned cancels where this program was started by go run and the go command is gone: that one ends on
+// CancelWhenOrphaned cancels where this program was started by go run and the go command is gone: that one ends on
 // SIGTERM at once and tells nobody. A program that was started by other means stays when its parent goes.
-func cancelWhenOrphaned(ctx context.Context, cancel context.CancelFunc) {
+func CancelWhenOrphaned(ctx context.Context, cancel context.CancelFunc) {
 	executable, err := os.Executable()
 	if err != nil || !startedByGoRun(executable) {
 		return

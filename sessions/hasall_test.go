@@ -1,4 +1,4 @@
-package require
+package sessions_test
 
 import (
 	"strings"
@@ -33,12 +33,11 @@ func TestRequireHolds(t *testing.T) {
 		{sessions.List("a b"), "a b", true},
 		{sessions.List("a", "b"), "a b", false},
 	} {
-		one := &Require{Attribute: "scope", Values: strings.Split(test.values, ",")}
-		if got := one.holds(test.attribute); got != test.want {
-			t.Errorf("%v holds %s: got %v", test.attribute.Texts(), test.values, got)
+		if got := test.attribute.HasAll(strings.Split(test.values, ",")); got != test.want {
+			t.Errorf("%v has %s: got %v", test.attribute.Texts(), test.values, got)
 		}
 	}
-	if (&Require{Attribute: "scope"}).holds(sessions.Text("a")) {
+	if sessions.Text("a").HasAll(nil) {
 		t.Error("what requires nothing is no permission")
 	}
 }
