@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -27,6 +28,7 @@ type outpost struct {
 	dir, store     string
 	storage        string // Caddy's, below dir unless it is set
 	global, site   string // inside the global option, and the whole site; unless they are set nothing and the usual one
+	engine         string // the line of another store than the one in the directory
 }
 
 // newOutpost starts one whose store is in a directory below the given one.
@@ -43,18 +45,33 @@ func newOutpost(t *testing.T, dir string) *outpost {
 // start starts the process, and waits until it answers.
 func (o *outpost) start() {
 	o.Helper()
+	o.launch()
+	o.await(o.isUp)
+}
+
+// launch starts the process.
+func (o *outpost) launch() {
+	o.Helper()
 	storage := cmp.Or(o.storage, filepath.Join(o.dir, "storage"))
 	globals := strings.Replace(storeGlobals(o.store, storage, o.global), "admin off", "admin "+o.admin, 1)
+	if o.engine != "" {
+		globals = strings.Replace(globals, fmt.Sprintf("store badger %q", o.store), "store "+o.engine, 1)
+	}
 	o.child = startChild(o.T, o.dir, globals+cmp.Or(o.site, viaSite(o.address, "forget_on /forget", o.legacy)))
+}
+
+// await waits until the process is in some state.
+func (o *outpost) await(isSo func() bool) {
+	o.Helper()
 	deadline := time.Now().Add(time.Minute)
-	for !o.isUp() {
+	for !isSo() {
 		select {
 		case err := <-o.done:
-			o.Fatalf("it did not start: %v\n%s", err, o.output.String())
+			o.Fatalf("it has ended: %v\n%s", err, o.output.String())
 		default:
 		}
 		if time.Now().After(deadline) {
-			o.Fatalf("it never answered:\n%s", o.output.String())
+			o.Fatalf("it never came so far:\n%s", o.output.String())
 		}
 	}
 }

@@ -29,7 +29,7 @@ type App struct {
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=jwt_session.stores inline_key=engine"`
 
 	// The keys that tokens are signed and verified with. The first one signs. Default: keys that the gateway makes itself
-	// and keeps in Caddy's storage.
+	// and keeps in Caddy's storage or, where gateways share a store of sessions, in that.
 	Keys []KeySource `json:"keys,omitempty"`
 
 	// How the gateway makes its own keys. It can't stand beside `keys`.

@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -15,6 +17,7 @@ type Core struct {
 	Verifier *validator.Verifier
 	Keys     *validator.KeyRing
 	Keeper   *keyring.Keeper // nil where the configuration gives the keys
+	Shared   storage.Shared  // nil where this gateway has its store alone
 }
 
 // Dead reports whether a verified token was revoked or its session has ended. It waits for nothing.
@@ -70,18 +73,23 @@ func (a *App) openCore(store *storeLease, own *ownKeys) (*Core, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := a.openKeys(own)
+	place, _ := shared.Shared()
+	keys, err := a.openKeys(own, place)
 	if err != nil {
 		return nil, err
+	}
+	if engine, ok := store.engine.(stalling); ok {
+		shared.AllowStale(engine.StaleAfter())
 	}
 	shared.Retain(a.names.longestToken, a.names.longestIdle)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
 	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
-	return &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: own.keeper}, nil
+	return &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: own.keeper, Shared: place}, nil
 }
 
-// openKeys returns the keys of the configuration, or opens those that the gateway keeps itself.
-func (a *App) openKeys(own *ownKeys) (*validator.KeyRing, error) {
+// openKeys returns the keys of the configuration, or opens those that the gateway keeps itself: in the place that gateways share,
+// or else in Caddy's storage.
+func (a *App) openKeys(own *ownKeys, place storage.Shared) (*validator.KeyRing, error) {
 	if a.keys.configured != nil {
 		set, err := validator.NewKeySet(a.keys.configured...)
 		if err != nil {
@@ -90,7 +98,7 @@ func (a *App) openKeys(own *ownKeys) (*validator.KeyRing, error) {
 		return validator.NewKeyRing(set), nil
 	}
 	news := &keyNews{logger: a.logger, clock: a.clock, events: a.events}
-	return own.open(a.ctx, keyring.Options{
+	return own.open(a.ctx, place, keyring.Options{
 		Algorithm:     a.keys.rotation.algorithm,
 		RotateEvery:   time.Duration(a.keys.rotation.RotateEvery),
 		KeyDelay:      time.Duration(a.keys.rotation.KeyDelay),
@@ -101,10 +109,23 @@ func (a *App) openKeys(own *ownKeys) (*validator.KeyRing, error) {
 	})
 }
 
-// CoreForRequest returns what a request is to be decided with. Caddy sends requests to a configuration that it is about
+var errNoKeys = errors.New("there are no keys yet: the store that gateways share has not been reached since the start, and Caddy's " +
+	"storage has no copy of its keys")
+
+// CoreForRequest returns what a request is to be decided with. It returns an error as long as there are no keys: a gateway that
+// starts while the store is out of reach may have none.
+func (a *App) CoreForRequest() (*Core, error) {
+	open, err := a.CoreForOperator()
+	if err == nil && open.Keys.Current() == nil {
+		return nil, errNoKeys
+	}
+	return open, err
+}
+
+// CoreForOperator returns what is open, whatever it is worth for a request. Caddy sends requests to a configuration that it is about
 // to refuse, since its HTTP server may have started before the store turns out not to open: until the refusal they are
 // decided with what the running configuration has open, as if they had gone there.
-func (a *App) CoreForRequest() (*Core, error) {
+func (a *App) CoreForOperator() (*Core, error) {
 	open, err := a.Open()
 	if err == nil {
 		return open, nil

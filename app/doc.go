@@ -11,6 +11,8 @@
 //     [App.Start] or the first request opens the store, whichever comes first.
 //   - The store is leased. Configurations that name the same place share one open store, which closes when the last of them
 //     gives its lease back. A reload therefore never closes the store, and a refused configuration leaves it alone.
+//   - A gateway that shares its store with others starts without it. It may then have no keys yet, so that
+//     [App.CoreForRequest] fails until it has. What the others change of the keys, it reads at once.
 //   - A reload takes nothing away from a request that is under way. A [Core] never changes, and [App.Stop] does nothing.
 //   - Names refuses what can't stand together, such as a session cookie that is another realm's token cookie. It is complete
 //     once the configuration is provisioned.

@@ -28,7 +28,7 @@ type KeySource struct {
 }
 
 // KeyRotation says how the gateway makes its own keys, which it keeps in Caddy's storage. Gateways that share the storage
-// share the keys.
+// share the keys. So do gateways that share a store of sessions: there the keys are in that store, and Caddy's storage has a copy.
 type KeyRotation struct {
 	// What new keys are for: `HS256`, `ES256`, `EdDSA` or `RS256`. Keys of another algorithm that are there already go on
 	// until the first key of this one signs. Default: `HS256`.

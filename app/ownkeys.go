@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/keyring"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -21,10 +22,15 @@ type ownKeys struct {
 	done   sync.WaitGroup
 }
 
-// open reads the keys, unless they are open.
-func (o *ownKeys) open(ctx caddy.Context, options keyring.Options) (*validator.KeyRing, error) {
+// open reads the keys, unless they are open. Where gateways share a place the keys are there, and Caddy's storage has a copy: it is
+// also where they come from if the store was on this machine before, and where they go if it is again.
+func (o *ownKeys) open(ctx caddy.Context, place storage.Shared, options keyring.Options) (*validator.KeyRing, error) {
 	if o.keeper == nil {
-		keeper, err := keyring.Open(ctx, ctx.Storage(), options)
+		var keys keyring.Storage = ctx.Storage()
+		if place != nil {
+			keys, options.Copy, options.Place = place.Files(), keys, "the session store"
+		}
+		keeper, err := keyring.Open(ctx, keys, options)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
@@ -13,8 +14,12 @@ func RunningStock(ctx context.Context) (telemetry.Stock, bool, error) {
 	if shared == nil {
 		return telemetry.Stock{}, false, nil
 	}
-	stock, err := shared.Stock(ctx)
-	return telemetry.Stock{Sessions: stock.Sessions, Revocations: stock.Revocations}, true, err
+	counts, err := shared.Stock(ctx)
+	stock := telemetry.Stock{Sessions: counts.Sessions, Revocations: counts.Revocations}
+	if link, isShared := shared.Link(); isShared {
+		stock.Link = &telemetry.Link{Connected: link.Connected, Lag: LagOf(link, time.Now())}
+	}
+	return stock, true, err
 }
 
 // runningLedger returns the ledger of the running configuration, or nil.

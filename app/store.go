@@ -19,7 +19,8 @@ import (
 // Engine is what a module in the namespace `jwt_session.stores` must be. None of its methods but Open may open, create or
 // lock anything.
 type Engine interface {
-	// Location names the place that the data is in: two configurations with the same location share one open store.
+	// Location names the place that the data is in: two configurations with the same location share one open store. It holds no
+	// secret.
 	Location() (string, error)
 	// Options describes what is fixed while the store is open. For one location it must not change.
 	Options() string
@@ -40,11 +41,15 @@ type storeLease struct {
 
 // name returns the name of the engine and the place that the data is in.
 func (s *storeLease) name() (engine, location string) {
-	if module, ok := s.engine.(caddy.Module); ok {
-		engine = module.CaddyModule().ID.Name()
-	}
 	location, _ = s.engine.Location() // it was found when the store was opened
-	return engine, location
+	return nameOf(s.engine), location
+}
+
+func nameOf(engine Engine) string {
+	if module, ok := engine.(caddy.Module); ok {
+		return module.CaddyModule().ID.Name()
+	}
+	return ""
 }
 
 // open returns the ledger of the store, and opens it unless another configuration has.
@@ -95,8 +100,9 @@ func openLedger(ctx caddy.Context, engine Engine, location string, clock func() 
 	if err := memory.keep(ctx, ctx.Storage(), id, place); err != nil {
 		return nil, errors.Join(err, place.Close())
 	}
+	news := &linkNews{engine: nameOf(engine), location: location}
 	shared, err := ledger.Open(context.Background(), place, ledger.Options{
-		Now: clock,
+		Now: clock, LinkChanged: news.changed, Stored: storedFile,
 		Report: func(err error) {
 			telemetry.CountStoreError(err)
 			logger.Error("keeping sessions", zap.Error(err))
@@ -105,5 +111,6 @@ func openLedger(ctx caddy.Context, engine Engine, location string, clock func() 
 	if err != nil {
 		return nil, errors.Join(err, place.Close())
 	}
+	news.atStart(ctx, shared)
 	return shared, nil
 }

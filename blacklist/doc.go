@@ -13,4 +13,13 @@
 //     entry weakens another.
 //   - An entry that [List.Lift] took back does not come back through a write, an extension or a sweep at the same time.
 //   - The zero [Subject] is always hit.
+//
+// Several gateways may write one journal, a [SharedJournal]. Each has a list of its own, and [List.Adopt] and
+// [List.AdoptLift] tell it what the others have written. The order of all writes decides, whatever reaches a list first:
+//
+//   - What another gateway has made durable is in force when Adopt returns.
+//   - What another gateway has lifted is no longer in force when AdoptLift returns, unless it was stated once more after the
+//     lift. It does not come back through a write or an extension that this list had begun before.
+//   - What this list has stated and not written yet stays in force whatever is lifted elsewhere: its place in the order is
+//     after that.
 package blacklist

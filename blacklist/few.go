@@ -21,15 +21,16 @@ func (f *few) merge(entry Entry, counts *counters) (Entry, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old, known := f.get(subject)
+	more := true
 	if known {
-		if added = old.merged(added); added == old {
-			return old.entry(subject), false
-		}
+		added, more = old.merged(added)
 	} else {
 		counts.add(subject, 1)
 	}
-	f.hits.Store(subject, added)
-	return added.entry(subject), true
+	if added != old || !known {
+		f.hits.Store(subject, added)
+	}
+	return added.entry(subject), more
 }
 
 func (f *few) drop(subject Subject, condition func(hit) bool, counts *counters) {

@@ -45,6 +45,9 @@ type SharedJournal interface {
 	// gateway.
 	Prolong(ctx context.Context, entries ...Entry) error
 
+	// Lift is like Remove, and returns the place of the removal in the order of all writes.
+	Lift(ctx context.Context, subjects ...Subject) (at uint64, err error)
+
 	// Drop returns nil once the subjects, whose entries have expired, are gone from this gateway's own copy.
 	Drop(ctx context.Context, subjects ...Subject) error
 }
@@ -57,6 +60,10 @@ func (a alone) Write(ctx context.Context, entries ...Entry) ([]Entry, error) {
 }
 
 func (a alone) Prolong(ctx context.Context, entries ...Entry) error { return a.Append(ctx, entries...) }
+
+func (a alone) Lift(ctx context.Context, subjects ...Subject) (uint64, error) {
+	return 0, a.Remove(ctx, subjects...)
+}
 
 func (a alone) Drop(ctx context.Context, subjects ...Subject) error {
 	return a.Remove(ctx, subjects...)

@@ -31,6 +31,8 @@ const (
 	KindLineage
 	// KindAttribute means that the users of a realm who have an attribute of one value are revoked. See [RevokedAttribute].
 	KindAttribute
+	// KindSet means that the application has set the id of a session lately. See [RecentlySet].
+	KindSet
 
 	kinds = iota + 1
 )
@@ -70,6 +72,8 @@ func (k Kind) String() string {
 		return "lineage"
 	case KindAttribute:
 		return "attribute"
+	case KindSet:
+		return "set"
 	default:
 		return "unknown"
 	}
@@ -90,7 +94,7 @@ func (k Kind) form() form {
 	switch k {
 	case KindToken, KindAll, KindLifted:
 		return bare
-	case KindEnd, KindSession, KindRealm, KindAttribute:
+	case KindEnd, KindSession, KindRealm, KindAttribute, KindSet:
 		return ofRealm
 	case KindUserEverywhere:
 		return ofUser

@@ -14,7 +14,7 @@ var ann = blacklist.RevokedUser("shop", "ann")
 
 func (f fixture) revoke(t *testing.T, entries ...blacklist.Entry) {
 	t.Helper()
-	if err := f.Revoke(t.Context(), entries...); err != nil {
+	if _, err := f.Revoke(t.Context(), entries...); err != nil {
 		t.Fatalf("Revoke: %v", err)
 	}
 }

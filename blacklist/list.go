@@ -15,9 +15,10 @@ const batch = 1024
 
 // List is the blacklist in memory with its journal behind it. Its methods are safe for concurrent use.
 type List struct {
-	journal Journal
+	journal SharedJournal
 	memory  memory
 	pending pending
+	lifts   lifts
 
 	// changed is called with the subject of each entry that has come into force or hits more than before.
 	changed func(Subject)
@@ -31,7 +32,8 @@ type List struct {
 // no list. The list reads the time from now.
 func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, error) {
 	list := &List{
-		journal: journal, memory: memory{now: now}, pending: pending{entries: make(map[Subject]Entry)}, changed: func(Subject) {},
+		journal: sharedForm(journal), memory: memory{now: now}, pending: pending{entries: make(map[Subject]debt)},
+		changed: func(Subject) {},
 	}
 	err := journal.Load(ctx, now(), func(entry Entry) error {
 		list.memory.merge(entry)
@@ -101,27 +103,47 @@ func (l *List) Pending(subject Subject) bool { return l.pending.has(subject) }
 // PendingLen returns the number of entries that are in force and would not survive a crash.
 func (l *List) PendingLen() int { return l.pending.len() }
 
-// Revoke makes the entries durable and then puts them in force. After an error, none of them is acknowledged, and none is in
-// force before the next start. Revoke ignores entries that have expired already.
-func (l *List) Revoke(ctx context.Context, entries ...Entry) error {
+// Revoke makes the entries durable and then puts them in force. It returns them as they are in the journal. Revoke ignores
+// entries that have expired already.
+//
+// After an error, none of the entries is acknowledged. None is in force before the next start, unless the journal is a
+// [SharedJournal]: it may have an entry all the same, which then comes into force on every gateway, on this one at the latest
+// when it reconciles its copy with the shared place.
+func (l *List) Revoke(ctx context.Context, entries ...Entry) ([]Entry, error) {
 	now := l.memory.now()
 	entries = slices.Clone(entries)
 	entries = slices.DeleteFunc(entries, func(e Entry) bool { return hitOf(e).expired(now) })
 	if len(entries) == 0 {
-		return nil
+		return nil, nil
 	}
 	for i, entry := range entries {
 		entries[i] = hitOf(entry).entry(entry.Subject)
 	}
 	l.writing.RLock()
 	defer l.writing.RUnlock()
-	if err := l.journal.Append(ctx, entries...); err != nil {
-		return fmt.Errorf("writing revocation: %w", err)
+	written, err := l.journal.Write(ctx, entries...)
+	if err != nil {
+		return nil, fmt.Errorf("writing revocation: %w", err)
 	}
-	for _, entry := range entries {
+	for _, entry := range written {
 		l.putInForce(entry)
 	}
-	return nil
+	return written, nil
+}
+
+// Adopt puts entries in force that were written to a [SharedJournal], most of them by another gateway. They are durable. It
+// returns those that this list did not know, or knew from an earlier place in the order of all writes.
+func (l *List) Adopt(entries ...Entry) (news []Entry) {
+	// So that a sweep drops none of them from the journal's copy in the place of one that has expired.
+	l.writing.RLock()
+	defer l.writing.RUnlock()
+	for _, entry := range l.lifts.without(entries) {
+		known, isKnown := l.memory.part(entry.Subject).get(entry.Subject)
+		if _, changed := l.putInForce(entry); changed || !isKnown || known.at < entry.At {
+			news = append(news, entry)
+		}
+	}
+	return news
 }
 
 // End puts the entry in force and then makes it durable, as [List.Enforce] and [List.Persist] do. After an error, the entry
@@ -137,7 +159,7 @@ func (l *List) Enforce(entry Entry) {
 	l.pending.Lock()
 	defer l.pending.Unlock()
 	if merged, changed := l.putInForce(entry); changed {
-		l.pending.entries[entry.Subject] = merged
+		l.pending.entries[entry.Subject] = debt{merged, stated}
 	}
 }
 
@@ -148,12 +170,39 @@ func (l *List) Persist(ctx context.Context, subjects ...Subject) error {
 	}
 	l.writing.RLock()
 	defer l.writing.RUnlock()
-	entries := l.pending.of(subjects) // without what was lifted meanwhile; from now on nothing can be lifted
+	debts := l.pending.of(subjects) // without what was lifted meanwhile; from now on nothing can be lifted
+	if err := l.state(ctx, entriesOf(debts, false)); err != nil {
+		return fmt.Errorf("writing to blacklist: %w", err)
+	}
+	if err := l.prolong(ctx, entriesOf(debts, true)); err != nil {
+		return fmt.Errorf("writing to blacklist: %w", err)
+	}
+	return nil
+}
+
+// state writes pending entries that state something new.
+func (l *List) state(ctx context.Context, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	if err := l.journal.Append(ctx, entries...); err != nil {
-		return fmt.Errorf("writing to blacklist: %w", err)
+	written, err := l.journal.Write(ctx, entries...)
+	if err != nil {
+		return err
+	}
+	for _, entry := range written {
+		l.putInForce(entry)
+	}
+	l.pending.written(entries)
+	return nil
+}
+
+// prolong writes pending entries that only expire later than before.
+func (l *List) prolong(ctx context.Context, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := l.journal.Prolong(ctx, entries...); err != nil {
+		return err
 	}
 	l.pending.written(entries)
 	return nil

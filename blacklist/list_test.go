@@ -90,7 +90,7 @@ func TestOpenFailsWithItsJournal(t *testing.T) {
 func TestRevokeIsDurableFirst(t *testing.T) {
 	f := newFixture(t)
 	f.journal.Fail(true)
-	if err := f.Revoke(t.Context(), entry(7, time.Minute)); !errors.Is(err, blacklist.ErrUnavailable) {
+	if _, err := f.Revoke(t.Context(), entry(7, time.Minute)); !errors.Is(err, blacklist.ErrUnavailable) {
 		t.Fatalf("Revoke: %v", err)
 	}
 	f.expectSecond(t, 0, false)
@@ -99,7 +99,7 @@ func TestRevokeIsDurableFirst(t *testing.T) {
 	}
 	f.journal.Fail(false)
 	token := blacklist.TokenID("jti")
-	err := f.Revoke(t.Context(), entry(7, time.Minute), blacklist.Entry{Subject: token, Expires: start.Add(time.Hour)})
+	_, err := f.Revoke(t.Context(), entry(7, time.Minute), blacklist.Entry{Subject: token, Expires: start.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestRevokeIsDurableFirst(t *testing.T) {
 func TestRevokePassesOverTheExpired(t *testing.T) {
 	f := newFixture(t)
 	given := []blacklist.Entry{entry(7, 0), {Subject: blacklist.TokenID("jti"), Expires: start.Add(time.Minute)}}
-	if err := f.Revoke(t.Context(), given...); err != nil {
+	if _, err := f.Revoke(t.Context(), given...); err != nil {
 		t.Fatal(err)
 	}
 	if f.Len() != 1 || f.journal.Writes() != 1 {
@@ -123,7 +123,7 @@ func TestRevokePassesOverTheExpired(t *testing.T) {
 	if given[0].Subject != session {
 		t.Error("the caller's entries were changed")
 	}
-	if err := f.Revoke(t.Context()); err != nil || f.journal.Writes() != 1 {
+	if _, err := f.Revoke(t.Context()); err != nil || f.journal.Writes() != 1 {
 		t.Errorf("revoking nothing: %v, %d writes", err, f.journal.Writes())
 	}
 }
@@ -221,7 +221,7 @@ func TestEntriesExpire(t *testing.T) {
 func TestSweep(t *testing.T) {
 	f := newFixture(t)
 	kept := blacklist.Entry{Subject: blacklist.TokenID("kept"), Expires: start.Add(time.Hour)}
-	if err := f.Revoke(t.Context(), entry(7, time.Minute), kept); err != nil {
+	if _, err := f.Revoke(t.Context(), entry(7, time.Minute), kept); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Sweep(t.Context()); err != nil || f.Len() != 2 {
@@ -319,7 +319,7 @@ func TestAcknowledgedHolds(t *testing.T) {
 				added.Second = rapid.Int64Range(1, 9).Draw(rt, "second")
 				added.Expires = start.Add(time.Hour)
 				most = max(most, added.Second)
-				if f.Revoke(context.Background(), added) == nil {
+				if _, err := f.Revoke(context.Background(), added); err == nil {
 					floor, durable, expiry = max(floor, added.Second), max(durable, added.Second), added.Expires
 				}
 			},
@@ -370,7 +370,8 @@ func TestConcurrentUse(t *testing.T) {
 			for i := range 100 {
 				own := blacklist.Entry{Subject: blacklist.TokenID(fmt.Sprint(worker, i)), Expires: start.Add(time.Second)}
 				second := int64(worker*100 + i)
-				err := errors.Join(f.Revoke(t.Context(), own), f.End(t.Context(), entry(second, time.Hour)),
+				_, revoking := f.Revoke(t.Context(), own)
+				err := errors.Join(revoking, f.End(t.Context(), entry(second, time.Hour)),
 					f.Retry(t.Context()), f.Sweep(t.Context()))
 				if err != nil {
 					t.Error(err)

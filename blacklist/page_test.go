@@ -96,7 +96,7 @@ func TestPageLeavesOutTheExpired(t *testing.T) {
 // BenchmarkFlushed asks for what every request asks for after a flush.
 func BenchmarkFlushed(b *testing.B) {
 	f := newFixture(b)
-	if err := f.Revoke(b.Context(), lasting(blacklist.FlushedRealm("shop"), 1)); err != nil {
+	if _, err := f.Revoke(b.Context(), lasting(blacklist.FlushedRealm("shop"), 1)); err != nil {
 		b.Fatal(err)
 	}
 	subject := blacklist.FlushedRealm("shop")

@@ -11,20 +11,50 @@ import (
 type pending struct {
 	sync.RWMutex
 
-	entries map[Subject]Entry
+	entries map[Subject]debt
 }
 
-// of returns the pending entries for the subjects.
-func (p *pending) of(subjects []Subject) []Entry {
-	p.RLock()
-	defer p.RUnlock()
+// debt is an entry that is in force and must still be written.
+type debt struct {
+	Entry
+
+	cause cause
+}
+
+// cause is why an entry is pending. It says what becomes of the entry if another gateway lifts the one that it is about.
+type cause uint8
+
+const (
+	// stated means that the entry states something new. It is written whatever others lifted before.
+	stated cause = iota
+	// kept means that the entry was to be lifted and this failed. It is written anew, unless another gateway lifts it.
+	kept
+	// extended means that the entry only expires later than before. What another gateway has lifted is not written anew.
+	extended
+)
+
+// entriesOf returns the entries that only expire later than before, or all others.
+func entriesOf(debts []debt, later bool) []Entry {
 	var entries []Entry
-	for _, subject := range subjects {
-		if entry, pending := p.entries[subject]; pending {
-			entries = append(entries, entry)
+	for _, one := range debts {
+		if (one.cause == extended) == later {
+			entries = append(entries, one.Entry)
 		}
 	}
 	return entries
+}
+
+// of returns the pending entries for the subjects.
+func (p *pending) of(subjects []Subject) []debt {
+	p.RLock()
+	defer p.RUnlock()
+	var debts []debt
+	for _, subject := range subjects {
+		if one, pending := p.entries[subject]; pending {
+			debts = append(debts, one)
+		}
+	}
+	return debts
 }
 
 // subjects returns the subjects of all pending entries.

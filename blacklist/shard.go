@@ -7,17 +7,21 @@ import (
 )
 
 // hit is an entry without its subject: both times are in seconds since 1970. It is small because there may be millions.
-type hit struct{ second, expires int64 }
+type hit struct {
+	second, expires int64
+	at              uint64 // the place of the last change in a shared journal
+}
 
 func (h hit) expired(now time.Time) bool { return now.Unix() >= h.expires }
 
 func (h hit) entry(subject Subject) Entry {
-	return Entry{Subject: subject, Second: h.second, Expires: time.Unix(h.expires, 0)}
+	return Entry{Subject: subject, Second: h.second, Expires: time.Unix(h.expires, 0), At: h.at}
 }
 
-// merged returns the hit with the later second and the later expiry.
-func (h hit) merged(other hit) hit {
-	return hit{second: max(h.second, other.second), expires: max(h.expires, other.expires)}
+// merged returns the hit with the later second and the later expiry, and reports whether that hits more than h does.
+func (h hit) merged(other hit) (merged hit, more bool) {
+	merged = hit{second: max(h.second, other.second), expires: max(h.expires, other.expires), at: max(h.at, other.at)}
+	return merged, merged.second != h.second || merged.expires != h.expires
 }
 
 // hitOf returns the hit of an entry. It rounds the expiry up, so that an entry holds too long rather than too short.
@@ -26,7 +30,7 @@ func hitOf(entry Entry) hit {
 	if entry.Expires.Nanosecond() > 0 {
 		expires++
 	}
-	return hit{second: entry.Second, expires: expires}
+	return hit{second: entry.Second, expires: expires, at: entry.At}
 }
 
 // counters hold how many entries there are, so that a kind without entries costs no look-up. An entry is counted under the
@@ -88,10 +92,9 @@ func (s *shard) merge(entry Entry, counts *counters) (Entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old, known := s.hits[subject.kind][subject]
+	more := true
 	if known {
-		if added = old.merged(added); added == old {
-			return old.entry(subject), false
-		}
+		added, more = old.merged(added)
 	} else {
 		counts.add(subject, 1)
 	}
@@ -99,7 +102,7 @@ func (s *shard) merge(entry Entry, counts *counters) (Entry, bool) {
 		s.hits[subject.kind] = make(map[Subject]hit)
 	}
 	s.hits[subject.kind][subject] = added
-	return added.entry(subject), true
+	return added.entry(subject), more
 }
 
 // drop removes the subject if its entry meets the condition.

@@ -103,6 +103,13 @@ func RevokedAttribute(realm, name, text string) Subject {
 	return Subject{kind: KindAttribute, realm: realm, digest: sha256.Sum256(append(append(named, name...), text...))}
 }
 
+// RecentlySet returns the subject that is a session whose id the application has set lately. The entry's second is no time: it
+// is the place in the order of a [SharedJournal] up to which the gateway knew every write when the request came that the
+// application answered so. The subject hits nothing.
+func RecentlySet(realm string, session [sha256.Size]byte) Subject {
+	return Subject{kind: KindSet, realm: realm, digest: session}
+}
+
 // Kind returns the kind of the subject.
 func (s Subject) Kind() Kind { return s.kind }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Sweep drops the entries that have expired, from the journal and from memory. It stops at the first error and returns it.
-// What is left hits nobody and is dropped by a later sweep.
+// Sweep drops the entries that have expired, from the journal, or this gateway's copy of it, and from memory. It stops at the
+// first error and returns it. What is left hits nobody and is dropped by a later sweep.
 func (l *List) Sweep(ctx context.Context) error {
 	now := l.memory.now()
 	l.pending.giveUp(now)
@@ -33,7 +33,7 @@ func (l *List) remove(ctx context.Context, entries []Entry, now time.Time) error
 	if len(subjects) == 0 {
 		return nil
 	}
-	if err := l.journal.Remove(ctx, subjects...); err != nil {
+	if err := l.journal.Drop(ctx, subjects...); err != nil {
 		return fmt.Errorf("removing expired entries from blacklist: %w", err)
 	}
 	for _, subject := range subjects {

@@ -55,7 +55,7 @@ func (k *Keeper) Replace(ctx context.Context) (Info, error) {
 		if err != nil {
 			return file{}, entry{}, err
 		}
-		return k.only(last.file, now)
+		return k.emergency(last.file, now)
 	})
 }
 
@@ -74,7 +74,7 @@ func (k *Keeper) renew(last known, err error, now time.Time) (file, entry, error
 		return file{}, entry{}, err
 	case k.planOf(last.file, now).due:
 		return k.successor(last.file, now)
-	case last.file.isRaised(k.options):
+	case last.file.isRaised(k.options) && !last.lacks:
 		return file{}, entry{}, errNothingToDo
 	}
 	return last.file, entry{}, nil
@@ -92,6 +92,12 @@ func (k *Keeper) only(last file, now time.Time) (file, entry, error) {
 	fresh, err := k.newKey(now, now)
 	last.Keys = []entry{fresh}
 	return last, fresh, err
+}
+
+// emergency is [Keeper.only] after an emergency.
+func (k *Keeper) emergency(last file, now time.Time) (file, entry, error) {
+	last.Replaced = last.nextEmergency(now)
+	return k.only(last, now)
 }
 
 func (k *Keeper) newKey(now, signsFrom time.Time) (entry, error) {
@@ -112,7 +118,7 @@ func (k *Keeper) change(ctx context.Context, kind ChangeKind, edit edit) (Info, 
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	if err := k.storage.Lock(ctx, Path); err != nil {
-		return Info{}, fmt.Errorf("changing the keys: locking %s in Caddy's storage: %w", Path, err)
+		return Info{}, fmt.Errorf("changing the keys: locking %s in %s: %w", Path, k.options.Place, err)
 	}
 	defer func() {
 		unlocking, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
@@ -136,7 +142,7 @@ func (k *Keeper) change(ctx context.Context, kind ChangeKind, edit edit) (Info, 
 		return Info{}, fmt.Errorf("changing the keys: %w", err)
 	}
 	if err := k.storage.Store(ctx, Path, written.text); err != nil {
-		return Info{}, fmt.Errorf("changing the keys: writing %s to Caddy's storage: %w", Path, err)
+		return Info{}, fmt.Errorf("changing the keys: writing %s to %s: %w", Path, k.options.Place, err)
 	}
 	if err := k.apply(k.nextReading(), written); err != nil { // what somebody read before this is older
 		return Info{}, err

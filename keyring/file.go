@@ -24,6 +24,10 @@ type file struct {
 
 	// RotateEvery is the longest time between two keys that any gateway was ever configured with.
 	RotateEvery seconds `json:"rotate_every"`
+
+	// Replaced is when the last emergency was that dropped all keys, and zero if there was none. Each one is later than the one
+	// before, whatever the clocks say: of two files that were kept apart, the keys of the earlier emergency must not come back.
+	Replaced time.Time `json:"replaced,omitzero"`
 }
 
 // entry is one key.

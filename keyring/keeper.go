@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ const (
 )
 
 // Storage keeps the file of keys. Load returns an error that is [fs.ErrNotExist] if there is no such file. Store replaces the
-// whole file or nothing. Lock excludes all others that use the storage. Caddy's storage implements it.
+// whole file or nothing. Lock excludes all others that use the storage. Caddy's storage implements it, and so do the files of a
+// store that gateways share.
 type Storage interface {
 	Lock(ctx context.Context, name string) error
 	Unlock(ctx context.Context, name string) error
@@ -35,7 +37,7 @@ type Storage interface {
 	Store(ctx context.Context, key string, value []byte) error
 }
 
-// Options are the options of a [Keeper]. All of them but Report and Changed are required.
+// Options are the options of a [Keeper]. All of them but Place, Copy, Report and Changed are required.
 type Options struct {
 	// Algorithm is the algorithm of new keys.
 	Algorithm validator.Algorithm
@@ -45,6 +47,13 @@ type Options struct {
 	KeyDelay time.Duration
 	// TokenLifetime is the longest lifetime of the tokens that this gateway mints.
 	TokenLifetime time.Duration
+
+	// Place names the storage in errors. Default: "Caddy's storage".
+	Place string
+	// Copy is for a storage that may be out of reach, or lose what it has, such as a server that several gateways use. A copy of
+	// the file is kept there. The gateway can start with the copy, or with no keys at all, while the storage is out of reach, and
+	// gives back what the storage has lost. If Copy is nil, there is no copy, and the gateway starts with the storage alone.
+	Copy Storage
 
 	// Now returns the time.
 	Now func() time.Time
@@ -66,6 +75,8 @@ type Keeper struct {
 
 	changing sync.Mutex // held while the file is changed, so that one of this process does not wait for the lock of another
 	reread   reread
+	wake     chan struct{} // has one if the file is to be read at once
+	uncopied chan struct{} // has one if the copy is to be brought up to date at once
 
 	mutex   sync.Mutex
 	known   known
@@ -77,13 +88,17 @@ type Keeper struct {
 
 // known is the file as it was read the last time that it could be understood.
 type known struct {
-	text []byte
-	file file
-	keys map[string]validator.Key
+	text  []byte // nil: the storage has no file
+	file  file
+	keys  map[string]validator.Key
+	lacks bool // the storage has lost a part of this, which is to be written again
 }
 
 // Open reads the keys and returns their keeper. It makes the first key if there is no file, and writes the durations that
 // this gateway needs into the file. The error names the file.
+//
+// If there is a place for a copy, the keeper may have the keys of the copy, or none as yet. [Keeper.Run] then reads or makes them as
+// soon as the storage answers.
 func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error) {
 	if options.Report == nil {
 		options.Report = func(error) {}
@@ -91,10 +106,17 @@ func Open(ctx context.Context, storage Storage, options Options) (*Keeper, error
 	if options.Changed == nil {
 		options.Changed = func(Change) {}
 	}
-	k := &Keeper{storage: storage, options: options, ring: new(validator.KeyRing)}
+	options.Place = cmp.Or(options.Place, "Caddy's storage")
+	k := &Keeper{
+		storage: storage, options: options, ring: new(validator.KeyRing),
+		wake: make(chan struct{}, 1), uncopied: make(chan struct{}, 1),
+	}
 	k.reread.read, k.reread.after = k.read, k.tellOf
 	ctx = context.WithoutCancel(ctx) // of the configuration: what is begun is finished
 	defer k.tell()
+	if options.Copy != nil {
+		return k, k.openShared(ctx)
+	}
 	err := k.read(ctx)
 	if err != nil && !errors.Is(err, ErrMissing) {
 		return nil, err
@@ -118,9 +140,14 @@ func (k *Keeper) Keys() []Info {
 	return k.plan.infos(k.options.Now())
 }
 
-// Run keeps the keys up to date until ctx is done. It reads the file every 10 seconds, and whenever something changes by the
-// clock.
+// Run keeps the keys up to date until ctx is done. It reads the file every 10 seconds, whenever something changes by the clock, and
+// after [Keeper.Wake].
 func (k *Keeper) Run(ctx context.Context) {
+	var copying sync.WaitGroup
+	defer copying.Wait()
+	if k.options.Copy != nil {
+		copying.Go(func() { k.keepCopy(ctx) })
+	}
 	for {
 		k.tick(ctx)
 		timer := time.NewTimer(k.pause())
@@ -128,19 +155,37 @@ func (k *Keeper) Run(ctx context.Context) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
+		case <-k.wake:
+			timer.Stop()
 		case <-timer.C:
 		}
+	}
+}
+
+// Wake has [Keeper.Run] read the file at once, since another gateway may have changed it. It waits for nothing.
+func (k *Keeper) Wake() { signal(k.wake) }
+
+func signal(to chan struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
 	}
 }
 
 // minPause keeps a gateway whose changes fail from trying them without a pause.
 const minPause = 50 * time.Millisecond
 
+// emptyPause is how often a gateway tries that has no keys yet.
+const emptyPause = time.Second
+
 // pause returns how long nothing has to be done.
 func (k *Keeper) pause() time.Duration {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	pause := readEvery
+	if len(k.plan.keys) == 0 {
+		pause = emptyPause
+	}
 	if !k.plan.next.IsZero() {
 		pause = min(pause, k.plan.next.Sub(k.options.Now()))
 	}
@@ -150,15 +195,19 @@ func (k *Keeper) pause() time.Duration {
 // tick does what is to be done now.
 func (k *Keeper) tick(ctx context.Context) {
 	k.progress() // by what is known, before the storage may keep us waiting
-	if err := k.Read(ctx); err != nil {
-		return
+	edit := k.renew
+	if k.mayBegin() {
+		edit = k.begin
 	}
-	if !k.hasToWrite() {
-		return
+	err := k.read(ctx)
+	isFirst := errors.Is(err, ErrMissing) && k.mayBegin()
+	if err == nil && k.hasToWrite() || isFirst {
+		_, err = k.change(ctx, Published, edit)
 	}
-	if _, err := k.change(ctx, Published, k.renew); err != nil && ctx.Err() == nil {
-		k.options.Report(err)
+	if ctx.Err() != nil {
+		err = nil // the gateway goes
 	}
+	k.tellOf(err)
 }
 
 // Read reads the file and puts its keys in force. It returns an error and passes it to [Options.Report] as well.
@@ -208,17 +257,26 @@ func (k *Keeper) memory() known {
 	return k.known
 }
 
-// load reads the file and its keys.
+// load reads the file and its keys. What a storage has lost of which there is a copy is in the result all the same.
 func (k *Keeper) load(ctx context.Context) (known, error) {
-	text, err := k.storage.Load(ctx, Path)
+	last := k.memory()
+	loaded, err := loadFrom(ctx, k.storage, k.options.Place, last)
+	if k.options.Copy == nil {
+		return loaded, err
+	}
+	return k.regained(loaded, err, last)
+}
+
+// loadFrom reads the file of a storage and its keys. It returns what is known already if that is what the file says.
+func loadFrom(ctx context.Context, storage Storage, place string, last known) (known, error) {
+	text, err := storage.Load(ctx, Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w; put it back, or make an emergency change of keys: "+
-			"a new key is made, and every token counts no more", Path, ErrMissing)
+		return known{}, fmt.Errorf("reading %s from %s: %w; put it back, or make an emergency change of keys: "+
+			"a new key is made, and every token counts no more", Path, place, ErrMissing)
 	}
 	if err != nil {
-		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w", Path, err)
+		return known{}, fmt.Errorf("reading %s from %s: %w", Path, place, err)
 	}
-	last := k.memory()
 	if last.text != nil && bytes.Equal(text, last.text) { // an empty file is not the one before the first
 		return last, nil
 	}
@@ -227,8 +285,8 @@ func (k *Keeper) load(ctx context.Context) (known, error) {
 		loaded.keys, err = loaded.file.load(last)
 	}
 	if err != nil {
-		return known{}, fmt.Errorf("reading %s from Caddy's storage: %w; if it is beyond repair, remove it and start again: "+
-			"a new key is made, and every token counts no more", Path, err)
+		return known{}, fmt.Errorf("reading %s from %s: %w; if it is beyond repair, make an emergency change of keys, "+
+			"or remove it and start again: a new key is made, and every token counts no more", Path, place, err)
 	}
 	return loaded, nil
 }
@@ -240,6 +298,9 @@ func (k *Keeper) apply(reading uint64, loaded known) error {
 	defer k.mutex.Unlock()
 	if reading <= k.applied {
 		return nil
+	}
+	if !bytes.Equal(k.known.text, loaded.text) {
+		signal(k.uncopied)
 	}
 	k.applied, k.known = reading, loaded
 	return k.advance()
@@ -303,5 +364,5 @@ func (k *Keeper) tell() {
 func (k *Keeper) hasToWrite() bool {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
-	return k.plan.due || !k.known.file.isRaised(k.options)
+	return k.plan.due || k.known.lacks || !k.known.file.isRaised(k.options)
 }

@@ -49,6 +49,11 @@ func (b *book) beganAnew(found *finding) bool {
 	return b.recentlySet.since(found.Key, against.since) && !b.blacklist.Contains(revokedSession(found.Key))
 }
 
+// isRefused reports whether the record is that of a revoked session or user and nothing shows that the user signed in since.
+func (b *book) isRefused(found *finding) bool {
+	return found.revoked && !found.ended && !b.beganAnew(found)
+}
+
 // prolongAgainst prolongs the revocation that has refused a session, at least for as long as the record of the session lasts.
 func (b *book) prolongAgainst(found *finding) {
 	user := blacklist.RevokedUser(found.Realm, found.User)

@@ -50,6 +50,7 @@ func revokeAttribute(ctx context.Context, b *book, of attributeMatch) ([]string,
 	if err := putAttributeInForce(ctx, b, of); err != nil {
 		return nil, err
 	}
+	b.hearOwn(ctx)
 	var users []string
 	seen := make(map[string]bool)
 	err := b.eachOf(ctx, sessions.Query{Realm: of.realm, Limit: listed}, b.now(), func(session sessions.Session) error {
@@ -68,9 +69,10 @@ func putAttributeInForce(ctx context.Context, b *book, of attributeMatch) error 
 	now := b.now()
 	second := scope{realm: of.realm}.latest(&b.blacklist, now)
 	entry := blacklist.Entry{Subject: of.subject(), Second: second, Expires: b.blacklist.expiryOf(second, now)}
-	if err := b.blacklist.Revoke(ctx, entry); err != nil {
+	written, err := b.blacklist.Revoke(ctx, entry)
+	if err != nil {
 		return err
 	}
-	b.blacklist.revokedAt.mark(entry.Subject)
+	b.blacklist.revokedAt.mark(entry.Subject, lastPlace(written))
 	return nil
 }

@@ -27,6 +27,8 @@ type book struct {
 	now        func() time.Time
 	report     func(error)
 	maxRecords int // of a user in a realm
+	company    company
+	order      order
 
 	stripes stripes
 	users   users
@@ -106,6 +108,27 @@ func (b *book) eachOf(ctx context.Context, query sessions.Query, now time.Time, 
 		query.After = page.Sessions[len(page.Sessions)-1].Hash
 	}
 }
+
+// settle makes a change that depends on what others write. do returns [sessions.ErrBehind] if it has written nothing because
+// others are ahead, or may be. It is called once more when the ledger has caught up. sure reports whether the ledger has, so
+// that a refusal is based on all that others wrote. settle is called without any lock.
+func (b *book) settle(ctx context.Context, do func(sure bool) error) error {
+	err := do(b.company.knowsAll())
+	for try := 1; errors.Is(err, sessions.ErrBehind); try++ {
+		if try == maxTries {
+			return fmt.Errorf("%w: %w, again and again", sessions.ErrUnavailable, err)
+		}
+		if err := b.company.catchUp(ctx); err != nil {
+			return fmt.Errorf("hearing of what other gateways have changed: %w", err)
+		}
+		err = do(true)
+	}
+	return err
+}
+
+// hearOwn waits until a revocation that was just made here counts for the moments of the requests that follow: who signs in
+// right after it is accepted. If that fails, he signs in once more.
+func (b *book) hearOwn(ctx context.Context) { _ = b.company.catchUp(ctx) }
 
 // persist makes the subjects durable. It reports an error to [Options.Report]: the outcome of the call does not depend on it.
 // It is called without the lock of the session, since it takes a while.

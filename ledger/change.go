@@ -48,7 +48,7 @@ func (c *change) open(
 		c.stripe.overtake(session.Key)
 		unsaved = c.enforceAll(lineages, max(c.at.Unix(), found.AuthTime))
 	}
-	c.signedOut.Drop(session.Key)
+	c.signedOut.forget(ctx, session.Key)
 	c.refusals.Drop(session.Key)
 	against := c.blacklist.standingWith(session.Realm, session.User, session.Attributes)
 	session.AuthTime = c.blacklist.after(session, against)

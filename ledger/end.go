@@ -2,11 +2,11 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
 // end ends the session in memory and deletes its record. lookUp is the error of finding the record. proven is what the
@@ -14,7 +14,7 @@ import (
 func (c *change) end(ctx context.Context, lookUp error, proven Lineage) ([]blacklist.Subject, error) {
 	found := &c.found
 	c.stripe.overtake(found.Key)
-	c.signedOut.Drop(found.Key)
+	c.signedOut.forget(ctx, found.Key)
 	last, before := c.blacklist.Second(endOf(found.Key))
 	second := max(c.at.Unix(), proven.AuthTime)
 	lineages := c.lineages(proven)
@@ -29,16 +29,7 @@ func (c *change) end(ctx context.Context, lookUp error, proven Lineage) ([]black
 	default:
 		return nil, lookUp
 	}
-	ended := c.enforceAll(lineages, second)
-	if lookUp == nil && !found.present {
-		return ended, nil
-	}
-	if _, err := c.store.Delete(ctx, found.Key); err != nil {
-		c.outlive(second)
-		return ended, errors.Join(lookUp, err)
-	}
-	delete(c.stripe.undeleted, found.Key)
-	return ended, lookUp
+	return c.order.end(ctx, c, lookUp, second, c.enforceAll(lineages, second))
 }
 
 // lineages returns the lineages that the session is known to have: by its record, by what was seen of its id before, and by
@@ -87,9 +78,23 @@ func (c *change) lineageEntries(lineages []Lineage) []blacklist.Entry {
 	return entries
 }
 
+// rolledSince reports whether the session of the record that was found has got another id since from another gateway, whose
+// record is in the store by then.
+func (c *change) rolledSince(ctx context.Context) (bool, error) {
+	of := lineageOf(c.found.Session)
+	if !c.found.present || c.found.ended || c.found.Rolling || c.blacklist.isLineageOver(c.found.Realm, of) {
+		return false, nil
+	}
+	rolled := false
+	err := c.eachOfUser(ctx, c.found.Realm, of.User, c.at, func(other sessions.Session) {
+		rolled = rolled || other.Rolling && other.Key != c.found.Key && lineageOf(other) == of
+	})
+	return rolled, err
+}
+
 // remove deletes the record of a session that is over, or has it deleted later.
 func (c *change) remove(ctx context.Context, second int64) {
-	if _, err := c.store.Delete(ctx, c.found.Key); err != nil {
+	if err := c.order.erase(ctx, c, second); err != nil {
 		c.outlive(second)
 		return
 	}

@@ -48,7 +48,7 @@ func TestEndOfNothingWritesNothing(t *testing.T) {
 	if f.memory.writeCount() != 0 || f.memory.journal.Writes() != 0 || f.blacklist.Len() != 0 {
 		t.Error("something was written")
 	}
-	if f.IsNobody(shop) {
+	if f.IsNobody(ctx, shop) {
 		t.Error("nobody is still remembered")
 	}
 	if _, err := q.Identified(t.Context(), Identity{User: "ann"}, lives); !errors.Is(err, ErrOvertaken) {

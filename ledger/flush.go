@@ -16,12 +16,12 @@ func flush(ctx context.Context, b *book, subject blacklist.Subject, dropped scop
 	for _, end := range dropped.ends(&b.blacklist, second) {
 		entries = append(entries, b.blacklist.next(end, now))
 	}
-	if err := b.blacklist.Revoke(ctx, entries...); err != nil {
+	if _, err := b.blacklist.Revoke(ctx, entries...); err != nil {
 		return err
 	}
 	for i := range b.stripes {
 		b.stripes[i].overtakeAll(dropped)
 	}
-	b.signedOut.Clear()
+	b.signedOut.forgetAll()
 	return nil
 }

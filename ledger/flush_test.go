@@ -20,7 +20,7 @@ func TestFlush(t *testing.T) {
 			f.ok(f.Ask(three).Nobody(ctx, time.Minute))
 			q, elsewhere := f.Ask(two), f.Ask(forum)
 			f.ok(flush(f))
-			if f.IsNobody(three) {
+			if f.IsNobody(ctx, three) {
 				t.Error("nobody is remembered")
 			}
 			if _, err := q.Identified(ctx, Identity{User: "ann"}, lives); !errors.Is(err, ErrOvertaken) {

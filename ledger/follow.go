@@ -62,7 +62,7 @@ func follow(
 }
 
 func (f *following) follow(ctx context.Context) (session sessions.Session, unsaved []blacklist.Subject, err error) {
-	if !f.isAllowed() {
+	if !f.isAllowed(ctx) {
 		return sessions.Session{}, nil, ErrNotFollowed
 	}
 	if f.found.present {
@@ -86,7 +86,7 @@ func (f *following) follow(ctx context.Context) (session sessions.Session, unsav
 
 // isAllowed reports whether the session goes on under the new id. Both records were looked up with the user locked, so that
 // no revocation is missed. What ends the session from now on ends it under the new id too.
-func (f *following) isAllowed() bool {
+func (f *following) isAllowed(ctx context.Context) bool {
 	list := &f.blacklist
 	switch {
 	case f.User == "" || f.AuthTime <= 0 || f.From == f.to:
@@ -96,7 +96,7 @@ func (f *following) isAllowed() bool {
 	case list.isUserRevoked(blacklist.RevokedUser(f.From.Realm, f.User), f.AuthTime),
 		list.Contains(revokedSession(f.From)), list.Contains(revokedSession(f.to)):
 		return false
-	case f.signedOut.Has(f.to, f.at), f.refusals.Has(f.to, f.at), f.refusals.Has(f.From, f.at):
+	case f.signedOut.has(ctx, f.to, f.at), f.refusals.Has(f.to, f.at), f.refusals.Has(f.From, f.at):
 		return false
 	case f.found.present:
 		if !f.found.active || lineageOf(f.found.Session) != f.Lineage {
@@ -108,23 +108,19 @@ func (f *following) isAllowed() bool {
 	return !f.there.present || f.there.ended || lineageOf(f.there.Session) == f.Lineage
 }
 
-// move writes the record under the new id. First the old one is marked, so that whatever ends it ends the new one too.
+// isMarked reports whether the record under the old id changes to the given one.
+func (f *following) isMarked(replaced sessions.Session) bool {
+	return !f.found.Rolling || !replaced.Expires.Equal(f.found.Expires)
+}
+
+// move writes the record under the new id, and marks the old one.
 func (f *following) move(ctx context.Context) (sessions.Session, error) {
 	replaced := f.found.Session
 	replaced.Rolling = true
 	if expires := f.at.Add(f.Replaced); expires.Before(replaced.Expires) {
 		replaced.Expires = expires
 	}
-	if !f.found.Rolling || !replaced.Expires.Equal(f.found.Expires) {
-		written, err := f.store.Update(ctx, replaced, f.at)
-		if err != nil {
-			return sessions.Session{}, err
-		}
-		if !written {
-			return sessions.Session{}, ErrNotFollowed // it went between the two calls
-		}
-	}
 	moved := f.found.Session
 	moved.Key, moved.Rolling = f.to, true
-	return moved, f.store.Put(ctx, moved, f.at)
+	return moved, f.order.move(ctx, f, replaced, moved)
 }

@@ -80,7 +80,7 @@ func (h *housekeeping) retryDeletion(ctx context.Context, key sessions.Key) erro
 	}
 	err := c.look(ctx, c.now())
 	if err == nil && c.found.present && c.found.AuthTime <= second {
-		_, err = c.store.Delete(ctx, key)
+		err = c.order.erase(ctx, &c, second)
 	}
 	if err != nil {
 		c.outlive(second)

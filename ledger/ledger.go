@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
@@ -22,6 +23,12 @@ type Options struct {
 	// Report is called with each error of work that no caller waits for. Several goroutines may call it at the same time.
 	// The errors hold no token, cookie, key or session id. If Report is nil, the errors are dropped.
 	Report func(error)
+	// LinkChanged is called when the gateway has lost the place that it shares with others, or has reached it again, with the
+	// new state. It is nil, or must wait for nothing: what other gateways have written comes into force after it returns.
+	LinkChanged func(storage.Link)
+	// Stored is called after another gateway has stored the file of this name in [storage.Shared.Files]. It is nil, or must
+	// wait for nothing.
+	Stored func(name string)
 }
 
 // Ledger learns, ends and revokes sessions and permits minting. Its methods are safe for concurrent use. If the store fails,
@@ -31,16 +38,19 @@ type Ledger struct {
 	housekeeping
 
 	place      storage.Place
+	following  sync.WaitGroup // until nobody is told any more of what other gateways write
 	places     *cookie.Places
 	mintClaims mintClaims
 	watches    *watches
+	maxStale   atomic.Int64
 
 	closing   sync.Once
 	closeFail error
 }
 
-// Open returns a ledger over an open place. It loads the whole blacklist and starts the housekeeping. [Ledger.Close] closes
-// the place. After an error, the place is still open and the caller closes it.
+// Open returns a ledger over an open place. It loads the whole blacklist and starts the housekeeping. If other gateways share
+// the place, Open waits a few seconds at most until it has heard what they wrote. [Ledger.Close] closes the place. After an
+// error, the place is still open and the caller closes it.
 func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, error) {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -56,18 +66,82 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	ledger := &Ledger{
 		book: book{
 			store: place.Sessions(), now: options.Now, report: options.Report, maxRecords: MaxRecords,
-			blacklist: entries{List: list, now: options.Now, revokedAt: newRevocationMoments()},
-			memories:  newMemories(),
+			blacklist: entries{List: list, now: options.Now, revokedAt: newRevocationMoments(new(counter))},
+			memories:  newMemories(), company: nobody{}, order: orderAlone{},
 		},
 		place: place, places: cookie.NewPlaces(), mintClaims: newMintClaims(),
 	}
 	ledger.housekeeping = housekeeping{book: &ledger.book, stop: stop, stopped: make(chan struct{})}
 	ledger.watches = newWatches(&ledger.blacklist)
 	ledger.KeepRevocations(DefaultRevocationLife)
+	ledger.AllowStale(DefaultMaxStale)
 	list.OnChange(ledger.watches.tell)
+	shared, isShared := ledger.Shared()
+	if isShared {
+		ledger.share(shared)
+	}
 	go ledger.housekeeping.run(background)
 	go ledger.watches.run(background)
+	if isShared {
+		ledger.following.Go(func() {
+			shared.Follow(background, &follower{&ledger.book, options.LinkChanged, options.Stored})
+		})
+		_ = ledger.company.catchUp(ctx) // a gateway that is cut off starts with what it knows
+	}
 	return ledger, nil
+}
+
+// share prepares the ledger for a place that other gateways use as well. It is called before the ledger is used.
+func (l *Ledger) share(place storage.Shared) {
+	l.company, l.order = others{place}, orderShared{}
+	l.blacklist.revokedAt = newRevocationMoments(position{place})
+	l.blacklist.revokedAt.load(l.blacklist.List)
+	l.signedOut = sharedNegatives{place, l.blacklist.List}
+	l.recentlySet = sharedSets{&l.blacklist}
+	l.mintClaims = sharedMintClaims{newMintClaims(), place}
+}
+
+// Shared returns the place if other gateways share it, and false if this ledger has it alone.
+func (l *Ledger) Shared() (storage.Shared, bool) {
+	shared, ok := l.place.(storage.Shared)
+	return shared, ok
+}
+
+// Link returns how the ledger is connected to a place that it shares with others, and false if it has the place alone. It
+// waits for nothing.
+func (l *Ledger) Link() (storage.Link, bool) {
+	shared, ok := l.Shared()
+	if !ok {
+		return storage.Link{}, false
+	}
+	return shared.Link(), true
+}
+
+// Gateways returns the gateways that share the place, this one included. There are none if the ledger has the place alone.
+func (l *Ledger) Gateways(ctx context.Context) ([]storage.Gateway, error) {
+	shared, ok := l.Shared()
+	if !ok {
+		return nil, nil
+	}
+	gateways, err := shared.Gateways(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing gateways: %w", err)
+	}
+	return gateways, nil
+}
+
+// AllowStale sets for how long what the ledger knows may be relied on without a word from the place that it shares. The last
+// call counts. It is [DefaultMaxStale] before the first one, and has no effect if the ledger has the place alone.
+func (l *Ledger) AllowStale(age time.Duration) { l.maxStale.Store(int64(age)) }
+
+// MaxStale returns what [Ledger.AllowStale] has set.
+func (l *Ledger) MaxStale() time.Duration { return time.Duration(l.maxStale.Load()) }
+
+// IsStale reports whether the ledger has not heard for so long what other gateways revoked that its answers must not be relied
+// on. See [Ledger.AllowStale]. It waits for nothing and does not allocate.
+func (l *Ledger) IsStale() bool {
+	shared, ok := l.Shared()
+	return ok && isStale(shared.Link(), time.Duration(l.maxStale.Load()))
 }
 
 // Close stops the housekeeping, tries once more to make pending entries durable, and closes the place. Further calls do
@@ -76,6 +150,7 @@ func (l *Ledger) Close() error {
 	l.closing.Do(func() {
 		l.stop()
 		<-l.stopped
+		l.following.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), stepTime)
 		defer cancel()
 		l.retry(ctx)
@@ -108,12 +183,18 @@ func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session
 	if l.Revoked(key) {
 		return sessions.Session{}, false, ErrRevoked
 	}
+	if !l.company.isCurrent() {
+		return sessions.Session{}, false, fmt.Errorf("looking session up: %w: %w", sessions.ErrUnavailable, errCutOff)
+	}
 	now := l.now()
 	found, err := l.find(ctx, key, now)
+	if err == nil && l.isRefused(&found) && !l.company.knowsAll() && l.company.catchUp(ctx) == nil {
+		found.check(&l.blacklist) // another gateway may have lifted the revocation
+	}
 	switch {
 	case err != nil:
 		return sessions.Session{}, false, err
-	case found.revoked && !found.ended && !l.beganAnew(&found):
+	case l.isRefused(&found):
 		l.prolongAgainst(&found)
 		return sessions.Session{}, false, ErrRevoked
 	case !found.active:
@@ -124,6 +205,9 @@ func (l *Ledger) Active(ctx context.Context, key sessions.Key) (sessions.Session
 	}
 	return found.Session, true, nil
 }
+
+// errCutOff is why a record does not count that was found.
+var errCutOff = errors.New("this gateway has not heard for a while what others have revoked")
 
 // Revoked reports whether the session is revoked, or whether the user that the application named in it was refused lately.
 // Call it before anything else, with every request that brings session cookies. It answers from memory.
@@ -148,13 +232,17 @@ func (l *Ledger) IsUserRevoked(realm, user string) bool {
 func (l *Ledger) RevokesIn(realm string) bool { return l.blacklist.RevokesIn(realm) }
 
 // WasSetSince reports whether [Ledger.SawSet] saw the application set the session's id after the last revocation of a
-// session or user in its realm. Then the session is not a revoked one.
-func (l *Ledger) WasSetSince(key sessions.Key) bool {
-	return l.recentlySet.since(key, l.blacklist.revokedAt.inRealm(key.Realm))
+// session or user in its realm. Then the session is not a revoked one. If other gateways share the place, and none of them is
+// known to have seen it either, WasSetSince asks the place once more.
+func (l *Ledger) WasSetSince(ctx context.Context, key sessions.Key) bool {
+	wasSet := func() bool { return l.recentlySet.since(key, l.blacklist.revokedAt.inRealm(key.Realm)) }
+	return wasSet() || !l.company.knowsAll() && l.company.catchUp(ctx) == nil && wasSet()
 }
 
 // IsNobody reports whether the application lately knew nobody in the session and need not be asked again.
-func (l *Ledger) IsNobody(key sessions.Key) bool { return l.signedOut.Has(key, l.now()) }
+func (l *Ledger) IsNobody(ctx context.Context, key sessions.Key) bool {
+	return l.signedOut.has(ctx, key, l.now())
+}
 
 // TokenDead reports whether a verified token is dead, and returns why. authTime is its auth_time in seconds since 1970.
 // TokenDead answers from memory and does not allocate.
@@ -196,8 +284,8 @@ func (l *Ledger) Watch(subjects Subjects, authTime int64, over func()) *Watch {
 // Watching returns the number of open watches.
 func (l *Ledger) Watching() int { return int(l.watches.open.Load()) }
 
-// Moment returns the present moment. Take it before a request is decided, for [Ledger.SawSet].
-func (l *Ledger) Moment() Moment { return Moment(l.blacklist.revokedAt.last.Load()) }
+// Moment returns the present moment. Take it before a request is decided, for [Ledger.SawSet]. It waits for nothing.
+func (l *Ledger) Moment() Moment { return l.blacklist.revokedAt.clock.now() }
 
 // Places returns the memory of where the values of session cookies were seen set. It is lost with a restart.
 func (l *Ledger) Places() *cookie.Places { return l.places }

@@ -198,7 +198,7 @@ func TestLiftedIsNotProlonged(t *testing.T) {
 func TestRecentlySetNeedsSomebodyFlagged(t *testing.T) {
 	f := newFixture(t)
 	f.SawSet(two, f.Moment())
-	if f.recentlySet.Len() != 0 {
+	if f.recentlySet.(ownSets).Len() != 0 {
 		t.Error("remembered though nobody is revoked or watched")
 	}
 	f.ok(f.RevokeUserEverywhere(ctx, "ann"))
@@ -207,7 +207,7 @@ func TestRecentlySetNeedsSomebodyFlagged(t *testing.T) {
 		key.Hash[0], key.Hash[1], key.Hash[2] = byte(i), byte(i>>8), byte(i>>16)
 		f.SawSet(key, f.Moment())
 	}
-	if f.recentlySet.Len() != maxRecentlySet {
-		t.Errorf("%d are remembered, want %d", f.recentlySet.Len(), maxRecentlySet)
+	if f.recentlySet.(ownSets).Len() != maxRecentlySet {
+		t.Errorf("%d are remembered, want %d", f.recentlySet.(ownSets).Len(), maxRecentlySet)
 	}
 }

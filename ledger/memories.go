@@ -19,10 +19,6 @@ const (
 	// maxGivenIDs is the greatest number of ids in givenIDs. Of an id that was forgotten it is not known which others it led
 	// to.
 	maxGivenIDs = 65536
-
-	// maxRecentlySet is the greatest number of ids in recentlySet. With more of them the oldest are forgotten, and a user who
-	// has not used his by then signs in once more.
-	maxRecentlySet = 131072
 )
 
 // refusalTime is how long a refusal is remembered.
@@ -31,7 +27,7 @@ const refusalTime = time.Minute
 // memories holds what the ledger knows of sessions for a while and may forget.
 type memories struct {
 	// signedOut holds the sessions that the application lately knew nobody in.
-	signedOut remember.Until[sessions.Key]
+	signedOut negatives
 	// refusals holds the sessions in which the application lately named a user who is not accepted there.
 	refusals remember.Until[sessions.Key]
 	// recentlySet holds the ids that the application lately set.
@@ -42,23 +38,11 @@ type memories struct {
 
 func newMemories() memories {
 	return memories{
-		signedOut:   remember.NewUntil[sessions.Key](maxSignedOut),
+		signedOut:   ownNegatives{remember.NewUntil[sessions.Key](maxSignedOut)},
 		refusals:    remember.NewShardedUntil[sessions.Key](maxRefusals), // every request asks
-		recentlySet: recentlySet{remember.New[sessions.Key, Moment](maxRecentlySet)},
+		recentlySet: ownSets{remember.New[sessions.Key, Moment](maxRecentlySet)},
 		givenIDs:    remember.New[sessions.Key, givenID](maxGivenIDs),
 	}
-}
-
-// recentlySet holds the session ids that the application set lately, each with the moment at which the answered request
-// began.
-type recentlySet struct {
-	*remember.Memory[sessions.Key, Moment]
-}
-
-// since reports whether the id was set in answer to a request that began at the moment or later.
-func (s recentlySet) since(key sessions.Key, moment Moment) bool {
-	at, seen := s.Peek(key)
-	return seen && at >= moment
 }
 
 // givenID is the session with changing ids to which the application gave an id lately, for when the record of that id is

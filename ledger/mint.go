@@ -1,10 +1,13 @@
 package ledger
 
 import (
+	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/remember"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
+	"github.com/caddy-jwt-session/caddy-jwt-session/storage"
 )
 
 const (
@@ -16,18 +19,23 @@ const (
 )
 
 // mintClaims holds the sessions for which a token is being minted.
-type mintClaims struct {
+type mintClaims interface {
+	// claim is [Ledger.ClaimMint].
+	claim(ctx context.Context, key sessions.Key, now time.Time) (release func(), ok bool)
+}
+
+// ownMintClaims are those of this process.
+type ownMintClaims struct {
 	*remember.Memory[sessions.Key, *mintClaim]
 }
 
 type mintClaim struct{ since time.Time }
 
-func newMintClaims() mintClaims {
-	return mintClaims{remember.New[sessions.Key, *mintClaim](maxMintClaims)}
+func newMintClaims() ownMintClaims {
+	return ownMintClaims{remember.New[sessions.Key, *mintClaim](maxMintClaims)}
 }
 
-// claim is [Ledger.ClaimMint].
-func (c mintClaims) claim(key sessions.Key, now time.Time) (release func(), ok bool) {
+func (c ownMintClaims) claim(_ context.Context, key sessions.Key, now time.Time) (release func(), ok bool) {
 	claim := c.Lock(key)
 	defer claim.Unlock()
 	if other, held := claim.Peek(); held {
@@ -42,10 +50,41 @@ func (c mintClaims) claim(key sessions.Key, now time.Time) (release func(), ok b
 }
 
 // release releases the claim unless another one took it over.
-func (c mintClaims) release(key sessions.Key, own *mintClaim) {
+func (c ownMintClaims) release(key sessions.Key, own *mintClaim) {
 	claim := c.Lock(key)
 	defer claim.Unlock()
 	if held, ok := claim.Peek(); ok && held == own {
 		claim.Drop()
 	}
+}
+
+// sharedMintClaims are notes of all gateways. While the place can't be reached, no claim succeeds: a gateway that is cut off
+// mints nothing.
+type sharedMintClaims struct {
+	own   ownMintClaims // spares the place what this process knows
+	place storage.Shared
+}
+
+func (c sharedMintClaims) claim(ctx context.Context, key sessions.Key, now time.Time) (release func(), ok bool) {
+	if !c.place.Link().Connected {
+		return func() {}, false
+	}
+	releaseOwn, ok := c.own.claim(ctx, key, now)
+	if !ok {
+		return releaseOwn, false
+	}
+	name, value := "mint:"+key.Hash.String()+":"+key.Realm, rand.Text()
+	waiting, cancel := context.WithTimeout(ctx, noteTime)
+	defer cancel()
+	claimed, err := c.place.Notes().Claim(waiting, name, value, mintClaimTime)
+	if err != nil || !claimed {
+		releaseOwn()
+		return func() {}, false
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), noteTime)
+		defer cancel()
+		_ = c.place.Notes().Drop(ctx, name, value) // else it is over by itself soon
+		releaseOwn()
+	}, true
 }

@@ -22,24 +22,24 @@ func TestMayMint(t *testing.T) {
 
 func TestClaimMint(t *testing.T) {
 	f := newFixture(t)
-	release, ok := f.ClaimMint(shop)
+	release, ok := f.ClaimMint(ctx, shop)
 	if !ok {
 		t.Fatal("the first claim failed")
 	}
-	again, ok := f.ClaimMint(shop)
+	again, ok := f.ClaimMint(ctx, shop)
 	if ok {
 		t.Error("claimed twice")
 	}
 	again() // releases nothing
-	if _, ok := f.ClaimMint(shop); ok {
+	if _, ok := f.ClaimMint(ctx, shop); ok {
 		t.Error("released by one who did not hold it")
 	}
-	if _, ok := f.ClaimMint(sessions.Key{Realm: "forum", Hash: shop.Hash}); !ok {
+	if _, ok := f.ClaimMint(ctx, sessions.Key{Realm: "forum", Hash: shop.Hash}); !ok {
 		t.Error("another session's claim failed")
 	}
 	release()
 	release()
-	if _, ok := f.ClaimMint(shop); !ok {
+	if _, ok := f.ClaimMint(ctx, shop); !ok {
 		t.Error("not released")
 	}
 }
@@ -47,20 +47,20 @@ func TestClaimMint(t *testing.T) {
 func TestAbandonedClaimIsTakenOver(t *testing.T) {
 	for name, by := range map[string]time.Duration{"abandoned": mintClaimTime, "clock set back": -time.Second} {
 		f := newFixture(t)
-		release, _ := f.ClaimMint(shop)
+		release, _ := f.ClaimMint(ctx, shop)
 		if name == "abandoned" {
 			f.advance(mintClaimTime - 1)
-			if _, ok := f.ClaimMint(shop); ok {
+			if _, ok := f.ClaimMint(ctx, shop); ok {
 				t.Error("taken over too soon")
 			}
 			f.advance(1 - mintClaimTime)
 		}
 		f.advance(by)
-		if _, ok := f.ClaimMint(shop); !ok {
+		if _, ok := f.ClaimMint(ctx, shop); !ok {
 			t.Errorf("%s: not taken over", name)
 		}
 		release() // of the one that was taken over
-		if _, ok := f.ClaimMint(shop); ok {
+		if _, ok := f.ClaimMint(ctx, shop); ok {
 			t.Errorf("%s: released by the former holder", name)
 		}
 	}
@@ -69,9 +69,9 @@ func TestAbandonedClaimIsTakenOver(t *testing.T) {
 func TestClaimsAreBounded(t *testing.T) {
 	f := newFixture(t)
 	for i := range maxMintClaims + 1 {
-		f.ClaimMint(sessions.Key{Realm: "shop", Hash: sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}})
+		f.ClaimMint(ctx, sessions.Key{Realm: "shop", Hash: sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}})
 	}
-	if got := f.mintClaims.Len(); got != maxMintClaims {
+	if got := f.mintClaims.(ownMintClaims).Len(); got != maxMintClaims {
 		t.Errorf("%d claims are held, want %d", got, maxMintClaims)
 	}
 }

@@ -172,7 +172,7 @@ func (m *model) unsure() {
 
 func (m *model) nobody(t *rapid.T) {
 	q, active := m.takeQuestion(t), m.isActive()
-	remembered := m.IsNobody(shop)
+	remembered := m.IsNobody(ctx, shop)
 	err := q.Nobody(ctx, 3*time.Second)
 	switch {
 	case !m.answered(q, err):
@@ -180,9 +180,9 @@ func (m *model) nobody(t *rapid.T) {
 		m.allDead()
 	case err != nil:
 		m.areDead()
-	case q.forgotten && m.IsNobody(shop) && !remembered:
+	case q.forgotten && m.IsNobody(ctx, shop) && !remembered:
 		m.rt.Fatal("remembered though forgotten meanwhile")
-	case !q.forgotten && !m.IsNobody(shop):
+	case !q.forgotten && !m.IsNobody(ctx, shop):
 		m.rt.Fatal("not remembered")
 	}
 }
@@ -218,7 +218,7 @@ func (m *model) end(t *rapid.T) {
 	case err != nil:
 		m.areDead()
 	}
-	if m.isActive() || m.IsNobody(shop) {
+	if m.isActive() || m.IsNobody(ctx, shop) {
 		m.rt.Fatal("active, or nobody is remembered, after an end")
 	}
 }
@@ -317,7 +317,7 @@ func (m *model) check(*rapid.T) {
 	if session.AuthTime <= m.ended {
 		m.rt.Fatalf("active since %d, after an end at %d", session.AuthTime, m.ended)
 	}
-	if m.IsNobody(shop) {
+	if m.IsNobody(ctx, shop) {
 		m.rt.Fatal("active, and nobody is remembered")
 	}
 	if may := m.MayMint(shop, session.AuthTime); may == m.blacklist.Pending(endOf(shop)) {

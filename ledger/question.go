@@ -66,7 +66,8 @@ type Question struct {
 	book *book
 	key  sessions.Key
 	// forgotten is guarded by the lock of the key's stripe.
-	forgotten bool
+	forgotten   bool
+	unlessAdded bool
 }
 
 // Withdraw takes the question back, because the application could not tell. After an answer it does nothing.
@@ -91,8 +92,18 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 		q.Withdraw()
 		return sessions.Session{}, fmt.Errorf("learning session: %w", err)
 	}
-	session, isNew, unsaved, err := q.identify(ctx, identity, lifetimes)
-	q.book.persist(ctx, unsaved)
+	var session sessions.Session
+	var isNew bool
+	err := q.book.settle(ctx, func(sure bool) error {
+		var unsaved []blacklist.Subject
+		var err error
+		session, isNew, unsaved, err = q.identify(ctx, identity, lifetimes, sure)
+		q.book.persist(ctx, unsaved)
+		return err
+	})
+	if err != nil {
+		q.Withdraw() // it is in flight again if the ledger could not catch up
+	}
 	if errors.Is(err, ErrOvertaken) || errors.Is(err, ErrRevoked) {
 		return sessions.Session{}, err
 	}
@@ -108,23 +119,36 @@ func (q *Question) Identified(ctx context.Context, identity Identity, lifetimes 
 	return session, nil
 }
 
+// identify settles the answer. After an error that is [sessions.ErrBehind] the question is still in flight. sure reports whether
+// everything that other gateways wrote is in force here, so that a user may be refused.
 func (q *Question) identify(
-	ctx context.Context, identity Identity, lifetimes Lifetimes,
+	ctx context.Context, identity Identity, lifetimes Lifetimes, sure bool,
 ) (session sessions.Session, isNew bool, unsaved []blacklist.Subject, err error) {
 	c := begin(q.book, q.key)
 	defer c.done()
 	if err := q.take(c.stripe); err != nil {
 		return sessions.Session{}, false, nil, err
 	}
+	defer func() {
+		if errors.Is(err, sessions.ErrBehind) {
+			c.stripe.add(q)
+		}
+	}()
 	defer c.users.lockShared(identity.User)()
 	if err := c.look(ctx, c.now()); err != nil {
 		return sessions.Session{}, false, nil, err
+	}
+	if q.isVoid(&c.found) {
+		return sessions.Session{}, false, nil, ErrOvertaken
 	}
 	against := c.blacklist.standingWith(q.key.Realm, identity.User, identity.Attributes)
 	if against.revoked && c.found.AuthTime <= against.second {
 		c.found.active = false // an attribute that the record does not have may say so
 	}
 	if !c.accepts(&c.found, identity.User, against) {
+		if !sure { // another gateway may have seen that he signed in
+			return sessions.Session{}, false, nil, sessions.ErrBehind
+		}
 		unsaved, err := c.refuse(ctx, identity.User, against)
 		return sessions.Session{}, false, unsaved, err
 	}
@@ -135,17 +159,31 @@ func (q *Question) identify(
 		// If it was not written, the record went between the two calls: what the application says is about a new session.
 		switch written, err := c.store.Update(ctx, confirmed, c.at); {
 		case err != nil:
-			return confirmed, false, nil, &UnkeptError{Known: true, cause: err}
+			return confirmed, false, nil, unkept(c.book, err, true)
 		case written:
-			c.signedOut.Drop(q.key)
+			c.signedOut.forget(ctx, q.key)
 			return confirmed, false, c.admit(confirmed, against), nil
 		}
 	}
 	session, unsaved, err = c.open(ctx, c.rejoin(c.newSession(q.key, identity, lifetimes, sessions.Learned, c.at)))
 	if err != nil {
-		err = &UnkeptError{cause: err}
+		err = unkept(c.book, err, false)
 	}
 	return session, true, unsaved, err
+}
+
+// unkept returns what becomes of a session that the store did not take. It counts all the same, unless this gateway may have
+// missed that another one has ended or revoked it.
+func unkept(b *book, err error, known bool) error {
+	if errors.Is(err, sessions.ErrBehind) || !b.company.isCurrent() {
+		return err
+	}
+	return &UnkeptError{Known: known, cause: err}
+}
+
+// isVoid reports whether the session was added since the question was asked.
+func (q *Question) isVoid(found *finding) bool {
+	return q.unlessAdded && found.active && found.Source == sessions.Added
 }
 
 // take takes the question out of those in flight. It returns an error if the answer does not count.
@@ -180,11 +218,14 @@ func (q *Question) nobody(ctx context.Context, remember time.Duration) ([]blackl
 		return nil, err
 	}
 	err := c.look(ctx, c.now())
+	if err == nil && q.isVoid(&c.found) {
+		return nil, ErrOvertaken
+	}
 	if err != nil || c.found.present && !c.found.ended {
 		return c.end(ctx, err, Lineage{})
 	}
 	if remember > 0 && !q.forgotten {
-		c.signedOut.Put(q.key, c.at.Add(remember))
+		c.signedOut.remember(ctx, q.key, c.at, remember)
 	}
 	return nil, nil
 }

@@ -228,11 +228,11 @@ func TestAnsweredOnce(t *testing.T) {
 				t.Fatalf("%s: %v", first, err)
 			}
 			_, active := f.active()
-			nobody := f.IsNobody(shop)
+			nobody := f.IsNobody(ctx, shop)
 			if err := again(q); second != "withdrawn" && !errors.Is(err, ErrOvertaken) {
 				t.Errorf("%s after %s: %v", second, first, err)
 			}
-			if _, now := f.active(); now != active || f.IsNobody(shop) != nobody {
+			if _, now := f.active(); now != active || f.IsNobody(ctx, shop) != nobody {
 				t.Errorf("%s after %s changed something", second, first)
 			}
 		}
@@ -259,21 +259,21 @@ func TestNobodyIsRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := sessions.Key{Realm: "forum", Hash: shop.Hash}
-	if !f.IsNobody(shop) || f.IsNobody(other) {
-		t.Errorf("nobody: %v, in another realm %v", f.IsNobody(shop), f.IsNobody(other))
+	if !f.IsNobody(ctx, shop) || f.IsNobody(ctx, other) {
+		t.Errorf("nobody: %v, in another realm %v", f.IsNobody(ctx, shop), f.IsNobody(ctx, other))
 	}
 	f.advance(3*time.Second - 1)
-	if !f.IsNobody(shop) {
+	if !f.IsNobody(ctx, shop) {
 		t.Error("forgotten too soon")
 	}
 	f.advance(1)
-	if f.IsNobody(shop) {
+	if f.IsNobody(ctx, shop) {
 		t.Error("remembered too long")
 	}
 	if f.memory.writeCount() != 0 || f.memory.journal.Writes() != 0 {
 		t.Error("something was written")
 	}
-	if err := f.Ask(shop).Nobody(t.Context(), 0); err != nil || f.IsNobody(shop) {
+	if err := f.Ask(shop).Nobody(t.Context(), 0); err != nil || f.IsNobody(ctx, shop) {
 		t.Errorf("remembered for no time: %v", err)
 	}
 }
@@ -287,7 +287,7 @@ func TestNobodyOfKnownSessionIsAnEnd(t *testing.T) {
 	}
 	f.expectActive("")
 	f.expectToken(session.AuthTime, false)
-	if f.IsNobody(shop) {
+	if f.IsNobody(ctx, shop) {
 		t.Error("an end is remembered as nobody")
 	}
 	if _, err := other.Identified(t.Context(), Identity{User: "ann"}, lives); !errors.Is(err, ErrOvertaken) {
@@ -301,8 +301,8 @@ func TestNobodyOvertaken(t *testing.T) {
 	f := newFixture(t)
 	q := f.Ask(shop)
 	f.end(0)
-	if err := q.Nobody(t.Context(), time.Second); !errors.Is(err, ErrOvertaken) || f.IsNobody(shop) {
-		t.Errorf("Nobody: %v, remembered %v", err, f.IsNobody(shop))
+	if err := q.Nobody(t.Context(), time.Second); !errors.Is(err, ErrOvertaken) || f.IsNobody(ctx, shop) {
+		t.Errorf("Nobody: %v, remembered %v", err, f.IsNobody(ctx, shop))
 	}
 }
 
@@ -310,7 +310,7 @@ func TestNobodyWithFailingStore(t *testing.T) {
 	f := newFixture(t)
 	session := f.learn("ann")
 	f.memory.fail(true, "Get")
-	if err := f.Ask(shop).Nobody(t.Context(), time.Second); !errors.Is(err, sessions.ErrUnavailable) || f.IsNobody(shop) {
+	if err := f.Ask(shop).Nobody(t.Context(), time.Second); !errors.Is(err, sessions.ErrUnavailable) || f.IsNobody(ctx, shop) {
 		t.Errorf("Nobody: %v", err)
 	}
 	f.expectToken(session.AuthTime, false)
@@ -325,18 +325,18 @@ func TestForget(t *testing.T) {
 	}
 	q, positive := f.Ask(shop), f.Ask(shop)
 	f.Forget(shop)
-	if f.IsNobody(shop) {
+	if f.IsNobody(ctx, shop) {
 		t.Error("still remembered")
 	}
-	if err := q.Nobody(t.Context(), time.Minute); err != nil || f.IsNobody(shop) {
-		t.Errorf("an answer from before: %v, remembered %v", err, f.IsNobody(shop))
+	if err := q.Nobody(t.Context(), time.Minute); err != nil || f.IsNobody(ctx, shop) {
+		t.Errorf("an answer from before: %v, remembered %v", err, f.IsNobody(ctx, shop))
 	}
-	if err := f.Ask(shop).Nobody(t.Context(), time.Minute); err != nil || !f.IsNobody(shop) {
-		t.Errorf("an answer from after: %v, remembered %v", err, f.IsNobody(shop))
+	if err := f.Ask(shop).Nobody(t.Context(), time.Minute); err != nil || !f.IsNobody(ctx, shop) {
+		t.Errorf("an answer from after: %v, remembered %v", err, f.IsNobody(ctx, shop))
 	}
 	f.answer(positive, "ann")
 	f.expectActive("ann")
-	if f.IsNobody(shop) {
+	if f.IsNobody(ctx, shop) {
 		t.Error("nobody is remembered beside a user")
 	}
 }
@@ -346,9 +346,9 @@ func TestSignedOutIsBounded(t *testing.T) {
 	key := shop
 	for i := range maxSignedOut + 1 {
 		key.Hash = sessions.Hash{byte(i), byte(i >> 8), byte(i >> 16)}
-		f.signedOut.Put(key, f.clock().Add(time.Minute))
+		f.signedOut.remember(ctx, key, f.clock(), time.Minute)
 	}
-	if got := f.signedOut.Len(); got != maxSignedOut {
+	if got := f.signedOut.(ownNegatives).Len(); got != maxSignedOut {
 		t.Errorf("%d are remembered, want %d", got, maxSignedOut)
 	}
 }

@@ -264,10 +264,10 @@ func (f *fixture) lookAround(key sessions.Key) {
 	if errors.Is(err, ErrRevoked) {
 		err = nil // an answer as good as any
 	}
-	release, _ := f.ClaimMint(key)
+	release, _ := f.ClaimMint(ctx, key)
 	defer release()
 	f.Forget(key)
-	f.IsNobody(key)
+	f.IsNobody(ctx, key)
 	_, countErr := f.Count(ctx)
 	err = errors.Join(err, f.Touch(ctx, session, lives.Idle), countErr)
 	if err != nil {

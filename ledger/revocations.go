@@ -17,7 +17,7 @@ func (l *Ledger) RevokeToken(ctx context.Context, jti string, expires time.Time)
 		return errors.New("revoking token: the token id is empty")
 	}
 	entry := blacklist.Entry{Subject: blacklist.TokenID(jti), Expires: expires.Add(margin)}
-	if err := l.blacklist.Revoke(ctx, entry); err != nil {
+	if _, err := l.blacklist.Revoke(ctx, entry); err != nil {
 		return fmt.Errorf("revoking token: %w", err)
 	}
 	return nil
@@ -34,9 +34,7 @@ func (l *Ledger) RevokeToken(ctx context.Context, jti string, expires time.Time)
 // another spelling of its id. Another session that the application names for him is accepted only if it is active now, is
 // added later, or if [Ledger.SawSet] saw its beginning.
 func (l *Ledger) RevokeSession(ctx context.Context, key sessions.Key) error {
-	c := begin(&l.book, key)
-	defer c.done()
-	if err := c.revoke(ctx); err != nil {
+	if err := revokeSession(ctx, &l.book, key); err != nil {
 		return fmt.Errorf("revoking session: %w", err)
 	}
 	return nil
@@ -97,15 +95,13 @@ func (l *Ledger) revokeUser(ctx context.Context, subject blacklist.Subject, who 
 // After an error that says "revoking", nothing was done. After an error that says "renewing", the tokens are dead and the
 // session is no longer active either.
 func (l *Ledger) KillTokens(ctx context.Context, key sessions.Key, authTime int64) error {
-	c := begin(&l.book, key)
-	defer c.done()
-	return c.killTokens(ctx, authTime)
+	return l.settle(ctx, func(bool) error { return killTokens(ctx, &l.book, key, authTime) })
 }
 
 // LiftToken takes back [Ledger.RevokeToken] and reports whether there was a revocation. When the error is nil, this is
 // durable. After an error, the revocation is in force as before. The same is true of the other methods that lift.
 func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
-	lifted, err := l.blacklist.Lift(ctx, blacklist.TokenID(jti))
+	lifted, err := lift(ctx, &l.book, func() (bool, error) { return l.blacklist.Lift(ctx, blacklist.TokenID(jti)) })
 	if err != nil {
 		return false, fmt.Errorf("lifting the revocation of a token: %w", err)
 	}
@@ -116,17 +112,10 @@ func (l *Ledger) LiftToken(ctx context.Context, jti string) (bool, error) {
 // session remain dead. The user is no longer watched, unless another session of his is revoked. In that case the lifted
 // session is accepted all the same.
 func (l *Ledger) LiftSession(ctx context.Context, key sessions.Key) (bool, error) {
-	s := l.stripes.lock(key)
-	defer s.mu.Unlock()
-	owner, known := l.blacklist.ownerOf(key)
-	if known {
-		defer l.users.lockExclusively(owner.User())()
-	}
-	lifted, err := l.blacklist.liftSession(ctx, key, owner, known)
+	lifted, err := lift(ctx, &l.book, func() (bool, error) { return liftSession(ctx, &l.book, key) })
 	if err != nil {
 		return false, fmt.Errorf("lifting the revocation of a session: %w", err)
 	}
-	l.refusals.Clear()
 	return lifted, nil
 }
 
@@ -142,12 +131,13 @@ func (l *Ledger) LiftUserEverywhere(ctx context.Context, user string) (bool, err
 }
 
 func (l *Ledger) liftUser(ctx context.Context, subject blacklist.Subject) (bool, error) {
-	defer l.users.lockExclusively(subject.User())()
-	lifted, err := l.blacklist.liftUser(ctx, subject)
+	lifted, err := lift(ctx, &l.book, func() (bool, error) {
+		defer l.users.lockExclusively(subject.User())()
+		return l.blacklist.liftUser(ctx, subject)
+	})
 	if err != nil {
 		return false, fmt.Errorf("lifting the revocation of a user: %w", err)
 	}
-	l.refusals.Clear()
 	return lifted, nil
 }
 

@@ -5,16 +5,39 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// revoke revokes the session. It is [Ledger.RevokeSession].
+// revokeSession revokes a session. It is [Ledger.RevokeSession].
+func revokeSession(ctx context.Context, b *book, key sessions.Key) error {
+	c := begin(b, key)
+	err := c.revoke(ctx)
+	if c.done(); err == nil {
+		b.hearOwn(ctx)
+	}
+	return err
+}
+
+// revoke revokes the session.
 func (c *change) revoke(ctx context.Context) error {
+	for range maxTries {
+		second, err := c.revokeFound(ctx)
+		if err != nil {
+			return err
+		}
+		if again, err := c.order.revoked(ctx, c, second); err != nil || !again {
+			return err
+		}
+	}
+	return nil // no record counts any more, whatever it is
+}
+
+// revokeFound revokes the session as it is found, and returns the second of the revocation.
+func (c *change) revokeFound(ctx context.Context) (int64, error) {
 	if err := c.look(ctx, c.now()); err != nil {
-		return err
+		return 0, err
 	}
 	found, lineages := &c.found, c.lineages()
 	if given, ok := c.givenIDs.Peek(found.Key); ok && !found.present { // it was replaced by other ids of the same session
@@ -29,18 +52,19 @@ func (c *change) revoke(ctx context.Context) error {
 	}
 	entries, err := c.revocation(ctx, second, lineages)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := c.blacklist.Revoke(ctx, entries...); err != nil {
-		return err
+	written, err := c.blacklist.Revoke(ctx, entries...)
+	if err != nil {
+		return 0, err
 	}
 	c.stripe.overtake(found.Key)
-	c.blacklist.revokedAt.markRealm(found.Realm)
+	at := lastPlace(written)
+	c.blacklist.revokedAt.markRealm(found.Realm, at)
 	if found.present {
-		c.blacklist.revokedAt.mark(blacklist.WatchedUser(found.Realm, found.User))
-		c.remove(ctx, second)
+		c.blacklist.revokedAt.mark(blacklist.WatchedUser(found.Realm, found.User), at)
 	}
-	return nil
+	return second, nil
 }
 
 // revocation returns the entries that revoke the session. If its user is known, they let him be watched, and admit his other
@@ -51,17 +75,15 @@ func (c *change) revocation(ctx context.Context, second int64, lineages []Lineag
 		{Subject: revokedSession(key), Second: second, Expires: expires},
 		{Subject: endOf(key), Second: second, Expires: c.blacklist.expiryOfEnd(second)}, // it holds when the revocation is lifted
 	}
-	for _, entry := range c.lineageEntries(lineages) {
-		if entry.Expires.Before(expires) {
-			entry.Expires = expires // so that none of its ids is accepted again while the user is watched
-		}
-		entries = append(entries, entry)
-	}
+	entries = append(entries, c.revokedLineages(lineages, second)...)
 	if !c.found.present {
 		return entries, nil
 	}
-	entries = append(entries,
-		blacklist.Entry{Subject: blacklist.WatchedUser(key.Realm, user), Second: second, Expires: expires},
+	watched := blacklist.Entry{Subject: blacklist.WatchedUser(key.Realm, user), Second: second, Expires: expires}
+	if before, isWatched := c.blacklist.Second(watched.Subject); isWatched {
+		watched.Second = max(second, before+1) // so that it is known as a new one everywhere
+	}
+	entries = append(entries, watched,
 		blacklist.Entry{Subject: blacklist.OwnerOf(key.Realm, key.Hash, user), Second: second, Expires: expires})
 	err := c.eachOfUser(ctx, key.Realm, user, c.at, func(other sessions.Session) {
 		if other.Key != key && !slices.Contains(lineages, lineageOf(other)) && c.isActive(other) {
@@ -72,7 +94,25 @@ func (c *change) revocation(ctx context.Context, second int64, lineages []Lineag
 	return entries, err
 }
 
-// killTokens revokes the tokens of the session so far. It is [Ledger.KillTokens].
+// revokedLineages returns the ends of the lineages of a session that is revoked. They last as long as the revocation, so that none
+// of the ids is accepted again while the user is watched.
+func (c *change) revokedLineages(lineages []Lineage, second int64) []blacklist.Entry {
+	entries, expires := c.lineageEntries(lineages), c.blacklist.expiryOf(second, c.at)
+	for i := range entries {
+		if entries[i].Expires.Before(expires) {
+			entries[i].Expires = expires
+		}
+	}
+	return entries
+}
+
+// killTokens revokes the tokens of a session so far. It is [Ledger.KillTokens].
+func killTokens(ctx context.Context, b *book, key sessions.Key, authTime int64) error {
+	c := begin(b, key)
+	defer c.done()
+	return c.killTokens(ctx, authTime)
+}
+
 func (c *change) killTokens(ctx context.Context, authTime int64) error {
 	if err := c.look(ctx, c.now()); err != nil {
 		return fmt.Errorf("revoking tokens of a session: %w", err)
@@ -84,24 +124,7 @@ func (c *change) killTokens(ctx context.Context, authTime int64) error {
 	}
 	second := max(c.at.Unix(), found.AuthTime, authTime)
 	entry := blacklist.Entry{Subject: endOf(found.Key), Second: second, Expires: c.blacklist.expiryOfEnd(second)}
-	entries := append(c.lineageEntries(c.lineages()), entry)
-	if err := c.blacklist.Revoke(ctx, entries...); err != nil {
-		return fmt.Errorf("revoking tokens of a session: %w", err)
-	}
-	c.stripe.overtake(found.Key)
-	if !found.active {
-		if found.present {
-			c.remove(ctx, second) // its user is revoked, and it must not come back when he is not
-		}
-		return nil
-	}
-	renewed := found.Session
-	renewed.AuthTime, renewed.Confirmed = second+1, time.Time{}
-	if err := c.store.Put(ctx, renewed, c.at); err != nil {
-		c.outlive(second)
-		return fmt.Errorf("renewing session whose tokens were revoked: %w", err)
-	}
-	return nil
+	return c.order.kill(ctx, c, second, append(c.lineageEntries(c.lineages()), entry))
 }
 
 // revokeUser revokes the user of a scope.
@@ -109,6 +132,15 @@ func revokeUser(ctx context.Context, b *book, subject blacklist.Subject, who sco
 	if who.user == "" {
 		return errors.New("the user id is empty")
 	}
+	err := putUserInForce(ctx, b, subject, who)
+	if err == nil {
+		b.hearOwn(ctx)
+	}
+	return err
+}
+
+// putUserInForce locks the user, so that no session of his is being learned meanwhile.
+func putUserInForce(ctx context.Context, b *book, subject blacklist.Subject, who scope) error {
 	defer b.users.lockExclusively(who.user)()
 	now := b.now()
 	found, err := knownOf(ctx, b, who, now)
@@ -125,9 +157,10 @@ func revokeUser(ctx context.Context, b *book, subject blacklist.Subject, who sco
 			entries = append(entries, b.blacklist.next(end, now))
 		}
 	}
-	if err := b.blacklist.Revoke(ctx, entries...); err != nil {
+	written, err := b.blacklist.Revoke(ctx, entries...)
+	if err != nil {
 		return err
 	}
-	b.blacklist.revokedAt.mark(subject)
+	b.blacklist.revokedAt.mark(subject, lastPlace(written))
 	return nil
 }

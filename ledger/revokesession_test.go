@@ -27,7 +27,7 @@ func TestRevokeSession(t *testing.T) {
 	if _, err := q.Identified(ctx, Identity{User: "ann"}, lives); !errors.Is(err, ErrRevoked) {
 		t.Errorf("an answer from before: %v", err)
 	}
-	if err := nobody.Nobody(ctx, time.Minute); !errors.Is(err, ErrRevoked) || f.IsNobody(one) {
+	if err := nobody.Nobody(ctx, time.Minute); !errors.Is(err, ErrRevoked) || f.IsNobody(ctx, one) {
 		t.Errorf("nobody, from before: %v", err)
 	}
 	for range 2 {

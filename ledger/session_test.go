@@ -60,7 +60,7 @@ func TestAdd(t *testing.T) {
 	if kept, active := f.active(); !active || !equal(session, want) || !equal(kept, want) {
 		t.Errorf("added %+v, kept %+v, want %+v", session, kept, want)
 	}
-	if f.IsNobody(shop) {
+	if f.IsNobody(ctx, shop) {
 		t.Error("nobody is remembered beside a user")
 	}
 	if err := q.Nobody(t.Context(), time.Minute); !errors.Is(err, ErrOvertaken) {

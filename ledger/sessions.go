@@ -33,6 +33,14 @@ func (l *Ledger) AskSince(key sessions.Key, began time.Time) *Question {
 	return q
 }
 
+// AskUnlessAdded is like [Ledger.Ask], for a question that nobody asks about an active session that was added. If the session
+// turns out to be one, the answer is void: another gateway has added it meanwhile.
+func (l *Ledger) AskUnlessAdded(key sessions.Key) *Question {
+	q := l.Ask(key)
+	q.unlessAdded = true
+	return q
+}
+
 // Add opens the session in the name of the operator and returns it. It takes the place of a session that is there. If that
 // was another user's, it has ended; an error of making this end durable is passed to [Options.Report], and the end is
 // pending. The answers to questions in flight are void. A session of a revoked user may be added and is accepted. If the
@@ -43,8 +51,14 @@ func (l *Ledger) Add(
 	if err := check(identity, lifetimes); err != nil {
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
 	}
-	session, unsaved, err := l.add(ctx, key, identity, lifetimes)
-	l.persist(ctx, unsaved)
+	var session sessions.Session
+	err := l.settle(ctx, func(bool) error {
+		var unsaved []blacklist.Subject
+		var err error
+		session, unsaved, err = add(ctx, &l.book, key, identity, lifetimes)
+		l.persist(ctx, unsaved)
+		return err
+	})
 	if err != nil {
 		return sessions.Session{}, fmt.Errorf("adding session: %w", err)
 	}
@@ -52,14 +66,14 @@ func (l *Ledger) Add(
 	return session, nil
 }
 
-func (l *Ledger) add(
-	ctx context.Context, key sessions.Key, identity Identity, lifetimes Lifetimes,
+func add(
+	ctx context.Context, b *book, key sessions.Key, identity Identity, lifetimes Lifetimes,
 ) (session sessions.Session, unsaved []blacklist.Subject, err error) {
-	c := begin(&l.book, key)
+	c := begin(b, key)
 	defer c.done()
-	defer l.users.lockShared(identity.User)()
-	now := l.now()
-	if l.blacklist.Contains(revokedSession(key)) {
+	defer b.users.lockShared(identity.User)()
+	now := b.now()
+	if b.blacklist.Contains(revokedSession(key)) {
 		return sessions.Session{}, nil, ErrRevoked
 	}
 	if err := c.look(ctx, now); err != nil {
@@ -72,23 +86,28 @@ func (l *Ledger) add(
 // Touch starts the session's idle time anew if the record is out of date by a minute, or by a tenth of the idle time if that
 // is less. It changes nothing else. It does nothing if the session belongs to another user or has ended since.
 func (l *Ledger) Touch(ctx context.Context, session sessions.Session, idle time.Duration) error {
-	now := l.now()
-	if !outOfDate(session, idle, now) {
+	if !outOfDate(session, idle, l.now()) {
 		return nil
 	}
-	c := begin(&l.book, session.Key)
-	defer c.done()
-	if err := c.look(ctx, now); err != nil {
+	if err := l.settle(ctx, func(bool) error { return touch(ctx, &l.book, session, idle) }); err != nil {
 		return fmt.Errorf("touching session: %w", err)
+	}
+	return nil
+}
+
+func touch(ctx context.Context, b *book, session sessions.Session, idle time.Duration) error {
+	c := begin(b, session.Key)
+	defer c.done()
+	now := b.now()
+	if err := c.look(ctx, now); err != nil {
+		return err
 	}
 	found := &c.found
 	if !found.active || found.AuthTime != session.AuthTime || !outOfDate(found.Session, idle, now) {
 		return nil
 	}
-	if _, err := l.store.Update(ctx, found.Touched(now, idle), now); err != nil {
-		return fmt.Errorf("touching session: %w", err)
-	}
-	return nil
+	_, err := b.store.Update(ctx, found.Touched(now, idle), now)
+	return err
 }
 
 func outOfDate(session sessions.Session, idle time.Duration, now time.Time) bool {
@@ -109,7 +128,12 @@ func outOfDate(session sessions.Session, idle time.Duration, now time.Time) bool
 func (l *Ledger) Follow(ctx context.Context, step Step) (sessions.Session, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	session, unsaved, err := follow(ctx, &l.book, step)
+	var session sessions.Session
+	var unsaved []blacklist.Subject
+	err := l.settle(ctx, func(bool) (err error) {
+		session, unsaved, err = follow(ctx, &l.book, step)
+		return err
+	})
 	if err != nil && !errors.Is(err, ErrNotFollowed) {
 		err = fmt.Errorf("following session to its new id: %w", err)
 	}
@@ -177,10 +201,21 @@ func (l *Ledger) EndSignedIn(ctx context.Context, realm string, provider session
 // Forget drops a remembered "nobody". It also keeps that answer to a question in flight from being remembered. Call it for a
 // request that may sign somebody in. A user whom the answer to a question in flight names is accepted all the same.
 func (l *Ledger) Forget(key sessions.Key) {
+	l.forgetInFlight(key)
+	l.signedOut.forget(context.Background(), key)
+}
+
+// ForgetSoon is like [Ledger.Forget], and waits for nothing. Other gateways may hear of it a moment after it has returned. Call
+// it for a request that a token decides, which does not wait for a place that gateways share.
+func (l *Ledger) ForgetSoon(key sessions.Key) {
+	l.forgetInFlight(key)
+	l.signedOut.forgetSoon(key)
+}
+
+func (l *Ledger) forgetInFlight(key sessions.Key) {
 	s := l.stripes.lock(key)
 	defer s.mu.Unlock()
 	s.forget(key)
-	l.signedOut.Drop(key)
 }
 
 // SawSet notes that the application set the id of a session, in its answer to a request that began at the given moment. So a
@@ -193,12 +228,14 @@ func (l *Ledger) SawSet(key sessions.Key, began Moment) {
 	if !l.RevokesIn(key.Realm) && !l.blacklist.hasFlagged() {
 		return // what was set before a revocation does not count
 	}
+	l.persist(context.Background(), l.noteSet(key, began))
+}
+
+func (l *Ledger) noteSet(key sessions.Key, began Moment) []blacklist.Subject {
 	s := l.stripes.lock(key)
 	defer s.mu.Unlock()
-	if at, seen := l.recentlySet.Peek(key); !seen || at < began {
-		l.recentlySet.Put(key, began)
-	}
 	l.refusals.Drop(key)
+	return l.recentlySet.note(key, began)
 }
 
 // MayMint reports whether a token with the given auth_time, in seconds since 1970, may be minted for the session now. It may
@@ -217,7 +254,8 @@ func (l *Ledger) MayMintFor(session sessions.Session) bool {
 
 // ClaimMint claims the minting of a token for the session and reports whether it succeeded. A session has at most one claim
 // at a time. Call release when the token has been sent or was given up; further calls do nothing. A claim that is ten
-// seconds old may be taken over.
-func (l *Ledger) ClaimMint(key sessions.Key) (release func(), ok bool) {
-	return l.mintClaims.claim(key, l.now())
+// seconds old may be taken over. If gateways share the place, the claim is one among all of them, and none succeeds while the
+// place can't be reached.
+func (l *Ledger) ClaimMint(ctx context.Context, key sessions.Key) (release func(), ok bool) {
+	return l.mintClaims.claim(ctx, key, l.now())
 }

@@ -26,6 +26,8 @@ type Status struct {
 	SignOuts map[string]uint64 `json:"sign_outs"` // what providers sent to sign users out, by what became of it
 	Realms   map[string]Realm  `json:"realms"`
 	Since    time.Time         `json:"since"`
+	Link     *Link             `json:"link,omitempty"`     // to a store that gateways share
+	Gateways []Gateway         `json:"gateways,omitempty"` // that share it, this one included
 }
 
 type storeStatus struct {
@@ -85,6 +87,7 @@ func Of(ctx context.Context, of *app.App, open *app.Core) Status {
 	}
 	status.Store.Answers = err == nil
 	status.LookUps = lookUpsSoFar(status.Requests.Paths[identity.ViaToken])
+	status.Link, status.Gateways = gatewaysOf(ctx, open)
 	return status
 }
 

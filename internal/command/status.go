@@ -62,6 +62,19 @@ type status struct {
 		} `json:"whoami"`
 	} `json:"realms"`
 	Since time.Time `json:"since"`
+	Link  *struct {
+		Connected    bool      `json:"connected"`
+		Answers      bool      `json:"answers"`
+		Synced       time.Time `json:"synced"`
+		AnswersUntil time.Time `json:"answers_until"`
+	} `json:"link"`
+	Gateways []struct {
+		Host    string    `json:"host"`
+		Self    bool      `json:"self"`
+		Started time.Time `json:"started"`
+		Seen    time.Time `json:"seen"`
+		Lag     *float64  `json:"lag"`
+	} `json:"gateways"`
 }
 
 func showStatus(c *call) error {
@@ -83,6 +96,7 @@ func (s status) print(c *call, now time.Time) {
 		store += ", does not answer"
 	}
 	c.say("Store        %s; %s", store, plural(int64(s.Store.Errors), "error"))
+	s.printGateways(c, now)
 	c.say("Holds        %s, %s, %s in the blacklist", plural(s.Counts["sessions"], "session"),
 		plural(s.Counts["revocations"], "revocation"), plural(s.Counts["blacklist"], "entry"))
 	if pending := s.Counts["pending"] + s.Counts["undeleted"]; pending > 0 {
@@ -124,6 +138,31 @@ func (s status) print(c *call, now time.Time) {
 				c.say("  last no    %s, %s", whoami.LastReason, ago(whoami.LastTime, now))
 			}
 		}
+	}
+}
+
+// printGateways lists the gateways that share the store, if there are any.
+func (s status) printGateways(c *call, now time.Time) {
+	switch {
+	case s.Link == nil || s.Link.Connected:
+	case s.Link.Synced.IsZero():
+		c.say("Cut off      this gateway has never reached the store, and decides no request before it does")
+	case s.Link.Answers:
+		c.say("Cut off      this gateway knows nothing newer than %s; it stops deciding requests %s (max_stale)",
+			ago(s.Link.Synced, now), ago(s.Link.AnswersUntil, now))
+	default:
+		c.say("Cut off      this gateway knows nothing newer than %s, and decides no request any more (max_stale)", ago(s.Link.Synced, now))
+	}
+	for i, gateway := range s.Gateways {
+		lag, self := "unknown", ""
+		if gateway.Lag != nil {
+			lag = time.Duration(*gateway.Lag * float64(time.Second)).Round(time.Millisecond).String()
+		}
+		if gateway.Self {
+			self = ", this one"
+		}
+		c.say("%-12s %s, lag %s, seen %s, started %s%s", heading(i, "Gateways"), gateway.Host, lag, ago(gateway.Seen, now),
+			ago(gateway.Started, now), self)
 	}
 }
 

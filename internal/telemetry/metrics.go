@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,7 +141,17 @@ func ObserveSince(observer prometheus.Observer, began time.Time) {
 }
 
 // Stock is how much the open store holds.
-type Stock struct{ Sessions, Revocations int }
+type Stock struct {
+	Sessions, Revocations int
+	// Link is how the gateway is connected to a store that gateways share. It is nil where it has the store alone.
+	Link *Link
+}
+
+// Link is how a gateway is connected to a store that gateways share.
+type Link struct {
+	Connected bool
+	Lag       time.Duration // negative: it was never connected
+}
 
 // inventory says how much the open store holds, when it is asked: of all that is open, since it has no other name.
 type inventory struct {
@@ -152,6 +163,10 @@ var (
 		"Records of sessions in the store, those included that have expired and were not dropped yet.", nil, nil)
 	revocationsDesc = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "revocations"),
 		"Revocations and flushes that are in force.", nil, nil)
+	lagDesc = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "replication_lag_seconds"),
+		"For how long this gateway has not known everything that the others write. +Inf: it was never connected.", nil, nil)
+	connectedDesc = prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "store_connected"),
+		"Whether this gateway reaches the store that it shares with others.", nil, nil)
 )
 
 // inventoryTimeout is how long a scrape waits for the store.
@@ -161,6 +176,8 @@ const inventoryTimeout = time.Second
 func (inventory) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- sessionsDesc
 	descriptions <- revocationsDesc
+	descriptions <- lagDesc
+	descriptions <- connectedDesc
 }
 
 // Collect implements [prometheus.Collector]. Where the store is not open, or does not answer, there is nothing to say.
@@ -172,9 +189,25 @@ func (i inventory) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	metrics <- prometheus.MustNewConstMetric(revocationsDesc, prometheus.GaugeValue, float64(stock.Revocations))
+	if stock.Link != nil {
+		stock.Link.collect(metrics)
+	}
 	if err != nil {
 		CountStoreError(err)
 		return
 	}
 	metrics <- prometheus.MustNewConstMetric(sessionsDesc, prometheus.GaugeValue, float64(stock.Sessions))
+}
+
+// collect tells of the link.
+func (l *Link) collect(metrics chan<- prometheus.Metric) {
+	connected, lag := 0.0, math.Inf(1)
+	if l.Connected {
+		connected = 1
+	}
+	if l.Lag >= 0 {
+		lag = l.Lag.Seconds()
+	}
+	metrics <- prometheus.MustNewConstMetric(connectedDesc, prometheus.GaugeValue, connected)
+	metrics <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, lag)
 }

@@ -26,7 +26,7 @@ type rotateRequest struct {
 	Emergency bool `json:"emergency"`
 }
 
-// RotateAnswer is the answer to POST /jwt_session/keys/rotate. It is sent once the new key is in Caddy's storage.
+// RotateAnswer is the answer to POST /jwt_session/keys/rotate. It is sent once the new key is where the keys are kept.
 type RotateAnswer struct {
 	ID        string              `json:"kid"`
 	Algorithm validator.Algorithm `json:"alg"`
@@ -51,7 +51,7 @@ func rotateKeys(c *Call) (any, error) {
 	key, err := rotate(ctx)
 	if err != nil {
 		c.app.Logger().Error("changing the keys", zap.Error(err))
-		return nil, apiError(http.StatusServiceUnavailable, "the keys were not changed: Caddy's storage did not take it; the log says more")
+		return nil, apiError(http.StatusServiceUnavailable, "the keys were not changed: the storage that they are kept in did not take it; the log says more")
 	}
 	rereadKeys(ctx, keeper)
 	c.audit(action, zap.String("kid", key.ID))

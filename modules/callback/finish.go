@@ -78,15 +78,18 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
 		return nil
 	}
+	if parts.gateway.IsCutOff() {
+		return unavailable(w, errStore) // before the provider is asked, whose code counts once
+	}
 	user, err := c.signedIn(r, parts, answer, attempt)
-	if errors.Is(err, issuer.ErrUnavailable) {
+	if err == nil {
+		err = c.use(r.Context(), parts, attempt)
+	}
+	if errors.Is(err, issuer.ErrUnavailable) || errors.Is(err, errStore) {
 		return unavailable(w, err) // the same answer may be brought again
 	}
 	w.Header().Add("Set-Cookie", removeSignInCookie(attempt.name())) // it is this sign-in's answer, and so its end
 	w.Header().Add("Set-Cookie", began.naming(parts.gateway.Keys.Current(), attempt.isSame))
-	if err == nil && !finishedSignIns.use(attempt.State) {
-		err = &failure{used, errUsedSignIn}
-	}
 	if err != nil {
 		return c.fail(w, r, err, attempt.Return)
 	}
@@ -101,6 +104,23 @@ func (c *Callback) finish(w http.ResponseWriter, r *http.Request) error {
 		http.SetCookie(w, over)
 	}
 	http.Redirect(w, r, attempt.Return, http.StatusSeeOther)
+	return nil
+}
+
+var errStore = errors.New("the session store does not answer")
+
+// use ends the sign-in: its answer counts no more, on any gateway. The error is a [failure] if another answer came before, and
+// errStore if that can't be told.
+func (c *Callback) use(ctx context.Context, parts signInParts, attempt signIn) error {
+	first, err := finishedSignIns.use(context.WithoutCancel(ctx), parts.gateway.Notes(), attempt.State)
+	switch {
+	case err != nil:
+		telemetry.CountStoreError(err)
+		c.logger.Error("keeping that a sign-in is over", zap.String("realm", c.Realm), zap.Error(err))
+		return errStore
+	case !first:
+		return &failure{used, errUsedSignIn}
+	}
 	return nil
 }
 

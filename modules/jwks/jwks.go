@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 )
 
@@ -27,8 +28,9 @@ func init() {
 // It answers GET and HEAD and passes nothing on. Secrets (HS256) are not in it: with no other key the configuration is
 // refused.
 type JWKS struct {
-	app    *app.App
-	logger *zap.Logger
+	app      *app.App
+	logger   *zap.Logger
+	warnings telemetry.Warnings
 }
 
 // CaddyModule returns the Caddy module information.
@@ -55,6 +57,9 @@ func (j *JWKS) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// errStale is the answer of a gateway that may have missed an emergency, so that its keys may not be good any more.
+var errStale = errors.New("this gateway shares its store, can't reach it, and has not heard for longer than max_stale whether the keys still count")
+
 // ServeHTTP answers with the keys of the moment.
 func (j *JWKS) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -62,8 +67,13 @@ func (j *JWKS) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Han
 		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("jwt_session_jwks: want GET or HEAD, got %s", r.Method))
 	}
 	open, err := j.app.CoreForRequest()
+	if err == nil && open.Ledger.IsStale() {
+		err = errStale
+	}
 	if err != nil {
-		j.logger.Error("opening the session store", zap.Error(err))
+		if j.warnings.Due("keys", j.app.Now()) {
+			j.logger.Error("publishing the keys", zap.Error(err))
+		}
 		w.Header().Set("Retry-After", refusal.RetryAfter)
 		return caddyhttp.Error(http.StatusServiceUnavailable, err)
 	}

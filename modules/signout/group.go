@@ -70,25 +70,31 @@ func (g *group) delivered(ctx context.Context, to *SignOut, verify verifier, tex
 	if err != nil {
 		return failed, err
 	}
-	key := tokenKey(to.Issuer, said.id)
-	switch seenTokens.begin(key, said.expires, g.app.Now()) {
-	case repeated:
-		return again, errRepeated
-	case underWay:
-		return failed, errUnderWay
-	case fresh:
-	}
-	outcome, err := g.carryOut(ctx, to, said, verify, text)
-	seenTokens.finish(key, err == nil)
-	return outcome, err
-}
-
-// carryOut carries a statement out in the block that it came to, and in the others that accept it.
-func (g *group) carryOut(ctx context.Context, to *SignOut, said statement, verify verifier, text string) (string, error) {
 	core, err := g.app.CoreForRequest()
 	if err != nil {
 		return failed, fmt.Errorf("opening the session store: %w", err)
 	}
+	key := newTokenKey(to.Issuer, said.id)
+	token, known, err := seenTokens.beginEverywhere(ctx, core.Notes(), key, said.expires, g.app.Now())
+	switch {
+	case err != nil:
+		return failed, fmt.Errorf("asking whether the token came before: %w", err)
+	case known == repeated:
+		return again, errRepeated
+	case known != fresh:
+		return failed, errUnderWay
+	}
+	outcome, err := g.carryOut(ctx, core, to, said, verify, text)
+	if noted := token.finish(ctx, err == nil, said.expires, g.app.Now()); noted != nil {
+		return failed, fmt.Errorf("keeping that the token was carried out: %w", noted)
+	}
+	return outcome, err
+}
+
+// carryOut carries a statement out in the block that it came to, and in the others that accept it.
+func (g *group) carryOut(
+	ctx context.Context, core *app.Core, to *SignOut, said statement, verify verifier, text string,
+) (string, error) {
 	outcome := ignored
 	for _, block := range g.blocks {
 		said := said
@@ -96,6 +102,7 @@ func (g *group) carryOut(ctx context.Context, to *SignOut, said statement, verif
 			if block.Issuer != to.Issuer {
 				continue
 			}
+			var err error
 			if said, err = block.verified(ctx, verify, text); err != nil {
 				if _, isRefused := reasonOf(err); isRefused {
 					continue

@@ -73,6 +73,7 @@ var (
 		"number": func(count uint64) string { return humanize.Comma(int64(min(count, math.MaxInt64))) },
 		"bytes":  humanize.IBytes,
 		"ago":    humanizeTime,
+		"lag":    lag,
 		"add":    func(a, b int) int { return a + b },
 	}).Parse(statusHTML))
 
@@ -95,13 +96,21 @@ func humanizeTime(at any) string {
 	return humanize.Time(when)
 }
 
+// lag puts seconds into words. Nil is what nobody knows.
+func lag(seconds *float64) string {
+	if seconds == nil {
+		return "unknown"
+	}
+	return time.Duration(*seconds * float64(time.Second)).Round(time.Millisecond).String()
+}
+
 // ServeHTTP writes the page.
 func (p *StatusPage) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("jwt_session_status: want GET or HEAD, got %s", r.Method))
 	}
-	open, err := p.app.CoreForRequest()
+	open, err := p.app.CoreForOperator()
 	if err != nil {
 		p.logger.Error("opening the session store", zap.Error(err))
 		w.Header().Set("Retry-After", refusal.RetryAfter)

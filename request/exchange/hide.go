@@ -64,7 +64,7 @@ func (t *Route) hideUndecided(r *http.Request, way *journey.Journey, others *exc
 
 func (t *Route) mayReachErrorRoutes(ctx context.Context, way *journey.Journey, realm string) bool {
 	core, err := t.Policy.App.CoreForRequest()
-	if err != nil {
+	if err != nil || core.Ledger.IsStale() {
 		return false
 	}
 	if !core.Ledger.RevokesIn(realm) {

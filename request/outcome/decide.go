@@ -135,7 +135,7 @@ func (o *Outcome) lookUp(asker *question.Asker, next caddyhttp.Handler, maxAge t
 	switch {
 	case asker == nil:
 		return validator.Unknown
-	case !active && o.Core.Ledger.IsNobody(key):
+	case !active && o.Core.Ledger.IsNobody(ctx, key):
 		return validator.Nobody
 	}
 	visitor := question.Visitor{Policy: o.policy, Core: o.Core, Came: o.came, Mark: o.Mark, Next: next}

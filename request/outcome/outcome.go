@@ -30,7 +30,8 @@ type Sources struct {
 
 // Outcome is what was found out about a request.
 type Outcome struct {
-	// Core is the open store with the keys. It is nil if the store could not be opened.
+	// Core is the open store with the keys. It is nil if the store could not be opened, or if this gateway has not heard for too
+	// long what others have revoked.
 	Core *app.Core
 	// Began and Mark are when the request arrived, in the order of revocations and of what is known of cookies.
 	Began ledger.Moment
@@ -54,6 +55,7 @@ type Outcome struct {
 
 	policy  *policy.Policy
 	came    *arrival.Arrival
+	stale   *app.Core          // the open store if it does not count; it takes an end all the same
 	who     identity.Principal // of a session, or of an access token
 	release func()             // gives back the claim to mint; nil: this request has none
 }
@@ -94,7 +96,12 @@ func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arriva
 	o.policy, o.came = p, came
 	core, err := p.App.CoreForRequest()
 	if err != nil {
-		p.Logger.Error("opening the session store", zap.Error(err))
+		p.Warn("opening the session store: nobody can be signed in or out before it is open", zap.Error(err))
+	}
+	if core != nil && core.Ledger.IsStale() {
+		p.Warn("this gateway shares its store, can't reach it, and has not heard for longer than max_stale what other gateways have " +
+			"revoked: tokens and sessions don't count until it can; see to the connection to the store")
+		o.stale, core = core, nil
 	}
 	if o.Core = core; core != nil {
 		o.Began, o.Mark = core.Ledger.Moment(), core.Ledger.Places().Mark()
@@ -193,7 +200,7 @@ func (o *Outcome) claimMint(key sessions.Key) bool {
 	if o.Token.State == validator.TokenUsable && o.policy.Site.Mode == validator.Stateless {
 		key = o.Token.Claims.SessionKey()
 	}
-	release, ok := o.Core.Ledger.ClaimMint(key)
+	release, ok := o.Core.Ledger.ClaimMint(o.Background(), key)
 	if ok {
 		o.release = release
 	}
@@ -230,7 +237,8 @@ func (o *Outcome) NoteRevoked() { o.Session.Revoked, o.Reason = true, validator.
 // session cookie stands for its session here.
 func (o *Outcome) End(asker *question.Asker) {
 	o.Session.Ended = true
-	if o.Core == nil {
+	open := cmp.Or(o.Core, o.stale)
+	if open == nil {
 		return
 	}
 	key, proof := o.came.Key(), int64(0)
@@ -247,25 +255,25 @@ func (o *Outcome) End(asker *question.Asker) {
 		return
 	}
 	asker.Forget(key)
-	if err := o.endInLedger(key, proof); err != nil {
+	if err := o.endIn(open.Ledger, key, proof); err != nil {
 		telemetry.CountStoreError(err)
 		o.policy.Logger.Error("keeping the end of a session: it is in force, and will be tried again",
 			zap.String("realm", o.came.Realm), zap.Error(err))
 	}
 }
 
-// endInLedger ends the session of the key, under all the ids that it had if the application changes them. The proof is the
+// endIn ends the session of the key, under all the ids that it had if the application changes them. The proof is the
 // auth_time of a usable token that stands for it, 0 where there is none.
-func (o *Outcome) endInLedger(key sessions.Key, proof int64) error {
+func (o *Outcome) endIn(open *ledger.Ledger, key sessions.Key, proof int64) error {
 	if !o.policy.Rolling {
-		_, err := o.Core.Ledger.End(o.Background(), key, proof)
+		_, err := open.End(o.Background(), key, proof)
 		return err
 	}
 	of, _ := o.Lineage()
 	if proof > 0 {
 		of = ledger.Lineage{User: o.Token.Claims.Subject(), AuthTime: proof}
 	}
-	_, err := o.Core.Ledger.EndRolling(o.Background(), key, of, o.policy.Site.Session.IdleTimeout)
+	_, err := open.EndRolling(o.Background(), key, of, o.policy.Site.Session.IdleTimeout)
 	return err
 }
 

@@ -161,7 +161,7 @@ func (q question) answered() (result, bool) {
 		return result{}, false
 	case active && q.policy.IsCurrent(record, q.maxAge, q.policy.App.Now()):
 		return result{outcome: whoami.Identified{User: record.User, Attributes: record.Attributes}, session: record}, true
-	case !active && q.ledger.IsNobody(q.key):
+	case !active && q.ledger.IsNobody(context.Background(), q.key):
 		return result{outcome: whoami.Nobody{Reason: whoami.NoMatch}}, true
 	}
 	return result{}, false

@@ -45,7 +45,7 @@ func (q question) put(release func()) result {
 		release()
 		return known
 	}
-	registered := q.ledger.Ask(q.key)
+	registered := q.ledger.AskUnlessAdded(q.key)
 	defer registered.Withdraw()
 	began := time.Now()
 	outcome := q.asker.Page.Read(q.exchange.Send(release), q.changed)

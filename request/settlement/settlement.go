@@ -93,7 +93,11 @@ func (s *Settlement) Abandon() { s.Before() }
 func (s *Settlement) forgetNobody() {
 	if s.found.Core != nil && s.came.Session.Presence == validator.Present &&
 		(s.came.Forget || refusal.IsUnsafe(s.came.Request.Method)) {
-		s.found.Core.Ledger.Forget(s.came.Key())
+		if _, byToken := s.found.Verdict.(validator.ByToken); byToken {
+			s.found.Core.Ledger.ForgetSoon(s.came.Key()) // the token path waits for no place that gateways share
+		} else {
+			s.found.Core.Ledger.Forget(s.came.Key())
+		}
 		s.asker.Forget(s.came.Key())
 	}
 }

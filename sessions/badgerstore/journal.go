@@ -34,8 +34,10 @@ type journal struct {
 
 // change is what is to become of one subject's entry.
 type change struct {
-	entry  blacklist.Entry // of a removal: its subject alone
+	entry  blacklist.Entry // of a removal: its subject, and its place if it is ordered
 	remove bool
+	// ordered reports whether the change takes the place of the entry that is there, unless that has a later place.
+	ordered bool
 }
 
 type group struct {
@@ -168,19 +170,27 @@ func (j *journal) commit(changes []change) (int, error) {
 func (j *journal) add(txn *badger.Txn, change change) error {
 	subject := change.entry.Subject
 	key := entryKey(subject)
-	if change.remove {
+	if change.remove && !change.ordered {
 		return txn.Delete(key)
 	}
 	merged := change.entry
-	err := readValue(txn, key, func(payload []byte) error {
-		old, err := record.ParseEntry(subject, payload)
-		if err == nil {
-			merged = merged.Merged(old)
-		}
+	var old blacklist.Entry
+	err := readValue(txn, key, func(payload []byte) (err error) {
+		old, err = record.ParseEntry(subject, payload)
 		return err
 	})
 	if ignoreMissing(err) != nil {
 		return err
+	}
+	switch {
+	case err != nil: // there is none
+	case !change.ordered:
+		merged = merged.Merged(old)
+	case old.At > change.entry.At:
+		return nil
+	}
+	if change.remove {
+		return txn.Delete(key)
 	}
 	left := max(time.Until(merged.Expires), 0)
 	return txn.SetEntry(&badger.Entry{Key: key, Value: entryValue(key, merged), ExpiresAt: dropAt(left)})
