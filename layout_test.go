@@ -215,6 +215,7 @@ var layout = map[string][]string{
 	"internal/urlpath":   {},
 
 	"apps":                         {},
+	"apps/cluster":                 {},
 	"apps/cookies":                 {},
 	"blacklist/blacklisttest":      {"blacklist"},
 	"example":                      {"example/counter", "example/page", "example/points", "example/provider", "example/shop", "internal/gateway"},

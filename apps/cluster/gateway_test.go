@@ -248,6 +248,7 @@ type revocation struct {
 	Session string     `json:"session_hash"`
 	TokenID string     `json:"jti_hash"`
 	Since   *time.Time `json:"since"`
+	Expires time.Time  `json:"expires"`
 }
 
 // subject returns what the revocation hits.

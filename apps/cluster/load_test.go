@@ -191,6 +191,9 @@ func (c *cluster) endByAdmin(one *account, l *login) {
 
 // begin notes that a ruling is about to be requested.
 func (c *cluster) begin(r *ruling) *ruling {
+	c.mutex.Lock()
+	delete(c.lifted, r.subject)
+	c.mutex.Unlock()
 	r.begun = time.Now()
 	r.login.take(r)
 	return r
@@ -200,7 +203,6 @@ func (c *cluster) begin(r *ruling) *ruling {
 func (c *cluster) finish(r *ruling) {
 	c.mutex.Lock()
 	c.rulings = append(c.rulings, r)
-	delete(c.lifted, r.subject)
 	if c.over = append(c.over, r.login); len(c.over) > remembered {
 		c.over = c.over[1:]
 	}
@@ -230,7 +232,7 @@ func (c *cluster) revoke(one *account, what verdict) {
 	case userRevoked:
 		r.subject, body = revocation{Kind: "user", Realm: realm, User: one.user}.subject(), object("realm", realm, "user", one.user)
 	case everywhere:
-		r.subject, body = revocation{Kind: "user everywhere", User: one.user}.subject(), object("user", one.user)
+		r.subject, body = revocation{Kind: "user_everywhere", User: one.user}.subject(), object("user", one.user)
 	case sessRevoked:
 		r.subject, body = revocation{Kind: "session", Realm: realm, Session: hashOf(l.id)}.subject(), object("realm", realm, "session", l.id)
 	case tokenRevoked, tokensKilled:

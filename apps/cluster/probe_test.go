@@ -53,6 +53,9 @@ func (c *cluster) probe(r *ruling, gateway int) {
 	}
 }
 
+// nearEnd is how long before its expiry a revocation of a token may be gone.
+const nearEnd = 5 * time.Second
+
 // settleTime is how long the gateways may take to be equal again.
 const settleTime = 30 * time.Second
 
@@ -114,6 +117,9 @@ func (c *cluster) difference() string {
 	c.mutex.Lock()
 	wanted := make(map[string]bool)
 	for _, r := range c.rulings {
+		if r.token != nil && time.Until(r.token.expires) < nearEnd {
+			continue
+		}
 		if r.subject != "" && !r.isLifted() && r.end().Before(settled) {
 			wanted[r.subject] = true
 		}
@@ -138,7 +144,7 @@ func (c *cluster) difference() string {
 	}
 	for subject := range lifted {
 		for i, list := range lists {
-			if _, listed := list[subject]; listed && c.isLifted(subject) {
+			if _, listed := list[subject]; listed && c.stillLifted(subject) {
 				return fmt.Sprintf("gateway %d lists what was taken back: %s", i, subject)
 			}
 		}
@@ -146,7 +152,8 @@ func (c *cluster) difference() string {
 	for i, list := range lists {
 		other := (i + 1) % gateways
 		for subject, one := range list {
-			if fresh := one.Since != nil && one.Since.After(settled.Add(-time.Second)); fresh || c.isLifted(subject) {
+			fresh := one.Since == nil || one.Since.After(settled.Add(-time.Second)) // a token has no such time
+			if fresh || time.Until(one.Expires) < nearEnd || c.isLifted(subject) {
 				continue
 			}
 			if also, listed := lists[other][subject]; !listed {
@@ -169,4 +176,12 @@ func (c *cluster) isLifted(subject string) bool {
 		}
 	}
 	return false
+}
+
+// stillLifted reports whether a revocation was taken back, and nobody has begun to make it again.
+func (c *cluster) stillLifted(subject string) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	_, lifted := c.lifted[subject]
+	return lifted
 }
