@@ -34,6 +34,9 @@ func (c *cluster) probe(r *ruling, gateway int) {
 			c.report.learned(r, a, sky, c.pulse)
 			return
 		}
+		if c.closed.Load() && c.t.Failed() {
+			return
+		}
 		if time.Since(r.end()) > probeLimit {
 			c.fault(fmt.Sprintf("%s: gateway %d does not refuse it, %s after it was acknowledged", r.verdict, gateway, probeLimit))
 			return
