@@ -19,6 +19,7 @@ const (
 	ownerHeader    = "X-Owner"    // whose session it is, also one that is over; "-" without one
 	identityHeader = "X-Identity" // what the gateway said
 	viaHeader      = "X-Via"      // what spoke for the user
+	reasonHeader   = "X-Reason"   // why something else did not
 )
 
 // application is a legacy application: it knows nothing of gateways, has sessions of its own, and compares who a session
@@ -97,6 +98,7 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(ownerHeader, owner)
 	w.Header().Set(identityHeader, identity)
 	w.Header().Set(viaHeader, r.Header.Get(viaHeader))
+	w.Header().Set(reasonHeader, r.Header.Get(reasonHeader))
 	switch r.URL.Path {
 	case "/login": // in place of any session before
 		a.end(id)

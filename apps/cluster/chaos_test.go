@@ -22,6 +22,9 @@ const (
 	// pauseTime is for how long the server is paused.
 	pauseTime = 10 * time.Second
 
+	// slowness is how long what is sent takes at least on a slow way, in each direction.
+	slowness = 15 * time.Millisecond
+
 	// roundsVariable says how often each phase is gone through, in a new order each time after the first. It is 1 by default.
 	roundsVariable = "CLUSTER_ROUNDS"
 	// resultsVariable names a file that gets the table.
@@ -100,7 +103,7 @@ func (c *cluster) run(rounds int, brief bool) {
 			start := time.Now()
 			one.run(c)
 			c.settle()
-			c.t.Logf("%5.1f s: %s", time.Since(start).Seconds(), one.name)
+			c.t.Logf("%5.1f s: %s%s", time.Since(start).Seconds(), one.name, c.report.recent())
 		}
 		order = shuffled(order)
 	}
@@ -164,16 +167,17 @@ func (c *cluster) calm() {
 // slowWay delays all that one gateway sends and receives: what it has decided arrives after what the others have decided.
 func (c *cluster) slowWay() {
 	slow := c.gates[1]
-	slow.proxy.Delay(60 * time.Millisecond)
+	slow.proxy.Delay(slowness)
 	c.passes(revokedConnected, 100)
 	slow.proxy.Delay(0)
 }
 
-// killGateway kills a gateway and starts it again.
+// killGateway kills a gateway and starts it again once it has missed something.
 func (c *cluster) killGateway() {
 	gate := c.gates[anyGateway()]
 	gate.begin(dead, apart, unsettled)
 	gate.kill()
+	c.passes(revokedConnected, 20)
 	gate.start()
 }
 
@@ -183,6 +187,7 @@ func (c *cluster) replaceGateway() {
 	gate.begin(dead, apart, unsettled)
 	gate.kill()
 	gate.wipe()
+	c.passes(revokedConnected, 20)
 	gate.start()
 }
 
@@ -258,7 +263,7 @@ func (c *cluster) pauseServer() {
 func (c *cluster) lose() {
 	for _, one := range c.accounts {
 		if l := one.current.Load(); l != nil && one.partner {
-			l.excuse()
+			l.lose()
 		}
 	}
 }

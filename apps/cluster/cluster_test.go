@@ -200,7 +200,7 @@ func (c *cluster) exchange(gateway int, r request) answer {
 	drain(response)
 	a.came, a.status = time.Now(), response.StatusCode
 	a.reached = response.Header.Get(ownerHeader) != ""
-	a.identity, a.via = response.Header.Get(identityHeader), response.Header.Get(viaHeader)
+	a.identity, a.via, a.reason = response.Header.Get(identityHeader), response.Header.Get(viaHeader), response.Header.Get(reasonHeader)
 	for _, cookie := range response.Cookies() {
 		switch {
 		case cookie.Name == sessionCookie && cookie.MaxAge >= 0:
@@ -261,7 +261,7 @@ func (c *cluster) factsOf(a answer, r request) facts {
 	if r.token == nil {
 		return f
 	}
-	f.token = slices.Contains(l.tokens, r.token) && a.came.Before(r.token.expires.Add(-time.Second))
+	f.token = !l.lost && slices.Contains(l.tokens, r.token) && a.came.Before(r.token.expires.Add(-time.Second))
 	for _, one := range l.tokens {
 		for _, ruling := range one.rulings {
 			effect := ruling.effectOn(a, &c.skies, c.pulse)

@@ -75,6 +75,7 @@ http://%s {
 		unauthenticated /login pass
 	}
 	request_header X-Via {http.jwt_session.via}
+	request_header X-Reason {http.jwt_session.reason}
 	reverse_proxy %s
 }
 `

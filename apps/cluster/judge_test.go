@@ -16,6 +16,7 @@ type answer struct {
 	reached    bool   // the application
 	identity   string // what the application was told
 	via        string // what spoke for the user
+	reason     string // why something else did not
 
 	session, token           string // what the answer set
 	setsSession, clearsToken bool
@@ -63,6 +64,8 @@ func judge(a answer, f facts) string {
 		return fmt.Sprintf("the token counts, %s after the bound", a.sent.Sub(f.tokenUntil).Round(time.Millisecond))
 	case a.status != http.StatusOK && a.status != http.StatusUnauthorized && a.status != http.StatusServiceUnavailable:
 		return fmt.Sprintf("status %d", a.status)
+	case f.untouched && f.token && a.admitted() && a.via != "token":
+		return fmt.Sprintf("the token does not count (%s): admitted by the %s", a.reason, a.via)
 	case !f.untouched || a.admitted():
 		return ""
 	case a.status == http.StatusServiceUnavailable && f.mayStop:
@@ -111,6 +114,8 @@ func TestJudge(t *testing.T) {
 		"not told, away":               {undetermined, with(goesOn, func(f *facts) { f.away = true }), false},
 		"not told with a token":        {undetermined, with(goesOn, func(f *facts) { f.away, f.token = true, true }), true},
 		"not told, stopped":            {undetermined, with(goesOn, func(f *facts) { f.token, f.mayStop = true, true }), false},
+		"passed over":                  {of(good, func(a *answer) { a.via = "session" }), with(goesOn, func(f *facts) { f.token = true }), true},
+		"without a token":              {of(good, func(a *answer) { a.via = "session" }), goesOn, false},
 		"goes on, may stop":            {good, with(goesOn, func(f *facts) { f.token, f.mayStop = true, true }), false},
 		"goes on, must stop":           {good, with(goesOn, func(f *facts) { f.token, f.mayStop, f.mustStop = true, true, true }), true},
 		"revoked, refused":             {refused, facts{user: "alice", until: before}, false},

@@ -68,7 +68,7 @@ func (c *cluster) signedIn(one *account, a answer) {
 	}
 	l := &login{id: a.session, user: one.user, opened: a.came}
 	// What a gateway saw that was apart, the others may learn late: to them he may still be the one who was revoked.
-	l.lenient = one.revoked && sky.met(a.sent, a.came, apart, unsettled)
+	l.lenient = one.last != nil && (sky.met(a.sent, a.came, apart, unsettled) || one.mayMiss(a.gateway, a.sent))
 	one.current.Store(l)
 }
 
@@ -246,7 +246,9 @@ func (c *cluster) revoke(one *account, what verdict) {
 	default:
 		return
 	}
-	one.revoked = one.revoked || !what.ofToken()
+	if !what.ofToken() {
+		one.last = r
+	}
 	c.begin(r)
 	if c.request(r, body) && !what.ofToken() {
 		one.current.Store(nil)
@@ -297,7 +299,7 @@ func (c *cluster) raid(one *account) {
 	if current := one.current.Load(); current != nil {
 		current.take(r)
 	}
-	one.revoked = true
+	one.last = r
 	for gateway := range gateways {
 		c.busy.Go(func() {
 			a := c.send(gateway, request{method: http.MethodGet, path: "/page", login: l, cookie: true})

@@ -24,7 +24,8 @@ type account struct {
 
 	// changing is held by who signs him in or out, or revokes him.
 	changing sync.Mutex
-	revoked  bool // he was, or a session of his, at any time; guarded by changing
+	// last is the last revocation of him or of a session of his, nil if there was none. It is guarded by changing.
+	last *ruling
 }
 
 // login is one session of a user.
@@ -36,6 +37,7 @@ type login struct {
 	tokens  []*token // that the gateways set; the last is the newest
 	rulings []*ruling
 	lenient bool
+	lost    bool // the store has lost it, and nobody else knows it
 }
 
 // token is one that a gateway set for a session.
@@ -62,6 +64,16 @@ const (
 
 // ofToken reports whether the session goes on.
 func (v verdict) ofToken() bool { return v == tokenRevoked || v == tokensKilled }
+
+// mayMiss reports whether a gateway that a request was sent to may not know of the last revocation yet.
+func (a *account) mayMiss(gateway int, sent time.Time) bool {
+	if a.last == nil {
+		return false
+	}
+	a.last.mutex.Lock()
+	defer a.last.mutex.Unlock()
+	return a.last.by != gateway && sent.Sub(a.last.acknowledged) < bound
+}
 
 // ruling is an end or a revocation. It is begun before it is requested.
 type ruling struct {
@@ -123,6 +135,12 @@ func (l *login) excuse() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.lenient = true
+}
+
+func (l *login) lose() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.lenient, l.lost = true, true
 }
 
 // readToken reads what the test needs of a token. A token that can't be read never counts.

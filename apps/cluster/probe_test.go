@@ -67,6 +67,10 @@ func (c *cluster) settle() {
 	c.t.Helper()
 	for _, gate := range c.gates {
 		gate.wait("the connection to the server", settleTime, gate.isConnected)
+		if gate.now(apart) {
+			now := time.Now()
+			c.report.answered(reconnected, now.Sub(later(gate.ended(severed, now), gate.ended(dead, now))))
+		}
 		gate.end(apart)
 	}
 	for _, gate := range c.gates {

@@ -14,6 +14,7 @@ const (
 	revokedConnected = "revoked; both gateways connected"
 	endedConnected   = "signed out; both gateways connected"
 	revokedApart     = "revoked while the gateway was cut off or down; from when it could reach the server again"
+	reconnected      = "connected again, from when the gateway could reach the server"
 	endedUnwritten   = "signed out at a gateway that could not tell the others"
 	tokenConnected   = "answer on the token path; connected"
 	tokenApart       = "answer on the token path; cut off"
@@ -25,6 +26,7 @@ var rows = []struct{ name, bound string }{
 	{revokedConnected, "1 s"},
 	{endedConnected, "1 s"},
 	{revokedApart, "1 s, once it says that it is connected"},
+	{reconnected, ""},
 	{endedUnwritten, "the lifetime of a token: " + lifetime.String()},
 	{tokenConnected, ""},
 	{tokenApart, ""},
@@ -40,10 +42,11 @@ type report struct {
 	requests int
 	statuses map[int]int
 	times    map[string][]time.Duration
+	told     map[string]int
 }
 
 func newReport() *report {
-	return &report{start: time.Now(), statuses: make(map[int]int), times: make(map[string][]time.Duration)}
+	return &report{start: time.Now(), statuses: make(map[int]int), times: make(map[string][]time.Duration), told: make(map[string]int)}
 }
 
 // count counts an answer.
@@ -90,6 +93,20 @@ func (r *report) learned(ruled *ruling, a answer, sky *weather, p *pulse) {
 		row = endedConnected
 	}
 	r.answered(row, max(0, a.came.Sub(from)-p.missed(from, a.came)))
+}
+
+// recent returns the longest times of the rows that the bounds are about since it was last called.
+func (r *report) recent() string {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	text := ""
+	for _, row := range []string{revokedConnected, revokedApart, reconnected, endedUnwritten, tokenApart} {
+		if fresh := r.times[row][r.told[row]:]; len(fresh) > 0 {
+			text += fmt.Sprintf("; %s: %d, at most %s", row, len(fresh), inMilliseconds(slices.Max(fresh)))
+		}
+		r.told[row] = len(r.times[row])
+	}
+	return text
 }
 
 // table returns what was measured, in Markdown.
