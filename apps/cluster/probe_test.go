@@ -19,6 +19,7 @@ const (
 // probe uses what a ruling has taken away at a gateway, again and again, until that refuses it.
 func (c *cluster) probe(r *ruling, gateway int) {
 	sky := c.skies[gateway]
+	var first answer // since it was last admitted
 	for pause := probeFirst; !r.isLifted(); pause = min(pause*3/2, probeLast) {
 		token := r.token
 		if token == nil {
@@ -29,9 +30,15 @@ func (c *cluster) probe(r *ruling, gateway int) {
 			r.login.keep(a.token, a.sent)
 		}
 		refused := a.status == http.StatusUnauthorized || r.verdict.ofToken() && a.reached && a.via != "token"
+		switch {
+		case a.admitted() && !refused:
+			first = answer{}
+		case a.err == nil && first.came.IsZero():
+			first = a
+		}
 		if a.err == nil && refused {
 			r.seenRefused(gateway, a.came)
-			c.report.learned(r, a, sky, c.pulse)
+			c.report.learned(r, first, sky, c.pulse)
 			return
 		}
 		if c.closed.Load() && c.t.Failed() {
@@ -67,9 +74,9 @@ func (c *cluster) settle() {
 	c.t.Helper()
 	for _, gate := range c.gates {
 		gate.wait("the connection to the server", settleTime, gate.isConnected)
-		if gate.now(apart) {
-			now := time.Now()
-			c.report.answered(reconnected, now.Sub(later(gate.ended(severed, now), gate.ended(dead, now))))
+		now := time.Now()
+		if reachable := later(gate.ended(severed, now), gate.ended(dead, now)); gate.now(apart) && !reachable.IsZero() {
+			c.report.answered(reconnected, now.Sub(reachable))
 		}
 		gate.end(apart)
 	}

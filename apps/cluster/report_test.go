@@ -71,7 +71,7 @@ func (r *report) samples(row string) int {
 	return len(r.times[row])
 }
 
-// learned notes that a gateway has refused for the first time what another one has taken away.
+// learned notes the first answer of a gateway that did not admit what another one has taken away.
 func (r *report) learned(ruled *ruling, a answer, sky *weather, p *pulse) {
 	ruled.mutex.Lock()
 	acknowledged, by, unwritten := ruled.acknowledged, ruled.by, ruled.unwritten
