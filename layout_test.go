@@ -230,6 +230,7 @@ var layout = map[string][]string{
 	"internal/urlpath":   {},
 
 	"apps":                    {},
+	"apps/cluster":            {},
 	"apps/cookies":            {},
 	"blacklist/blacklisttest": {"blacklist"},
 	"example": {
