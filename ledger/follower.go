@@ -16,7 +16,8 @@ type follower struct {
 	linkChanged func(storage.Link)
 	stored      func(string)
 
-	reached chan struct{} // closed when the place was reached for the first time
+	linked  chan<- struct{} // is sent to when the place was reached, unless it is full
+	reached chan struct{}   // closed when the place was reached for the first time
 	once    sync.Once
 }
 
@@ -88,6 +89,10 @@ func (f *follower) settle(subject blacklist.Subject) {
 func (f *follower) Linked(link storage.Link) {
 	if link.Connected {
 		f.once.Do(func() { close(f.reached) })
+		select {
+		case f.linked <- struct{}{}:
+		default:
+		}
 	}
 	if f.linkChanged != nil {
 		f.linkChanged(link)

@@ -18,6 +18,7 @@ type housekeeping struct {
 	book    *book
 	stop    context.CancelFunc
 	stopped chan struct{} // closed once run has returned
+	linked  chan struct{} // receives when a place that gateways share was reached, with room for one
 }
 
 // run retries and sweeps until ctx is done.
@@ -31,6 +32,8 @@ func (h *housekeeping) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-retry.C:
+			h.retry(ctx)
+		case <-h.linked: // the others wait for what could not be written before
 			h.retry(ctx)
 		case <-sweep.C:
 			h.sweep(ctx)

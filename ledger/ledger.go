@@ -71,7 +71,7 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 		},
 		place: place, places: cookie.NewPlaces(), mintClaims: newMintClaims(),
 	}
-	ledger.housekeeping = housekeeping{book: &ledger.book, stop: stop, stopped: make(chan struct{})}
+	ledger.housekeeping = housekeeping{book: &ledger.book, stop: stop, stopped: make(chan struct{}), linked: make(chan struct{}, 1)}
 	ledger.watches = newWatches(&ledger.blacklist)
 	ledger.KeepRevocations(DefaultRevocationLife)
 	ledger.AllowStale(DefaultMaxStale)
@@ -85,6 +85,7 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 	if isShared {
 		told := &follower{
 			book: &ledger.book, linkChanged: options.LinkChanged, stored: options.Stored, reached: make(chan struct{}),
+			linked: ledger.housekeeping.linked,
 		}
 		ledger.following.Go(func() { shared.Follow(background, told) })
 		told.wait(ctx)
