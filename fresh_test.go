@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/modules/fresh"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/modules/fresh"
 )
 
 // freshSite asks for a fresh sign-in below /account.

@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
-	shadow "github.com/caddy-jwt-session/caddy-jwt-session/request/outcome"
-	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
-
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	shadow "github.com/caddy-jwt-session/caddy-jwt-session/request/outcome"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 

@@ -15,11 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/settlement"
-	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/settlement"
+	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
 // An attacker plants a session cookie in the browser of a victim whom the application knows by Basic authentication or the

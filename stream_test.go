@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/stream"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/websocket"
@@ -24,6 +22,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/stream"
 )
 
 // streamingApp is a legacy application with streams that end when the other side leaves, and only then.

@@ -12,9 +12,8 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/realm"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
-
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
 )
 
 func TestWarningsDue(t *testing.T) {

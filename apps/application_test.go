@@ -25,7 +25,7 @@ func (r rigs) Run() int {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	shared.dir = dir
 	if err := os.Setenv("PACKAGES_DIR", filepath.Join(dir, "packages")); err != nil { // for the scripts
 		panic(err)

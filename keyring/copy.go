@@ -66,7 +66,7 @@ func (k *Keeper) forgetSigning() {
 func (k *Keeper) regained(loaded known, err error, last known) (known, error) {
 	switch {
 	case errors.Is(err, ErrMissing) && len(last.file.Keys) > 0:
-		loaded, err = known{}, nil
+		loaded = known{}
 	case err != nil:
 		return known{}, err
 	case last.text != nil && bytes.Equal(loaded.text, last.text):

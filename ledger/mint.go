@@ -66,7 +66,7 @@ type sharedMintClaims struct {
 }
 
 func (c sharedMintClaims) claim(ctx context.Context, key sessions.Key, now time.Time) (release func(), ok bool) {
-	if !c.place.Link().Connected {
+	if !c.answers() {
 		return func() {}, false
 	}
 	releaseOwn, ok := c.own.claim(ctx, key, now)
@@ -82,9 +82,22 @@ func (c sharedMintClaims) claim(ctx context.Context, key sessions.Key, now time.
 		return func() {}, false
 	}
 	return func() {
+		defer releaseOwn()
+		if !c.answers() {
+			return // it is over by itself soon
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), noteTime)
 		defer cancel()
-		_ = c.place.Notes().Drop(ctx, name, value) // else it is over by itself soon
-		releaseOwn()
+		_ = c.place.Notes().Drop(ctx, name, value)
 	}, true
+}
+
+// answerLag is how long ago the place must have answered so that a request with a usable token waits for it.
+const answerLag = time.Second
+
+// answers reports whether the place answered a moment ago. A request that a token speaks for must not wait for a place that
+// does not answer.
+func (c sharedMintClaims) answers() bool {
+	link := c.place.Link()
+	return link.Connected && !isStale(link, answerLag)
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -159,10 +158,7 @@ func newPair(t testing.TB, server *redistest.Server) (a, b *side) {
 	t.Helper()
 	prefix, now := fmt.Sprint("pair", pairs.Add(1)), time.Now()
 	open := func(ahead time.Duration) *side {
-		dir, err := os.MkdirTemp(t.TempDir(), "copy")
-		if err != nil {
-			t.Fatal(err)
-		}
+		dir := t.TempDir()
 		s := &side{t: t, time: testclock.At(now.Add(ahead))}
 		s.open = func() {
 			engine := &redisstore.Redis{URL: server.URL(), Prefix: prefix, Dir: dir}

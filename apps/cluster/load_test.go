@@ -227,7 +227,7 @@ func (c *cluster) revoke(one *account, what verdict) {
 		return
 	}
 	r := &ruling{verdict: what, login: l}
-	body := ""
+	var body string
 	switch what {
 	case userRevoked:
 		r.subject, body = revocation{Kind: "user", Realm: realm, User: one.user}.subject(), object("realm", realm, "user", one.user)

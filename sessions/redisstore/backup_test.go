@@ -461,7 +461,8 @@ func TestTheLogOutdoesTheScan(t *testing.T) {
 		"changed after the scan": {[]blacklist.Entry{entry(user, 1)}, []change{{entry: entry(user, 2)}}, map[blacklist.Subject]int64{user: 2}},
 		"lifted after the scan":  {[]blacklist.Entry{entry(user, 1)}, []change{{entry: entry(user, 0), lift: true}}, map[blacklist.Subject]int64{}},
 		"scanned after all": {
-			[]blacklist.Entry{entry(user, 3)}, []change{{entry: entry(user, 2)}, {entry: entry(user, 0), lift: true}, {entry: entry(user, 3)}},
+			[]blacklist.Entry{entry(user, 3)},
+			[]change{{entry: entry(user, 2)}, {entry: entry(user, 0), lift: true}, {entry: entry(user, 3)}},
 			map[blacklist.Subject]int64{user: 3},
 		},
 		"ended and lifted": {nil, []change{{entry: entry(session, 5)}, {entry: entry(session, 0), lift: true}}, map[blacklist.Subject]int64{}},

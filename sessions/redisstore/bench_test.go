@@ -32,7 +32,7 @@ func eachStore(b *testing.B, run func(b *testing.B, store sessions.Store, all []
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer db.Close()
+		defer func() { _ = db.Close() }()
 		filled(b, db.Sessions())
 	})
 	for _, engine := range redistest.Engines(b) {

@@ -35,13 +35,17 @@ func TestCompare(t *testing.T) {
 		{name: "weaker on the server", local: known{5, 2, 10}, live: known{5, 1, 10}, restore: true},
 		{name: "each has something", local: known{5, 2, 10}, live: known{6, 1, 11}, learn: []known{{6, 2, 11}}, restore: true},
 		{name: "lifted by another", local: known{5, 1, 10}, liveLift: 11, learnsLift: true},
-		{name: "lifted by another and written anew", local: known{5, 2, 10}, liveLift: 11, live: known{3, 1, 12},
-			learnsLift: true, learn: []known{{3, 1, 12}}},
+		{
+			name: "lifted by another and written anew", local: known{5, 2, 10}, liveLift: 11, live: known{3, 1, 12},
+			learnsLift: true, learn: []known{{3, 1, 12}},
+		},
 		{name: "lifted by another before", local: known{5, 1, 12}, liveLift: 11, restore: true},
 		{name: "a lift that the server has lost", localLift: 11, restoreLift: true},
 		{name: "a lift that the server has lost, of an entry that came back", localLift: 11, live: known{5, 1, 10}, restoreLift: true},
-		{name: "a lift that the server has lost, of an entry that was written since", localLift: 11, live: known{5, 1, 12},
-			learn: []known{{5, 1, 12}}, restoreLift: true},
+		{
+			name: "a lift that the server has lost, of an entry that was written since", localLift: 11, live: known{5, 1, 12},
+			learn: []known{{5, 1, 12}}, restoreLift: true,
+		},
 		{name: "a lift that both know", localLift: 11, liveLift: 11},
 		{name: "written after a lift that both know", localLift: 11, liveLift: 11, live: known{5, 1, 12}, learn: []known{{5, 1, 12}}},
 	} {

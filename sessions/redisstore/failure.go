@@ -128,12 +128,10 @@ func (e *credentialError) Error() string { return e.text }
 
 // isMisconfigured reports whether the reason is one that only an operator can remove.
 func isMisconfigured(why error) bool {
-	switch why.(type) {
-	case *tlsError, *tooOldError, *credentialError:
-		return true
-	default:
-		return false
-	}
+	_, isTLS := errors.AsType[*tlsError](why)
+	_, isTooOld := errors.AsType[*tooOldError](why)
+	_, isCredential := errors.AsType[*credentialError](why)
+	return isTLS || isTooOld || isCredential
 }
 
 // refusedCommand finds the command in what a server says that an ACL forbids.

@@ -67,13 +67,19 @@ func TestWriteHitsTheNewestSession(t *testing.T) {
 			subject blacklist.Subject
 			raised  bool
 		}{
-			{blacklist.RevokedUser("shop", "ann"), true}, {blacklist.RevokedUserEverywhere("ann"), true},
-			{blacklist.FlushedRealm("shop"), true}, {blacklist.FlushedAll(), true},
+			{blacklist.RevokedUser("shop", "ann"), true},
+			{blacklist.RevokedUserEverywhere("ann"), true},
+			{blacklist.FlushedRealm("shop"), true},
+			{blacklist.FlushedAll(), true},
 			{blacklist.RevokedAttribute("shop", "role", "admin"), true},
-			{blacklist.TokenID("one"), false}, {blacklist.EndOf("shop", [32]byte{1}), false},
-			{blacklist.RevokedSession("shop", [32]byte{1}), false}, {blacklist.WatchedUser("shop", "ann"), false},
-			{blacklist.Lifted(), false}, {blacklist.LineageOf("shop", "ann", 5), false},
-			{blacklist.AdmittedSession("shop", [32]byte{1}, "ann"), false}, {blacklist.OwnerOf("shop", [32]byte{1}, "ann"), false},
+			{blacklist.TokenID("one"), false},
+			{blacklist.EndOf("shop", [32]byte{1}), false},
+			{blacklist.RevokedSession("shop", [32]byte{1}), false},
+			{blacklist.WatchedUser("shop", "ann"), false},
+			{blacklist.Lifted(), false},
+			{blacklist.LineageOf("shop", "ann", 5), false},
+			{blacklist.AdmittedSession("shop", [32]byte{1}, "ann"), false},
+			{blacklist.OwnerOf("shop", [32]byte{1}, "ann"), false},
 		} {
 			entry := blacklist.Entry{Subject: test.subject, Second: start.Unix(), Expires: start.Add(time.Hour)}
 			want := entry.Second

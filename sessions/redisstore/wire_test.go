@@ -106,8 +106,15 @@ func TestSignature(t *testing.T) {
 		text, gateway string
 		number        uint64
 	}{
-		{signature("GATE", 0), "GATE", 0}, {signature("GATE", 17), "GATE", 17}, {signature("GATE", 1<<64-1), "GATE", 1<<64 - 1},
-		{"", "", 0}, {"GATE", "GATE", 0}, {"GATE/", "GATE", 0}, {"GATE/x", "GATE", 0}, {"GATE/1/2", "GATE", 0}, {"GATE/-1", "GATE", 0},
+		{signature("GATE", 0), "GATE", 0},
+		{signature("GATE", 17), "GATE", 17},
+		{signature("GATE", 1<<64-1), "GATE", 1<<64 - 1},
+		{"", "", 0},
+		{"GATE", "GATE", 0},
+		{"GATE/", "GATE", 0},
+		{"GATE/x", "GATE", 0},
+		{"GATE/1/2", "GATE", 0},
+		{"GATE/-1", "GATE", 0},
 	} {
 		if gateway, number := parseSignature(test.text); gateway != test.gateway || number != test.number {
 			t.Errorf("parseSignature(%q) = %q, %d, want %q, %d", test.text, gateway, number, test.gateway, test.number)

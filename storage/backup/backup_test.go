@@ -167,7 +167,8 @@ func TestEnded(t *testing.T) {
 		}
 	}
 	for _, subject := range []blacklist.Subject{
-		{}, blacklist.TokenID("one"), blacklist.AdmittedSession(key.Realm, key.Hash, "ann"), blacklist.FlushedAll(),
+		{},
+		blacklist.TokenID("one"), blacklist.AdmittedSession(key.Realm, key.Hash, "ann"), blacklist.FlushedAll(),
 		blacklist.OwnerOf(key.Realm, key.Hash, "ann"), blacklist.RevokedUser(key.Realm, "ann"), blacklist.FlushedRealm(key.Realm),
 	} {
 		if _, ok := backup.Ended(blacklist.Entry{Subject: subject}); ok {
