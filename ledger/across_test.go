@@ -508,3 +508,23 @@ func TestAddAgainBehindTheClock(t *testing.T) {
 		}
 	})
 }
+
+// Two revocations of a user by gateways that have not heard of each other are two, however short the time between them: a
+// session that he began after the one, and before the other, is refused.
+func TestSignInBetweenTwoRevocations(t *testing.T) {
+	eachPair(t, func(t *testing.T, a, b *side) {
+		a.place.hold()
+		b.ok(b.RevokeUser(ctx, "shop", "ann"))
+		b.catchUp()
+		b.SawSet(shop, b.Moment()) // she signs in where the revocation is known
+		a.ok(a.RevokeUser(ctx, "shop", "ann"))
+		a.place.release()
+		a.catchUp()
+		b.catchUp()
+		for name, gateway := range map[string]*side{"a": a, "b": b} {
+			if _, err := gateway.Ask(shop).Identified(ctx, Identity{User: "ann"}, lives); !errors.Is(err, ErrRevoked) {
+				t.Errorf("gateway %s: %v", name, err)
+			}
+		}
+	})
+}

@@ -27,13 +27,14 @@ var (
 	errLost      = errors.New("the connection broke")
 	errUnlocked  = errors.New("the lock is over, as it was held for more than a minute")
 	errTimeout   = errors.New("the server did not answer in time")
+	errAway      = errors.New("the server was lost and has not answered again yet")
 	errReplicas  = errors.New("too few replicas of the server have answered in time: see the option replicas")
 	errVersion   = errors.New("another gateway has a newer version and has written what this one does not understand: update this one")
 )
 
 // plain are the errors that may be told as they are.
 var plain = []error{
-	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errUnlocked,
+	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errAway, errLost, errUnlocked,
 	errVersion, errReplicas, errOutOfStep, sessions.ErrBehind, record.ErrDamaged,
 	errGap, errNoStore, errTaken, errRemains, errOvertaken, errDraft,
 	context.Canceled, context.DeadlineExceeded,

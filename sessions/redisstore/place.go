@@ -15,6 +15,8 @@ type known interface {
 	position() uint64
 	// own returns the places of its own writes that are later than the position. It knows these too.
 	own() []uint64
+	// lost reports whether the server was lost and not reached again yet. It waits for nothing.
+	lost() bool
 }
 
 // placeOf returns the place of a stream id, "<milliseconds>-<number>": the milliseconds, then the number.

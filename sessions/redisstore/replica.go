@@ -95,6 +95,12 @@ func (r *replica) position() uint64 { return r.standing.position() }
 // own returns the places of its own writes that may be later than the position.
 func (r *replica) own() []uint64 { return r.mine.places() }
 
+// lost reports whether the follower reads the log, and the server does not answer it.
+func (r *replica) lost() bool {
+	following, _, _ := r.standing.now()
+	return following && !r.link.reads.Load()
+}
+
 // publish makes known up to where every write is known.
 func (r *replica) publish() {
 	if _, trusted, cursor := r.standing.now(); trusted {

@@ -55,6 +55,7 @@ type nothing struct{}
 
 func (nothing) position() uint64 { return 0 }
 func (nothing) own() []uint64    { return nil }
+func (nothing) lost() bool       { return false }
 
 // restore makes a store of a backup under the prefix of the client, which must have the names of the draft.
 func restore(ctx context.Context, client *client, from io.Reader) (backup.Contents, error) {

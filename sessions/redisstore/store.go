@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 )
 
-// store is the sessions.Store on the server.
+// store is the sessions.Store on the server. While the server is lost, its methods that are about one session return an error at
+// once: requests must not wait for a server that does not answer anyway.
 type store struct {
 	client *client
 	known  known
@@ -31,6 +32,9 @@ func (s *store) Get(ctx context.Context, key sessions.Key, now time.Time) (sessi
 }
 
 func (s *store) get(ctx context.Context, key sessions.Key) (sessions.Session, bool, error) {
+	if s.known.lost() {
+		return sessions.Session{}, false, errAway
+	}
 	values, err := s.client.read(ctx, s.client.keys.session(key))
 	if err != nil {
 		return sessions.Session{}, false, err
@@ -64,8 +68,11 @@ func (s *store) Update(ctx context.Context, session sessions.Session, now time.T
 }
 
 func (s *store) write(ctx context.Context, mode string, session sessions.Session, now time.Time) (bool, error) {
-	if len(session.User) > math.MaxUint16 {
+	switch {
+	case len(session.User) > math.MaxUint16:
 		return false, errUser
+	case s.known.lost():
+		return false, errAway
 	}
 	left := "expired"
 	if !session.Expired(now) {
@@ -103,6 +110,9 @@ func subjectsOf(session sessions.Session) []blacklist.Subject {
 
 // Delete implements [sessions.Store].
 func (s *store) Delete(ctx context.Context, key sessions.Key) (bool, error) {
+	if s.known.lost() {
+		return false, unavailable(sessions.ErrUnavailable, "deleting session", errAway)
+	}
 	done, err := s.client.change(ctx, deleteScript, []string{s.client.keys.epoch(), s.client.keys.session(key)},
 		[]string{s.client.joined(), key.Realm, nameOf(key.Hash), bucketOf(key.Hash)})
 	return done, unavailable(sessions.ErrUnavailable, "deleting session", err)

@@ -28,6 +28,7 @@ type journalState struct {
 
 func (j *journalState) position() uint64 { return j.known }
 func (j *journalState) own() []uint64    { return j.writes }
+func (j *journalState) lost() bool       { return false }
 
 // testStore is a gateway's store on a server.
 type testStore struct {

@@ -45,6 +45,11 @@ for i = first + 1, #ARGV, 6 do
     if less(second, oldSecond) then second = oldSecond end
     if less(expires, oldExpires) then expires = oldExpires end
     if before(at, oldAt) then at = oldAt end
+    -- A statement about more than one session is new to every gateway, however short after another one: what was accepted since
+    -- that one is not accepted since this one. Its gateway may not have heard of the other.
+    if how == 'write' and second == oldSecond and string.find(flags, 'c', 1, true) then
+      second = string.format('%.0f', tonumber(second) + 1)
+    end
     same = how ~= 'write' and second == oldSecond and expires == oldExpires
   end
   if how == 'write' and string.find(flags, 'r', 1, true) and newest and less(second, newest) then second = newest end

@@ -244,6 +244,9 @@ func (s *Server) Do(command ...string) string {
 	}
 	defer client.Close()
 	answer, err := client.Do(context.Background(), client.B().Arbitrary(command...).Build()).ToMessage()
+	for begin := time.Now(); isLoading(err) && time.Since(begin) < readyTime; { // a server that wants a password does not say so before
+		answer, err = client.Do(context.Background(), client.B().Arbitrary(command...).Build()).ToMessage()
+	}
 	switch {
 	case rueidis.IsRedisNil(err):
 		return ""
@@ -257,6 +260,12 @@ func (s *Server) Do(command ...string) string {
 		return fmt.Sprint(number)
 	}
 	return answer.String()
+}
+
+// isLoading reports whether a server that has just started still reads what it has kept.
+func isLoading(err error) bool {
+	refused, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(refused.Error(), "LOADING")
 }
 
 // log returns what the server has written so far.
