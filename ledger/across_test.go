@@ -81,6 +81,26 @@ func TestAnswerInFlightElsewhere(t *testing.T) {
 	})
 }
 
+// What a gateway hears of while it writes an answer counts like what it heard of before: the place refuses only what it has not
+// heard of.
+func TestHeardWhileAnswering(t *testing.T) {
+	eachCase(t, deeds(), func(t *testing.T, a, b *side, d deed) {
+		question := b.Ask(shop) // its clock is ahead, so that no second of the other one reaches its sessions
+		b.place.once(t, "Put", func() {
+			if err := d.do(a); err != nil {
+				t.Error(err)
+			}
+			b.catchUp()
+		})
+		if session, err := question.Identified(ctx, annsMail, lives); !errors.Is(err, d.want) {
+			t.Errorf("the answer counts: %+v, %v; want %v", session, err, d.want)
+		}
+		if _, active, _ := b.Active(ctx, shop); active {
+			t.Error("the session is active")
+		}
+	})
+}
+
 // An answer "nobody" that is in flight ends no session that began on another gateway meanwhile.
 func TestNobodyInFlightElsewhere(t *testing.T) {
 	eachPair(t, func(t *testing.T, a, b *side) {

@@ -54,6 +54,17 @@ func (f *flights) overtake(key sessions.Key) {
 	delete(f.questions, key)
 }
 
+// overtakeBut makes the answers to all other questions about the session void.
+func (f *flights) overtakeBut(key sessions.Key, kept *Question) {
+	f.guard.Lock()
+	defer f.guard.Unlock()
+	if !slices.Contains(f.questions[key], kept) {
+		delete(f.questions, key)
+		return
+	}
+	f.questions[key] = []*Question{kept}
+}
+
 // overtakeAll makes the answers to the questions in flight in the scope void.
 func (f *flights) overtakeAll(dropped scope) {
 	f.guard.Lock()

@@ -124,6 +124,7 @@ func (q *Question) identify(
 	ctx context.Context, identity Identity, lifetimes Lifetimes, sure bool,
 ) (session sessions.Session, isNew bool, unsaved []blacklist.Subject, err error) {
 	c := begin(q.book, q.key)
+	c.answered = q
 	defer c.done()
 	defer func() { q.settled(c.stripe, err) }()
 	if err := q.isAnswered(c.stripe, sure); err != nil {
@@ -160,7 +161,7 @@ func (q *Question) identify(
 			return confirmed, false, c.admit(confirmed, against), nil
 		}
 	}
-	session, unsaved, err = c.open(ctx, c.rejoin(c.newSession(q.key, identity, lifetimes, sessions.Learned, c.at)))
+	session, unsaved, err = c.open(ctx, c.rejoin(c.newSession(q.key, identity, lifetimes, sessions.Learned, c.at)), against)
 	if err != nil {
 		err = unkept(c.book, err, false)
 	}
@@ -170,7 +171,7 @@ func (q *Question) identify(
 // unkept returns what becomes of a session that the store did not take. It counts all the same, unless this gateway may have
 // missed that another one has ended or revoked it.
 func unkept(b *book, err error, known bool) error {
-	if errors.Is(err, sessions.ErrBehind) || !b.company.isCurrent() {
+	if errors.Is(err, sessions.ErrBehind) || errors.Is(err, ErrOvertaken) || !b.company.isCurrent() {
 		return err
 	}
 	return &UnkeptError{Known: known, cause: err}

@@ -80,7 +80,8 @@ func add(
 		return sessions.Session{}, nil, err
 	}
 	c.stripe.overtake(key)
-	return c.open(ctx, c.newSession(key, identity, lifetimes, sessions.Added, now))
+	against := c.blacklist.standingWith(key.Realm, identity.User, identity.Attributes)
+	return c.open(ctx, c.newSession(key, identity, lifetimes, sessions.Added, now), against)
 }
 
 // Touch starts the session's idle time anew if the record is out of date by a minute, or by a tenth of the idle time if that
