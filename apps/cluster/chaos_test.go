@@ -191,10 +191,14 @@ func (c *cluster) replaceGateway() {
 	gate.start()
 }
 
-// sever notes that the server is lost for all.
-func (c *cluster) sever() {
+// sever loses the server for all. A request that is answered meanwhile may have reached it.
+func (c *cluster) sever(lose func()) {
 	for _, gate := range c.gates {
-		gate.begin(severed, apart, unsettled)
+		gate.begin(apart, unsettled)
+	}
+	lose()
+	for _, gate := range c.gates {
+		gate.begin(severed)
 	}
 }
 
@@ -214,8 +218,7 @@ func (c *cluster) allLost() {
 
 // killServer kills the server, which has written everything to its disk, and starts it again.
 func (c *cluster) killServer() {
-	c.sever()
-	c.server.Kill()
+	c.sever(c.server.Kill)
 	c.allLost()
 	c.passes(tokenApart, 50)
 	c.server.Start()
@@ -224,8 +227,7 @@ func (c *cluster) killServer() {
 
 // startWithoutServer kills a gateway and starts it again while there is no server.
 func (c *cluster) startWithoutServer() {
-	c.sever()
-	c.server.Kill()
+	c.sever(c.server.Kill)
 	gate := c.gates[anyGateway()]
 	gate.begin(dead, apart, unsettled)
 	gate.kill()
@@ -252,8 +254,7 @@ func (c *cluster) served(gate *gateway) {
 
 // pauseServer stops the server for a while, without its connections being closed.
 func (c *cluster) pauseServer() {
-	c.sever()
-	c.server.Pause()
+	c.sever(c.server.Pause)
 	<-time.After(pauseTime)
 	c.server.Resume()
 	c.heal()
@@ -282,9 +283,8 @@ func (c *cluster) emptyServer() {
 
 // loseServer kills the server and starts it with an empty disk, as a server without AOF begins.
 func (c *cluster) loseServer() {
-	c.sever()
 	c.lose()
-	c.server.Kill()
+	c.sever(c.server.Kill)
 	if err := os.RemoveAll(filepath.Join(c.server.Dir(), "appendonlydir")); err != nil {
 		c.t.Fatal(err)
 	}
@@ -298,8 +298,9 @@ func (c *cluster) loseServer() {
 // cut cuts a gateway off in one direction, until the others have acknowledged what it does not know.
 func (c *cluster) cut(direction redistest.Direction) {
 	gate := c.gates[anyGateway()]
-	gate.begin(severed, apart, unsettled)
+	gate.begin(apart, unsettled)
 	gate.proxy.Cut(direction)
+	gate.begin(severed)
 	gate.wait("the loss of the server", settleTime, gate.hasLostServer)
 	c.passes(tokenApart, 20)
 	gate.proxy.Heal()
@@ -309,8 +310,9 @@ func (c *cluster) cut(direction redistest.Direction) {
 // cutForLong cuts a gateway off in both directions until it answers nobody any more.
 func (c *cluster) cutForLong() {
 	gate := c.gates[anyGateway()]
-	gate.begin(severed, apart, unsettled)
+	gate.begin(apart, unsettled)
 	gate.proxy.Cut(redistest.Both)
+	gate.begin(severed)
 	c.until("503 on the token path", func() string {
 		one := c.accounts[rand.IntN(len(c.accounts))].current.Load()
 		if one == nil || one.newest() == nil {
