@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/redisstore/redistest"
 )
 
 // allocationLimits are the most that the paths of BenchmarkHandler may allocate over an empty handler. Time is not
@@ -36,6 +38,22 @@ func TestAllocations(t *testing.T) {
 		if figure, ok := figures[name]; !ok || got > figure || figure > limit {
 			t.Errorf("%s: %d allocations over an empty handler; the README says %d, and may say up to %d", name, got, figure, limit)
 		}
+	}
+}
+
+// A token costs the same on a store that gateways share: nobody asks the server about it.
+func TestAllocationsOnServer(t *testing.T) {
+	const requests = 2000 // so that what goes on in the background does not show
+	for _, path := range benchPaths {
+		if path.tokens == 0 && !path.refuses {
+			continue // it asks the store
+		}
+		alone := int(testing.AllocsPerRun(requests, path.prepare(t)))
+		redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
+			if shared := int(testing.AllocsPerRun(requests, path.onServer(t, engine).prepare(t))); shared > alone {
+				t.Errorf("%s: %d allocations, %d on a store of its own", path.name, shared, alone)
+			}
+		})
 	}
 }
 

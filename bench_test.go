@@ -16,6 +16,7 @@ import (
 	jwtsession "github.com/caddy-jwt-session/caddy-jwt-session"
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/redisstore/redistest"
 )
 
 // benchApplication answers in the process: what is measured is the handler, not the network.
@@ -29,13 +30,16 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 	return nil
 })
 
-// benchHandler returns a provisioned handler on a store of its own, whose clock stands still.
-func benchHandler(b testing.TB, mode string, tokenCache int) *jwtsession.Handler {
+// benchHandler returns a provisioned handler whose clock stands still. Without a store it has one of its own.
+func benchHandler(b testing.TB, mode string, tokenCache int, store string) *jwtsession.Handler {
 	b.Helper()
 	if tokenCache == 0 {
 		tokenCache = app.DefaultTokenCache
 	}
 	dir := b.TempDir()
+	if store == "" {
+		store = fmt.Sprintf("badger %q", filepath.Join(dir, "store"))
+	}
 	text := fmt.Sprintf(`{
 		admin off
 		storage file_system %q
@@ -43,7 +47,7 @@ func benchHandler(b testing.TB, mode string, tokenCache int) *jwtsession.Handler
 			output discard
 		}
 		jwt_session {
-			store badger %q
+			store %s
 			token_cache %d
 		}
 	}
@@ -52,7 +56,7 @@ func benchHandler(b testing.TB, mode string, tokenCache int) *jwtsession.Handler
 			mode %s
 			whoami /whoami json user
 		}
-	}`, filepath.Join(dir, "storage"), filepath.Join(dir, "store"), tokenCache, mode)
+	}`, filepath.Join(dir, "storage"), store, tokenCache, mode)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -132,6 +136,7 @@ type benchPath struct {
 	remember int // how many tokens are remembered, if not as many as by default
 	mints    bool
 	refuses  bool
+	store    string // the option store; empty: a store of its own
 }
 
 const benchSession = "session=hCJx2RQ3mXb7aT8wqLeZ5n0vPdKyUgSo"
@@ -151,7 +156,7 @@ func (p benchPath) prepare(b testing.TB) func() {
 	b.Helper()
 	var handler *jwtsession.Handler
 	if p.mode != "" {
-		handler = benchHandler(b, p.mode, p.remember)
+		handler = benchHandler(b, p.mode, p.remember, p.store)
 	}
 	cookies := []string{p.cookies}
 	for i := range p.tokens {
@@ -167,14 +172,32 @@ func (p benchPath) prepare(b testing.TB) func() {
 	}
 }
 
+// onServer returns the path on a store that gateways share.
+func (p benchPath) onServer(b testing.TB, engine redistest.Engine) benchPath {
+	b.Helper()
+	p.store = fmt.Sprintf("redis %s {\ndir %q\n}", engine.Start(b, redistest.Settings{AppendOnly: true}).URL(), b.TempDir())
+	return p
+}
+
 func BenchmarkHandler(b *testing.B) {
 	for _, path := range benchPaths {
-		b.Run(path.name, func(b *testing.B) {
-			serve := path.prepare(b)
-			b.ReportAllocs()
-			for b.Loop() {
-				serve()
-			}
-		})
+		b.Run(path.name, path.run)
+	}
+}
+
+// The same paths on a store that gateways share, over loopback.
+func BenchmarkHandlerOnServer(b *testing.B) {
+	for _, engine := range redistest.Engines(b) {
+		for _, path := range benchPaths {
+			b.Run(engine.Name+"/"+path.name, func(b *testing.B) { path.onServer(b, engine).run(b) })
+		}
+	}
+}
+
+func (p benchPath) run(b *testing.B) {
+	serve := p.prepare(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		serve()
 	}
 }

@@ -364,7 +364,7 @@ func TestForwardTokenVerifiedByPublishedKeys(t *testing.T) {
 func BenchmarkForwardToken(b *testing.B) {
 	for _, option := range []string{"", "forward_token"} {
 		b.Run("option="+option, func(b *testing.B) {
-			handler := benchHandler(b, "mixed\ntoken_issuer https://shop.example\n"+option, 0)
+			handler := benchHandler(b, "mixed\ntoken_issuer https://shop.example\n"+option, 0, "")
 			token := benchToken(b, handler, benchSession)
 			b.ReportAllocs()
 			for b.Loop() {
