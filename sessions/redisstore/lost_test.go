@@ -163,6 +163,27 @@ func TestLiftIsNotUndoneByWhoWasCutOff(t *testing.T) {
 	})
 }
 
+func TestWriteBeforeFollowingTellsNothingOfTheServer(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
+		server := engine.Start(t, redistest.Settings{})
+		a := startGateway(t, server.URL(), t.TempDir(), nil)
+		lifted, kept := a.revoke(t, revoked("ann", 5)), a.revoke(t, revoked("bob", 7))
+		a.lift(t, lifted.Subject)
+		a.end()
+		server.Do("FLUSHALL")
+		a = openGateway(t, server.URL(), a.dir, nil)
+		a.revoke(t, revoked("cid", 1))
+		a.follow(t)
+		a.catchUp(t)
+		if values := server.Do("HGET", "{test}:lifted", string(lifted.Subject.Bytes())); values == "" {
+			t.Error("the server has not been told what was lifted")
+		}
+		if values := server.Do("HGET", "{test}:live", string(kept.Subject.Bytes())); values == "" {
+			t.Error("the server has not been told what is revoked")
+		}
+	})
+}
+
 // shortly makes a gateway give up a call soon.
 func shortly(s *settings) { s.timeout = 300 * time.Millisecond }
 

@@ -123,6 +123,12 @@ func startGateway(t testing.TB, url, dir string, change func(*settings)) *gatewa
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.follow(t)
+	return g
+}
+
+// follow lets the gateway follow until it ends.
+func (g *gateway) follow(t testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
 	followed := make(chan struct{})
 	go func() {
@@ -136,7 +142,6 @@ func startGateway(t testing.TB, url, dir string, change func(*settings)) *gatewa
 		end()
 	}
 	t.Cleanup(g.end)
-	return g
 }
 
 func (g *gateway) shared() blacklist.SharedJournal { return g.Journal().(blacklist.SharedJournal) }

@@ -46,7 +46,10 @@ func (s *standing) update(change func(*standing)) {
 	s.changed = make(chan struct{})
 }
 
-func (s *standing) follow()           { s.update(func(s *standing) { s.following = true }) }
+// follow notes that the log is read from now on. What was written before by a gateway that did not follow says nothing of what
+// the server has lost: both are compared first.
+func (s *standing) follow() { s.update(func(s *standing) { s.following, s.trusted = true, false }) }
+
 func (s *standing) trust(at uint64)   { s.update(func(s *standing) { s.trusted, s.cursor = true, at }) }
 func (s *standing) advance(at uint64) { s.update(func(s *standing) { s.cursor = at }) }
 
