@@ -47,7 +47,7 @@ type App struct {
 	ctx    caddy.Context
 	logger *zap.Logger
 	clock  func() time.Time
-	events events
+	events *events
 	keys   keyPlan
 
 	// What the modules of the configuration bring while they are provisioned.
@@ -211,8 +211,8 @@ func (a *App) Provider(options issuer.Options) (*issuer.Provider, error) {
 	return a.providers.get(options)
 }
 
-// Emit sends an event about something rare to Caddy's events app. Caddy runs its handlers before Emit returns. The data holds
-// nothing secret, and no user or session.
+// Emit sends an event about something rare to Caddy's events app. Caddy runs its handlers before Emit returns, or once the
+// configuration has started. The data holds nothing secret, and no user or session.
 func (a *App) Emit(name string, data map[string]any) { a.events.emit(name, data) }
 
 // Store returns the name of the store's engine and the place that the data is in.

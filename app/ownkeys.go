@@ -66,7 +66,7 @@ func (o *ownKeys) stop() {
 type keyNews struct {
 	logger   *zap.Logger
 	clock    func() time.Time
-	events   events
+	events   *events
 	warnings telemetry.Warnings
 }
 
