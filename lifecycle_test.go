@@ -1,7 +1,6 @@
 package jwtsession_test
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -334,7 +333,7 @@ func tree(t *testing.T, dir string) map[string]bool {
 type child struct {
 	*exec.Cmd
 
-	output bytes.Buffer
+	output harness.Output
 	done   chan error // how it ended, and then closed
 }
 
