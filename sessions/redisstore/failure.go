@@ -176,7 +176,7 @@ func refusalOf(failure *rueidis.RedisError) error {
 }
 
 // neededACL is what the user must be allowed. jwt_session stands for the prefix.
-const neededACL = "~{jwt_session}:* +@read +@write +@connection +eval +evalsha +info +time +wait +role +cluster|slots +cluster|shards " +
+const neededACL = "~{jwt_session}:* +@read +@write +@connection -@dangerous +eval +evalsha +info +time +wait +role +cluster|slots +cluster|shards " +
 	"(with the option prefix in the place of jwt_session)"
 
 // unavailable returns the error of a method: of the given kind, with what was being done and what may be told. nil stays
