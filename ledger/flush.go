@@ -12,11 +12,11 @@ func flush(ctx context.Context, b *book, subject blacklist.Subject, dropped scop
 	defer b.stripes.lockAll()()
 	now := b.now()
 	second := dropped.latest(&b.blacklist, now)
-	entries := []blacklist.Entry{{Subject: subject, Second: second, Expires: b.blacklist.expiryOf(second, now)}}
 	for _, end := range dropped.ends(&b.blacklist, second) {
-		entries = append(entries, b.blacklist.next(end, now))
+		second = max(second, end.Second+1)
 	}
-	if _, err := b.blacklist.Revoke(ctx, entries...); err != nil {
+	entry := blacklist.Entry{Subject: subject, Second: second, Expires: b.blacklist.expiryOf(second, now)}
+	if _, err := b.blacklist.Revoke(ctx, entry); err != nil {
 		return err
 	}
 	for i := range b.stripes {

@@ -62,13 +62,6 @@ func (e *entries) enforce(key sessions.Key, second int64, atLeast time.Time) {
 	e.Enforce(blacklist.Entry{Subject: endOf(key), Second: second, Expires: expires})
 }
 
-// next returns the end of the session that began after the given end. It lasts as long as there may be a record of it.
-func (e *entries) next(end blacklist.Entry, now time.Time) blacklist.Entry {
-	end.Second++
-	end.Expires = e.expiryOf(end.Second, now)
-	return end
-}
-
 // prolongStep returns by how much an entry must be prolonged so that it is worth a write. So a revocation that refuses
 // somebody all the time is written once a day.
 func prolongStep(life time.Duration) time.Duration { return min(24*time.Hour, life/4) }

@@ -28,10 +28,10 @@ func TestRevocations(t *testing.T) {
 	want := []Revocation{
 		{Kind: blacklist.KindToken, Digest: sha256.Sum256([]byte("jti")), Expires: start.Add(time.Hour + margin)},
 		{Kind: blacklist.KindSession, Realm: "shop", Digest: one.Hash, Second: now, Expires: expires},
-		{Kind: blacklist.KindUser, Realm: "shop", User: "bob", Second: now, Expires: expires},
-		{Kind: blacklist.KindUserEverywhere, User: "cid", Second: now, Expires: expires},
-		{Kind: blacklist.KindRealm, Realm: "shop", Second: now + 1, Expires: expires},
-		{Kind: blacklist.KindAll, Second: now + 2, Expires: expires},
+		{Kind: blacklist.KindUser, Realm: "shop", User: "bob", Second: now + 1, Expires: expires}, // after the end of three
+		{Kind: blacklist.KindUserEverywhere, User: "cid", Second: now + 1, Expires: expires},
+		{Kind: blacklist.KindRealm, Realm: "shop", Second: now + 2, Expires: expires},
+		{Kind: blacklist.KindAll, Second: now + 3, Expires: expires},
 	}
 	for limit := 1; limit <= len(want)+1; limit++ {
 		var got []Revocation

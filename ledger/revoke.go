@@ -152,13 +152,7 @@ func putUserInForce(ctx context.Context, b *book, subject blacklist.Subject, who
 	if expires.Before(found.lasts.Add(margin)) {
 		expires = found.lasts.Add(margin)
 	}
-	entries := []blacklist.Entry{{Subject: subject, Second: found.second, Expires: expires}}
-	for _, end := range found.early {
-		if end.Second >= found.second {
-			entries = append(entries, b.blacklist.next(end, now))
-		}
-	}
-	written, err := b.blacklist.Revoke(ctx, entries...)
+	written, err := b.blacklist.Revoke(ctx, blacklist.Entry{Subject: subject, Second: found.second, Expires: expires})
 	if err != nil {
 		return err
 	}

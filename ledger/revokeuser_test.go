@@ -339,3 +339,26 @@ func TestRevokeUserWithFailingStorage(t *testing.T) {
 		}
 	}
 }
+
+// What began in the second after an end, and has lost its record since, is over with its own user and with nobody else. A
+// gateway can't tell whose it was.
+func TestRevokedRightAfterAnEnd(t *testing.T) {
+	f := newFixture(t)
+	for _, key := range []sessions.Key{one, two} {
+		f.learnAt(key, "somebody")
+		f.ok(f.KillTokens(ctx, key, 0))
+	}
+	ann, bob := f.learnAt(one, "ann"), f.learnAt(two, "bob")
+	for _, key := range []sessions.Key{one, two} {
+		if deleted, err := f.memory.Delete(ctx, key); !deleted || err != nil {
+			t.Fatalf("deleting the record: %v, %v", deleted, err)
+		}
+	}
+	for range 3 {
+		f.ok(f.RevokeUser(ctx, "shop", "ann"))
+		f.expectDead(ann, Revoked)
+		f.expectDead(bob, 0)
+	}
+	f.ok(f.RevokeUserEverywhere(ctx, "bob"))
+	f.expectDead(bob, Revoked)
+}

@@ -63,8 +63,6 @@ type known struct {
 	scope  scope
 	second int64 // the newest auth_time, or now if that is later
 	lasts  time.Time
-	// early holds the ends of sessions that have no record. What began after them may have been his.
-	early []blacklist.Entry
 }
 
 // knownOf collects what is known of the scope's user. It is called with the user locked, so that nothing is added.
@@ -86,8 +84,8 @@ func knownOf(ctx context.Context, b *book, scope scope, now time.Time) (known, e
 		switch {
 		case err != nil:
 			return known{}, err
-		case !record.present:
-			found.early = append(found.early, end)
+		case !record.present: // what began after the end may have been his
+			found.second = max(found.second, end.Second+1)
 		case record.User == scope.user:
 			found.note(record.Session)
 		}

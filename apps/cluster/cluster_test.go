@@ -224,8 +224,8 @@ func (c *cluster) describe(a answer, r request) string {
 	}
 	text += fmt.Sprintf(", session opened %s before", a.sent.Sub(r.login.opened).Round(time.Millisecond))
 	all := slices.Clone(r.login.rulings)
-	if r.token != nil {
-		all = append(all, r.token.rulings...)
+	for _, one := range r.login.tokens { // a ruling about one of them may hit others, too
+		all = append(all, one.rulings...)
 	}
 	for _, ruling := range all {
 		ruling.mutex.Lock()
