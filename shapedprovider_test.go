@@ -41,13 +41,7 @@ type shapedProvider struct {
 func newShapedProvider(t *testing.T) *shapedProvider {
 	t.Helper()
 	idp := &shapedProvider{T: t}
-	key := testkey.RSA(t)
-	idp.public = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}}
-	var err error
-	idp.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "k1"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	idp.changeKey("k1")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		idp.mutex.Lock()
@@ -62,12 +56,29 @@ func newShapedProvider(t *testing.T) *shapedProvider {
 			"jwks_uri": idp.url + "/keys",
 		}, idp.metadata))
 	})
-	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(idp.public) })
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		idp.mutex.Lock()
+		defer idp.mutex.Unlock()
+		_ = json.NewEncoder(w).Encode(idp.public)
+	})
 	mux.HandleFunc("POST /token", idp.token)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	idp.url = server.URL
 	return idp
+}
+
+// changeKey has the provider sign with a new key from now on, and publish it alone.
+func (p *shapedProvider) changeKey(id string) {
+	key := testkey.RSA(p)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: id}}, nil)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.signer = signer
+	p.public = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: id, Algorithm: "RS256", Use: "sig"}}}
 }
 
 // over returns the usual values with the changes.

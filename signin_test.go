@@ -239,6 +239,36 @@ func TestFirstRequestAfterStart(t *testing.T) {
 	}
 }
 
+// A gateway that starts knows nothing of what an earlier one in the process knew of the provider: it waits for the first answer,
+// and does not judge a token by keys that the provider had then.
+func TestProviderThatWasClosedIsForgotten(t *testing.T) {
+	t.Parallel() // it waits for the provider
+	idp := newShapedProvider(t)
+	start := func(t *testing.T) {
+		access, err := jwt.Signed(idp.signer).Claims(map[string]any{
+			"iss": idp.url, "sub": "alice", "aud": "https://api.example", "iat": time.Now().Unix(), "exp": time.Now().Unix() + 300,
+		}).Serialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := harness.NewWith(t, harness.Options{Site: `
+			jwt_session shop {
+				unauthenticated deny
+				issuer ` + idp.url + ` {
+					audience https://api.example
+				}
+			}
+			reverse_proxy LEGACY`})
+		if got := g.Browser().Get("/page", "Authorization: Bearer "+access); got.StatusCode != http.StatusOK || got.Received.User(t) != "alice" {
+			t.Errorf("an access token: status %d", got.StatusCode)
+		}
+	}
+	t.Run("with the first key", start)
+	idp.changeKey("k2")
+	idp.failures = 2 // when the gateway starts, and when it would ask for the key that it does not know
+	t.Run("with another key", start)
+}
+
 // The user and the attributes come from the claims that the options name.
 func TestClaimsOfASignIn(t *testing.T) {
 	for _, test := range []struct {

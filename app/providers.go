@@ -13,17 +13,31 @@ import (
 )
 
 // openProviders holds the identity providers of this process. Their keys outlive a reload, even one during an outage.
-var openProviders registry.Registry[*issuer.Provider]
+var openProviders registry.Registry[openProvider]
 
-// newestProviders holds the provider that was opened last under each name. A provider with other durations is another one, and
-// takes over the keys of the one before: an operator raises stale_max while the provider is out of reach.
+// newestProviders holds the provider that was opened last under each name, as long as it is open. A provider with other
+// durations is another one, and takes over the keys of the one before: an operator raises stale_max while the provider is out of
+// reach.
 var newestProviders sync.Map
+
+// openProvider is a provider that may outlive the configuration that names it first.
+type openProvider struct {
+	*issuer.Provider
+
+	name string // in newestProviders
+}
+
+// Close closes the provider. One that is opened later knows nothing of it.
+func (p openProvider) Close() error {
+	newestProviders.CompareAndDelete(p.name, p.Provider)
+	return p.Provider.Close()
+}
 
 // providers are the identity providers of one configuration. The zero value is ready to use.
 type providers struct {
 	mutex  sync.Mutex
 	known  map[string]*issuer.Provider
-	leases []*registry.Lease[*issuer.Provider]
+	leases []*registry.Lease[openProvider]
 	closed bool
 }
 
@@ -38,19 +52,19 @@ func (p *providers) get(options issuer.Options) (*issuer.Provider, error) {
 	if p.closed {
 		return nil, errAppClosed
 	}
-	lease, err := openProviders.Acquire(key, "", func() (*issuer.Provider, error) { return openProvider(options), nil })
+	lease, err := openProviders.Acquire(key, "", func() (openProvider, error) { return open(options), nil })
 	if err != nil {
 		return nil, err
 	}
 	if p.known == nil {
 		p.known = make(map[string]*issuer.Provider)
 	}
-	p.known[key], p.leases = lease.Value(), append(p.leases, lease)
-	return lease.Value(), nil
+	p.known[key], p.leases = lease.Value().Provider, append(p.leases, lease)
+	return p.known[key], nil
 }
 
-// openProvider opens a provider, which may outlive the configuration that names it first.
-func openProvider(options issuer.Options) *issuer.Provider {
+// open opens a provider.
+func open(options issuer.Options) openProvider {
 	logger := caddy.Log().Named("jwt_session.issuer")
 	options.Report = func(err error) {
 		logger.Warn("the identity provider can't be asked; keys that are known go on for a while", zap.Error(err))
@@ -61,7 +75,7 @@ func openProvider(options issuer.Options) *issuer.Provider {
 	}
 	provider := issuer.Open(options)
 	newestProviders.Store(name, provider)
-	return provider
+	return openProvider{provider, name}
 }
 
 // release gives all leases back. Requests that are still under way go on with the keys that are known.
