@@ -33,12 +33,12 @@ type application struct {
 	mutex sync.Mutex
 	owner map[string]string // of each session that there ever was
 	alive map[string]bool
-	quick map[string]bool // sessions that the whoami page answers for at once
+	slow  map[string]time.Time // until when an answer about a session was slow to arrive
 }
 
 func newApplication(t *testing.T, report func(string)) *application {
 	t.Helper()
-	a := &application{report: report, owner: make(map[string]string), alive: make(map[string]bool), quick: make(map[string]bool)}
+	a := &application{report: report, owner: make(map[string]string), alive: make(map[string]bool), slow: make(map[string]time.Time)}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -80,24 +80,32 @@ func (a *application) isAlive(id string) bool {
 	return a.alive[id]
 }
 
-// hurry has the whoami page answer at once for a session from now on: what is measured with it is the gateway alone.
-func (a *application) hurry(id string) {
+// wasSlow reports whether the whoami page was slow to answer about a session at or after a time.
+func (a *application) wasSlow(id string, since time.Time) bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	a.quick[id] = true
+	return !a.slow[id].Before(since)
 }
 
-func (a *application) isQuick(id string) bool {
+// delays returns for how long an answer about a session is under way. One in eight is slow.
+func (a *application) delays(id string) time.Duration {
+	if mathrand.IntN(8) != 0 {
+		return 0
+	}
+	delay := mathrand.N(slowest)
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	return a.quick[id]
+	if until := time.Now().Add(delay); until.After(a.slow[id]) {
+		a.slow[id] = until
+	}
+	return delay
 }
 
 func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	id, owner, alive := a.of(r)
 	if r.URL.Path == "/whoami" {
-		a.whoami(w, r, owner, alive, a.isQuick(id))
+		a.whoami(w, r, owner, alive, a.delays(id))
 		return
 	}
 	identities := r.Header.Values("OurApp-User-ID")
@@ -128,10 +136,10 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // slowest is the longest time for which an answer of the whoami page is under way.
 const slowest = 300 * time.Millisecond
 
-// whoami says who the user was when the question came. One answer in eight is slow to arrive, unless it is to be quick.
-func (a *application) whoami(w http.ResponseWriter, r *http.Request, owner string, alive, quick bool) {
-	if !quick && mathrand.IntN(8) == 0 {
-		timer := time.NewTimer(mathrand.N(slowest))
+// whoami says who the user was when the question came.
+func (a *application) whoami(w http.ResponseWriter, r *http.Request, owner string, alive bool, delay time.Duration) {
+	if delay > 0 {
+		timer := time.NewTimer(delay)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

@@ -167,9 +167,11 @@ func (c *cluster) calm() {
 // slowWay delays all that one gateway sends and receives: what it has decided arrives after what the others have decided.
 func (c *cluster) slowWay() {
 	slow := c.gates[1]
+	slow.begin(slowed)
 	slow.proxy.Delay(slowness)
 	c.passes(revokedConnected, 100)
 	slow.proxy.Delay(0)
+	slow.end(slowed)
 }
 
 // killGateway kills a gateway and starts it again once it has missed something.

@@ -207,7 +207,6 @@ func (c *cluster) finish(r *ruling) {
 		c.over = c.over[1:]
 	}
 	c.mutex.Unlock()
-	c.app.hurry(r.login.id)
 	for gateway := range gateways {
 		c.probes.Add(1)
 		c.busy.Go(func() {

@@ -38,7 +38,9 @@ func (c *cluster) probe(r *ruling, gateway int) {
 		}
 		if a.err == nil && refused {
 			r.seenRefused(gateway, a.came)
-			c.report.learned(r, first, sky, c.pulse)
+			if !c.app.wasSlow(r.login.id, first.sent) { // the time is the gateway's
+				c.report.learned(r, first, sky, c.pulse)
+			}
 			return
 		}
 		if c.closed.Load() && c.t.Failed() {

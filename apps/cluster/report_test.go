@@ -13,6 +13,7 @@ import (
 const (
 	revokedConnected = "revoked; both gateways connected"
 	endedConnected   = "signed out; both gateways connected"
+	learnedSlowly    = "revoked or signed out; the gateway's way to the server is slow"
 	revokedApart     = "revoked while the gateway was cut off or down; from when it could reach the server again"
 	reconnected      = "connected again, from when the gateway could reach the server"
 	endedUnwritten   = "signed out at a gateway that could not tell the others"
@@ -25,6 +26,7 @@ const (
 var rows = []struct{ name, bound string }{
 	{revokedConnected, "1 s"},
 	{endedConnected, "1 s"},
+	{learnedSlowly, "1 s; each round trip takes " + (2 * slowness).String()},
 	{revokedApart, "1 s, once it says that it is connected"},
 	{reconnected, ""},
 	{endedUnwritten, "the lifetime of a token: " + lifetime.String()},
@@ -89,6 +91,8 @@ func (r *report) learned(ruled *ruling, a answer, sky *weather, p *pulse) {
 		if sky.met(acknowledged, a.came, severed) && from.Equal(acknowledged) {
 			return // it refuses for another reason
 		}
+	case sky.met(acknowledged, a.came, slowed):
+		row = learnedSlowly
 	case ruled.verdict == signedOut:
 		row = endedConnected
 	}

@@ -31,6 +31,8 @@ const (
 	apart
 	// unsettled: something happened after which the gateway has not found a session in the store yet.
 	unsettled
+	// slowed: all that the gateway and the server send to one another takes a while.
+	slowed
 	troubles
 )
 
