@@ -55,6 +55,48 @@ func checkCompact(t *testing.T, text string) {
 	}
 }
 
+// oldBase64 reads a text as the gate did before it left the alphabet to the decoder.
+func oldBase64(text string) ([]byte, bool) {
+	if !onlyBase64(text) {
+		return nil, false
+	}
+	decoded, err := strictBase64.DecodeString(text)
+	return decoded, err == nil
+}
+
+func checkBase64(t *testing.T, text string) {
+	t.Helper()
+	got, ok := appendBase64([]byte("before"), text)
+	want, wantOK := oldBase64(text)
+	if ok != wantOK || ok && string(got) != "before"+string(want) {
+		t.Errorf("%q is %q, %v; want %q, %v", text, got, ok, want, wantOK)
+	}
+}
+
+// The decoder refuses every byte outside the alphabet but line breaks, wherever it stands: it reads eight characters at a time
+// where it can, and the last ones one by one.
+func TestBase64AtEveryPlace(t *testing.T) {
+	for length := range 20 {
+		text := []byte(strings.Repeat("Aa0-_zZ9", 3)[:length])
+		for place := range text {
+			kept := text[place]
+			for char := range 256 {
+				text[place] = byte(char)
+				checkBase64(t, string(text))
+			}
+			text[place] = kept
+		}
+		checkBase64(t, string(text))
+	}
+}
+
+func FuzzBase64(f *testing.F) {
+	for _, seed := range []string{"", "AA", "AB", "AA==", "AA=", "A", "\n", "AA\n", "A\rA", "AAAAAAA\nA", "AAAAAAAA\r\n", "AA.AA", "+/", "AAAA\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(checkBase64)
+}
+
 func FuzzReadCompact(f *testing.F) {
 	payload := payloadOf(f, nil)
 	good := forge(testHeader, payload)
