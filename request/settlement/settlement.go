@@ -7,6 +7,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/arrival"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/grant"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/outcome"
@@ -121,8 +122,18 @@ func (s *Settlement) Settle(listener Listener, status int, header http.Header) (
 	if s.found.Core != nil && len(came.Lines) > 0 {
 		s.found.Core.Ledger.Places().Note(s.came.Realm, came)
 	}
-	s.write(header, caching.MayCarry(status, header, s.now))
+	if s.mayAdd() {
+		s.write(header, caching.MayCarry(status, header, s.now))
+	}
 	return false
+}
+
+// mayAdd reports whether there can be anything of ours to add to the response. There is nothing with most responses, and
+// what caches may do with those need not be known.
+func (s *Settlement) mayAdd() bool {
+	_, joins := s.came.Carrier.(*carrier.InSession)
+	session := &s.found.Session
+	return joins || s.after.grant != nil || s.after.ended || session.Revoked || session.Lapsed
 }
 
 // write adds our cookies to the header. A response that may not carry any has the application's alone.
