@@ -111,8 +111,8 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 // identify gives the request the identity, and counts it.
 func (x *exchange) identify(who *identity.Principal) {
 	if who.User != "" {
-		x.Policy.Site.Identity.Set(x.request, *who)
-		x.arrival.Journey.SetPlaceholders(x.repl, *who)
+		x.Policy.Site.Identity.Set(x.request, who)
+		x.arrival.Journey.Shown.SetUser(who)
 		x.warnOfLoss(who.Lossy)
 	}
 	x.decision.Identity = who
@@ -224,8 +224,8 @@ func (x *exchange) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	maps.Copy(header, own)
 	x.outcome.NoteRevoked()
 	x.decision.Identity = identity.Nobody
-	x.arrival.Journey.ClearPlaceholders(x.repl)
-	x.repl.Set(identity.PlaceholderRealm, x.Policy.Site.Realm.Placeholder(x.arrival.Realm))
+	x.arrival.Journey.Shown.Clear(x.repl)
+	x.arrival.Journey.Shown.SetRealm(x.Policy.Site.Realm.Placeholder(x.arrival.Realm))
 	x.setReason()
 	return x.Refuse(w, x.request)
 }

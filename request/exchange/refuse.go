@@ -159,7 +159,7 @@ func (x *exchange) clearOnRefusal(header http.Header) {
 
 func (x *exchange) setReason() {
 	if x.outcome.Reason != "" {
-		x.repl.Set(identity.PlaceholderReason, string(x.outcome.Reason))
+		x.arrival.Journey.Shown.SetReason(string(x.outcome.Reason))
 	}
 }
 
