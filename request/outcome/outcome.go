@@ -107,6 +107,7 @@ func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arriva
 		o.Began, o.Mark = core.Ledger.Moment(), core.Ledger.Places().Mark()
 	}
 	o.Tokens = readTokens(p, core, came)
+	came.ReadSession(p, o.Token.Claims)
 	o.Reason = o.Token.Reason
 	o.Access = access.Read(p, sources.Places, core, came)
 	warnOfCredentials(p, came, o.Token)
