@@ -91,8 +91,8 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 	x.settlement.Listen(x.Listener)
 	defer x.settlement.StopListening()
 	x.prepareStream()
-	client, own := x.Listener.Hide(w), x.ownHeader(w)
-	x.response.Wrap(client, func(status int) { x.settle(client, status) })
+	own := x.ownHeader(w)
+	x.response.Wrap(x.Listener.Hide(w), x)
 	if x.stream != nil {
 		x.response.Hijacked = x.hijacked
 	}
@@ -142,10 +142,11 @@ func (x *exchange) warnOfLoss(lossy []string) {
 	}
 }
 
-// settle settles the response when its head goes out.
-func (x *exchange) settle(client http.ResponseWriter, status int) {
-	x.response.Replaced = x.settlement.Settle(x.Listener, status, client.Header())
-	if !x.response.Replaced && stream.Is(x.request, status, client.Header()) {
+// BeforeHead settles the response when its head goes out.
+func (x *exchange) BeforeHead(status int) {
+	header := x.response.Header()
+	x.response.Replaced = x.settlement.Settle(x.Listener, status, header)
+	if !x.response.Replaced && stream.Is(x.request, status, header) {
 		x.outcome.Release() // others need not wait for its end: whatever it brings is on its way
 		x.watch()
 	}
