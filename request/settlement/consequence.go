@@ -196,7 +196,7 @@ func (s *Settlement) questionOf(session validator.SessionCredential) (of *ledger
 	if s.hearing.question != nil && s.keyOf(session) == s.came.Key() {
 		return s.hearing.question, func() {}
 	}
-	of = s.found.Core.Ledger.AskSince(s.keyOf(session), s.hearing.since)
+	of = s.found.Core.Ledger.AskSince(s.keyOf(session), s.came.Now)
 	return of, of.Withdraw
 }
 

@@ -62,8 +62,7 @@ func trim(text string) string { return strings.Trim(text, " \t") }
 // hearing is what was known when the request went on, where the application names users.
 type hearing struct {
 	question *ledger.Question // about the session that came; nil where none did
-	since    time.Time
-	unproven bool // the application may know the user by something else than the session
+	unproven bool             // the application may know the user by something else than the session
 }
 
 // BringsOtherCredential reports whether a request brings something beside its cookies that the application may know a user

@@ -49,7 +49,7 @@ type after struct {
 // Begin takes on what came and what was found out.
 func (s *Settlement) Begin(p *policy.Policy, asker *question.Asker, came *arrival.Arrival, found *outcome.Outcome) {
 	s.policy, s.asker, s.came, s.found, s.now = p, asker, came, found, came.Now
-	s.after.cookies, s.after.session, s.after.record = came.Cookies, came.Session, &found.Session.Record
+	s.after.cookies, s.after.session, s.after.record = came.Cookies, came.Session, found.Session.Record
 	s.after.grant, s.after.ended, s.after.unkept = found.Grant, found.Session.Ended, found.Session.Unkept
 }
 
@@ -73,7 +73,6 @@ func (s *Settlement) Listen(listener Listener) {
 	if listener.Header == "" || s.found.Core == nil {
 		return
 	}
-	s.hearing.since = s.now
 	s.hearing.unproven = BringsOtherCredential(s.came.Request, s.came.Journey.Authorization, s.found.Access.State)
 	if s.came.Session.Presence == validator.Present && !s.withheld {
 		s.hearing.question = s.found.Core.Ledger.Ask(s.came.Key())
