@@ -170,6 +170,9 @@ func (x *exchange) count() {
 		via = identity.ViaNone
 	}
 	x.requests.With(x.Policy.Site.ModeName, via, reason).Inc()
+	if !x.follows && x.arrival.Traced.IsZero() {
+		return // nobody traces
+	}
 	span := telemetry.Recording(x.request.Context())
 	if span == nil {
 		return
