@@ -55,6 +55,31 @@ func checkCompact(t *testing.T, text string) {
 	}
 }
 
+// A header that is known by its text says what reading it says, whatever the id of the key.
+func TestKnownHeaderIsTheOneThatIsRead(t *testing.T) {
+	for _, id := range []string{"a", `"`, `\`, "<&>", "~", "{}", strings.Repeat("k", maxHeaderMember)} {
+		for _, algorithm := range ours {
+			made, _ := generate(t, algorithm)
+			key := must(NewKey(algorithm, id, made.hidden().private))
+			keys := mustSet(t, key).verifying
+			header := key.hidden().header
+			got, known := keys.header(header)
+			want, ok := ourForm.readHeader(header)
+			if !known || !ok || got != want {
+				t.Errorf("%s %q: known as %+v, %v; read as %+v, %v", algorithm, id, got, known, want, ok)
+			}
+			for _, other := range []string{"", header + "A", header[1:], newHeader(algorithm, id, "at+jwt")} {
+				if got, known := keys.header(other); known {
+					t.Errorf("%s %q: another header is known as %+v", algorithm, id, got)
+				}
+			}
+		}
+	}
+	if _, known := (verificationKeys{{id: "a", algorithm: HS256}}).header(""); known {
+		t.Error("the header of another's key is known")
+	}
+}
+
 // oldBase64 reads a text as the gate did before it left the alphabet to the decoder.
 func oldBase64(text string) ([]byte, bool) {
 	if !onlyBase64(text) {
