@@ -29,10 +29,10 @@ type Writer struct {
 
 	// Begun reports whether the head was called.
 	Begun bool
-	// IsCut keeps anything more from being written. It may be set at any time, by any goroutine.
-	IsCut atomic.Bool
 	// Replaced keeps the response from being written at all, since another one takes its place. The head may set it.
 	Replaced bool
+	// IsCut keeps anything more from being written. It may be set at any time, by any goroutine.
+	IsCut atomic.Bool
 	// Hijacked gets a connection that is taken over and returns what its taker gets. Where it is nil, the connection stays
 	// as it is.
 	Hijacked func(net.Conn) net.Conn

@@ -27,21 +27,27 @@ type Arrival struct {
 	Realm string
 	// Now is when the request arrived.
 	Now time.Time
-	// Traced is the same by the machine's own clock. It is zero if nobody traces the request.
-	Traced time.Time
+	// Traced is the same by the machine's own clock. It is nil if nobody traces the request.
+	Traced *time.Time
 	// Secure reports whether the response is a secure one for the browser.
 	Secure bool
 	// Forget reports whether the request matches forget_on.
 	Forget bool
-	// Cookies holds the cookies as the client sent them.
-	Cookies validator.Cookies
-	// Session is the session that came. It is unusable until [Arrival.ReadSession].
-	Session validator.SessionCredential
+	// Held is what came of cookies. The session is unusable until [Arrival.ReadSession].
+	Held
 	// Carrier is the cookie that tokens of the realm travel in, and Token is the one that came in it.
 	Carrier carrier.Carrier
 	Token   validator.TokenCredential
 
 	own carrier.Own
+}
+
+// Held is what a browser holds of cookies.
+type Held struct {
+	// Cookies holds the cookies as a client sends them.
+	Cookies validator.Cookies
+	// Session is the session that they carry.
+	Session validator.SessionCredential
 }
 
 // Read fills in what came but the session. It fails if there are too many cookies, or if a matcher of forget_on fails.
@@ -57,7 +63,7 @@ func (a *Arrival) Read(p *policy.Policy, forgetOn pathmatch.Sets, j *journey.Jou
 		a.Carrier = &carrier.InSession{Cookie: in, Name: p.Site.CombinedCookie(), Secure: a.Secure, Carried: j.Carried}
 	} else {
 		a.own = carrier.Own{
-			Cookie: p.Site.Token.Cookie, Realm: realm, Secure: a.Secure, Sent: cookies, Surmised: p.Site.SurmisesTokens(),
+			Cookie: p.Site.Token.Cookie, Realm: realm, Secure: a.Secure, Sent: &a.Cookies, Surmised: p.Site.SurmisesTokens(),
 		}
 		a.Carrier = &a.own
 	}

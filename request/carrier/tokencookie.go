@@ -191,10 +191,10 @@ type Own struct {
 	Cookie *TokenCookie
 	// Realm is the realm of the request.
 	Realm string
+	// Sent holds the cookies that came.
+	Sent *validator.Cookies
 	// Secure reports whether the response is a secure one for the browser.
 	Secure bool
-	// Sent holds the cookies that came.
-	Sent validator.Cookies
 	// Surmised reports whether only the value of a cookie can tell that it is a token.
 	Surmised bool
 }
@@ -206,9 +206,9 @@ func (o *Own) Name() string { return o.Cookie.NameFor(o.Realm, o.Secure) }
 func (o *Own) Read() validator.TokenCredential {
 	name := o.Name()
 	if o.Surmised {
-		return validator.ReadToken(tokensAlone(o.Sent, name), name)
+		return validator.ReadToken(tokensAlone(*o.Sent, name), name)
 	}
-	return validator.ReadToken(o.Sent, name)
+	return validator.ReadToken(*o.Sent, name)
 }
 
 // tokensAlone returns the cookies without those of the name that are no tokens, and so the application's.
@@ -220,7 +220,7 @@ func tokensAlone(cookies validator.Cookies, name string) validator.Cookies {
 
 // Taken reports a cookie of the name that is the application's.
 func (o *Own) Taken() string {
-	if !o.Surmised || o.Read().Presence != validator.Absent || validator.ReadToken(o.Sent, o.Name()).Presence == validator.Absent {
+	if !o.Surmised || o.Read().Presence != validator.Absent || validator.ReadToken(*o.Sent, o.Name()).Presence == validator.Absent {
 		return ""
 	}
 	return "the application has a cookie of the name that this realm's token would have, so there is no token; give the token " +

@@ -170,7 +170,7 @@ func (x *exchange) count() {
 		via = identity.ViaNone
 	}
 	x.requests.With(x.Policy.Site.ModeName, via, reason).Inc()
-	if !x.follows && x.arrival.Traced.IsZero() {
+	if !x.follows && x.arrival.Traced == nil {
 		return // nobody traces
 	}
 	span := telemetry.Recording(x.request.Context())
@@ -187,6 +187,6 @@ func (x *exchange) count() {
 	}
 	span.SetAttributes(attributes...)
 	if !x.follows {
-		telemetry.AddSpan(span, telemetry.DecisionSpan, x.arrival.Traced, attributes)
+		telemetry.AddSpan(span, telemetry.DecisionSpan, *x.arrival.Traced, attributes)
 	}
 }
