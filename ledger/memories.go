@@ -34,6 +34,8 @@ type memories struct {
 	recentlySet recentlySet
 	// givenIDs holds the sessions to which the application lately gave an id, by the id.
 	givenIDs *remember.Memory[sessions.Key, givenID]
+	// mintTurns says whose turn it is to mint for a session.
+	mintTurns mintTurns
 }
 
 func newMemories() memories {
@@ -42,6 +44,7 @@ func newMemories() memories {
 		refusals:    remember.NewShardedUntil[sessions.Key](maxRefusals), // every request asks
 		recentlySet: ownSets{remember.New[sessions.Key, Moment](maxRecentlySet)},
 		givenIDs:    remember.New[sessions.Key, givenID](maxGivenIDs),
+		mintTurns:   newMintTurns(),
 	}
 }
 
