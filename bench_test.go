@@ -34,11 +34,11 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 func benchHandler(b testing.TB, mode string, tokenCache int, store string) *jwtsession.Handler {
 	b.Helper()
 	now := time.Now()
-	return benchHandlerAt(b, mode, tokenCache, store, func() time.Time { return now })
+	return benchHandlerAt(b, mode, tokenCache, store, "", func() time.Time { return now })
 }
 
-// benchHandlerAt is like benchHandler, with a clock.
-func benchHandlerAt(b testing.TB, mode string, tokenCache int, store string, clock func() time.Time) *jwtsession.Handler {
+// benchHandlerAt is like benchHandler, with more options of whoami and a clock.
+func benchHandlerAt(b testing.TB, mode string, tokenCache int, store, whoami string, clock func() time.Time) *jwtsession.Handler {
 	b.Helper()
 	if tokenCache == 0 {
 		tokenCache = app.DefaultTokenCache
@@ -61,10 +61,13 @@ func benchHandlerAt(b testing.TB, mode string, tokenCache int, store string, clo
 	http:// {
 		jwt_session shop {
 			mode %s
-			whoami /whoami json user
+			whoami /whoami json user {
+				timeout 1m
+				%s
+			}
 		}
-	}`, filepath.Join(dir, "storage"), store, tokenCache, mode)
-	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(harness.Patiently(text)), nil)
+	}`, filepath.Join(dir, "storage"), store, tokenCache, mode, whoami)
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type expiry struct {
 func newExpiry(b testing.TB, store string, address func(int) string) *expiry {
 	b.Helper()
 	x := &expiry{TB: b, clock: testclock.New(), address: address, took: make([]time.Duration, stormSessions)}
-	x.handler = benchHandlerAt(b, "mixed", 0, store, x.clock.Now)
+	x.handler = benchHandlerAt(b, "mixed", 0, store, "", x.clock.Now)
 	for i := range stormSessions {
 		x.cookies = append(x.cookies, fmt.Sprintf("session=a-session-with-the-number-%05d", i))
 	}
