@@ -255,6 +255,22 @@ var layout = map[string][]string{
 	"internal/testkey":      {},
 	"sessions/sessionstest": {"sessions"},
 	"storage/record":        {"blacklist", "sessions"},
+	"bench":                 {"bench/breakeven", "bench/chain", "bench/paths", "bench/process", "bench/report", "bench/scale", "bench/server"},
+	"bench/application":     {},
+	"bench/breakeven": {
+		"bench/application", "bench/process", "bench/report", "bench/seed", "ledger", "sessions", "sessions/redisstore",
+	},
+	"bench/chain":   {"", "bench/application", "bench/floor", "bench/process", "bench/seed"},
+	"bench/floor":   {"bench/application", "bench/seed"},
+	"bench/paths":   {"bench/chain", "bench/process", "bench/report"},
+	"bench/process": {},
+	"bench/report":  {},
+	"bench/scale": {
+		"bench/application", "bench/chain", "bench/paths", "bench/process", "bench/report", "bench/seed", "bench/server",
+		"blacklist", "ledger", "sessions", "sessions/badgerstore",
+	},
+	"bench/seed":   {"blacklist", "sessions", "sessions/badgerstore"},
+	"bench/server": {"bench/application", "bench/chain", "bench/process", "bench/report"},
 }
 
 // Every package imports what the layout says, and no more. A package that the layout lacks is an error, and so is a line of

@@ -291,7 +291,8 @@ func TestCompletion(t *testing.T) {
 func TestBench(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var found struct {
-		LookUp struct {
+		Verdict string
+		LookUp  struct {
 			Nanoseconds float64 `json:"ns"`
 			CookieBytes int     `json:"cookie_bytes"`
 		} `json:"look_up"`
@@ -314,9 +315,20 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: %+v", algorithm, token)
 		}
 	}
+	if !isVerdict(found.Verdict) {
+		t.Errorf("the verdict is %q", found.Verdict)
+	}
+	if first, _, _ := strings.Cut(caddy(t, "", "bench").done(t, "BYTES A REQUEST").out, "\n"); !isVerdict(first) {
+		t.Errorf("the first line is %q: want the verdict", first)
+	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
 		t.Errorf("it left %v: %v", left, err)
 	}
+}
+
+// isVerdict reports whether a text is one sentence about tokens.
+func isVerdict(text string) bool {
+	return strings.HasPrefix(text, "On this machine a token (HS256) ") && strings.HasSuffix(text, " on.") && strings.Count(text, ". ") == 0
 }
 
 // A normal rotation is noticed by nobody; with an emergency every token is dead, and who has an active session gets

@@ -57,3 +57,42 @@ func TestBreakEven(t *testing.T) {
 		t.Errorf("a token whose size makes no difference: %+v", third)
 	}
 }
+
+// The verdict says whether a token pays, whoever wins.
+func TestVerdict(t *testing.T) {
+	for _, c := range []struct {
+		lookUp float64
+		token  algorithmFigure
+		want   string
+	}{
+		{
+			1000,
+			algorithmFigure{Algorithm: "HS256", Bytes: 300, First: 400, Seen: 200, Mint: 1400},
+			"On this machine a token (HS256) pays from its 4th request on, and then saves 800 ns a request for 300 bytes more; " +
+				"where the store is half a millisecond away it pays from its 2nd request on.",
+		},
+		{
+			1000,
+			algorithmFigure{Algorithm: "RS256", Bytes: 600, First: 40000, Seen: 1500, Mint: 900000},
+			"On this machine a token (RS256) never costs less than a look-up: it takes 500 ns a request longer, and 600 bytes more; " +
+				"where the store is half a millisecond away it pays from its 3rd request on.",
+		},
+		{
+			1000,
+			algorithmFigure{Algorithm: "HS256", Bytes: 300, Seen: 600_000},
+			"On this machine a token (HS256) never costs less than a look-up: it takes 599.0 µs a request longer, and 300 bytes more; " +
+				"where the store is half a millisecond away it never pays.",
+		},
+		{
+			1_000_000,
+			algorithmFigure{Algorithm: "HS256", Bytes: 300, Seen: -1},
+			"On this machine a token (HS256) pays from its first request on, and then saves 1.00 ms a request for 300 bytes more; " +
+				"where the store is half a millisecond away it pays from its first request on.",
+		},
+	} {
+		found := figures{LookUp: lookUpFigures{Nanoseconds: c.lookUp}, Tokens: []algorithmFigure{c.token}}
+		if found.conclude(); found.Verdict != c.want {
+			t.Errorf("got\n%s\nwant\n%s", found.Verdict, c.want)
+		}
+	}
+}

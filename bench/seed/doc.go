@@ -1,0 +1,2 @@
+// Package seed fills stores before they are measured.
+package seed
