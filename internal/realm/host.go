@@ -8,8 +8,13 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// maxValue bounds what is looked at of a value. A host name has 253 bytes at most.
-const maxValue = 1024
+const (
+	// maxValue bounds what is looked at of a value, in bytes.
+	maxValue = 1024
+	// maxHost bounds what becomes of it. A host name has 253 bytes at most (RFC 1035 section 2.3.4, without the final dot). So no
+	// spelling of a name that counts is refused for its port or its final dot.
+	maxHost = 253
+)
 
 var (
 	errEmpty = errors.New("it has no value")
@@ -43,7 +48,7 @@ func Normal(value string) (string, error) {
 		return "", errHost
 	}
 	name = strings.TrimSuffix(name, ".")
-	if !isDotted(name) || isOddNumber(name) || isAddress(name) {
+	if len(name) > maxHost || !isDotted(name) || isOddNumber(name) || isAddress(name) {
 		return "", errHost
 	}
 	return name, nil

@@ -63,7 +63,7 @@ func TestNormalRefuses(t *testing.T) {
 		"--1", "2001-db8--a", "fe80--1", "bad--cafe", "--1:80", "--1.", "--", // read as IPv6 addresses
 		"127.1", "0177.0.0.1", "127.0.0.01", "0x7f.0.0.1", "0x7f.1", "1.2.3", "256.1.1.1", "127.0.0x1",
 		"xn--abc-", "xn--a", "xn--.example", "xn--caf-dm\u00e4", "a.xn--zz--zz", "xn--CAF-DMA-.example",
-		strings.Repeat("a", maxValue+1),
+		strings.Repeat("a", maxHost+1), strings.Repeat("a", maxValue), strings.Repeat("a", maxValue+1),
 	} {
 		if got, err := Normal(value); err == nil {
 			t.Errorf("%q became %q", value, got)
@@ -73,7 +73,7 @@ func TestNormalRefuses(t *testing.T) {
 
 func FuzzNormal(f *testing.F) {
 	for _, seed := range []string{
-		"a.example", "A.Example.:80", "caf\u00e9", "xn--caf-dma", "::1", "[fe80::1%eth0]:1", "127.1", "a-b", "--1", "a\u3002b", "\u212a.example",
+		"a.example", "A.Example.:80", "caf\u00e9", "xn--caf-dma", "::1", "[fe80::1%eth0]:1", "127.1", strings.Repeat("l", maxValue-3), strings.Repeat("l", maxHost), "a-b", "--1", "a\u3002b", "\u212a.example",
 	} {
 		f.Add(seed)
 	}
