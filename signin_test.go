@@ -214,23 +214,7 @@ func TestFirstRequestAfterStart(t *testing.T) {
 	t.Parallel() // it waits for the provider
 	idp := newShapedProvider(t)
 	idp.failures = 1
-	access, err := jwt.Signed(idp.signer).Claims(map[string]any{
-		"iss": idp.url, "sub": "alice", "aud": "https://api.example", "iat": time.Now().Unix(), "exp": time.Now().Unix() + 300,
-	}).Serialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := harness.NewWith(t, harness.Options{Site: `
-		jwt_session shop {
-			unauthenticated deny
-			issuer ` + idp.url + ` {
-				audience https://api.example
-			}
-		}
-		reverse_proxy LEGACY`})
-	if got := g.Browser().Get("/page", "Authorization: Bearer "+access); got.StatusCode != http.StatusOK || got.Received.User(t) != "alice" {
-		t.Errorf("an access token: status %d", got.StatusCode)
-	}
+	idp.expectAccess(t)
 	idp = newShapedProvider(t)
 	idp.failures = 1
 	again := newShapedGateway(t, idp, withSecret, "", "")
@@ -244,29 +228,32 @@ func TestFirstRequestAfterStart(t *testing.T) {
 func TestProviderThatWasClosedIsForgotten(t *testing.T) {
 	t.Parallel() // it waits for the provider
 	idp := newShapedProvider(t)
-	start := func(t *testing.T) {
-		access, err := jwt.Signed(idp.signer).Claims(map[string]any{
-			"iss": idp.url, "sub": "alice", "aud": "https://api.example", "iat": time.Now().Unix(), "exp": time.Now().Unix() + 300,
-		}).Serialize()
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := harness.NewWith(t, harness.Options{Site: `
-			jwt_session shop {
-				unauthenticated deny
-				issuer ` + idp.url + ` {
-					audience https://api.example
-				}
-			}
-			reverse_proxy LEGACY`})
-		if got := g.Browser().Get("/page", "Authorization: Bearer "+access); got.StatusCode != http.StatusOK || got.Received.User(t) != "alice" {
-			t.Errorf("an access token: status %d", got.StatusCode)
-		}
-	}
-	t.Run("with the first key", start)
+	t.Run("with the first key", idp.expectAccess)
 	idp.changeKey("k2")
 	idp.failures = 2 // when the gateway starts, and when it would ask for the key that it does not know
-	t.Run("with another key", start)
+	t.Run("with another key", idp.expectAccess)
+}
+
+// expectAccess expects an access token of the provider to be enough for the first request of a gateway that starts.
+func (p *shapedProvider) expectAccess(t *testing.T) {
+	t.Helper()
+	access, err := jwt.Signed(p.signer).Claims(map[string]any{
+		"iss": p.url, "sub": "alice", "aud": "https://api.example", "iat": time.Now().Unix(), "exp": time.Now().Unix() + 300,
+	}).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := harness.NewWith(t, harness.Options{Site: `
+		jwt_session shop {
+			unauthenticated deny
+			issuer ` + p.url + ` {
+				audience https://api.example
+			}
+		}
+		reverse_proxy LEGACY`})
+	if got := g.Browser().Get("/page", "Authorization: Bearer "+access); got.StatusCode != http.StatusOK || got.Received.User(t) != "alice" {
+		t.Errorf("an access token: status %d", got.StatusCode)
+	}
 }
 
 // The user and the attributes come from the claims that the options name.
