@@ -223,17 +223,6 @@ func TestFirstRequestAfterStart(t *testing.T) {
 	}
 }
 
-// A gateway that starts knows nothing of what an earlier one in the process knew of the provider: it waits for the first answer,
-// and does not judge a token by keys that the provider had then.
-func TestProviderThatWasClosedIsForgotten(t *testing.T) {
-	t.Parallel() // it waits for the provider
-	idp := newShapedProvider(t)
-	t.Run("with the first key", idp.expectAccess)
-	idp.changeKey("k2")
-	idp.failures = 2 // when the gateway starts, and when it would ask for the key that it does not know
-	t.Run("with another key", idp.expectAccess)
-}
-
 // expectAccess expects an access token of the provider to be enough for the first request of a gateway that starts.
 func (p *shapedProvider) expectAccess(t *testing.T) {
 	t.Helper()

@@ -1,6 +1,10 @@
 package app
 
-import "go.uber.org/zap"
+import (
+	"go.uber.org/zap"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/issuer"
+)
 
 // StartPatience is how long a request waits for the first configuration.
 const StartPatience = startPatience
@@ -15,3 +19,12 @@ func Remove(a *App)   { running.remove(a) }
 
 // IsAwaited reports whether some app is going to start.
 func IsAwaited() bool { return running.awaited() != nil }
+
+// OpenProvider opens a provider, and IsNewest reports whether one that is opened under the same name would take over its keys.
+func OpenProvider(options issuer.Options) interface{ Close() error } { return open(options) }
+
+func IsNewest(opened interface{ Close() error }) bool {
+	provider := opened.(openProvider)
+	newest, found := newestProviders.Load(provider.name)
+	return found && newest == provider.Provider
+}
