@@ -67,14 +67,9 @@ func (c *cluster) signedIn(one *account, a answer) {
 		return
 	}
 	l := &login{id: a.session, user: one.user, opened: a.came}
-	l.lenient = c.mayBeTakenForRevoked(one, a.gateway, a.sent, a.came)
+	// What a gateway saw that was apart, the others may learn late: to them he may still be the one who was revoked.
+	l.lenient = one.last != nil && (sky.met(a.sent, a.came, apart, unsettled) || one.mayMiss(a.gateway, a.sent))
 	one.current.Store(l)
-}
-
-// mayBeTakenForRevoked reports whether some gateway may take a new session for one from before the user's last revocation. What a
-// gateway saw that was apart, the others may learn late: to them he may still be the one who was revoked.
-func (c *cluster) mayBeTakenForRevoked(one *account, gateway int, sent, came time.Time) bool {
-	return one.last != nil && (c.skies[gateway].met(sent, came, apart, unsettled) || one.mayMiss(gateway, sent))
 }
 
 // add opens a session by the admin API.
@@ -85,7 +80,6 @@ func (c *cluster) add(one *account) {
 	err := c.gates[gateway].call(http.MethodPost, "sessions", object("realm", realm, "id", l.id, "user", one.user, "expires_in", 3600), nil)
 	l.opened = time.Now()
 	if err == nil {
-		l.lenient = c.mayBeTakenForRevoked(one, gateway, begun, l.opened)
 		one.current.Store(l)
 		return
 	}
