@@ -17,7 +17,7 @@ var allocationLimits = map[string]int{
 	"token path":                6,
 	"token path at first sight": 22,
 	"session path":              20,
-	"session path and mint":     34,
+	"session path and mint":     36,
 	"refusal":                   16,
 }
 
