@@ -33,13 +33,6 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 // benchHandler returns a provisioned handler whose clock stands still. Without a store it has one of its own.
 func benchHandler(b testing.TB, mode string, tokenCache int, store string) *jwtsession.Handler {
 	b.Helper()
-	now := time.Now()
-	return benchHandlerAt(b, mode, tokenCache, store, "", func() time.Time { return now })
-}
-
-// benchHandlerAt is like benchHandler, with more options of whoami and a clock.
-func benchHandlerAt(b testing.TB, mode string, tokenCache int, store, whoami string, clock func() time.Time) *jwtsession.Handler {
-	b.Helper()
 	if tokenCache == 0 {
 		tokenCache = app.DefaultTokenCache
 	}
@@ -61,12 +54,9 @@ func benchHandlerAt(b testing.TB, mode string, tokenCache int, store, whoami str
 	http:// {
 		jwt_session shop {
 			mode %s
-			whoami /whoami json user {
-				timeout 1m
-				%s
-			}
+			whoami /whoami json user
 		}
-	}`, filepath.Join(dir, "storage"), store, tokenCache, mode, whoami)
+	}`, filepath.Join(dir, "storage"), store, tokenCache, mode)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -83,8 +73,8 @@ func benchHandlerAt(b testing.TB, mode string, tokenCache int, store, whoami str
 	if err != nil {
 		b.Fatal(err)
 	}
-	app := module.(*app.App)
-	app.SetClock(clock)
+	app, now := module.(*app.App), time.Now()
+	app.SetClock(func() time.Time { return now })
 	b.Cleanup(func() {
 		if err := app.Cleanup(); err != nil {
 			b.Error(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -21,30 +20,20 @@ const MaxRecords = 100
 //
 // If bound fails, the session is open all the same, and the next one tries again.
 func (b *book) bound(ctx context.Context, opened sessions.Session) {
-	now := b.now()
-	count := b.recordCounts.of(realmUser{opened.Realm, opened.User})
-	writes, isWithin := count.wrote(now, b.maxRecords)
-	if isWithin && b.company.knowsAll() { // nobody else has written more
-		return
-	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	kept, err := b.dropOldest(ctx, opened, now)
-	if err != nil {
+	if err := b.dropOldest(ctx, opened); err != nil {
 		b.report(fmt.Errorf("dropping the oldest records of a user: %w", err))
-		return
 	}
-	count.list(kept, writes, now)
 }
 
-// dropOldest returns how many records are left.
-func (b *book) dropOldest(ctx context.Context, opened sessions.Session, now time.Time) (kept int, err error) {
+func (b *book) dropOldest(ctx context.Context, opened sessions.Session) error {
 	query := sessions.Query{Realm: opened.Realm, User: opened.User, Limit: b.maxRecords + 1}
 	var records []sessions.Session
 	for {
-		page, err := b.store.List(ctx, query, now)
+		page, err := b.store.List(ctx, query, b.now())
 		if err != nil {
-			return 0, err
+			return err
 		}
 		records = append(records, page.Sessions...)
 		if !page.More {
@@ -52,13 +41,12 @@ func (b *book) dropOldest(ctx context.Context, opened sessions.Session, now time
 		}
 		query.After = records[len(records)-1].Hash
 	}
-	dropped := excess(records, opened.Key, b.maxRecords)
-	for _, old := range dropped {
+	for _, old := range excess(records, opened.Key, b.maxRecords) {
 		if err := b.drop(ctx, old); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return len(records) - len(dropped), nil
+	return nil
 }
 
 // surplus is a record that is to be dropped.
@@ -70,8 +58,7 @@ type surplus struct {
 }
 
 // excess returns the records beyond the bound. The records of replaced ids come first, by their expiry, and then those of
-// the sessions that were seen longest ago. The record that was opened just now is never among them. Some more replaced ids are
-// returned with them, so that the records need not be listed with each answer of an application that replaces ids all the time.
+// the sessions that were seen longest ago. The record that was opened just now is never among them.
 func excess(records []sessions.Session, opened sessions.Key, bound int) []surplus {
 	if len(records) <= bound {
 		return nil
@@ -101,11 +88,7 @@ func excess(records []sessions.Session, opened sessions.Key, bound int) []surplu
 			return cmp.Or(a.Seen.Compare(b.Seen), a.Expires.Compare(b.Expires), slices.Compare(a.Hash[:], b.Hash[:]))
 		}
 	})
-	beyond := min(len(records)-bound, len(oldest))
-	for spare := bound / 10; spare > 0 && beyond < len(oldest) && oldest[beyond].replaced; spare-- {
-		beyond++
-	}
-	return oldest[:beyond]
+	return oldest[:min(len(records)-bound, len(oldest))]
 }
 
 // drop drops a record, unless it is in use again or belongs to another user by now.

@@ -37,11 +37,12 @@ type Ledger struct {
 	book
 	housekeeping
 
-	place     storage.Place
-	following sync.WaitGroup // until nobody is told any more of what other gateways write
-	places    *cookie.Places
-	watches   *watches
-	maxStale  atomic.Int64
+	place      storage.Place
+	following  sync.WaitGroup // until nobody is told any more of what other gateways write
+	places     *cookie.Places
+	mintClaims mintClaims
+	watches    *watches
+	maxStale   atomic.Int64
 
 	closing   sync.Once
 	closeFail error
@@ -68,7 +69,7 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 			blacklist: entries{List: list, now: options.Now, revokedAt: newRevocationMoments(new(counter))},
 			memories:  newMemories(), company: nobody{}, order: orderAlone{},
 		},
-		place: place, places: cookie.NewPlaces(),
+		place: place, places: cookie.NewPlaces(), mintClaims: newMintClaims(),
 	}
 	ledger.housekeeping = housekeeping{book: &ledger.book, stop: stop, stopped: make(chan struct{}), linked: make(chan struct{}, 1)}
 	ledger.watches = newWatches(&ledger.blacklist)
@@ -99,7 +100,7 @@ func (l *Ledger) share(place storage.Shared) {
 	l.blacklist.revokedAt.load(l.blacklist.List)
 	l.signedOut = sharedNegatives{place, l.blacklist.List}
 	l.recentlySet = sharedSets{&l.blacklist}
-	l.mintTurns = sharedMintTurns{newMintTurns(), place}
+	l.mintClaims = sharedMintClaims{newMintClaims(), place}
 }
 
 // Shared returns the place if other gateways share it, and false if this ledger has it alone.

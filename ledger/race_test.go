@@ -264,7 +264,8 @@ func (f *fixture) lookAround(key sessions.Key) {
 	if errors.Is(err, ErrRevoked) {
 		err = nil // an answer as good as any
 	}
-	defer f.ClaimMint(ctx, key, f.MintMark()).Release()
+	release, _ := f.ClaimMint(ctx, key)
+	defer release()
 	f.Forget(key)
 	f.IsNobody(ctx, key)
 	_, countErr := f.Count(ctx)

@@ -33,16 +33,9 @@ type Writer struct {
 	Replaced bool
 	// IsCut keeps anything more from being written. It may be set at any time, by any goroutine.
 	IsCut atomic.Bool
-	// Taker is told of a connection that is taken over. Where it is nil, the connection stays as it is.
-	Taker Taker
-	// IsTaken reports whether the connection was taken over. Then nothing more is written here.
-	IsTaken bool
-}
-
-// Taker gets a connection that is taken over.
-type Taker interface {
-	// Take returns what whoever takes the connection over gets.
-	Take(conn net.Conn) net.Conn
+	// Hijacked gets a connection that is taken over and returns what its taker gets. Where it is nil, the connection stays
+	// as it is.
+	Hijacked func(net.Conn) net.Conn
 }
 
 // Errors for whoever goes on writing to a response.
@@ -130,14 +123,10 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	//nolint:bodyclose // no body: this is the server's side
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err != nil {
-		return conn, buffered, err
+	if err == nil && w.Hijacked != nil {
+		conn = w.Hijacked(conn)
 	}
-	w.IsTaken = true
-	if w.Taker != nil {
-		conn = w.Taker.Take(conn)
-	}
-	return conn, buffered, nil
+	return conn, buffered, err
 }
 
 // Interface guards.

@@ -93,11 +93,13 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 	x.prepareStream()
 	own := x.ownHeader(w)
 	x.response.Wrap(x.Listener.Hide(w), x)
-	x.response.Taker = x
+	if x.stream != nil {
+		x.response.Hijacked = x.hijacked
+	}
 	defer x.finish(w)
 	err := x.serveNext()
 	x.stream.AbortIfCut()
-	if err == nil && !x.response.IsTaken {
+	if err == nil {
 		x.response.Begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
 	if x.response.Replaced {
@@ -140,12 +142,12 @@ func (x *exchange) warnOfLoss(lossy []string) {
 	}
 }
 
-// BeforeHead settles the response when its head goes out. Others need not wait for its body to mint.
+// BeforeHead settles the response when its head goes out.
 func (x *exchange) BeforeHead(status int) {
 	header := x.response.Header()
 	x.response.Replaced = x.settlement.Settle(x.Listener, status, header)
-	x.outcome.Release()
 	if !x.response.Replaced && stream.Is(x.request, status, header) {
+		x.outcome.Release() // others need not wait for its end: whatever it brings is on its way
 		x.watch()
 	}
 }
@@ -177,12 +179,8 @@ func (x *exchange) watch() {
 	x.stream.Watch(x.outcome.Core.Ledger, subjects, authTime)
 }
 
-// Take is called when the connection is taken over. Some handlers do so without a head of the response: then no token goes out.
-func (x *exchange) Take(conn net.Conn) net.Conn {
-	x.outcome.Release()
-	if x.stream == nil {
-		return conn
-	}
+// hijacked is called when the connection is taken over. Some handlers do so without a head of the response.
+func (x *exchange) hijacked(conn net.Conn) net.Conn {
 	x.watch()
 	return x.stream.Hijacked(conn)
 }

@@ -40,7 +40,7 @@ func (s *Settlement) mintedLine() string {
 	if !s.fits(line) {
 		return ""
 	}
-	s.issued(len(token))
+	s.countIssued(len(token))
 	return line
 }
 
@@ -169,9 +169,8 @@ func largestAttribute(attributes sessions.Attributes) string {
 	return largest
 }
 
-// issued notes and counts a token that goes out with the response.
-func (s *Settlement) issued(size int) {
-	s.found.Minted(s.now)
+// countIssued counts a token that goes out with the response.
+func (s *Settlement) countIssued(size int) {
 	token, cause := s.found.Token, telemetry.CauseReplaced
 	isOther := s.policy.Site.Mode != validator.Stateless && validator.Bind(token, s.after.held.Session) == validator.OtherSession
 	switch {
@@ -217,7 +216,7 @@ func (s *Settlement) joinToken(header http.Header, mayCarry bool) {
 		caching.KeepPrivate(header)
 	}
 	if joined.Carries && minted != "" {
-		s.issued(len(minted))
+		s.countIssued(len(minted))
 	}
 }
 
