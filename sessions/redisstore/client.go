@@ -30,6 +30,7 @@ type client struct {
 	// must not wait for anything. It is set before the client is used.
 	exchanged func()
 	observer  *observer
+	clock     serverClock
 
 	server atomic.Pointer[rueidis.Client] // nil: never reached
 	epoch  atomic.Pointer[string]         // nil: not joined
@@ -196,7 +197,7 @@ func (c *client) do(ctx context.Context, command func(rueidis.Builder) rueidis.C
 // run runs a script and returns its answer, within the client's timeout.
 func (c *client) run(ctx context.Context, script *script, keys, args []string) rueidis.RedisResult {
 	result := c.call(ctx, func(ctx context.Context, server rueidis.Client) rueidis.RedisResult {
-		return script.run(ctx, server, keys, args)
+		return c.runOn(ctx, server, script, keys, args)
 	})
 	if errors.Is(reason(result.Error()), errExchanged) {
 		c.exchanged()

@@ -12,6 +12,7 @@
 //     compares what both have, and each tells the other what it lacks.
 //   - A lift is remembered, with its place in the log, for longer than the entry would have been in force. What was lifted does not
 //     come back by a gateway that was cut off meanwhile, nor by a write that arrives late.
+//   - What the network delivers after its sender gave up does nothing: each script says until when it may run, by the server's clock.
 //   - A write to the journal is acknowledged when the server and this gateway's own disk have it.
 //   - No error and no name of a key holds a session id, a user, a token or a password.
 package redisstore

@@ -27,6 +27,8 @@ var (
 	errLost      = errors.New("the connection broke")
 	errUnlocked  = errors.New("the lock is over, as it was held for more than a minute")
 	errTimeout   = errors.New("the server did not answer in time")
+	errLate      = errors.New("what was sent to the server arrived when its time was over, or the server's clock jumps")
+	errUnlimited = errors.New("a script has no deadline")
 	errAway      = errors.New("the server was lost and has not answered again yet")
 	errReplicas  = errors.New("too few replicas of the server have answered in time: see the option replicas")
 	errVersion   = errors.New("another gateway has a newer version and has written what this one does not understand: update this one")
@@ -34,7 +36,7 @@ var (
 
 // plain are the errors that may be told as they are.
 var plain = []error{
-	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errAway, errLost, errUnlocked,
+	errClosed, errNotJoined, errExchanged, errAnswer, errLimit, errUser, errTimeout, errLate, errUnlimited, errAway, errLost, errUnlocked,
 	errVersion, errReplicas, errOutOfStep, sessions.ErrBehind, record.ErrDamaged,
 	errGap, errNoStore, errTaken, errRemains, errOvertaken, errDraft,
 	context.Canceled, context.DeadlineExceeded,
@@ -147,6 +149,8 @@ func refusalOf(failure *rueidis.RedisError) error {
 	switch code { // those of our scripts
 	case "EXCHANGED":
 		return errExchanged
+	case "LATE":
+		return errLate
 	case "BEHIND":
 		return sessions.ErrBehind
 	case "DRAFT":

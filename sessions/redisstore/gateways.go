@@ -101,14 +101,24 @@ func (b beacon) beat(ctx context.Context) error {
 		latest = strconv.FormatInt(known, 10)
 	}
 	names := append(b.replica.client.keys.journal(), b.replica.client.keys.gateways())
-	newest, err := b.replica.client.run(ctx, beatScript, names, []string{
+	asked := time.Now()
+	answer, err := b.replica.client.run(ctx, beatScript, names, []string{
 		b.replica.client.joined(), b.replica.gateway.id, string(text), latest, inSeconds(logKept), inSeconds(expiredKept), inSeconds(silentKept),
 		strconv.Itoa(droppedAtOnce),
-	}).ToString()
-	if err == nil {
-		b.replica.note(newest)
+	}).AsStrSlice()
+	if err != nil {
+		return err
 	}
-	return err
+	if len(answer) != 2 {
+		return errAnswer
+	}
+	now, err := strconv.ParseInt(answer[1], 10, 64)
+	if err != nil {
+		return errAnswer
+	}
+	b.replica.note(answer[0])
+	b.replica.client.clock.note(asked, time.UnixMilli(now))
+	return nil
 }
 
 func inSeconds(duration time.Duration) string {
