@@ -55,10 +55,9 @@ func (f *follower) Apply(changes []storage.Change) {
 		}
 		var entries []blacklist.Entry
 		for len(changes) > 0 && !changes[0].Lifted {
-			f.book.blacklist.revokedAt.markNew(f.book.blacklist.List, changes[0].Entry)
 			entries, changes = append(entries, changes[0].Entry), changes[1:]
 		}
-		news = append(news, f.book.blacklist.Adopt(entries...)...)
+		news = append(news, f.book.blacklist.revokedAt.adopt(f.book.blacklist.List, entries)...)
 	}
 	if lifted {
 		f.book.refusals.Clear()

@@ -46,8 +46,11 @@ func lastPlace(written []blacklist.Entry) uint64 {
 // forgotten while its revocation is in force.
 type revocationMoments struct {
 	clock momentClock
-	mu    sync.RWMutex
-	at    map[blacklist.Subject]Moment
+	// adopting is held shared from the mark of an entry until the list has it, and exclusively while moments are swept.
+	adopting sync.RWMutex
+
+	mu sync.RWMutex
+	at map[blacklist.Subject]Moment
 	// latest holds when the last session or user of a realm was revoked. The realm "" stands for users everywhere.
 	latest map[string]Moment
 }
@@ -74,7 +77,17 @@ func (m *revocationMoments) markRealm(realm string, at uint64) {
 	m.latest[realm] = max(m.latest[realm], m.clock.of(at))
 }
 
-// markNew marks an entry of another gateway that is about to come into force, unless it is known and only expires later.
+// adopt marks entries of other gateways, and puts them in force. It returns what [blacklist.List.Adopt] does.
+func (m *revocationMoments) adopt(list *blacklist.List, entries []blacklist.Entry) (news []blacklist.Entry) {
+	m.adopting.RLock()
+	defer m.adopting.RUnlock()
+	for _, entry := range entries {
+		m.markNew(list, entry)
+	}
+	return list.Adopt(entries...)
+}
+
+// markNew marks an entry that is about to come into force, unless it is known and only expires later.
 func (m *revocationMoments) markNew(list *blacklist.List, entry blacklist.Entry) {
 	subject := entry.Subject
 	if second, known := list.Second(subject); known && entry.Second <= second {
@@ -118,6 +131,8 @@ func (m *revocationMoments) of(subject blacklist.Subject) Moment {
 
 // sweep drops the moments of revocations that are no longer in force.
 func (m *revocationMoments) sweep(list *blacklist.List) {
+	m.adopting.Lock()
+	defer m.adopting.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for subject := range m.at {

@@ -73,7 +73,9 @@ func TestWhatArrivesLateDoesNothing(t *testing.T) {
 				_, err := g.Notes().Claim(ctx, fresh, "mine", time.Hour)
 				return err
 			},
-			"a file": func(ctx context.Context, g *gateway, fresh string) error { return g.Files().Store(ctx, fresh, []byte("value")) },
+			"a file": func(ctx context.Context, g *gateway, fresh string) error {
+				return g.Files().Store(ctx, fresh, []byte("value"))
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				g := openGateway(t, way.URL(), t.TempDir(), nil)
