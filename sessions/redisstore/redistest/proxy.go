@@ -27,7 +27,6 @@ type Proxy struct {
 	mu      sync.Mutex
 	server  string
 	cut     Direction
-	held    int // pieces that wait until nothing is cut
 	delay   time.Duration
 	healed  chan struct{} // closed at the next change of cut
 	sockets map[net.Conn]struct{}
@@ -62,18 +61,11 @@ func (p *Proxy) Cut(direction Direction) {
 	p.cut |= direction
 }
 
-// Held reports whether something waits in a way that is cut.
-func (p *Proxy) Held() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.held > 0
-}
-
 // Heal lets everything through again, what was held first.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut, p.held = 0, 0
+	p.cut = 0
 	close(p.healed)
 	p.healed = make(chan struct{})
 }
@@ -187,9 +179,6 @@ func (p *Proxy) pass(direction Direction) bool {
 	for {
 		p.mu.Lock()
 		cut, healed := p.cut&direction != 0, p.healed
-		if cut {
-			p.held++
-		}
 		p.mu.Unlock()
 		if !cut {
 			return true
