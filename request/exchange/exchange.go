@@ -91,8 +91,8 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 	x.settlement.Listen(x.Listener)
 	defer x.settlement.StopListening()
 	x.prepareStream()
-	client, own := x.Listener.Hide(w), x.ownHeader(w)
-	x.response.Wrap(client, func(status int) { x.settle(client, status) })
+	own := x.ownHeader(w)
+	x.response.Wrap(x.Listener.Hide(w), x)
 	if x.stream != nil {
 		x.response.Hijacked = x.hijacked
 	}
@@ -111,8 +111,8 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 // identify gives the request the identity, and counts it.
 func (x *exchange) identify(who *identity.Principal) {
 	if who.User != "" {
-		x.Policy.Site.Identity.Set(x.request, *who)
-		x.arrival.Journey.SetPlaceholders(x.repl, *who)
+		x.Policy.Site.Identity.Set(x.request, who)
+		x.arrival.Journey.Shown.SetUser(who)
 		x.warnOfLoss(who.Lossy)
 	}
 	x.decision.Identity = who
@@ -142,10 +142,11 @@ func (x *exchange) warnOfLoss(lossy []string) {
 	}
 }
 
-// settle settles the response when its head goes out.
-func (x *exchange) settle(client http.ResponseWriter, status int) {
-	x.response.Replaced = x.settlement.Settle(x.Listener, status, client.Header())
-	if !x.response.Replaced && stream.Is(x.request, status, client.Header()) {
+// BeforeHead settles the response when its head goes out.
+func (x *exchange) BeforeHead(status int) {
+	header := x.response.Header()
+	x.response.Replaced = x.settlement.Settle(x.Listener, status, header)
+	if !x.response.Replaced && stream.Is(x.request, status, header) {
 		x.outcome.Release() // others need not wait for its end: whatever it brings is on its way
 		x.watch()
 	}
@@ -224,8 +225,8 @@ func (x *exchange) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	maps.Copy(header, own)
 	x.outcome.NoteRevoked()
 	x.decision.Identity = identity.Nobody
-	x.arrival.Journey.ClearPlaceholders(x.repl)
-	x.repl.Set(identity.PlaceholderRealm, x.Policy.Site.Realm.Placeholder(x.arrival.Realm))
+	x.arrival.Journey.Shown.Clear(x.repl)
+	x.arrival.Journey.Shown.SetRealm(x.Policy.Site.Realm.Placeholder(x.arrival.Realm))
 	x.setReason()
 	return x.Refuse(w, x.request)
 }

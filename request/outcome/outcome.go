@@ -55,9 +55,27 @@ type Outcome struct {
 
 	policy  *policy.Policy
 	came    *arrival.Arrival
-	stale   *app.Core          // the open store if it does not count; it takes an end all the same
-	who     identity.Principal // of a session, or of an access token
-	release func()             // gives back the claim to mint; nil: this request has none
+	stale   *app.Core // the open store if it does not count; it takes an end all the same
+	found   *found    // nil where a token of ours is enough
+	release func()    // gives back the claim to mint; nil: this request has none
+}
+
+// found is what the store, the application or an identity provider says. It is one piece of memory, which requests with a
+// token of ours do without.
+type found struct {
+	record sessions.Session
+	who    identity.Principal
+}
+
+// noRecord stands for a session that was not looked up.
+var noRecord sessions.Session
+
+// find returns the room for what is found.
+func (o *Outcome) find() *found {
+	if o.found == nil {
+		o.found = new(found)
+	}
+	return o.found
 }
 
 // Tokens is what the tokens of ours are worth that came with a request.
@@ -75,8 +93,8 @@ type Tokens struct {
 type SessionFound struct {
 	// State is what the store and the application say.
 	State validator.SessionState
-	// Record is the active session, if it was looked up.
-	Record sessions.Session
+	// Record is the active session, if it was looked up. Its user is empty if it was not. Do not change it.
+	Record *sessions.Session
 	// Unkept reports whether the store does not hold the record, so that no token is made for it.
 	Unkept bool
 	// Revoked reports whether the session or its user is revoked.
@@ -87,13 +105,13 @@ type SessionFound struct {
 	Lapsed bool
 	// Restored reports whether the token stands for session cookies that did not come, and these are added upstream.
 	Restored bool
-	// Beside is the session that a callback's access token counts with.
-	Beside Beside
+	// Beside is the session that a callback's access token counts with. It is nil if there is none.
+	Beside *Beside
 }
 
 // Decide finds out who the request is from. The next handler is the rest of its route.
 func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arrival, next caddyhttp.Handler) {
-	o.policy, o.came = p, came
+	o.policy, o.came, o.Session.Record = p, came, &noRecord
 	core, err := p.App.CoreForRequest()
 	if err != nil {
 		p.Warn("opening the session store: nobody can be signed in or out before it is open", zap.Error(err))
@@ -107,6 +125,7 @@ func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arriva
 		o.Began, o.Mark = core.Ledger.Moment(), core.Ledger.Places().Mark()
 	}
 	o.Tokens = readTokens(p, core, came)
+	came.ReadSession(p, o.Token.Claims)
 	o.Reason = o.Token.Reason
 	o.Access = access.Read(p, sources.Places, core, came)
 	warnOfCredentials(p, came, o.Token)
@@ -126,8 +145,8 @@ func (o *Outcome) conclude() {
 	case validator.BySession:
 		o.Reason = verdict.Reason
 		o.Grant = o.granted(verdict.Token)
-		o.who = identity.OfSession(o.Session.Record, o.policy.Site.Token.Lifetime, o.came.Now)
-		o.Who = &o.who
+		o.Who = &o.find().who
+		*o.Who = identity.OfSession(*o.Session.Record, o.policy.Site.Token.Lifetime, o.came.Now)
 	case validator.ByIssuer:
 		switch {
 		case o.Access.FromHeader: // such a client keeps its tokens itself
@@ -135,9 +154,9 @@ func (o *Outcome) conclude() {
 		case verdict.Token != validator.LeaveToken:
 			o.Grant = o.granted(verdict.Token)
 		}
-		o.who = o.Access.Principal()
-		o.who.AuthTime = cmp.Or(o.who.AuthTime, authTimeBeside(o))
-		o.Who = &o.who
+		o.Who = &o.find().who
+		*o.Who = o.Access.Principal()
+		o.Who.AuthTime = cmp.Or(o.Who.AuthTime, authTimeBeside(o))
 	case validator.Unauthenticated:
 		o.Reason, o.Grant = verdict.Reason, withdrawn(verdict.Token)
 	case validator.CouldNotTell:
@@ -176,7 +195,7 @@ func (o *Outcome) granted(action validator.TokenCookie) grant.Grant {
 		}
 		return grant.Withdrawn{}
 	}
-	return o.Claim(grant.OfSession{Session: &o.Session.Record}, o.came.Key())
+	return o.Claim(grant.OfSession{Session: o.Session.Record}, o.came.Key())
 }
 
 // Claim returns the grant if this request is the one to mint for the session. While another request mints, this one leaves
