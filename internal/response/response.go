@@ -33,9 +33,16 @@ type Writer struct {
 	Replaced bool
 	// IsCut keeps anything more from being written. It may be set at any time, by any goroutine.
 	IsCut atomic.Bool
-	// Hijacked gets a connection that is taken over and returns what its taker gets. Where it is nil, the connection stays
-	// as it is.
-	Hijacked func(net.Conn) net.Conn
+	// Taker is told of a connection that is taken over. Where it is nil, the connection stays as it is.
+	Taker Taker
+	// IsTaken reports whether the connection was taken over. Then nothing more is written here.
+	IsTaken bool
+}
+
+// Taker gets a connection that is taken over.
+type Taker interface {
+	// Take returns what whoever takes the connection over gets.
+	Take(conn net.Conn) net.Conn
 }
 
 // Errors for whoever goes on writing to a response.
@@ -123,10 +130,14 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	//nolint:bodyclose // no body: this is the server's side
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err == nil && w.Hijacked != nil {
-		conn = w.Hijacked(conn)
+	if err != nil {
+		return conn, buffered, err
 	}
-	return conn, buffered, err
+	w.IsTaken = true
+	if w.Taker != nil {
+		conn = w.Taker.Take(conn)
+	}
+	return conn, buffered, nil
 }
 
 // Interface guards.

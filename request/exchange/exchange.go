@@ -93,13 +93,11 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 	x.prepareStream()
 	own := x.ownHeader(w)
 	x.response.Wrap(x.Listener.Hide(w), x)
-	if x.stream != nil {
-		x.response.Hijacked = x.hijacked
-	}
+	x.response.Taker = x
 	defer x.finish(w)
 	err := x.serveNext()
 	x.stream.AbortIfCut()
-	if err == nil {
+	if err == nil && !x.response.IsTaken {
 		x.response.Begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
 	if x.response.Replaced {
@@ -142,12 +140,12 @@ func (x *exchange) warnOfLoss(lossy []string) {
 	}
 }
 
-// BeforeHead settles the response when its head goes out.
+// BeforeHead settles the response when its head goes out. Others need not wait for its body to mint.
 func (x *exchange) BeforeHead(status int) {
 	header := x.response.Header()
 	x.response.Replaced = x.settlement.Settle(x.Listener, status, header)
+	x.outcome.Release()
 	if !x.response.Replaced && stream.Is(x.request, status, header) {
-		x.outcome.Release() // others need not wait for its end: whatever it brings is on its way
 		x.watch()
 	}
 }
@@ -179,8 +177,12 @@ func (x *exchange) watch() {
 	x.stream.Watch(x.outcome.Core.Ledger, subjects, authTime)
 }
 
-// hijacked is called when the connection is taken over. Some handlers do so without a head of the response.
-func (x *exchange) hijacked(conn net.Conn) net.Conn {
+// Take is called when the connection is taken over. Some handlers do so without a head of the response: then no token goes out.
+func (x *exchange) Take(conn net.Conn) net.Conn {
+	x.outcome.Release()
+	if x.stream == nil {
+		return conn
+	}
 	x.watch()
 	return x.stream.Hijacked(conn)
 }

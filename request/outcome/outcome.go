@@ -57,7 +57,13 @@ type Outcome struct {
 	came    *arrival.Arrival
 	stale   *app.Core // the open store if it does not count; it takes an end all the same
 	found   *found    // nil where a token of ours is enough
-	release func()    // gives back the claim to mint; nil: this request has none
+	minting minting
+}
+
+// minting is whether the request is the one to mint.
+type minting struct {
+	arrived ledger.MintMark   // when the request did, in the order of what was minted
+	claim   *ledger.MintClaim // nil: there was none yet
 }
 
 // found is what the store, the application or an identity provider says. It is one piece of memory, which requests with a
@@ -122,7 +128,7 @@ func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arriva
 		o.stale, core = core, nil
 	}
 	if o.Core = core; core != nil {
-		o.Began, o.Mark = core.Ledger.Moment(), core.Ledger.Places().Mark()
+		o.Began, o.Mark, o.minting.arrived = core.Ledger.Moment(), core.Ledger.Places().Mark(), core.Ledger.MintMark()
 	}
 	o.Tokens = readTokens(p, core, came)
 	came.ReadSession(p, o.Token.Claims)
@@ -211,27 +217,29 @@ func (o *Outcome) Claim(granted grant.Grant, key sessions.Key) grant.Grant {
 	}
 }
 
-// claimMint reports whether this request is the one to mint for the session. One at a time does.
+// claimMint reports whether this request is the one to mint for the session. One at a time does, and one of those that come
+// at once.
 func (o *Outcome) claimMint(key sessions.Key) bool {
-	if o.release != nil {
+	if o.MayMint() {
 		return true
 	}
+	o.Release() // one that failed, under the id that the session had, or was taken over
 	if o.Token.State == validator.TokenUsable && o.policy.Site.Mode == validator.Stateless {
 		key = o.Token.Claims.SessionKey()
 	}
-	release, ok := o.Core.Ledger.ClaimMint(o.Background(), key)
-	if ok {
-		o.release = release
-	}
-	return ok
+	o.minting.claim = o.Core.Ledger.ClaimMint(o.Background(), key, o.minting.arrived)
+	return o.MayMint()
 }
 
-// Release gives the claim to mint back, so that the next request may mint.
-func (o *Outcome) Release() {
-	if o.release != nil {
-		o.release()
-	}
-}
+// MayMint reports whether this request has the claim to mint. No token goes out with another one.
+func (o *Outcome) MayMint() bool { return o.minting.claim.Holds() }
+
+// Minted notes that a token goes out with the response. Call it only if [Outcome.MayMint] is true.
+func (o *Outcome) Minted(now time.Time) { o.minting.claim.Minted(now) }
+
+// Release gives the claim to mint back, so that the next request may mint. It is called when the head of the response goes
+// out, or never will: what the response brings is on its way then, however long its body takes.
+func (o *Outcome) Release() { o.minting.claim.Release() }
 
 // Lineage returns whose session came, by what decided the request: the record or, until the returned time, the token that
 // is bound to it. It is zero if neither is of that session, and if the store does not hold the record: then there is nothing

@@ -135,6 +135,9 @@ func (s *Settlement) mayAdd() bool {
 
 // write adds our cookies to the header. A response that may not carry any has the application's alone.
 func (s *Settlement) write(header http.Header, mayCarry bool) {
+	if grant.Makes(s.after.grant) && !s.found.MayMint() { // another request took the claim over, and the cookie is its own
+		s.after.grant = nil
+	}
 	s.joinToken(header, mayCarry)
 	if !mayCarry {
 		return // a later response will do

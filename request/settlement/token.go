@@ -40,7 +40,7 @@ func (s *Settlement) mintedLine() string {
 	if !s.fits(line) {
 		return ""
 	}
-	s.countIssued(len(token))
+	s.issued(len(token))
 	return line
 }
 
@@ -169,8 +169,9 @@ func largestAttribute(attributes sessions.Attributes) string {
 	return largest
 }
 
-// countIssued counts a token that goes out with the response.
-func (s *Settlement) countIssued(size int) {
+// issued notes and counts a token that goes out with the response.
+func (s *Settlement) issued(size int) {
+	s.found.Minted(s.now)
 	token, cause := s.found.Token, telemetry.CauseReplaced
 	isOther := s.policy.Site.Mode != validator.Stateless && validator.Bind(token, s.after.held.Session) == validator.OtherSession
 	switch {
@@ -216,7 +217,7 @@ func (s *Settlement) joinToken(header http.Header, mayCarry bool) {
 		caching.KeepPrivate(header)
 	}
 	if joined.Carries && minted != "" {
-		s.countIssued(len(minted))
+		s.issued(len(minted))
 	}
 }
 
