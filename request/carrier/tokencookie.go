@@ -42,6 +42,13 @@ type TokenCookie struct {
 	prepared *prepared
 }
 
+// IsSame reports whether both cookies have the same options.
+func (c *TokenCookie) IsSame(other *TokenCookie) bool {
+	own, others := *c, *other
+	own.prepared, others.prepared = nil, nil
+	return own == others
+}
+
 // prepared is what requests of one realm need of the cookie, on responses that are not secure and on those that are.
 type prepared struct {
 	realm         string
