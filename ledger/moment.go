@@ -146,6 +146,8 @@ func (m *revocationMoments) sweep(list *blacklist.List) {
 		}
 		if swept++; swept%sweptAtOnce == 0 { // the iteration goes on with what others add or drop meanwhile
 			m.mu.Unlock()
+			m.adopting.Unlock()
+			m.adopting.Lock()
 			m.mu.Lock()
 		}
 	}
