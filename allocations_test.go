@@ -14,11 +14,11 @@ import (
 // allocationLimits are the most that the paths of BenchmarkHandler may allocate over an empty handler. Time is not
 // tested: it is the machine's.
 var allocationLimits = map[string]int{
-	"token path":                12,
-	"token path at first sight": 40,
+	"token path":                6,
+	"token path at first sight": 22,
 	"session path":              20,
-	"session path and mint":     40,
-	"refusal":                   20,
+	"session path and mint":     36,
+	"refusal":                   16,
 }
 
 // The figures in the README are not exceeded, nor is what they may come to. The race detector allocates too, so this is

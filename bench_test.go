@@ -33,6 +33,13 @@ var benchApplication = caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http
 // benchHandler returns a provisioned handler whose clock stands still. Without a store it has one of its own.
 func benchHandler(b testing.TB, mode string, tokenCache int, store string) *jwtsession.Handler {
 	b.Helper()
+	now := time.Now()
+	return benchHandlerAt(b, mode, tokenCache, store, "", func() time.Time { return now })
+}
+
+// benchHandlerAt is like benchHandler, with more options of whoami and a clock.
+func benchHandlerAt(b testing.TB, mode string, tokenCache int, store, whoami string, clock func() time.Time) *jwtsession.Handler {
+	b.Helper()
 	if tokenCache == 0 {
 		tokenCache = app.DefaultTokenCache
 	}
@@ -54,9 +61,12 @@ func benchHandler(b testing.TB, mode string, tokenCache int, store string) *jwts
 	http:// {
 		jwt_session shop {
 			mode %s
-			whoami /whoami json user
+			whoami /whoami json user {
+				timeout 1m
+				%s
+			}
 		}
-	}`, filepath.Join(dir, "storage"), store, tokenCache, mode)
+	}`, filepath.Join(dir, "storage"), store, tokenCache, mode, whoami)
 	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -73,8 +83,8 @@ func benchHandler(b testing.TB, mode string, tokenCache int, store string) *jwts
 	if err != nil {
 		b.Fatal(err)
 	}
-	app, now := module.(*app.App), time.Now()
-	app.SetClock(func() time.Time { return now })
+	app := module.(*app.App)
+	app.SetClock(clock)
 	b.Cleanup(func() {
 		if err := app.Cleanup(); err != nil {
 			b.Error(err)

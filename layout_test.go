@@ -137,8 +137,7 @@ var layout = map[string][]string{
 		"request/refusal", "sessions", "storage", "validator",
 	},
 	"modules/fresh": {
-		"app", "internal/option", "internal/pathmatch", "request/identity", "request/journey", "request/refusal",
-		"sessions/whoami", "validator",
+		"app", "internal/option", "internal/pathmatch", "request/journey", "request/refusal", "sessions/whoami", "validator",
 	},
 	"modules/jwks": {"app", "internal/option", "internal/telemetry", "request/refusal"},
 	"modules/require": {

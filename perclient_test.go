@@ -3,6 +3,7 @@ package jwtsession_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -73,4 +74,82 @@ func TestAttackFloodFromOneAddress(t *testing.T) {
 	}
 	close(q.Answer)
 	flood.Wait()
+}
+
+// Where many sessions wait for one client address, the log says so once a minute, and what to do about it.
+func TestCrowdBehindOneAddressIsLogged(t *testing.T) {
+	t.Parallel()
+	const message = "many sessions wait for the application"
+	for _, c := range []struct {
+		name, servers string
+		address       func(number int) string
+		want          []string // of the line; none: there is no line
+	}{
+		{
+			name: "a balancer that is not trusted", address: func(number int) string { return fmt.Sprint("198.51.100.", number) },
+			want: []string{"trusted_proxies", "max_per_client", `"client_address":"loopback"`, `"forwarded":true`, `"realm":"shop"`},
+		},
+		{
+			name: "users of one address behind a trusted proxy", servers: "servers {\n trusted_proxies static private_ranges\n}",
+			address: func(int) string { return "198.51.100.7" },
+			want:    []string{"client_ip_headers", "max_per_client", `"client_address":"public"`},
+		},
+		{
+			name: "users of many addresses", servers: "servers {\n trusted_proxies static private_ranges\n}",
+			address: func(number int) string { return fmt.Sprint("198.51.100.", number) },
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			options := perClientSite("")
+			options.Servers = c.servers
+			g := harness.NewWith(t, options)
+			q := g.Legacy.Queueing()
+			var users sync.WaitGroup
+			for number := range 40 {
+				users.Go(func() { g.From(c.address(number), number) })
+			}
+			if c.want != nil {
+				await(t, "a line in the log", func() bool { return strings.Contains(g.Logged(), message) })
+			}
+			close(q.Answer)
+			users.Wait()
+			lines := linesWith(g.Logged(), message)
+			if (len(lines) > 0) != (c.want != nil) || len(lines) > 1 {
+				t.Fatalf("%d lines: %q", len(lines), lines)
+			}
+			for _, line := range lines {
+				for _, part := range append(c.want, `"level":"warn"`) {
+					if !strings.Contains(line, part) {
+						t.Errorf("%s is not in %s", part, line)
+					}
+				}
+				if strings.Contains(line, "198.51.100.") || strings.Contains(line, "127.0.0.1") {
+					t.Errorf("an address in %s", line)
+				}
+			}
+			if c.want == nil {
+				return
+			}
+			g.Clock.Advance(61e9)
+			again := g.Legacy.Queueing()
+			for number := range 40 {
+				users.Go(func() { g.From(c.address(number), 100+number) })
+			}
+			await(t, "a line of the next minute", func() bool { return len(linesWith(g.Logged(), message)) == 2 })
+			close(again.Answer)
+			users.Wait()
+		})
+	}
+}
+
+// linesWith returns the lines that contain the text.
+func linesWith(log, text string) []string {
+	var found []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
 }

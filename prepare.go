@@ -153,6 +153,9 @@ func (h *Handler) describe() (*app.Site, error) {
 	if site.Realm, err = realm.Parse(h.Realm); err != nil {
 		return nil, err
 	}
+	if !site.Realm.Dynamic() {
+		h.TokenCookie.Prepare(h.Realm)
+	}
 	if site.Mode, err = parseMode(h.Mode); err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func (s *Site) Difference(other *Site) string {
 		return "token_lifetime"
 	case s.Token.Encrypt != other.Token.Encrypt:
 		return "token_encrypt"
-	case s.Mode != validator.Stateful && other.Mode != validator.Stateful && *s.Token.Cookie != *other.Token.Cookie:
+	case s.Mode != validator.Stateful && other.Mode != validator.Stateful && !s.Token.Cookie.IsSame(other.Token.Cookie):
 		return "token_cookie"
 	case !stateless && !otherStateless && s.Whoami != other.Whoami:
 		return "whoami"

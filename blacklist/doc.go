@@ -6,7 +6,11 @@
 // filled again at the next start. These hold throughout:
 //
 //   - A question is answered from memory: no disk, no network, no lock that all questions share, no allocation. A kind
-//     without entries costs one load.
+//     without entries costs one load. A question waits for the change of one entry at most: not while millions of entries
+//     come or expire, and not while a table grows.
+//   - Subjects are the same if all their parts are, with all 256 bits of the digest. No shorter hash ever decides.
+//   - An entry takes about 60 bytes and the user id, if it has one. The collector scans none of them. What has expired gives
+//     its memory back.
 //   - An entry that [List.Revoke] acknowledged is durable and in force. An entry that was passed to [List.Enforce] is in
 //     force when Enforce returns, and pending until it is durable.
 //   - Entries for one [Subject] only ever merge, to the later second and the later expiry, in whatever order they come. No

@@ -8,8 +8,8 @@ type few struct {
 	hits sync.Map   // from Subject to hit
 }
 
-func (f *few) get(subject Subject) (hit, bool) {
-	found, ok := f.hits.Load(subject)
+func (f *few) get(subject *Subject) (hit, bool) {
+	found, ok := f.hits.Load(*subject)
 	if !ok {
 		return hit{}, false
 	}
@@ -20,7 +20,7 @@ func (f *few) merge(entry Entry, counts *counters) (Entry, bool) {
 	added, subject := hitOf(entry), entry.Subject
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	old, known := f.get(subject)
+	old, known := f.get(&subject)
 	more := true
 	if known {
 		added, more = old.merged(added)
@@ -36,15 +36,15 @@ func (f *few) merge(entry Entry, counts *counters) (Entry, bool) {
 func (f *few) drop(subject Subject, condition func(hit) bool, counts *counters) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if found, ok := f.get(subject); ok && condition(found) {
+	if found, ok := f.get(&subject); ok && condition(found) {
 		f.hits.Delete(subject)
 		counts.add(subject, -1)
 	}
 }
 
-func (f *few) entries(entries []Entry, kind Kind, condition func(hit) bool) []Entry {
+func (f *few) entries(entries []Entry, condition func(Kind, hit) bool) []Entry {
 	f.hits.Range(func(key, value any) bool {
-		if subject, found := key.(Subject), value.(hit); subject.kind == kind && condition(found) {
+		if subject, found := key.(Subject), value.(hit); condition(subject.kind, found) {
 			entries = append(entries, found.entry(subject))
 		}
 		return true

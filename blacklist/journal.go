@@ -29,6 +29,14 @@ type Journal interface {
 	Remove(ctx context.Context, subjects ...Subject) error
 }
 
+// TidyJournal is a [Journal] that drops by itself what has expired, a while after its Expires. A [List] does not tell it to.
+type TidyJournal interface {
+	Journal
+
+	// DropsExpired does nothing. It says that the journal is a TidyJournal.
+	DropsExpired()
+}
+
 // SharedJournal is a [Journal] that the lists of several gateways write at the same time. Every write has a place in the
 // order of all writes, which is the same for all gateways ([Entry.At]).
 //

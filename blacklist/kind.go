@@ -43,6 +43,19 @@ func Revocations() []Kind {
 	return []Kind{KindToken, KindSession, KindUser, KindUserEverywhere, KindRealm, KindAll}
 }
 
+// isFew reports whether there are few entries of the kind, for which every request asks.
+func (k Kind) isFew() bool { return k == KindRealm || k == KindAll }
+
+// isTimed reports whether the second of an entry of the kind is a time before which sessions have begun.
+func (k Kind) isTimed() bool {
+	switch k {
+	case KindEnd, KindUser, KindUserEverywhere, KindRealm, KindAll, KindAdmitted, KindLifted, KindLineage, KindAttribute:
+		return true
+	default:
+		return false
+	}
+}
+
 // String returns the name of the kind: one word in lower case.
 func (k Kind) String() string {
 	switch k {
@@ -89,6 +102,12 @@ const (
 	ofUser       // the user
 	ofBoth       // the realm with its length, then the user
 )
+
+// hasRealm reports whether a subject of the form has a realm.
+func (f form) hasRealm() bool { return f == ofRealm || f == ofBoth }
+
+// hasUser reports whether a subject of the form has a user id.
+func (f form) hasUser() bool { return f == ofUser || f == ofBoth }
 
 func (k Kind) form() form {
 	switch k {

@@ -27,6 +27,8 @@ type List struct {
 	writing sync.RWMutex
 	// underWay holds what other gateways have lifted while entries are being written.
 	underWay underWay
+	// tidies reports whether the journal drops by itself what has expired.
+	tidies bool
 	// dropping is held exclusively while entries that have expired are dropped from the journal, and shared while others are
 	// adopted. Unlike writing, it is not held while a shared place is waited for.
 	dropping sync.RWMutex
@@ -35,9 +37,10 @@ type List struct {
 // Open returns a list with every entry of the journal that has not expired. If the journal fails, Open returns its error and
 // no list. The list reads the time from now.
 func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, error) {
+	_, tidies := journal.(TidyJournal)
 	list := &List{
 		journal: sharedForm(journal), memory: memory{now: now}, pending: pending{entries: make(map[Subject]debt)},
-		changed: func(Subject) {},
+		changed: func(Subject) {}, tidies: tidies,
 	}
 	err := journal.Load(ctx, now(), func(entry Entry) error {
 		list.memory.merge(entry)
@@ -66,7 +69,7 @@ func (l *List) Second(subject Subject) (int64, bool) {
 	if subject.kind == 0 {
 		return math.MaxInt64, true
 	}
-	found, ok := l.memory.get(subject)
+	found, ok := l.memory.get(&subject)
 	return found.second, ok
 }
 
@@ -76,6 +79,11 @@ func (l *List) Entry(subject Subject) (Entry, bool) { return l.memory.entry(subj
 // Entries returns an iterator over the entries of a kind that are in force, in no order. The list may be changed meanwhile.
 // An entry that is added or removed then may be yielded or not.
 func (l *List) Entries(kind Kind) iter.Seq[Entry] { return l.memory.inForce(kind) }
+
+// Since returns an iterator over the entries of the kinds that are in force and whose second is the given one or later, in no
+// order. It is quick for a second that is not past. The list may be changed meanwhile. An entry that is added or removed then
+// may be yielded or not.
+func (l *List) Since(second int64, of ...Kind) iter.Seq[Entry] { return l.memory.since(second, of) }
 
 // Page returns up to limit entries in force of the given kinds, and reports whether there are more after them. The kinds
 // must be in ascending order. The page begins after the given subject, or with the first one for the zero subject.
@@ -159,7 +167,7 @@ func (l *List) Adopt(entries ...Entry) (news []Entry) {
 	l.dropping.RLock()
 	defer l.dropping.RUnlock()
 	for _, entry := range entries {
-		known, isKnown := l.memory.part(entry.Subject).get(entry.Subject)
+		known, isKnown := l.memory.find(&entry.Subject)
 		if _, changed := l.putInForce(entry); changed || !isKnown || known.at < entry.At {
 			news = append(news, entry)
 		}

@@ -93,9 +93,14 @@ func (p *pending) written(entries []Entry) {
 func (p *pending) giveUp(now time.Time) {
 	p.Lock()
 	defer p.Unlock()
+	looked := 0
 	for subject, entry := range p.entries {
 		if entry.Expired(now) {
 			delete(p.entries, subject)
+		}
+		if looked++; looked%batch == 0 { // let others in, who may add and drop entries
+			p.Unlock()
+			p.Lock()
 		}
 	}
 }

@@ -281,29 +281,44 @@ func TestNobodyAcrossGateways(t *testing.T) {
 
 func TestMintClaimsAcrossGateways(t *testing.T) {
 	eachPair(t, func(t *testing.T, a, b *side) {
-		release, ok := a.ClaimMint(ctx, shop)
-		if !ok {
+		claim := func(s *side, key sessions.Key, arrived MintMark) *MintClaim { return s.ClaimMint(ctx, key, arrived) }
+		first := claim(a, shop, a.MintMark())
+		if !first.Holds() {
 			t.Fatal("the first claim failed")
 		}
-		again, ok := b.ClaimMint(ctx, shop)
-		if ok {
+		again := claim(b, shop, b.MintMark())
+		if again.Holds() {
 			t.Error("claimed on both")
 		}
-		again()
-		if _, ok := b.ClaimMint(ctx, shop); ok {
+		again.Release()
+		if claim(b, shop, b.MintMark()).Holds() {
 			t.Error("released by one who did not hold it")
 		}
-		if other, ok := b.ClaimMint(ctx, second); !ok {
+		other := claim(b, second, b.MintMark())
+		if !other.Holds() {
 			t.Error("another session's claim failed")
-		} else {
-			other()
 		}
-		release()
-		release, ok = b.ClaimMint(ctx, shop)
-		if !ok {
+		other.Release()
+
+		// Each gateway gives one token to the requests that came to it at once, and not while the other mints.
+		arrivedA, arrivedB := a.MintMark(), b.MintMark()
+		first.Minted(a.time.Now())
+		first.Release()
+		if late := claim(a, shop, arrivedA); late.Holds() {
+			t.Error("a second token on the same gateway")
+		}
+		on := claim(b, shop, arrivedB)
+		if !on.Holds() {
 			t.Error("a released claim is held")
 		}
-		release()
+		if late := claim(a, shop, a.MintMark()); late.Holds() {
+			t.Error("claimed on both, after a mint")
+		}
+		on.Minted(b.time.Now())
+		on.Release()
+		if late := claim(b, shop, arrivedB); late.Holds() {
+			t.Error("a second token on the other gateway")
+		}
 	})
 }
 

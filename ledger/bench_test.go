@@ -127,9 +127,10 @@ func BenchmarkPaths(b *testing.B) {
 			return err
 		}},
 		{"Mint", func(f *fixture) error {
-			release, _ := f.ClaimMint(ctx, shop)
+			claim := f.ClaimMint(ctx, shop, f.MintMark())
 			f.MayMintFor(sessions.Session{Key: shop, User: "ann", AuthTime: start.Unix()})
-			release()
+			claim.Minted(start)
+			claim.Release()
 			return nil
 		}},
 		{"Kill", func(f *fixture) error { return f.KillTokens(ctx, shop, start.Unix()) }},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/blacklist"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
@@ -20,20 +21,30 @@ const MaxRecords = 100
 //
 // If bound fails, the session is open all the same, and the next one tries again.
 func (b *book) bound(ctx context.Context, opened sessions.Session) {
+	now := b.now()
+	count := b.recordCounts.of(realmUser{opened.Realm, opened.User})
+	writes, isWithin := count.wrote(now, b.maxRecords)
+	if isWithin && b.company.knowsAll() { // nobody else has written more
+		return
+	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := b.dropOldest(ctx, opened); err != nil {
+	kept, err := b.dropOldest(ctx, opened, now)
+	if err != nil {
 		b.report(fmt.Errorf("dropping the oldest records of a user: %w", err))
+		return
 	}
+	count.list(kept, writes, now)
 }
 
-func (b *book) dropOldest(ctx context.Context, opened sessions.Session) error {
+// dropOldest returns how many records are left.
+func (b *book) dropOldest(ctx context.Context, opened sessions.Session, now time.Time) (kept int, err error) {
 	query := sessions.Query{Realm: opened.Realm, User: opened.User, Limit: b.maxRecords + 1}
 	var records []sessions.Session
 	for {
-		page, err := b.store.List(ctx, query, b.now())
+		page, err := b.store.List(ctx, query, now)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		records = append(records, page.Sessions...)
 		if !page.More {
@@ -41,12 +52,13 @@ func (b *book) dropOldest(ctx context.Context, opened sessions.Session) error {
 		}
 		query.After = records[len(records)-1].Hash
 	}
-	for _, old := range excess(records, opened.Key, b.maxRecords) {
+	dropped := excess(records, opened.Key, b.maxRecords)
+	for _, old := range dropped {
 		if err := b.drop(ctx, old); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return len(records) - len(dropped), nil
 }
 
 // surplus is a record that is to be dropped.
@@ -58,7 +70,8 @@ type surplus struct {
 }
 
 // excess returns the records beyond the bound. The records of replaced ids come first, by their expiry, and then those of
-// the sessions that were seen longest ago. The record that was opened just now is never among them.
+// the sessions that were seen longest ago. The record that was opened just now is never among them. Some more replaced ids are
+// returned with them, so that the records need not be listed with each answer of an application that replaces ids all the time.
 func excess(records []sessions.Session, opened sessions.Key, bound int) []surplus {
 	if len(records) <= bound {
 		return nil
@@ -88,7 +101,11 @@ func excess(records []sessions.Session, opened sessions.Key, bound int) []surplu
 			return cmp.Or(a.Seen.Compare(b.Seen), a.Expires.Compare(b.Expires), slices.Compare(a.Hash[:], b.Hash[:]))
 		}
 	})
-	return oldest[:min(len(records)-bound, len(oldest))]
+	beyond := min(len(records)-bound, len(oldest))
+	for spare := bound / 10; spare > 0 && beyond < len(oldest) && oldest[beyond].replaced; spare-- {
+		beyond++
+	}
+	return oldest[:beyond]
 }
 
 // drop drops a record, unless it is in use again or belongs to another user by now.

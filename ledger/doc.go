@@ -82,11 +82,13 @@
 //   - flights: the questions in flight of a stripe.
 //   - [Moment]: a place in the order of requests and revocations, of this process or of all gateways.
 //   - revokedAt: the moments at which the revocations came into force.
-//   - memories: what the ledger knows of sessions for a while and may forget: the next four.
+//   - memories: what the ledger knows of sessions for a while and may forget: the next six.
 //   - signedOut: the sessions that the application lately knew nobody in.
 //   - refusals: the sessions in which the application lately named a user who is not accepted there.
 //   - recentlySet: the ids that the application lately set, with the moment of the request.
 //   - givenIDs: the sessions to which the application lately gave an id, by the id.
-//   - mintClaims: the sessions for which a token is being minted.
+//   - recordCounts: how many records users have at most.
+//   - mintTurns: whose turn it is to mint for a session. Requests that come at once get one token.
+//   - [MintMark]: a place in the order of requests and mints of this process.
 //   - watches: the exchanges that last and want to know when their session is over.
 package ledger

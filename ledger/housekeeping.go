@@ -55,6 +55,7 @@ func (h *housekeeping) retry(ctx context.Context) {
 // sweep drops what is over.
 func (h *housekeeping) sweep(ctx context.Context) {
 	h.book.refusals.Sweep(h.book.now())
+	h.book.mintTurns.sweep(h.book.now())
 	if err := h.book.blacklist.Sweep(ctx); err != nil {
 		h.book.report(err)
 	}

@@ -37,12 +37,11 @@ type Ledger struct {
 	book
 	housekeeping
 
-	place      storage.Place
-	following  sync.WaitGroup // until nobody is told any more of what other gateways write
-	places     *cookie.Places
-	mintClaims mintClaims
-	watches    *watches
-	maxStale   atomic.Int64
+	place     storage.Place
+	following sync.WaitGroup // until nobody is told any more of what other gateways write
+	places    *cookie.Places
+	watches   *watches
+	maxStale  atomic.Int64
 
 	closing   sync.Once
 	closeFail error
@@ -69,7 +68,7 @@ func Open(ctx context.Context, place storage.Place, options Options) (*Ledger, e
 			blacklist: entries{List: list, now: options.Now, revokedAt: newRevocationMoments(new(counter))},
 			memories:  newMemories(), company: nobody{}, order: orderAlone{},
 		},
-		place: place, places: cookie.NewPlaces(), mintClaims: newMintClaims(),
+		place: place, places: cookie.NewPlaces(),
 	}
 	ledger.housekeeping = housekeeping{book: &ledger.book, stop: stop, stopped: make(chan struct{}), linked: make(chan struct{}, 1)}
 	ledger.watches = newWatches(&ledger.blacklist)
@@ -100,7 +99,7 @@ func (l *Ledger) share(place storage.Shared) {
 	l.blacklist.revokedAt.load(l.blacklist.List)
 	l.signedOut = sharedNegatives{place, l.blacklist.List}
 	l.recentlySet = sharedSets{&l.blacklist}
-	l.mintClaims = sharedMintClaims{newMintClaims(), place}
+	l.mintTurns = sharedMintTurns{newMintTurns(), place}
 }
 
 // Shared returns the place if other gateways share it, and false if this ledger has it alone.

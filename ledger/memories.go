@@ -34,6 +34,10 @@ type memories struct {
 	recentlySet recentlySet
 	// givenIDs holds the sessions to which the application lately gave an id, by the id.
 	givenIDs *remember.Memory[sessions.Key, givenID]
+	// recordCounts holds how many records users have at most.
+	recordCounts recordCounts
+	// mintTurns says whose turn it is to mint for a session.
+	mintTurns mintTurns
 }
 
 func newMemories() memories {
@@ -42,6 +46,9 @@ func newMemories() memories {
 		refusals:    remember.NewShardedUntil[sessions.Key](maxRefusals), // every request asks
 		recentlySet: ownSets{remember.New[sessions.Key, Moment](maxRecentlySet)},
 		givenIDs:    remember.New[sessions.Key, givenID](maxGivenIDs),
+		mintTurns:   newMintTurns(),
+
+		recordCounts: newRecordCounts(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -129,16 +130,29 @@ func (m *revocationMoments) of(subject blacklist.Subject) Moment {
 	return m.at[subject]
 }
 
+// sweptAtOnce is how many moments are swept while others wait.
+const sweptAtOnce = 256
+
 // sweep drops the moments of revocations that are no longer in force.
 func (m *revocationMoments) sweep(list *blacklist.List) {
 	m.adopting.Lock()
 	defer m.adopting.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	swept := 0
 	for subject := range m.at {
 		if !list.Contains(subject) {
 			delete(m.at, subject)
 		}
+		if swept++; swept%sweptAtOnce == 0 { // the iteration goes on with what others add or drop meanwhile
+			m.mu.Unlock()
+			m.adopting.Unlock()
+			m.adopting.Lock()
+			m.mu.Lock()
+		}
+	}
+	if left := len(m.at); left <= sweptAtOnce && left < swept/2 { // a map of Go keeps the memory of what was deleted
+		m.at = maps.Clone(m.at)
 	}
 	for realm := range m.latest {
 		if !list.RevokesIn(realm) {

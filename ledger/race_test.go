@@ -264,8 +264,7 @@ func (f *fixture) lookAround(key sessions.Key) {
 	if errors.Is(err, ErrRevoked) {
 		err = nil // an answer as good as any
 	}
-	release, _ := f.ClaimMint(ctx, key)
-	defer release()
+	defer f.ClaimMint(ctx, key, f.MintMark()).Release()
 	f.Forget(key)
 	f.IsNobody(ctx, key)
 	_, countErr := f.Count(ctx)

@@ -34,14 +34,12 @@ func (s scope) includes(subject blacklist.Subject) bool {
 // end of a session; see ends.
 func (s scope) latest(list *entries, now time.Time) int64 {
 	second := max(now.Unix(), list.latest.Load())
-	for _, kind := range []blacklist.Kind{
+	for entry := range list.Since(second,
 		blacklist.KindUser, blacklist.KindUserEverywhere, blacklist.KindRealm, blacklist.KindAll, blacklist.KindLifted,
 		blacklist.KindLineage, blacklist.KindAttribute,
-	} {
-		for entry := range list.Entries(kind) {
-			if s.includes(entry.Subject) {
-				second = max(second, entry.Second+1)
-			}
+	) {
+		if s.includes(entry.Subject) {
+			second = max(second, entry.Second+1)
 		}
 	}
 	return second
@@ -50,8 +48,8 @@ func (s scope) latest(list *entries, now time.Time) int64 {
 // ends returns the ends in the scope at or after the second. A session that began after one of them is after the second.
 func (s scope) ends(list *entries, second int64) []blacklist.Entry {
 	var ends []blacklist.Entry
-	for end := range list.Entries(blacklist.KindEnd) {
-		if end.Second >= second && s.includes(end.Subject) {
+	for end := range list.Since(second, blacklist.KindEnd) {
+		if s.includes(end.Subject) {
 			ends = append(ends, end)
 		}
 	}
@@ -73,7 +71,7 @@ func knownOf(ctx context.Context, b *book, scope scope, now time.Time) (known, e
 			return known{}, err
 		}
 	}
-	for admitted := range b.blacklist.Entries(blacklist.KindAdmitted) {
+	for admitted := range b.blacklist.Since(found.second, blacklist.KindAdmitted) {
 		if scope.includes(admitted.Subject) { // its record may be gone
 			found.second = max(found.second, admitted.Second)
 		}

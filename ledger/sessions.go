@@ -253,10 +253,17 @@ func (l *Ledger) MayMintFor(session sessions.Session) bool {
 	return l.MayMint(session.Key, session.AuthTime) && !l.blacklist.isLineageOver(session.Realm, lineageOf(session))
 }
 
-// ClaimMint claims the minting of a token for the session and reports whether it succeeded. A session has at most one claim
-// at a time. Call release when the token has been sent or was given up; further calls do nothing. A claim that is ten
-// seconds old may be taken over. If gateways share the place, the claim is one among all of them, and none succeeds while the
-// place can't be reached.
-func (l *Ledger) ClaimMint(ctx context.Context, key sessions.Key) (release func(), ok bool) {
-	return l.mintClaims.claim(ctx, key, l.now())
+// MintMark returns the present place in the order of requests and mints. Take it when a request arrives, for
+// [Ledger.ClaimMint]. It waits for nothing.
+func (l *Ledger) MintMark() MintMark { return l.mintTurns.mark() }
+
+// ClaimMint claims the minting of a token for the session, for a request that arrived at the mark. A session has at most one
+// claim at a time, which may be taken over when it is ten seconds old. Requests that come at once get one token: a claim
+// fails as well if a token went out since the request arrived, or a moment ago while other requests that came beside that one
+// have no response yet. Release every claim, also one that failed.
+//
+// If gateways share the place, the claim is one among all of them, and none succeeds while the place can't be reached. What went
+// out on another gateway keeps nobody from claiming.
+func (l *Ledger) ClaimMint(ctx context.Context, key sessions.Key, arrived MintMark) *MintClaim {
+	return l.mintTurns.claim(ctx, key, arrived, l.now())
 }

@@ -68,15 +68,15 @@ func NamesKey(line string) bool {
 // readKeyID returns the kid of a token's header, whatever else the header has.
 func readKeyID(token string) (string, bool) {
 	encoded, _, found := strings.Cut(token, ".")
-	if !found || len(encoded) > maxHeaderText || !onlyBase64(encoded) {
+	if !found || len(encoded) > maxHeaderText {
 		return "", false
 	}
-	text, err := strictBase64.DecodeString(encoded)
-	if err != nil {
+	text, ok := appendBase64(nil, encoded)
+	if !ok {
 		return "", false
 	}
 	keyID := ""
-	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
+	err := readObject(text, func(name string, decoder *jsontext.Decoder) (err error) {
 		if name != "kid" {
 			return decoder.SkipValue()
 		}

@@ -92,6 +92,28 @@ func TestCacheForgetsTheOldest(t *testing.T) {
 	}
 }
 
+// The end of a token finds it, and does not speak for another one that ends in the same way.
+func TestCacheComparesTheWholeText(t *testing.T) {
+	cache := NewCache(1000)
+	verifier := NewVerifier(NewKeyRing(mustSet(t, mustKey(t, "a"))), cache)
+	text := forge(testHeader, payloadOf(t, nil))
+	if got := verifier.Verify(tokenOf(text), testNow, testRoute()); got.State != TokenUsable || cache.size() != 1 {
+		t.Fatalf("got %q, %d remembered", got.Reason, cache.size())
+	}
+	header, payload, end := encode64([]byte(testHeader)), encode64([]byte(payloadOf(t, map[string]string{"sub": `"eve"`}))), endOf(text)
+	for _, other := range []string{header + "." + payload + "." + end, "A" + text, text[1:], end, "." + end} {
+		if _, ok := cache.get(other); ok {
+			t.Errorf("%d bytes are taken for %d", len(other), len(text))
+		}
+		if got := verifier.Verify(tokenOf(other), testNow, testRoute()); got.State != TokenUnusable {
+			t.Errorf("accepted: %+v", got)
+		}
+	}
+	if _, ok := cache.get(text); !ok || cache.size() != 1 {
+		t.Errorf("it is forgotten: %d remembered", cache.size())
+	}
+}
+
 // Nothing that was refused takes a place.
 func TestCacheHoldsNoRefusedToken(t *testing.T) {
 	cache := NewCache(1000)

@@ -15,7 +15,7 @@ import (
 // held returns how many of the texts the cache holds, and how many bytes they count as.
 func (c *Cache) held(texts map[string]verified) (tokens, bytes int) {
 	for text := range texts {
-		if token, ok := c.tokens.Peek(text); ok {
+		if token, ok := c.tokens.Peek(endOf(text)); ok {
 			tokens++
 			bytes += token.memory(text)
 		}
@@ -111,7 +111,7 @@ func TestCacheMemoryIsWhatItTakes(t *testing.T) {
 					t.Fatalf("refused: %q", verified.Reason)
 				}
 				verified.Claims.Derived(derivedAsByHandlers)
-				held, _ := cache.tokens.Peek(text)
+				held, _ := cache.tokens.Peek(endOf(text))
 				counted += held.memory(text)
 			}
 			taken := heap() - before

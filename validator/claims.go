@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"crypto/subtle"
 	"maps"
 	"sync/atomic"
 
@@ -49,6 +50,17 @@ func (c *Claims) AuthTime() int64 { return c.authTime }
 
 // SessionKey returns the key of the session that the token is bound to.
 func (c *Claims) SessionKey() sessions.Key { return sessions.Key{Realm: c.realm, Hash: c.session} }
+
+// hashOf returns the hash of a session id. It compares in constant time with the id that the token is bound to, and
+// computes the hash of another one. The claims may be nil.
+func (c *Claims) hashOf(id string) sessions.Hash {
+	if c != nil && c.bound != nil {
+		if bound, ok := c.bound.whole(); ok && subtle.ConstantTimeCompare([]byte(bound), []byte(id)) == 1 {
+			return c.session
+		}
+	}
+	return sessions.HashOf(id)
+}
 
 // Attribute returns one attribute of the user and reports whether the token carries it. It may carry it as null.
 func (c *Claims) Attribute(name string) (sessions.Attribute, bool) {

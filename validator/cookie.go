@@ -129,8 +129,22 @@ func findPair(line string, position int, match func(name, value string) bool) (s
 
 func cutPair(segment string) (name, value string, found bool) {
 	name, value, found = strings.Cut(segment, "=")
-	return strings.Trim(name, " \t"), strings.Trim(value, " \t"), found
+	return trimBlanks(name), trimBlanks(value), found
 }
+
+// trimBlanks removes the white space of HTTP around a text (RFC 9110 section 5.6.3). Each request has many texts to trim, and
+// few of them have any, for which strings.Trim would prepare a set of bytes each time.
+func trimBlanks(text string) string {
+	for text != "" && isBlank(text[0]) {
+		text = text[1:]
+	}
+	for text != "" && isBlank(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+func isBlank(char byte) bool { return char == ' ' || char == '\t' }
 
 // Only returns the value of the cookie of that name, and false if there is none or if there are two with different values.
 func (c Cookies) Only(name string) (string, bool) {

@@ -199,7 +199,11 @@ func (c SessionCookies) Match(name string) bool {
 // is the cookies as name=value lines, in the configured order. A set with a ** name is always written as lines, even if one
 // cookie came, since the names are not known otherwise. The cookies of such a name are in the order of their names. Values
 // are not decoded. An empty value counts as no cookie. Values that the rules refuse are no session id.
-func (c SessionCookies) Read(cookies Cookies) SessionCredential {
+func (c SessionCookies) Read(cookies Cookies) SessionCredential { return c.ReadBeside(cookies, nil) }
+
+// ReadBeside is like [SessionCookies.Read] and returns the same. It is cheaper beside a token that is bound to the session id
+// that came: the hash of that is known. The claims may be nil.
+func (c SessionCookies) ReadBeside(cookies Cookies, token *Claims) SessionCredential {
 	found, missing := make([]*Cookie, 0, 4), false
 	for _, pattern := range c.names {
 		if isChunked(pattern) {
@@ -231,7 +235,7 @@ func (c SessionCookies) Read(cookies Cookies) SessionCredential {
 		return SessionCredential{Presence: Unusable, Reason: reason}
 	}
 	id := c.join(found)
-	return SessionCredential{Presence: Present, Hash: sessions.HashOf(*id), id: id}
+	return SessionCredential{Presence: Present, Hash: token.hashOf(*id), id: id}
 }
 
 // maxCandidates is how many candidates one request has at most.

@@ -272,6 +272,33 @@ func FuzzSessionCookies(f *testing.F) {
 	})
 }
 
+// A token beside the session cookies changes nothing of what is read, whatever it is bound to.
+func FuzzReadBeside(f *testing.F) {
+	const id = "0123456789abcdef"
+	hash := sessions.HashOf(id)
+	f.Add("sid="+id, []byte("\x01"+id))
+	f.Add("sid="+id, []byte("\x01"+id+"f"))
+	f.Add("sid="+id, append([]byte{sealedHash}, hash[:]...))
+	f.Add("sid="+id+"; sid=x", []byte("\x01"+id))
+	f.Add("x="+id, []byte("\x01"))
+	names := must(NewSessionCookies("sid"))
+	f.Fuzz(func(t *testing.T, line string, plain []byte) {
+		cookies, err := ScanCookies([]string{line})
+		if err != nil {
+			return
+		}
+		bound := boundID(plain)
+		session, known := bound.hash()
+		if !known {
+			return // readClaims refuses it
+		}
+		got, want := names.ReadBeside(cookies, &Claims{session: session, bound: &bound}), names.Read(cookies)
+		if got.Presence != want.Presence || got.Reason != want.Reason || got.Hash != want.Hash || got.raw() != want.raw() {
+			t.Fatalf("%q beside a token: %v %x, want %v %x", line, got, got.Hash, want, want.Hash)
+		}
+	})
+}
+
 // Whatever an application may take from ambiguous cookies is among the candidates.
 func TestSessionCookiesCandidates(t *testing.T) {
 	scan := func(line string) Cookies {

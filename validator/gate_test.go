@@ -55,6 +55,73 @@ func checkCompact(t *testing.T, text string) {
 	}
 }
 
+// A header that is known by its text says what reading it says, whatever the id of the key.
+func TestKnownHeaderIsTheOneThatIsRead(t *testing.T) {
+	for _, id := range []string{"a", `"`, `\`, "<&>", "~", "{}", strings.Repeat("k", maxHeaderMember)} {
+		for _, algorithm := range ours {
+			made, _ := generate(t, algorithm)
+			key := must(NewKey(algorithm, id, made.hidden().private))
+			keys := mustSet(t, key).verifying
+			header := key.hidden().header
+			got, known := keys.header(header)
+			want, ok := ourForm.readHeader(header)
+			if !known || !ok || got != want {
+				t.Errorf("%s %q: known as %+v, %v; read as %+v, %v", algorithm, id, got, known, want, ok)
+			}
+			for _, other := range []string{"", header + "A", header[1:], newHeader(algorithm, id, "at+jwt")} {
+				if got, known := keys.header(other); known {
+					t.Errorf("%s %q: another header is known as %+v", algorithm, id, got)
+				}
+			}
+		}
+	}
+	if _, known := (verificationKeys{{id: "a", algorithm: HS256}}).header(""); known {
+		t.Error("the header of another's key is known")
+	}
+}
+
+// oldBase64 reads a text as the gate did before it left the alphabet to the decoder.
+func oldBase64(text string) ([]byte, bool) {
+	if !onlyBase64(text) {
+		return nil, false
+	}
+	decoded, err := strictBase64.DecodeString(text)
+	return decoded, err == nil
+}
+
+func checkBase64(t *testing.T, text string) {
+	t.Helper()
+	got, ok := appendBase64([]byte("before"), text)
+	want, wantOK := oldBase64(text)
+	if ok != wantOK || ok && string(got) != "before"+string(want) {
+		t.Errorf("%q is %q, %v; want %q, %v", text, got, ok, want, wantOK)
+	}
+}
+
+// The decoder refuses every byte outside the alphabet but line breaks, wherever it stands: it reads eight characters at a time
+// where it can, and the last ones one by one.
+func TestBase64AtEveryPlace(t *testing.T) {
+	for length := range 20 {
+		text := []byte(strings.Repeat("Aa0-_zZ9", 3)[:length])
+		for place := range text {
+			kept := text[place]
+			for char := range 256 {
+				text[place] = byte(char)
+				checkBase64(t, string(text))
+			}
+			text[place] = kept
+		}
+		checkBase64(t, string(text))
+	}
+}
+
+func FuzzBase64(f *testing.F) {
+	for _, seed := range []string{"", "AA", "AB", "AA==", "AA=", "A", "\n", "AA\n", "A\rA", "AAAAAAA\nA", "AAAAAAAA\r\n", "AA.AA", "+/", "AAAA\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(checkBase64)
+}
+
 func FuzzReadCompact(f *testing.F) {
 	payload := payloadOf(f, nil)
 	good := forge(testHeader, payload)

@@ -67,11 +67,7 @@ func decryptJWE(keys []Key, text string) (token, keyID string, reason Reason) {
 	}
 	sealed := make([]byte, 0, len(text))
 	for _, part := range parts[2:] {
-		if !onlyBase64(part) {
-			return "", "", TokenMalformed
-		}
-		var err error
-		if sealed, err = strictBase64.AppendDecode(sealed, []byte(part)); err != nil {
+		if sealed, ok = appendBase64(sealed, part); !ok {
 			return "", "", TokenMalformed
 		}
 	}
@@ -89,15 +85,12 @@ func decryptJWE(keys []Key, text string) (token, keyID string, reason Reason) {
 // readJWEHeader returns the kid of a header that has exactly the members alg, enc, cty and kid, the first three with our
 // values. So it refuses zip, epk, p2c, crit and their like (RFC 7516 section 4.1).
 func readJWEHeader(encoded string) (keyID string, ok bool) {
-	if !onlyBase64(encoded) {
-		return "", false
-	}
-	text, err := strictBase64.DecodeString(encoded)
-	if err != nil {
+	text, ok := appendBase64(nil, encoded)
+	if !ok {
 		return "", false
 	}
 	count := 0
-	err = readObject(text, func(name string, decoder *jsontext.Decoder) error {
+	err := readObject(text, func(name string, decoder *jsontext.Decoder) error {
 		value, err := readString(decoder)
 		if err != nil {
 			return err

@@ -213,11 +213,8 @@ func (j jwk) bytes(name string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("it has no %s", name)
 	}
-	if !onlyBase64(text) {
-		return nil, fmt.Errorf("its %s is %w", name, errNoJWKNumber)
-	}
-	value, err := strictBase64.DecodeString(text)
-	if err != nil {
+	value, ok := appendBase64(nil, text)
+	if !ok {
 		return nil, fmt.Errorf("its %s is %w", name, errNoJWKNumber)
 	}
 	return value, nil

@@ -10,6 +10,9 @@ type verificationKey struct {
 	// verifies reports whether a signature over a text holds. It is a function because there may be a secret behind it, and
 	// fmt shows no more of a function than its address.
 	verifies func(text string, signature []byte) bool
+	// isHeader reports whether a text is the header of the tokens of ours that the key signs, as it is in them. It is nil for
+	// keys of others. It is a function so that no text form of the key shows a part of a token.
+	isHeader func(encoded string) bool
 }
 
 // verificationKeys holds the keys whose signatures one place accepts. No two of them share both the id and the algorithm.
@@ -18,7 +21,7 @@ type verificationKeys []verificationKey
 // verify returns the payload of a compact JWS and the index of the key that its signature holds under. The payload is nil
 // unless the reason is empty. The text must be of the form.
 func (k verificationKeys) verify(text string, form form) (payload []byte, key int, reason Reason) {
-	compact, reason := form.read(text)
+	compact, reason := form.readOf(k, text)
 	if reason != "" {
 		return nil, -1, reason
 	}
@@ -36,6 +39,16 @@ func (k verificationKeys) verifyCompact(compact *compactToken, form form) (paylo
 		return nil, -1, TokenBadSignature
 	}
 	return compact.payload, key, ""
+}
+
+// header returns what a token's header says that is that of one of the keys, letter by letter.
+func (k verificationKeys) header(encoded string) (joseHeader, bool) {
+	for i := range k {
+		if k[i].isHeader != nil && k[i].isHeader(encoded) {
+			return joseHeader{algorithm: string(k[i].algorithm), keyID: k[i].id, kind: ourKind}, true
+		}
+	}
+	return joseHeader{}, false
 }
 
 // find returns the index of the one key that a token's header selects, or -1. The algorithm must be that of the key.

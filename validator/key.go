@@ -50,7 +50,7 @@ func newKey(algorithm Algorithm, id string, private []byte, signing any, public 
 		return Key{}, fmt.Errorf("loading key: the key id must be 1 to %d visible ASCII characters", maxHeaderMember)
 	}
 	material := &keyMaterial{
-		id: id, header: newHeader(algorithm, id, "JWT"), jweHeader: newJWEHeader(id), public: public, private: private,
+		id: id, header: newHeader(algorithm, id, ourKind), jweHeader: newJWEHeader(id), public: public, private: private,
 		fingerprint: fingerprintOf(algorithm, id, private),
 	}
 	key := Key{id: id, algorithm: algorithm, hidden: func() *keyMaterial { return material }}

@@ -29,8 +29,10 @@ func NewKeySet(keys ...Key) (*KeySet, error) {
 		if slices.ContainsFunc(keys[:i], func(other Key) bool { return other.id == key.id }) {
 			return nil, fmt.Errorf("loading keys: the key id %q occurs twice", key.id)
 		}
+		material := key.hidden()
 		set.verifying = append(set.verifying, verificationKey{
-			id: key.id, algorithm: key.algorithm, verifies: key.hidden().signature.verify,
+			id: key.id, algorithm: key.algorithm, verifies: material.signature.verify,
+			isHeader: func(encoded string) bool { return encoded == material.header },
 		})
 	}
 	var err error

@@ -84,14 +84,14 @@ func (b binding) seal(key Key, tokenID string) []byte {
 
 // openBinding returns the binding that is sealed in a token.
 func openBinding(key Key, tokenID, sealed string) (boundID, bool) {
-	if len(sealed) > maxSealedText || !onlyBase64(sealed) {
+	if len(sealed) > maxSealedText {
 		return "", false
 	}
 	// One piece of memory for all that goes in and comes out.
 	size := strictBase64.DecodedLen(len(sealed))
 	room := make([]byte, 0, size+len(tokenID)+size)
-	decoded, err := strictBase64.AppendDecode(room, []byte(sealed))
-	if err != nil {
+	decoded, ok := appendBase64(room, sealed)
+	if !ok {
 		return "", false
 	}
 	room = append(decoded, tokenID...)

@@ -11,7 +11,8 @@ import (
 )
 
 // This file alone uses the JOSE library, and only its plain signers and verifiers. The algorithm is that of the key, and the
-// text that is verified is the raw one that passed the gate, not a re-encoded one.
+// text that is verified is the raw one that passed the gate, not a re-encoded one. HS256 is done with the standard library:
+// the JOSE library prepares an HMAC anew for each text.
 
 // signature makes and checks the signatures of one key. The zero value does neither. It is safe for concurrent use.
 type signature struct {
@@ -19,6 +20,7 @@ type signature struct {
 	verifier  jws.Verifier
 	signing   any
 	verifying any
+	secret    *secretSignature // nil unless this is HS256
 }
 
 // newSignature binds key material to its one algorithm: a secret as []byte, or a private and a public key. signing may be
@@ -33,6 +35,9 @@ func newSignature(algorithm Algorithm, signing, verifying any) (signature, error
 		return signature{}, err
 	}
 	result := signature{verifier: verifier, verifying: verifying}
+	if secret, ok := verifying.([]byte); ok && algorithm == HS256 && len(secret) > 0 {
+		result.secret = newSecretSignature(secret)
+	}
 	if signing != nil {
 		if result.signer, err = jws.NewSigner(name); err != nil {
 			return signature{}, err
@@ -59,6 +64,9 @@ func newVerifier(algorithm Algorithm, name jwa.SignatureAlgorithm) (jws.Verifier
 
 // verify reports whether the signature over the text holds.
 func (s signature) verify(signed string, value []byte) bool {
+	if s.secret != nil {
+		return s.secret.verify(signed, value)
+	}
 	return s.verifier != nil && s.verifier.Verify([]byte(signed), value, s.verifying) == nil
 }
 
@@ -66,6 +74,9 @@ func (s signature) verify(signed string, value []byte) bool {
 func (s signature) sign(text []byte) ([]byte, error) {
 	if s.signer == nil {
 		return nil, errors.New("signing token: there is no key that signs")
+	}
+	if s.secret != nil {
+		return s.secret.sign(text), nil
 	}
 	value, err := s.signer.Sign(text, s.signing)
 	if err != nil {

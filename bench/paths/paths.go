@@ -60,46 +60,46 @@ var All = []Path{
 	{
 		Name: "token seen before, empty blacklist", Handler: mixed, Floor: floorRevoked + " 100000 {dir} mints",
 		With: chain.Token, Answers: http.StatusOK,
-		Goal: Goal{CPU: "1.3 × floor", met: floors(1.3), Allocations: 6, Bytes: 700}, Bound: Bound{6, 2050},
+		Goal: Goal{CPU: "1.3 × floor", met: floors(1.3), Allocations: 6, Bytes: 700}, Bound: Bound{5, 1250},
 	},
 	{
 		Name: "token seen before, filled blacklist", Handler: mixed, Floor: floorRevoked + " 100000 {dir} mints",
 		With: chain.Token, Answers: http.StatusOK, Revoked: true,
-		Goal: Goal{CPU: "1.3 × floor", met: floors(1.3), Allocations: 6, Bytes: 700}, Bound: Bound{6, 2050},
+		Goal: Goal{CPU: "1.3 × floor", met: floors(1.3), Allocations: 6, Bytes: 700}, Bound: Bound{5, 1250},
 	},
 	{
 		Name: "token, first sight (HS256)", Handler: mixed, Options: "token_cache " + few, Floor: floorRevoked + " " + few + " {dir} mints",
 		With: chain.Token, Answers: http.StatusOK,
 		Goal:  Goal{CPU: "7 µs, or 1.6 × floor", met: either(atMost(7*time.Microsecond), floors(1.6)), Allocations: 29},
-		Bound: Bound{30, 4750},
+		Bound: Bound{18, 3050},
 	},
 	{
 		Name: "session hit, records in tables on disk", Handler: stateful, Floor: floorRevoked + " 100000 {dir}",
 		With: chain.Session, Answers: http.StatusOK,
 		Goal:  Goal{CPU: "8 µs, or 1.3 × floor", met: either(atMost(8*time.Microsecond), floors(1.3)), Allocations: 28},
-		Bound: Bound{28, 3300},
+		Bound: Bound{28, 3000},
 	},
 	{
 		Name: mint, Handler: mixed, Floor: floorRevoked + " 100000 {dir} mints",
 		With: chain.Session, Answers: http.StatusOK, Sets: true,
-		Goal: Goal{CPU: "14 µs", met: atMost(14 * time.Microsecond), Allocations: 45}, Bound: Bound{48, 6200},
+		Goal: Goal{CPU: "14 µs", met: atMost(14 * time.Microsecond), Allocations: 45}, Bound: Bound{39, 5300},
 	},
 	{
 		Name: nothing, Handler: mixed, Floor: floorRevoked + " 100000 {dir} mints",
-		With: chain.Nothing, Answers: http.StatusUnauthorized, Bound: Bound{14, 2400},
+		With: chain.Nothing, Answers: http.StatusUnauthorized, Bound: Bound{12, 1300},
 	},
 	{
 		Name: "refusal: garbage for a token", Handler: mixed, Floor: floorRevoked + " 100000 {dir} mints",
 		With: chain.Garbage, Answers: http.StatusUnauthorized,
-		Goal: Goal{CPU: "1 µs above no token", met: above(time.Microsecond, nothing)}, Bound: Bound{26, 3900},
+		Goal: Goal{CPU: "1 µs above no token", met: above(time.Microsecond, nothing)}, Bound: Bound{22, 2700},
 	},
 	{
 		Name: "refusal: forged token", Handler: mixed, Floor: floorRevoked + " 100000 {dir} mints",
-		With: chain.Forged, Answers: http.StatusUnauthorized, Bound: Bound{39, 5150},
+		With: chain.Forged, Answers: http.StatusUnauthorized, Bound: Bound{23, 3050},
 	},
 	{
 		Name: "rolling session, each answer", Handler: rolls, With: chain.Rolling, Answers: http.StatusOK, Sets: true,
-		Goal: Goal{CPU: "1.5 × hit and mint", met: times(1.5, mint)}, Bound: Bound{345, 28800},
+		Goal: Goal{CPU: "1.5 × hit and mint", met: times(1.5, mint)}, Bound: Bound{260, 20500},
 	},
 }
 

@@ -13,8 +13,7 @@ const maxName = 200
 // Pattern is a realm as it is configured: a fixed name, or a text with placeholders that are filled in for each request.
 // The zero Pattern matches no name.
 type Pattern struct {
-	text  string
-	value any // a fixed name as the value of a placeholder, which is made once and not for each request
+	text string
 	// What is fixed before, between and behind the placeholders, as Resolve writes it: one text more than there are
 	// placeholders. Both are nil where the name is fixed.
 	fixed        []string
@@ -27,7 +26,7 @@ func Parse(text string) (Pattern, error) {
 		if !IsName(text) {
 			return Pattern{}, fmt.Errorf("the realm %q must be letters, digits, _ and -, or have placeholders", text)
 		}
-		return Pattern{text: text, value: text}, nil
+		return Pattern{text: text}, nil
 	}
 	parsed := Pattern{text: text}
 	rest := text
@@ -185,12 +184,14 @@ func (p Pattern) Matches(name string) bool {
 	return ok && spelled == name
 }
 
-// Placeholder returns the value of the placeholder for what Resolve returned.
-func (p Pattern) Placeholder(name string) any {
-	if p.Dynamic() {
-		return name
+// Placeholder returns what the placeholder shows for the name that Resolve returned. A fixed name is not copied for each
+// request. Do not change what it points to.
+func (p *Pattern) Placeholder(name string) *string {
+	if !p.Dynamic() {
+		return &p.text
 	}
-	return p.value
+	shown := name
+	return &shown
 }
 
 // Example returns the name of a realm that some request can have.

@@ -133,7 +133,7 @@ func TestMatchesAndSpelled(t *testing.T) {
 func TestExamplesMatch(t *testing.T) {
 	for _, text := range []string{"shop", "Shop", "{h}", "shop-{h}", "{a}-{b}_{c}.x"} {
 		pattern := mustParse(t, text)
-		if name := pattern.Example(); !pattern.Matches(name) || pattern.Placeholder(name) != name {
+		if name := pattern.Example(); !pattern.Matches(name) || *pattern.Placeholder(name) != name {
 			t.Errorf("%s: %q does not match", text, name)
 		}
 	}

@@ -11,23 +11,38 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Writer calls a function once, just before the head of the final response goes out, whichever way that happens.
-// The function may still change the header. Interim responses pass untouched; 101 is final, since nothing of HTTP
+// Head is called just before the head of a response goes out, and may still change the header.
+type Head interface{ BeforeHead(status int) }
+
+// HeadFunc is a function as a [Head].
+type HeadFunc func(status int)
+
+// BeforeHead calls the function.
+func (f HeadFunc) BeforeHead(status int) { f(status) }
+
+// Writer calls its [Head] once, just before the head of the final response goes out, whichever way that happens. Interim responses pass untouched; 101 is final, since nothing of HTTP
 // follows it.
 type Writer struct {
 	caddyhttp.ResponseWriterWrapper
 
-	before func(status int)
+	head Head
 
-	// Begun reports whether the function was called.
+	// Begun reports whether the head was called.
 	Begun bool
+	// Replaced keeps the response from being written at all, since another one takes its place. The head may set it.
+	Replaced bool
 	// IsCut keeps anything more from being written. It may be set at any time, by any goroutine.
 	IsCut atomic.Bool
-	// Replaced keeps the response from being written at all, since another one takes its place. The function may set it.
-	Replaced bool
-	// Hijacked gets a connection that is taken over and returns what its taker gets. Where it is nil, the connection stays
-	// as it is.
-	Hijacked func(net.Conn) net.Conn
+	// Taker is told of a connection that is taken over. Where it is nil, the connection stays as it is.
+	Taker Taker
+	// IsTaken reports whether the connection was taken over. Then nothing more is written here.
+	IsTaken bool
+}
+
+// Taker gets a connection that is taken over.
+type Taker interface {
+	// Take returns what whoever takes the connection over gets.
+	Take(conn net.Conn) net.Conn
 }
 
 // Errors for whoever goes on writing to a response.
@@ -49,24 +64,24 @@ func (w *Writer) stopped() error {
 }
 
 // NewWriter returns a writer that calls the function before the head of a response to w.
-func NewWriter(w http.ResponseWriter, before func(status int)) *Writer {
+func NewWriter(w http.ResponseWriter, before HeadFunc) *Writer {
 	response := new(Writer)
 	response.Wrap(w, before)
 	return response
 }
 
 // Wrap makes the writer one for the given response.
-func (w *Writer) Wrap(wrapped http.ResponseWriter, before func(status int)) {
-	*w = Writer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: wrapped}, before: before}
+func (w *Writer) Wrap(wrapped http.ResponseWriter, head Head) {
+	*w = Writer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: wrapped}, head: head}
 }
 
-// Begin calls the function for a final status, the first time.
+// Begin calls the head for a final status, the first time.
 func (w *Writer) Begin(status int) {
 	if w.Begun || !IsFinal(status) {
 		return
 	}
 	w.Begun = true
-	w.before(status)
+	w.head.BeforeHead(status)
 }
 
 // IsFinal reports whether the status is that of a final response.
@@ -115,10 +130,14 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	//nolint:bodyclose // no body: this is the server's side
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err == nil && w.Hijacked != nil {
-		conn = w.Hijacked(conn)
+	if err != nil {
+		return conn, buffered, err
 	}
-	return conn, buffered, err
+	w.IsTaken = true
+	if w.Taker != nil {
+		conn = w.Taker.Take(conn)
+	}
+	return conn, buffered, nil
 }
 
 // Interface guards.

@@ -24,12 +24,13 @@ func Recording(ctx context.Context) trace.Span {
 	return nil
 }
 
-// TraceTime is the time for the start of a span, where there will be one.
-func TraceTime(ctx context.Context) time.Time {
+// TraceTime is the time for the start of a span, where there will be one. It is nil otherwise.
+func TraceTime(ctx context.Context) *time.Time {
 	if Recording(ctx) == nil {
-		return time.Time{}
+		return nil
 	}
-	return time.Now()
+	now := time.Now()
+	return &now
 }
 
 // AddSpan adds a span inside of another one, which ends now.

@@ -130,7 +130,7 @@ func (s signOut) clear(header http.Header) {
 	var lines []string
 	for _, site := range s.sites() {
 		secure := site.Token.Cookie.IsSecure(s.request)
-		var token carrier.Carrier = &carrier.Own{Cookie: site.Token.Cookie, Realm: s.realm, Secure: secure, Sent: s.cookies}
+		var token carrier.Carrier = &carrier.Own{Cookie: site.Token.Cookie, Realm: s.realm, Secure: secure, Sent: &s.cookies}
 		if in := site.Token.InSessionCookie; in != nil {
 			token = &carrier.InSession{Cookie: in, Name: site.CombinedCookie(), Secure: secure, Carried: s.carried}
 		}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/pathmatch"
-	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
@@ -114,6 +113,7 @@ func (f *Fresh) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	case decision.Identity.User == "":
 		return decision.Refuser.Refuse(w, r)
 	case !IsFresh(decision.Identity.AuthTime, time.Duration(f.MaxAge), f.app.Now()):
+		way.Shown.SetReason(string(validator.InsufficientAuthentication))
 		return f.signInAgain(w, r, decision)
 	}
 	return next.ServeHTTP(w, r)
@@ -128,8 +128,6 @@ func IsFresh(authTime int64, maxAge time.Duration, now time.Time) bool {
 
 // signInAgain sends the browser to sign in, or answers 401 (RFC 9470 section 3).
 func (f *Fresh) signInAgain(w http.ResponseWriter, r *http.Request, decision *journey.Decision) error {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	repl.Set(identity.PlaceholderReason, string(validator.InsufficientAuthentication))
 	w.Header().Set("Cache-Control", "no-store")
 	location, err := f.location(r, decision)
 	if err != nil {

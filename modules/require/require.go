@@ -127,15 +127,14 @@ func (q *Require) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case decision.Identity.User == "":
 		return decision.Refuser.Refuse(w, r)
 	case !decision.Identity.Attributes[q.Attribute].HasAll(q.Values):
-		return q.forbid(w, r, decision.Realm)
+		way.Shown.SetReason(string(validator.InsufficientScope))
+		return q.forbid(w, decision.Realm)
 	}
 	return next.ServeHTTP(w, r)
 }
 
 // forbid answers 403 (RFC 6750 section 3.1). What is lacking is for the log, not for the client.
-func (q *Require) forbid(w http.ResponseWriter, r *http.Request, realm string) error {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	repl.Set(identity.PlaceholderReason, string(validator.InsufficientScope))
+func (q *Require) forbid(w http.ResponseWriter, realm string) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("WWW-Authenticate", fmt.Sprintf(
 		`Bearer realm=%q, error="insufficient_scope", error_description="the user may not do this"`, realm))

@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// Arrival is what came with a request for one realm. It does not change once the request is being decided, and
-// must not be copied.
+// Arrival is what came with a request for one realm. It does not change once the session has been read, and must not be
+// copied.
 type Arrival struct {
 	Journey *journey.Journey
 	Request *http.Request
@@ -27,16 +27,14 @@ type Arrival struct {
 	Realm string
 	// Now is when the request arrived.
 	Now time.Time
-	// Traced is the same by the machine's own clock. It is zero if nobody traces the request.
-	Traced time.Time
+	// Traced is the same by the machine's own clock. It is nil if nobody traces the request.
+	Traced *time.Time
 	// Secure reports whether the response is a secure one for the browser.
 	Secure bool
 	// Forget reports whether the request matches forget_on.
 	Forget bool
-	// Cookies holds the cookies as the client sent them.
-	Cookies validator.Cookies
-	// Session is the session that came.
-	Session validator.SessionCredential
+	// Held is what came of cookies. The session is unusable until [Arrival.ReadSession].
+	Held
 	// Carrier is the cookie that tokens of the realm travel in, and Token is the one that came in it.
 	Carrier carrier.Carrier
 	Token   validator.TokenCredential
@@ -44,7 +42,15 @@ type Arrival struct {
 	own carrier.Own
 }
 
-// Read fills in what came. It fails if there are too many cookies, or if a matcher of forget_on fails.
+// Held is what a browser holds of cookies.
+type Held struct {
+	// Cookies holds the cookies as a client sends them.
+	Cookies validator.Cookies
+	// Session is the session that they carry.
+	Session validator.SessionCredential
+}
+
+// Read fills in what came but the session. It fails if there are too many cookies, or if a matcher of forget_on fails.
 func (a *Arrival) Read(p *policy.Policy, forgetOn pathmatch.Sets, j *journey.Journey, r *http.Request, realm string) error {
 	cookies, err := validator.ScanCookies(j.Cookies)
 	if err != nil {
@@ -53,12 +59,11 @@ func (a *Arrival) Read(p *policy.Policy, forgetOn pathmatch.Sets, j *journey.Jou
 	a.Journey, a.Request, a.Realm, a.Cookies = j, r, realm, cookies
 	a.Now, a.Traced = p.App.Now(), telemetry.TraceTime(r.Context())
 	a.Secure = p.Site.Token.Cookie.IsSecure(r)
-	a.Session = p.Site.Session.Cookies.Read(cookies)
 	if in := p.Site.Token.InSessionCookie; in != nil {
 		a.Carrier = &carrier.InSession{Cookie: in, Name: p.Site.CombinedCookie(), Secure: a.Secure, Carried: j.Carried}
 	} else {
 		a.own = carrier.Own{
-			Cookie: p.Site.Token.Cookie, Realm: realm, Secure: a.Secure, Sent: cookies, Surmised: p.Site.SurmisesTokens(),
+			Cookie: p.Site.Token.Cookie, Realm: realm, Secure: a.Secure, Sent: &a.Cookies, Surmised: p.Site.SurmisesTokens(),
 		}
 		a.Carrier = &a.own
 	}
@@ -71,6 +76,12 @@ func (a *Arrival) Read(p *policy.Policy, forgetOn pathmatch.Sets, j *journey.Jou
 		a.Forget, err = forgetOn.Any(r)
 	}
 	return err
+}
+
+// ReadSession fills in the session that came. The claims are those of the token that came with it, or nil: the hash of a
+// session id that they are bound to need not be computed.
+func (a *Arrival) ReadSession(p *policy.Policy, token *validator.Claims) {
+	a.Session = p.Site.Session.Cookies.ReadBeside(a.Cookies, token)
 }
 
 // Key names the session that came.

@@ -38,6 +38,29 @@ type TokenCookie struct {
 	// `auto` marks the cookie as Secure where the client came by TLS, or by a trusted proxy that says so; `always` and
 	// `never` are what they say. Default: `auto`.
 	Secure string `json:"secure,omitempty"`
+
+	prepared *prepared
+}
+
+// IsSame reports whether both cookies have the same options.
+func (c *TokenCookie) IsSame(other *TokenCookie) bool {
+	own, others := *c, *other
+	own.prepared, others.prepared = nil, nil
+	return own == others
+}
+
+// prepared is what requests of one realm need of the cookie, on responses that are not secure and on those that are.
+type prepared struct {
+	realm         string
+	plain, secure struct{ name, removal string }
+}
+
+// Prepare makes what requests of a fixed realm need. For all other realms it is made with each request.
+func (c *TokenCookie) Prepare(realm string) {
+	made := &prepared{realm: realm}
+	made.plain.name, made.plain.removal = c.NameFor(realm, false), c.removalFor(realm, false)
+	made.secure.name, made.secure.removal = c.NameFor(realm, true), c.removalFor(realm, true)
+	c.prepared = made
 }
 
 // SetDefaults sets what the configuration leaves out.
@@ -67,10 +90,31 @@ func (c *TokenCookie) SecureName(realm string) string {
 
 // NameFor returns the cookie's name on responses that are secure, or on those that are not.
 func (c *TokenCookie) NameFor(realm string, secure bool) string {
-	if secure {
+	isPrepared := c.prepared != nil && c.prepared.realm == realm
+	switch {
+	case isPrepared && secure:
+		return c.prepared.secure.name
+	case isPrepared:
+		return c.prepared.plain.name
+	case secure:
 		return c.SecureName(realm)
+	default:
+		return c.PlainName(realm)
 	}
-	return c.PlainName(realm)
+}
+
+// removalFor returns the line that removes the cookie.
+func (c *TokenCookie) removalFor(realm string, secure bool) string {
+	isPrepared := c.prepared != nil && c.prepared.realm == realm
+	switch {
+	case isPrepared && secure:
+		return c.prepared.secure.removal
+	case isPrepared:
+		return c.prepared.plain.removal
+	}
+	removal := c.cookie(c.NameFor(realm, secure), "", secure)
+	removal.MaxAge = -1
+	return removal.String()
 }
 
 // IsSecure reports whether the response to this request is a secure one for the browser.
@@ -154,10 +198,10 @@ type Own struct {
 	Cookie *TokenCookie
 	// Realm is the realm of the request.
 	Realm string
+	// Sent holds the cookies that came.
+	Sent *validator.Cookies
 	// Secure reports whether the response is a secure one for the browser.
 	Secure bool
-	// Sent holds the cookies that came.
-	Sent validator.Cookies
 	// Surmised reports whether only the value of a cookie can tell that it is a token.
 	Surmised bool
 }
@@ -169,9 +213,9 @@ func (o *Own) Name() string { return o.Cookie.NameFor(o.Realm, o.Secure) }
 func (o *Own) Read() validator.TokenCredential {
 	name := o.Name()
 	if o.Surmised {
-		return validator.ReadToken(tokensAlone(o.Sent, name), name)
+		return validator.ReadToken(tokensAlone(*o.Sent, name), name)
 	}
-	return validator.ReadToken(o.Sent, name)
+	return validator.ReadToken(*o.Sent, name)
 }
 
 // tokensAlone returns the cookies without those of the name that are no tokens, and so the application's.
@@ -183,7 +227,7 @@ func tokensAlone(cookies validator.Cookies, name string) validator.Cookies {
 
 // Taken reports a cookie of the name that is the application's.
 func (o *Own) Taken() string {
-	if !o.Surmised || o.Read().Presence != validator.Absent || validator.ReadToken(o.Sent, o.Name()).Presence == validator.Absent {
+	if !o.Surmised || o.Read().Presence != validator.Absent || validator.ReadToken(*o.Sent, o.Name()).Presence == validator.Absent {
 		return ""
 	}
 	return "the application has a cookie of the name that this realm's token would have, so there is no token; give the token " +
@@ -198,11 +242,7 @@ func (o *Own) Give(_ validator.Cookies, token string, maxAge time.Duration) stri
 }
 
 // Take returns the line that removes the cookie.
-func (o *Own) Take(Held) string {
-	removal := o.Cookie.cookie(o.Name(), "", o.Secure)
-	removal.MaxAge = -1
-	return removal.String()
-}
+func (o *Own) Take(Held) string { return o.Cookie.removalFor(o.Realm, o.Secure) }
 
 // IsSet reports whether a line is for a cookie of the name.
 func (o *Own) IsSet(lines []string, _ cookie.Request, _ time.Time) bool {

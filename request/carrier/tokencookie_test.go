@@ -120,8 +120,15 @@ func TestTokenCookieLines(t *testing.T) {
 		if got := own.Give(nil, "a.b.c", 0); got != test.set {
 			t.Errorf("set: got  %s\nwant %s", got, test.set)
 		}
-		if got := own.Take(Held{}); got != test.clear {
-			t.Errorf("clear: got  %s\nwant %s", got, test.clear)
+		name, other := own.Name(), (&Own{Cookie: cookie, Realm: "other", Secure: test.secure}).Take(Held{})
+		for _, prepared := range []string{"", "other", "shop"} { // it makes no difference
+			if got := own.Take(Held{}); got != test.clear || own.Name() != name {
+				t.Errorf("prepared for %q: clear: got  %s\nwant %s", prepared, got, test.clear)
+			}
+			if got := (&Own{Cookie: cookie, Realm: "other", Secure: test.secure}).Take(Held{}); got != other {
+				t.Errorf("prepared for %q: clear in another realm: got  %s\nwant %s", prepared, got, other)
+			}
+			cookie.Prepare(prepared)
 		}
 		for _, line := range []string{test.set, test.clear} {
 			if got := setcookie.ReadLine(" " + line).Name; got != cookie.NameFor("shop", test.secure) {

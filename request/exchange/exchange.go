@@ -91,15 +91,13 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 	x.settlement.Listen(x.Listener)
 	defer x.settlement.StopListening()
 	x.prepareStream()
-	client, own := x.Listener.Hide(w), x.ownHeader(w)
-	x.response.Wrap(client, func(status int) { x.settle(client, status) })
-	if x.stream != nil {
-		x.response.Hijacked = x.hijacked
-	}
+	own := x.ownHeader(w)
+	x.response.Wrap(x.Listener.Hide(w), x)
+	x.response.Taker = x
 	defer x.finish(w)
 	err := x.serveNext()
 	x.stream.AbortIfCut()
-	if err == nil {
+	if err == nil && !x.response.IsTaken {
 		x.response.Begin(http.StatusOK) // nothing was written, so net/http will say 200
 	}
 	if x.response.Replaced {
@@ -111,8 +109,8 @@ func (x *exchange) passOn(w http.ResponseWriter, who *identity.Principal) error 
 // identify gives the request the identity, and counts it.
 func (x *exchange) identify(who *identity.Principal) {
 	if who.User != "" {
-		x.Policy.Site.Identity.Set(x.request, *who)
-		x.arrival.Journey.SetPlaceholders(x.repl, *who)
+		x.Policy.Site.Identity.Set(x.request, who)
+		x.arrival.Journey.Shown.SetUser(who)
 		x.warnOfLoss(who.Lossy)
 	}
 	x.decision.Identity = who
@@ -142,11 +140,12 @@ func (x *exchange) warnOfLoss(lossy []string) {
 	}
 }
 
-// settle settles the response when its head goes out.
-func (x *exchange) settle(client http.ResponseWriter, status int) {
-	x.response.Replaced = x.settlement.Settle(x.Listener, status, client.Header())
-	if !x.response.Replaced && stream.Is(x.request, status, client.Header()) {
-		x.outcome.Release() // others need not wait for its end: whatever it brings is on its way
+// BeforeHead settles the response when its head goes out. Others need not wait for its body to mint.
+func (x *exchange) BeforeHead(status int) {
+	header := x.response.Header()
+	x.response.Replaced = x.settlement.Settle(x.Listener, status, header)
+	x.outcome.Release()
+	if !x.response.Replaced && stream.Is(x.request, status, header) {
 		x.watch()
 	}
 }
@@ -178,8 +177,12 @@ func (x *exchange) watch() {
 	x.stream.Watch(x.outcome.Core.Ledger, subjects, authTime)
 }
 
-// hijacked is called when the connection is taken over. Some handlers do so without a head of the response.
-func (x *exchange) hijacked(conn net.Conn) net.Conn {
+// Take is called when the connection is taken over. Some handlers do so without a head of the response: then no token goes out.
+func (x *exchange) Take(conn net.Conn) net.Conn {
+	x.outcome.Release()
+	if x.stream == nil {
+		return conn
+	}
 	x.watch()
 	return x.stream.Hijacked(conn)
 }
@@ -224,8 +227,8 @@ func (x *exchange) refuseNamed(w http.ResponseWriter, own http.Header) error {
 	maps.Copy(header, own)
 	x.outcome.NoteRevoked()
 	x.decision.Identity = identity.Nobody
-	x.arrival.Journey.ClearPlaceholders(x.repl)
-	x.repl.Set(identity.PlaceholderRealm, x.Policy.Site.Realm.Placeholder(x.arrival.Realm))
+	x.arrival.Journey.Shown.Clear(x.repl)
+	x.arrival.Journey.Shown.SetRealm(x.Policy.Site.Realm.Placeholder(x.arrival.Realm))
 	x.setReason()
 	return x.Refuse(w, x.request)
 }

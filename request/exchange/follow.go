@@ -37,8 +37,8 @@ func (t *Route) follow(
 	}
 	switch who := x.decision.Identity; {
 	case who.User != "":
-		t.Policy.Site.Identity.Set(r, *who)
-		way.SetPlaceholders(repl, *who)
+		t.Policy.Site.Identity.Set(r, who)
+		way.Shown.SetUser(who)
 		x.forward()
 		return next.ServeHTTP(t.Listener.Hide(w), r)
 	case x.decision.Undetermined:

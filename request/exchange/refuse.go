@@ -159,7 +159,7 @@ func (x *exchange) clearOnRefusal(header http.Header) {
 
 func (x *exchange) setReason() {
 	if x.outcome.Reason != "" {
-		x.repl.Set(identity.PlaceholderReason, string(x.outcome.Reason))
+		x.arrival.Journey.Shown.SetReason(string(x.outcome.Reason))
 	}
 }
 
@@ -170,6 +170,9 @@ func (x *exchange) count() {
 		via = identity.ViaNone
 	}
 	x.requests.With(x.Policy.Site.ModeName, via, reason).Inc()
+	if !x.follows && x.arrival.Traced == nil {
+		return // nobody traces
+	}
 	span := telemetry.Recording(x.request.Context())
 	if span == nil {
 		return
@@ -184,6 +187,6 @@ func (x *exchange) count() {
 	}
 	span.SetAttributes(attributes...)
 	if !x.follows {
-		telemetry.AddSpan(span, telemetry.DecisionSpan, x.arrival.Traced, attributes)
+		telemetry.AddSpan(span, telemetry.DecisionSpan, *x.arrival.Traced, attributes)
 	}
 }

@@ -51,12 +51,13 @@ func (t *Route) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	way, others := journeyOf(t.Policy.App.Names(), r) // before anything is taken from the request
 	t.strip(r, others)
-	way.ClearPlaceholders(repl)
-	switch {
-	case whoami.IsSubrequest(r.Context()):
+	if whoami.IsSubrequest(r.Context()) {
 		t.hide(r, others)
+		identity.ShowNobody(repl)
 		return next.ServeHTTP(w, r) // our own question: it is not asked about itself
-	case isPreflight(r):
+	}
+	way.Shown.Clear(repl)
+	if isPreflight(r) {
 		way.Preflight = true
 		return servePreflight(t, w, r, next)
 	}
@@ -65,7 +66,7 @@ func (t *Route) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		t.hideUndecided(r, way, others, realm)
 		return caddyhttp.Error(status, err)
 	}
-	repl.Set(identity.PlaceholderRealm, t.Policy.Site.Realm.Placeholder(realm))
+	way.Shown.SetRealm(t.Policy.Site.Realm.Placeholder(realm))
 	if earlier := others.of(realm); earlier != nil {
 		return t.follow(w, r, next, repl, way, others, earlier)
 	}

@@ -219,7 +219,7 @@ func stripConnection(header http.Header) {
 
 // Set gives the request the identity headers. What a header can't hold is left out; user ids were checked when the session
 // was learned.
-func (i Headers) Set(r *http.Request, who Principal) {
+func (i *Headers) Set(r *http.Request, who *Principal) {
 	for n, header := range i.Headers {
 		if header.Attribute == "" {
 			r.Header[i.canonical[n]] = []string{who.User}

@@ -171,7 +171,7 @@ func TestIdentityOffStripsTheDefault(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set(DefaultIdentityHeader, "mallory")
 	off.Strip(r)
-	off.Set(r, Principal{User: "alice"})
+	off.Set(r, &Principal{User: "alice"})
 	if len(r.Header) != 0 {
 		t.Errorf("left is %v", r.Header)
 	}
@@ -282,7 +282,7 @@ func TestIdentitySet(t *testing.T) {
 		Header{Name: "OurApp-User-ID"}, Header{Name: "X-Role", Attribute: "role"},
 		Header{Name: "X-Groups", Attribute: "groups"}, Header{Name: "X-Absent", Attribute: "absent"})
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	identity.Set(r, Principal{User: "alice", Attributes: sessions.Attributes{
+	identity.Set(r, &Principal{User: "alice", Attributes: sessions.Attributes{
 		"role": sessions.Text("shop keeper"), "groups": sessions.List("a", "b"), "other": sessions.Text("x"),
 	}})
 	want := http.Header{"Ourapp-User-Id": {"alice"}, "X-Role": {"shop keeper"}, "X-Groups": {"a,b"}}

@@ -59,6 +59,9 @@ func CleanPath(r *http.Request, names alias.Names) {
 }
 
 func cleanURL(target *url.URL, names alias.Names) {
+	if target.RawPath == "" && strings.IndexByte(target.Path, ';') < 0 && strings.IndexByte(target.Path, '%') < 0 {
+		return // nor does one appear when the path is escaped
+	}
 	escaped := target.EscapedPath()
 	cleaned := names.CleanPath(escaped)
 	if len(cleaned) == len(escaped) {

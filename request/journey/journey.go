@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
@@ -26,9 +25,11 @@ type Journey struct {
 	// Exchanges is what the package exchange keeps with the journey.
 	Exchanges any
 
-	last         *Decision
-	placeholders []identity.Placeholder // that were set for attributes of the identity
-	line         [1]string              // what nearly every request does with, so that it is one piece of memory
+	// Shown is what the placeholders of the request show.
+	Shown identity.Shown
+
+	last *Decision
+	line [1]string // what nearly every request does with, so that it is one piece of memory
 }
 
 // variable is where the variables of a request hold its journey.
@@ -66,18 +67,6 @@ func (j *Journey) Decide(decision *Decision) { j.last = decision }
 
 // Decision returns what was decided last, or nil if nothing was.
 func (j *Journey) Decision() *Decision { return j.last }
-
-// ClearPlaceholders removes what an earlier handler, or an earlier run of the same one, left of another identity.
-func (j *Journey) ClearPlaceholders(repl *caddy.Replacer) {
-	identity.Clear(repl, j.placeholders)
-	j.placeholders = nil
-}
-
-// SetPlaceholders makes the identity known to the rest of the route and to the access log.
-func (j *Journey) SetPlaceholders(repl *caddy.Replacer, who identity.Principal) {
-	who.SetPlaceholders(repl)
-	j.placeholders = who.Placeholders
-}
 
 // Format writes nothing: a variable can be a placeholder, and this one holds cookies.
 func (*Journey) Format(fmt.State, rune) {}

@@ -33,7 +33,7 @@ func weighAccess(o *Outcome, places []access.Place, verdict validator.Verdict) v
 		case !found:
 			o.Access = access.ReadUnbound(o.policy, places, o.Core, o.came)
 		case beside.User != "":
-			users, o.Session.Beside = append(users, beside.User), beside
+			users, o.Session.Beside = append(users, beside.User), &beside
 		}
 	}
 	switch without := verdict.(type) {
@@ -88,7 +88,7 @@ func sessionBeside(o *Outcome, verdict validator.Verdict) (beside Beside, found 
 // there is none.
 func authTimeBeside(o *Outcome) int64 {
 	switch {
-	case o.Session.Beside.User != "":
+	case o.Session.Beside != nil:
 		return o.Session.Beside.AuthTime
 	case o.Session.Record.User != "":
 		return o.Session.Record.AuthTime

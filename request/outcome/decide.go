@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/grant"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/question"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -103,7 +104,7 @@ func (o *Outcome) renew(evidence validator.Evidence, asker *question.Asker, next
 	if reason, dead := o.Core.Dead(o.Token.Claims); dead {
 		return o.withoutToken(evidence, reason)
 	}
-	o.Grant = grant.OfSession{Session: &o.Session.Record}
+	o.Grant = grant.OfSession{Session: o.Session.Record}
 	return verdict
 }
 
@@ -129,7 +130,7 @@ func (o *Outcome) lookUp(asker *question.Asker, next caddyhttp.Handler, maxAge t
 			telemetry.CountStoreError(err)
 			o.policy.Warn("touching session", zap.Error(err)) // it counts all the same; only its idle time goes on
 		}
-		o.Session.Record = record
+		o.keep(record)
 		return validator.Active
 	}
 	switch {
@@ -142,7 +143,7 @@ func (o *Outcome) lookUp(asker *question.Asker, next caddyhttp.Handler, maxAge t
 	answer := asker.Ask(visitor, active, maxAge)
 	switch answer.State {
 	case validator.Active:
-		o.Session.Record = answer.Session
+		o.keep(answer.Session)
 		if answer.Unkept != nil {
 			o.Session.Unkept = !answer.Unkept.Known
 			WarnOfUnkept(o.policy, answer.Unkept)
@@ -154,6 +155,12 @@ func (o *Outcome) lookUp(asker *question.Asker, next caddyhttp.Handler, maxAge t
 	default:
 	}
 	return answer.State
+}
+
+// keep keeps the record of an active session.
+func (o *Outcome) keep(record sessions.Session) {
+	o.Session.Record = &o.find().record
+	*o.Session.Record = record
 }
 
 // WarnOfUnkept says that the store did not take what the application said. The request goes on all the same.

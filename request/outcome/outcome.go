@@ -55,9 +55,33 @@ type Outcome struct {
 
 	policy  *policy.Policy
 	came    *arrival.Arrival
-	stale   *app.Core          // the open store if it does not count; it takes an end all the same
-	who     identity.Principal // of a session, or of an access token
-	release func()             // gives back the claim to mint; nil: this request has none
+	stale   *app.Core // the open store if it does not count; it takes an end all the same
+	found   *found    // nil where a token of ours is enough
+	minting minting
+}
+
+// minting is whether the request is the one to mint.
+type minting struct {
+	arrived ledger.MintMark   // when the request did, in the order of what was minted
+	claim   *ledger.MintClaim // nil: there was none yet
+}
+
+// found is what the store, the application or an identity provider says. It is one piece of memory, which requests with a
+// token of ours do without.
+type found struct {
+	record sessions.Session
+	who    identity.Principal
+}
+
+// noRecord stands for a session that was not looked up.
+var noRecord sessions.Session
+
+// find returns the room for what is found.
+func (o *Outcome) find() *found {
+	if o.found == nil {
+		o.found = new(found)
+	}
+	return o.found
 }
 
 // Tokens is what the tokens of ours are worth that came with a request.
@@ -75,8 +99,8 @@ type Tokens struct {
 type SessionFound struct {
 	// State is what the store and the application say.
 	State validator.SessionState
-	// Record is the active session, if it was looked up.
-	Record sessions.Session
+	// Record is the active session, if it was looked up. Its user is empty if it was not. Do not change it.
+	Record *sessions.Session
 	// Unkept reports whether the store does not hold the record, so that no token is made for it.
 	Unkept bool
 	// Revoked reports whether the session or its user is revoked.
@@ -87,13 +111,13 @@ type SessionFound struct {
 	Lapsed bool
 	// Restored reports whether the token stands for session cookies that did not come, and these are added upstream.
 	Restored bool
-	// Beside is the session that a callback's access token counts with.
-	Beside Beside
+	// Beside is the session that a callback's access token counts with. It is nil if there is none.
+	Beside *Beside
 }
 
 // Decide finds out who the request is from. The next handler is the rest of its route.
 func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arrival, next caddyhttp.Handler) {
-	o.policy, o.came = p, came
+	o.policy, o.came, o.Session.Record = p, came, &noRecord
 	core, err := p.App.CoreForRequest()
 	if err != nil {
 		p.Warn("opening the session store: nobody can be signed in or out before it is open", zap.Error(err))
@@ -104,9 +128,10 @@ func (o *Outcome) Decide(p *policy.Policy, sources Sources, came *arrival.Arriva
 		o.stale, core = core, nil
 	}
 	if o.Core = core; core != nil {
-		o.Began, o.Mark = core.Ledger.Moment(), core.Ledger.Places().Mark()
+		o.Began, o.Mark, o.minting.arrived = core.Ledger.Moment(), core.Ledger.Places().Mark(), core.Ledger.MintMark()
 	}
 	o.Tokens = readTokens(p, core, came)
+	came.ReadSession(p, o.Token.Claims)
 	o.Reason = o.Token.Reason
 	o.Access = access.Read(p, sources.Places, core, came)
 	warnOfCredentials(p, came, o.Token)
@@ -126,8 +151,8 @@ func (o *Outcome) conclude() {
 	case validator.BySession:
 		o.Reason = verdict.Reason
 		o.Grant = o.granted(verdict.Token)
-		o.who = identity.OfSession(o.Session.Record, o.policy.Site.Token.Lifetime, o.came.Now)
-		o.Who = &o.who
+		o.Who = &o.find().who
+		*o.Who = identity.OfSession(*o.Session.Record, o.policy.Site.Token.Lifetime, o.came.Now)
 	case validator.ByIssuer:
 		switch {
 		case o.Access.FromHeader: // such a client keeps its tokens itself
@@ -135,9 +160,9 @@ func (o *Outcome) conclude() {
 		case verdict.Token != validator.LeaveToken:
 			o.Grant = o.granted(verdict.Token)
 		}
-		o.who = o.Access.Principal()
-		o.who.AuthTime = cmp.Or(o.who.AuthTime, authTimeBeside(o))
-		o.Who = &o.who
+		o.Who = &o.find().who
+		*o.Who = o.Access.Principal()
+		o.Who.AuthTime = cmp.Or(o.Who.AuthTime, authTimeBeside(o))
 	case validator.Unauthenticated:
 		o.Reason, o.Grant = verdict.Reason, withdrawn(verdict.Token)
 	case validator.CouldNotTell:
@@ -176,7 +201,7 @@ func (o *Outcome) granted(action validator.TokenCookie) grant.Grant {
 		}
 		return grant.Withdrawn{}
 	}
-	return o.Claim(grant.OfSession{Session: &o.Session.Record}, o.came.Key())
+	return o.Claim(grant.OfSession{Session: o.Session.Record}, o.came.Key())
 }
 
 // Claim returns the grant if this request is the one to mint for the session. While another request mints, this one leaves
@@ -192,27 +217,29 @@ func (o *Outcome) Claim(granted grant.Grant, key sessions.Key) grant.Grant {
 	}
 }
 
-// claimMint reports whether this request is the one to mint for the session. One at a time does.
+// claimMint reports whether this request is the one to mint for the session. One at a time does, and one of those that come
+// at once.
 func (o *Outcome) claimMint(key sessions.Key) bool {
-	if o.release != nil {
+	if o.MayMint() {
 		return true
 	}
+	o.Release() // one that failed, under the id that the session had, or was taken over
 	if o.Token.State == validator.TokenUsable && o.policy.Site.Mode == validator.Stateless {
 		key = o.Token.Claims.SessionKey()
 	}
-	release, ok := o.Core.Ledger.ClaimMint(o.Background(), key)
-	if ok {
-		o.release = release
-	}
-	return ok
+	o.minting.claim = o.Core.Ledger.ClaimMint(o.Background(), key, o.minting.arrived)
+	return o.MayMint()
 }
 
-// Release gives the claim to mint back, so that the next request may mint.
-func (o *Outcome) Release() {
-	if o.release != nil {
-		o.release()
-	}
-}
+// MayMint reports whether this request has the claim to mint. No token goes out with another one.
+func (o *Outcome) MayMint() bool { return o.minting.claim.Holds() }
+
+// Minted notes that a token goes out with the response. Call it only if [Outcome.MayMint] is true.
+func (o *Outcome) Minted(now time.Time) { o.minting.claim.Minted(now) }
+
+// Release gives the claim to mint back, so that the next request may mint. It is called when the head of the response goes
+// out, or never will: what the response brings is on its way then, however long its body takes.
+func (o *Outcome) Release() { o.minting.claim.Release() }
 
 // Lineage returns whose session came, by what decided the request: the record or, until the returned time, the token that
 // is bound to it. It is zero if neither is of that session, and if the store does not hold the record: then there is nothing

@@ -43,7 +43,7 @@ func sameAttributes(a, b sessions.Attributes) bool {
 
 // countMismatch counts and logs a difference.
 func countMismatch(o *Outcome, verdict validator.Verdict) {
-	what := Compare(o.Token, validator.Bind(o.Token, o.came.Session), verdict, o.Session.Record)
+	what := Compare(o.Token, validator.Bind(o.Token, o.came.Session), verdict, *o.Session.Record)
 	if what == "" {
 		return
 	}

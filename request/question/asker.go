@@ -134,11 +134,13 @@ func (a *Asker) askOnce(visitor Visitor, known bool, maxAge time.Duration) resul
 	}
 	defer exchange.Release()
 	client, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	crowded := func(waiting int) { warnOfCrowd(p, r, client, waiting) }
 	asked := question{
 		asker: a, policy: p, ledger: core.Ledger, key: came.Key(), maxAge: maxAge, exchange: exchange,
 		sent: came.Cookies, at: journey.Place(r), arrived: visitor.Mark, span: telemetry.Recording(r.Context()),
 	}
-	found, err := a.Queue.Do(r.Context(), whoami.Query{Key: asked.key, Known: known, Client: client}, asked.put)
+	query := whoami.Query{Key: asked.key, Known: known, Client: client, Crowded: crowded}
+	found, err := a.Queue.Do(r.Context(), query, asked.put)
 	if err != nil {
 		outcome := whoami.NotAsked(err)
 		telemetry.WhoamiTallies.Note(came.Realm, p.Site.Realm.Dynamic(), outcome, p.App.Now())

@@ -84,13 +84,13 @@ func isReading(method string) bool { return method == http.MethodGet || method =
 func (s *Settlement) isFresh(user string, session validator.SessionCredential) bool {
 	record, token := s.after.record, s.found.Token
 	switch {
-	case s.found.Who.User != user || s.after.unkept || !session.Hash.Equal(s.after.session.Hash):
+	case s.found.Who.User != user || s.after.unkept || !session.Hash.Equal(s.after.held.Session.Hash):
 		return false
 	case record.User != "":
 		return record.User == user && (record.Source == sessions.Added ||
 			s.now.Sub(record.Confirmed) < s.policy.Site.Token.Lifetime-s.policy.RenewBefore)
 	default:
-		isBound := s.after.moved || validator.Bind(token, s.after.session) == validator.SameSession
+		isBound := s.after.moved || validator.Bind(token, s.after.held.Session) == validator.SameSession
 		return token.State == validator.TokenUsable && isBound && token.Claims.Subject() == user &&
 			!outcome.IsDue(s.policy, token, s.now)
 	}
@@ -168,7 +168,7 @@ func (s *Settlement) follow(follows validator.Follows, read evidence, header htt
 		read.Rolls = false
 		return read
 	}
-	s.after.cookies, s.after.session, s.after.moved = read.cookies, read.After, !token.IsZero()
+	s.after.held, s.after.moved = &arrival.Held{Cookies: read.cookies, Session: read.After}, !token.IsZero()
 	var next grant.Grant = grant.Moved{Renews: grant.Makes(s.after.grant)}
 	if !s.after.moved {
 		s.after.own = &session
@@ -176,7 +176,7 @@ func (s *Settlement) follow(follows validator.Follows, read evidence, header htt
 		next = grant.OfSession{Session: s.after.record}
 	}
 	if _, cleared := s.after.grant.(grant.Withdrawn); !cleared && s.tokensCount() {
-		s.after.grant = s.found.Claim(next, s.keyOf(s.after.session))
+		s.after.grant = s.found.Claim(next, s.keyOf(s.after.held.Session))
 	}
 	named := read.Names
 	s.readCookies(header, &read)
@@ -196,7 +196,7 @@ func (s *Settlement) questionOf(session validator.SessionCredential) (of *ledger
 	if s.hearing.question != nil && s.keyOf(session) == s.came.Key() {
 		return s.hearing.question, func() {}
 	}
-	of = s.found.Core.Ledger.AskSince(s.keyOf(session), s.hearing.since)
+	of = s.found.Core.Ledger.AskSince(s.keyOf(session), s.came.Now)
 	return of, of.Withdraw
 }
 
@@ -220,7 +220,7 @@ func (s *Settlement) learn(learns validator.Learns, cookies validator.Cookies) (
 	of, done := s.questionOf(learns.Session)
 	defer done()
 	told := ledger.Identity{User: learns.User}
-	if s.found.Who.User == learns.User && learns.Session.Hash.Equal(s.after.session.Hash) {
+	if s.found.Who.User == learns.User && learns.Session.Hash.Equal(s.after.held.Session.Hash) {
 		told.Attributes = s.attributes() // the header says nothing of them
 	}
 	session, err := of.Identified(s.found.Background(), told, s.policy.Lifetimes())
@@ -239,7 +239,7 @@ func (s *Settlement) learn(learns validator.Learns, cookies validator.Cookies) (
 		s.policy.Warn("learning a session that a response names the user of", zap.Error(err))
 		return false
 	}
-	s.after.cookies, s.after.session, s.after.record = cookies, learns.Session, s.after.own
+	s.after.held, s.after.record = &arrival.Held{Cookies: cookies, Session: learns.Session}, s.after.own
 	s.after.learned, s.after.ended, s.after.moved, s.after.unkept = true, false, false, false
 	s.grantLearned()
 	return false
@@ -249,10 +249,10 @@ func (s *Settlement) learn(learns validator.Learns, cookies validator.Cookies) (
 func (s *Settlement) grantLearned() {
 	switch {
 	case !s.tokensCount():
-	case s.found.IsOutsideShare(s.after.session, s.after.record.User):
+	case s.found.IsOutsideShare(s.after.held.Session, s.after.record.User):
 		s.after.grant = grant.Withdrawn{}
 	case s.policy.IsCurrent(*s.after.record, s.policy.Site.Token.Lifetime, s.now):
-		s.after.grant = s.found.Claim(grant.OfSession{Session: s.after.record}, s.keyOf(s.after.session))
+		s.after.grant = s.found.Claim(grant.OfSession{Session: s.after.record}, s.keyOf(s.after.held.Session))
 	case grant.Makes(s.after.grant): // whoami is to tell more first
 		s.after.grant = grant.Withdrawn{}
 	}
@@ -265,7 +265,7 @@ func (s *Settlement) attributes() sessions.Attributes {
 	case s.after.record.User != "":
 		return s.after.record.Attributes
 	case s.found.Token.State == validator.TokenUsable &&
-		validator.Bind(s.found.Token, s.after.session) == validator.SameSession:
+		validator.Bind(s.found.Token, s.after.held.Session) == validator.SameSession:
 		return s.found.Token.Claims.Attributes()
 	default:
 		return nil
@@ -278,10 +278,10 @@ func (s *Settlement) exchange(header http.Header) cookie.Exchange {
 	exchange := cookie.Exchange{
 		Request: journey.Place(s.came.Request), IsSession: names.Match, Lines: header["Set-Cookie"], Now: s.now, Holds: s.holds,
 	}
-	sent := arrival.SessionPairs(names, s.after.cookies)
+	sent := arrival.SessionPairs(names, s.after.held.Cookies)
 	bound, _ := names.Restore(s.found.Token.Claims)
 	switch {
-	case s.withheld:
+	case s.hearing.withheld:
 		exchange.Withheld = sent
 	case s.found.Session.Restored:
 		exchange.Sent = arrival.SessionPairs(names, bound)

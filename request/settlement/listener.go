@@ -59,11 +59,11 @@ func (l Listener) take(status int, header http.Header, now time.Time) (validator
 // trim removes white space as HTTP has it (RFC 9110 section 5.6.3).
 func trim(text string) string { return strings.Trim(text, " \t") }
 
-// hearing is what was known when the request went on, where the application names users.
+// hearing is what was known when the request went on. All but withheld is for where the application names users.
 type hearing struct {
 	question *ledger.Question // about the session that came; nil where none did
-	since    time.Time
-	unproven bool // the application may know the user by something else than the session
+	withheld bool             // the application did not get the session cookies
+	unproven bool             // the application may know the user by something else than the session
 }
 
 // BringsOtherCredential reports whether a request brings something beside its cookies that the application may know a user

@@ -25,7 +25,7 @@ func OwnerOf(s *Settlement) (subjects ledger.Subjects, authTime int64, known boo
 		subjects = ledger.SubjectsOfSession(session, record.User)
 	case identity.ViaIssuer:
 		access, beside := s.found.Access, s.found.Session.Beside
-		if beside.User == "" {
+		if beside == nil {
 			return ledger.SubjectsOf(access.TokenID, sessions.Key{Realm: s.came.Realm}, s.found.Who.User), access.Source.AuthTime, true
 		}
 		session, authTime = beside.Key, beside.AuthTime

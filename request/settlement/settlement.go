@@ -7,6 +7,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/arrival"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/carrier"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/grant"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/journey"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/outcome"
@@ -24,17 +25,15 @@ type Settlement struct {
 	came   *arrival.Arrival
 	found  *outcome.Outcome
 
-	hearing  hearing
-	withheld bool // the application did not get the session cookies
-	now      time.Time
+	hearing hearing
+	now     time.Time
 
 	after after
 }
 
-// after is what holds once the response has gone out. It begins with what came.
+// after is what holds once the response has gone out. It begins with what came, which never changes.
 type after struct {
-	cookies validator.Cookies
-	session validator.SessionCredential
+	held    *arrival.Held
 	record  *sessions.Session // of the session, where it is known; its user is empty otherwise
 	own     *sessions.Session // the one that the response brought: under a new id, or as the named user's
 	grant   grant.Grant
@@ -48,12 +47,12 @@ type after struct {
 // Begin takes on what came and what was found out.
 func (s *Settlement) Begin(p *policy.Policy, asker *question.Asker, came *arrival.Arrival, found *outcome.Outcome) {
 	s.policy, s.asker, s.came, s.found, s.now = p, asker, came, found, came.Now
-	s.after.cookies, s.after.session, s.after.record = came.Cookies, came.Session, &found.Session.Record
+	s.after.held, s.after.record = &came.Held, found.Session.Record
 	s.after.grant, s.after.ended, s.after.unkept = found.Grant, found.Session.Ended, found.Session.Unkept
 }
 
 // Withhold notes that the application does not get the session cookies.
-func (s *Settlement) Withhold() { s.withheld = true }
+func (s *Settlement) Withhold() { s.hearing.withheld = true }
 
 // KeepToken leaves the token of the browser alone, whatever was decided.
 func (s *Settlement) KeepToken() { s.after.grant = nil }
@@ -72,9 +71,8 @@ func (s *Settlement) Listen(listener Listener) {
 	if listener.Header == "" || s.found.Core == nil {
 		return
 	}
-	s.hearing.since = s.now
 	s.hearing.unproven = BringsOtherCredential(s.came.Request, s.came.Journey.Authorization, s.found.Access.State)
-	if s.came.Session.Presence == validator.Present && !s.withheld {
+	if s.came.Session.Presence == validator.Present && !s.hearing.withheld {
 		s.hearing.question = s.found.Core.Ledger.Ask(s.came.Key())
 	}
 }
@@ -121,12 +119,25 @@ func (s *Settlement) Settle(listener Listener, status int, header http.Header) (
 	if s.found.Core != nil && len(came.Lines) > 0 {
 		s.found.Core.Ledger.Places().Note(s.came.Realm, came)
 	}
-	s.write(header, caching.MayCarry(status, header, s.now))
+	if s.mayAdd() {
+		s.write(header, caching.MayCarry(status, header, s.now))
+	}
 	return false
+}
+
+// mayAdd reports whether there can be anything of ours to add to the response. There is nothing with most responses, and
+// what caches may do with those need not be known.
+func (s *Settlement) mayAdd() bool {
+	_, joins := s.came.Carrier.(*carrier.InSession)
+	session := &s.found.Session
+	return joins || s.after.grant != nil || s.after.ended || session.Revoked || session.Lapsed
 }
 
 // write adds our cookies to the header. A response that may not carry any has the application's alone.
 func (s *Settlement) write(header http.Header, mayCarry bool) {
+	if grant.Makes(s.after.grant) && !s.found.MayMint() { // another request took the claim over, and the cookie is its own
+		s.after.grant = nil
+	}
 	s.joinToken(header, mayCarry)
 	if !mayCarry {
 		return // a later response will do

@@ -36,11 +36,11 @@ func (s *Settlement) mintedLine() string {
 	if token == "" {
 		return ""
 	}
-	line := s.came.Carrier.Give(s.after.cookies, token, s.maxAge())
+	line := s.came.Carrier.Give(s.after.held.Cookies, token, s.maxAge())
 	if !s.fits(line) {
 		return ""
 	}
-	s.countIssued(len(token))
+	s.issued(len(token))
 	return line
 }
 
@@ -50,7 +50,7 @@ func (s *Settlement) clearLine() string {
 		return ""
 	}
 	return s.came.Carrier.Take(carrier.Held{
-		Cookies: s.after.cookies, Presence: s.after.session.Presence, IsDoubtful: s.isDoubtful,
+		Cookies: s.after.held.Cookies, Presence: s.after.held.Session.Presence, IsDoubtful: s.isDoubtful,
 	})
 }
 
@@ -67,7 +67,7 @@ func (s *Settlement) mayClear() bool {
 	case grant.Withdrawn:
 		return true
 	case grant.OfSession, grant.Renewed, grant.Moved:
-		return token.State != validator.TokenUsable || validator.Bind(token, s.after.session) != validator.SameSession
+		return token.State != validator.TokenUsable || validator.Bind(token, s.after.held.Session) != validator.SameSession
 	default:
 		return false
 	}
@@ -77,7 +77,7 @@ func (s *Settlement) mayClear() bool {
 // revoked, or another request ended it since this one found it active.
 func (s *Settlement) isDoubtful() bool {
 	return s.found.Session.Revoked || !s.after.ended && s.after.record.AuthTime > 0 &&
-		!s.found.Core.Ledger.MayMint(s.keyOf(s.after.session), s.after.record.AuthTime)
+		!s.found.Core.Ledger.MayMint(s.keyOf(s.after.held.Session), s.after.record.AuthTime)
 }
 
 // mint returns a new token, or nothing where there can be none.
@@ -94,11 +94,11 @@ func (s *Settlement) mint() string {
 
 // mintGranted mints what the grant makes. Whether the session has ended is asked last of all.
 func (s *Settlement) mintGranted() (string, error) {
-	core, claims, key := s.found.Core, s.found.Token.Claims, s.keyOf(s.after.session)
+	core, claims, key := s.found.Core, s.found.Token.Claims, s.keyOf(s.after.held.Session)
 	switch granted := s.after.grant.(type) {
 	case grant.OfSession:
 		if core.Ledger.MayMintFor(*granted.Session) {
-			return s.minter().Mint(*granted.Session, s.after.session, s.now)
+			return s.minter().Mint(*granted.Session, s.after.held.Session, s.now)
 		}
 	case grant.Renewed:
 		if _, dead := core.Dead(claims); !dead && core.Ledger.MayMint(claims.SessionKey(), claims.AuthTime()) {
@@ -109,9 +109,9 @@ func (s *Settlement) mintGranted() (string, error) {
 			break
 		}
 		if s.isMoveRenewed(granted) {
-			return s.minter().MoveRenewed(claims, s.after.session, s.policy.Site.Session.MaxAge, s.now)
+			return s.minter().MoveRenewed(claims, s.after.held.Session, s.policy.Site.Session.MaxAge, s.now)
 		}
-		return s.minter().Move(claims, s.after.session, s.now)
+		return s.minter().Move(claims, s.after.held.Session, s.now)
 	case grant.Withdrawn: // makes none
 	}
 	return "", validator.ErrNothingToMint
@@ -169,10 +169,11 @@ func largestAttribute(attributes sessions.Attributes) string {
 	return largest
 }
 
-// countIssued counts a token that goes out with the response.
-func (s *Settlement) countIssued(size int) {
+// issued notes and counts a token that goes out with the response.
+func (s *Settlement) issued(size int) {
+	s.found.Minted(s.now)
 	token, cause := s.found.Token, telemetry.CauseReplaced
-	isOther := s.policy.Site.Mode != validator.Stateless && validator.Bind(token, s.after.session) == validator.OtherSession
+	isOther := s.policy.Site.Mode != validator.Stateless && validator.Bind(token, s.after.held.Session) == validator.OtherSession
 	switch {
 	case token.State == validator.TokenAbsent:
 		cause = telemetry.CauseFirst
@@ -193,7 +194,7 @@ func (s *Settlement) joinToken(header http.Header, mayCarry bool) {
 	minted := ""
 	joining := carrier.Joining{
 		At: journey.Place(s.came.Request), Now: s.now, Fits: s.fits,
-		Sent:  arrival.SessionPairs(s.policy.Site.Session.Cookies, s.after.cookies),
+		Sent:  arrival.SessionPairs(s.policy.Site.Session.Cookies, s.after.held.Cookies),
 		Keeps: func(place cookie.Variant) bool { return s.keeps(inSession.Name, place) },
 	}
 	if mayCarry && !s.found.Session.Revoked {
@@ -216,15 +217,15 @@ func (s *Settlement) joinToken(header http.Header, mayCarry bool) {
 		caching.KeepPrivate(header)
 	}
 	if joined.Carries && minted != "" {
-		s.countIssued(len(minted))
+		s.issued(len(minted))
 	}
 }
 
 // keeps reports whether the browser is known to keep the session cookie in the place.
 func (s *Settlement) keeps(name string, place cookie.Variant) bool {
 	value := ""
-	if at := slices.IndexFunc(s.after.cookies, func(one validator.Cookie) bool { return one.Name == name }); at >= 0 {
-		value = s.after.cookies[at].Value
+	if at := slices.IndexFunc(s.after.held.Cookies, func(one validator.Cookie) bool { return one.Name == name }); at >= 0 {
+		value = s.after.held.Cookies[at].Value
 	}
 	return s.holds(cookie.Pair{Name: name, Value: value}, place) == cookie.Here
 }
@@ -236,7 +237,7 @@ func (s *Settlement) clearRevoked(header http.Header) bool {
 		return false
 	}
 	cleared := false
-	for _, sent := range s.after.cookies {
+	for _, sent := range s.after.held.Cookies {
 		if !s.policy.Site.Session.Cookies.Match(sent.Name) || cookie.Gives(header["Set-Cookie"], sent.Name, s.now) {
 			continue
 		}

@@ -32,6 +32,11 @@ type journal struct {
 	count  journalCount
 }
 
+var _ blacklist.TidyJournal = (*journal)(nil)
+
+// DropsExpired implements [blacklist.TidyJournal]: every entry is written with the time from which Badger may drop it.
+func (j *journal) DropsExpired() {}
+
 // change is what is to become of one subject's entry.
 type change struct {
 	entry  blacklist.Entry // of a removal: its subject, and its place if it is ordered

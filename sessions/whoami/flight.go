@@ -35,6 +35,7 @@ type caller[T any] struct {
 	network    netip.Prefix
 	ask        func(release func()) T
 	known      bool
+	crowd      int // how many sessions of the client wait because it has as many questions as it may have
 	turnedAway chan struct{}
 }
 
@@ -44,6 +45,21 @@ func (q *Queue[T]) admits(flight *flight[T]) bool {
 	return q.running < q.limits.Concurrent &&
 		(flight.known || q.unknown < q.limits.unknown()) &&
 		(!network.IsValid() || q.clients[network] < q.limits.PerClient)
+}
+
+// crowdOf returns how many sessions wait with one more of this client, if as many of its questions run as may. Otherwise, and
+// for far fewer than are a [Crowd], it returns 0. Call it with the mutex held.
+func (q *Queue[T]) crowdOf(network netip.Prefix) int {
+	if !network.IsValid() || len(q.waiting)+1 < Crowd || q.clients[network] < q.limits.PerClient {
+		return 0
+	}
+	waiting := 1
+	for _, flight := range q.waiting {
+		if flight.callers[0].network == network {
+			waiting++
+		}
+	}
+	return waiting
 }
 
 // start takes a slot and asks. Call it with the mutex held.

@@ -46,7 +46,15 @@ type Query struct {
 	// Client is the address of the client, with or without a port. [Limits.PerClient] does not bound clients without an
 	// address.
 	Client string
+	// Crowded is called if the question must wait, or is turned away, while as many questions of its client run as
+	// [Limits.PerClient] admits and [Crowd] sessions of it wait at least, with the number of these. It is nil, or waits for
+	// nothing.
+	Crowded func(waiting int)
 }
+
+// Crowd is from how many sessions on those of one client are a crowd. One visitor has no such number of sessions, so that many
+// visitors come from one address.
+const Crowd = 16
 
 // Queue keeps questions from flooding the application, however many requests need an answer. It runs one question at a
 // time about each session and hands its answer to all callers, and it runs no more questions than its [Limits] admit.
@@ -98,6 +106,9 @@ func (q *Queue[T]) Do(ctx context.Context, query Query, ask func(release func())
 	}
 	self := &caller[T]{network: clientNetwork(query.Client), ask: ask, turnedAway: make(chan struct{})}
 	flight, queued, ok := q.join(query, self)
+	if self.crowd >= Crowd && query.Crowded != nil {
+		query.Crowded(self.crowd)
+	}
 	if !ok {
 		return none, ErrBusy
 	}
@@ -149,6 +160,9 @@ func (q *Queue[T]) join(query Query, self *caller[T]) (joined *flight[T], queued
 			q.start(joined)
 			return joined, false, true
 		}
+	}
+	if !found {
+		self.crowd = q.crowdOf(self.network)
 	}
 	if !q.makeRoom(query.Known, self) {
 		return nil, false, false

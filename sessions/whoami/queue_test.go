@@ -277,6 +277,57 @@ func TestOneClientGetsTwo(t *testing.T) {
 	})
 }
 
+// A crowd is told of once many sessions of one client wait because of its limit, and for no other reason.
+func TestCrowd(t *testing.T) {
+	for name, c := range map[string]struct {
+		client  func(i int) string
+		session func(i int) string
+		limits  Limits
+		want    bool
+	}{
+		"one client":   {want: true},
+		"no address":   {client: func(int) string { return "" }},
+		"many clients": {client: func(i int) string { return fmt.Sprint("192.0.2.", i) }},
+		"one session":  {session: func(int) string { return "s" }},
+		"all slots":    {limits: Limits{Concurrent: 2, PerClient: 3, Waiting: 100, Timeout: time.Second}},
+		"no room":      {limits: Limits{Concurrent: 8, PerClient: 2, Waiting: Crowd - 1, Timeout: time.Second}, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if c.limits == (Limits{}) {
+					c.limits = Limits{Concurrent: 8, PerClient: 2, Waiting: 100, Timeout: time.Second}
+				}
+				queue, app := mustMakeQueue(t, c.limits), newApplication()
+				var crowds []int
+				for i := range Crowd + 2 {
+					client, session := "192.0.2.1", strconv.Itoa(i)
+					if c.client != nil {
+						client = c.client(i)
+					}
+					if c.session != nil {
+						session = c.session(i)
+					}
+					app.call(t.Context(), queue, session, Query{
+						Key: key(session), Known: true, Client: client, Crowded: func(waiting int) { crowds = append(crowds, waiting) },
+					})
+				}
+				if c.want && (len(crowds) != 1 || crowds[0] != Crowd) || !c.want && len(crowds) > 0 {
+					t.Errorf("told of %v", crowds)
+				}
+				time.Sleep(c.limits.Timeout) // on the clock of the test: who waits gives up
+				for running := app.running(); len(running) > 0; running = app.running() {
+					for _, q := range running {
+						q.answer <- "done"
+						q.release()
+					}
+				}
+				synctest.Wait()
+				wantIdle(t, queue)
+			})
+		})
+	}
+}
+
 // TestNextCallerAsks: while nothing was asked yet, a question is that of the first caller who is still there.
 func TestNextCallerAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
