@@ -58,7 +58,7 @@ var phases = []phase{
 // not count beyond the bound, and nobody is refused on the token path.
 func TestChaos(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
-		brief := testing.Short() || !strings.HasPrefix(engine.Name, "redis")
+		brief := extentOf(t, engine)
 		c := newCluster(t, engine.Start(t, redistest.Settings{AppendOnly: true}))
 		c.run(rounds(t), brief)
 		table := c.report.table(engine.Name)
@@ -69,6 +69,32 @@ func TestChaos(t *testing.T) {
 			}
 		}
 	})
+}
+
+// extentOf reports whether the run is the brief one. Everything is run with Redis where the applications are required or rounds are
+// asked for. Elsewhere one engine of the machine must do.
+func extentOf(t *testing.T, engine redistest.Engine) (brief bool) {
+	t.Helper()
+	isRedis := strings.HasPrefix(engine.Name, "redis")
+	switch {
+	case testing.Short():
+		return true
+	case os.Getenv("REQUIRE_APPS") != "" || os.Getenv(roundsVariable) != "":
+		return !isRedis
+	case engine != redistest.Engines(t)[0]:
+		t.Skipf("left out, as it takes long: set REQUIRE_APPS=1 or %s=1 to run it with %s too", roundsVariable, engine.Name)
+	}
+	t.Logf("only %d of %d phases, as they take long: set REQUIRE_APPS=1 or %s=1 for all", briefPhases(), len(phases), roundsVariable)
+	return true
+}
+
+func briefPhases() (count int) {
+	for _, one := range phases {
+		if one.brief {
+			count++
+		}
+	}
+	return count
 }
 
 func rounds(t *testing.T) int {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestURLs(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ url, canonical, user, password string }{
 		{"redis://localhost", "redis://localhost:6379", "", ""},
 		{"redis://LocalHost:6379/0", "redis://localhost:6379", "", ""},
@@ -42,6 +43,7 @@ func TestURLs(t *testing.T) {
 
 // No error of a URL repeats what may be a part of a password.
 func TestBadURLs(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ url, want string }{
 		{"", "scheme"},
 		{"localhost:6379", "no URL of a server"},

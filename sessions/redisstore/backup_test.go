@@ -170,6 +170,7 @@ func restoreToBadger(t testing.TB, copied io.Reader) *badgerstore.DB {
 // From Badger to a server, to another server, and back: every session and every entry is what it was, and the store on disk is
 // the same one.
 func TestMovingThereAndBack(t *testing.T) {
+	t.Parallel()
 	all, entries := every()
 	realms := []string{"shop", "a:realm [with] * ?", ""}
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
@@ -257,6 +258,7 @@ func whileBackedUp(t *testing.T, place *Place, do func(all []sessions.Session)) 
 // Whatever ends while a backup is made is not active in a store that is made of it, even if its end was lifted or has expired by
 // then. What goes on is there.
 func TestEndsDuringABackup(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		place := openJoined(t, server, "shop")
@@ -329,6 +331,7 @@ func TestEndsDuringABackup(t *testing.T) {
 
 // A backup during which the server loses what was written, or its whole store, is none.
 func TestABackupThatCantBeWhole(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		count := 0
@@ -366,6 +369,7 @@ func TestABackupThatCantBeWhole(t *testing.T) {
 
 // Records and entries that nobody has written are named as such, by a backup and by a check, and nothing of them is told.
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		reading := func(prefix string) *client {
@@ -414,6 +418,7 @@ func TestCheck(t *testing.T) {
 
 // As many sessions as IMPORT_SESSIONS says, or a few, from disk to a server and back.
 func TestMovingManySessions(t *testing.T) {
+	t.Parallel()
 	count := 5000
 	if text := os.Getenv("IMPORT_SESSIONS"); text != "" {
 		var err error
@@ -447,6 +452,7 @@ func TestMovingManySessions(t *testing.T) {
 
 // What the log says of a subject holds, whatever the scan of the entries has found of it.
 func TestTheLogOutdoesTheScan(t *testing.T) {
+	t.Parallel()
 	user, session := blacklist.RevokedUser("shop", "ann"), blacklist.RevokedSession("shop", sessions.HashOf("one"))
 	entry := func(subject blacklist.Subject, second int64) blacklist.Entry {
 		return blacklist.Entry{Subject: subject, Second: second}

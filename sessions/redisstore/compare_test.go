@@ -9,6 +9,7 @@ import (
 )
 
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	subject := blacklist.TokenID("one")
 	now := time.Unix(1_900_000_000, 0)
 	type known struct{ second, hours, at int } // zero: nothing
@@ -87,6 +88,7 @@ func TestCompare(t *testing.T) {
 }
 
 func TestFollows(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		cursor  uint64
@@ -112,6 +114,7 @@ func TestFollows(t *testing.T) {
 }
 
 func TestOwnWrites(t *testing.T) {
+	t.Parallel()
 	lift := change{entry: blacklist.Entry{Subject: blacklist.Lifted(), At: 10}, lift: true}
 	var o own
 

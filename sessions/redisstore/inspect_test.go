@@ -16,6 +16,7 @@ import (
 )
 
 func TestVersions(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ info, want string }{
 		{"redis_version:7.0.0", ""},
 		{"redis_version:7.0.15", ""},
@@ -40,6 +41,7 @@ func TestVersions(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
+	t.Parallel()
 	const good = "maxmemory:0\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nrole:master\r\n"
 	for _, test := range []struct {
 		info, appendfsync string
@@ -213,6 +215,7 @@ func TestAServerIsInspectedAgain(t *testing.T) {
 
 // A server that is too old is never used.
 func TestAServerThatIsTooOld(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		store := openOn(t, engine.Start(t, redistest.Settings{}))
 		core, lines := zapobserver.New(zapcore.WarnLevel)

@@ -11,6 +11,7 @@ import (
 
 // A write may wait in the network for long after its caller was told that it has failed.
 func TestWriteThatArrivesLate(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a, b := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)
@@ -50,6 +51,7 @@ func TestWriteThatArrivesLate(t *testing.T) {
 
 // A write whose gateway knows of something that the log lacks is not done.
 func TestWriteToALogThatLacksSomething(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a := startGateway(t, server.URL(), t.TempDir(), nil)
@@ -77,6 +79,7 @@ func TestWriteToALogThatLacksSomething(t *testing.T) {
 
 // Whatever the clocks of servers say, what is written later has a later place.
 func TestLaterWritesHaveLaterPlaces(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		dir := t.TempDir()
@@ -105,6 +108,7 @@ func TestLaterWritesHaveLaterPlaces(t *testing.T) {
 
 // A failover may lose a write that this gateway has not read yet, and others may have written since.
 func TestAcknowledgedWriteThatTheLogLacks(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a, b := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)

@@ -32,6 +32,7 @@ func eachLoss(t *testing.T, run func(t *testing.T, server *redistest.Server, los
 }
 
 func TestEmptiedServerIsFilledAgain(t *testing.T) {
+	t.Parallel()
 	eachLoss(t, func(t *testing.T, server *redistest.Server, lose func()) {
 		a, b := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)
 		first, second, gone := a.revoke(t, revoked("ann", 5)), b.revoke(t, revoked("bob", 7)), a.revoke(t, revoked("cid", 3))
@@ -96,6 +97,7 @@ func TestEmptiedServerIsFilledAgain(t *testing.T) {
 }
 
 func TestSavedServerGoesOn(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{AppendOnly: true})
 		a, b := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)
@@ -122,6 +124,7 @@ func TestSavedServerGoesOn(t *testing.T) {
 }
 
 func TestLiftIsNotUndoneByWhoWasCutOff(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		for _, part := range []struct {
 			name string
@@ -164,6 +167,7 @@ func TestLiftIsNotUndoneByWhoWasCutOff(t *testing.T) {
 }
 
 func TestWriteBeforeFollowingTellsNothingOfTheServer(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a := startGateway(t, server.URL(), t.TempDir(), nil)
@@ -188,6 +192,7 @@ func TestWriteBeforeFollowingTellsNothingOfTheServer(t *testing.T) {
 func shortly(s *settings) { s.timeout = 300 * time.Millisecond }
 
 func TestTrimmedLogIsReadAnew(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		proxy := redistest.NewProxy(t, server.Address())
@@ -211,6 +216,7 @@ func TestTrimmedLogIsReadAnew(t *testing.T) {
 }
 
 func TestNetworkIsCut(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		for _, direction := range []redistest.Direction{redistest.ToServer, redistest.ToClient, redistest.Both} {
 			t.Run(fmt.Sprint("direction ", direction), func(t *testing.T) {
@@ -238,6 +244,7 @@ func TestNetworkIsCut(t *testing.T) {
 }
 
 func TestServerIsPaused(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a, b := startGateway(t, server.URL(), t.TempDir(), shortly), startGateway(t, server.URL(), t.TempDir(), shortly)
@@ -266,6 +273,7 @@ func TestServerIsPaused(t *testing.T) {
 }
 
 func TestFailoverThatLostWrites(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		for _, part := range []struct {
 			name   string
@@ -309,6 +317,7 @@ func TestFailoverThatLostWrites(t *testing.T) {
 }
 
 func TestWriteWaitsForReplicas(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		master := engine.Start(t, redistest.Settings{More: []string{"repl-diskless-sync-delay 0"}})
 		link := redistest.NewProxy(t, master.Address())
@@ -332,6 +341,7 @@ func TestWriteWaitsForReplicas(t *testing.T) {
 }
 
 func TestStartWithoutServer(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		dirA, dirB := t.TempDir(), t.TempDir()
@@ -377,6 +387,7 @@ func TestStartWithoutServer(t *testing.T) {
 }
 
 func TestGateways(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a, b := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)
@@ -399,6 +410,7 @@ func TestGateways(t *testing.T) {
 }
 
 func TestClosedPlace(t *testing.T) {
+	t.Parallel()
 	engine := redistest.Engines(t)[0]
 	server := engine.Start(t, redistest.Settings{})
 	a := startGateway(t, server.URL(), t.TempDir(), nil)

@@ -37,6 +37,7 @@ func location(t *testing.T, r *Redis) string {
 }
 
 func TestTheModuleIsRegistered(t *testing.T) {
+	t.Parallel()
 	info, err := caddy.GetModule("jwt_session.stores.redis")
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ var (
 )
 
 func TestNotes(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -104,6 +105,7 @@ func openFiles(t *testing.T, server *redistest.Server, author string) *files {
 }
 
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		first, second, ctx := openFiles(t, server, "first"), openFiles(t, server, "second"), t.Context()
@@ -142,6 +144,7 @@ func TestFiles(t *testing.T) {
 
 // A lock excludes others, also in the same gateway, until it is given back or over.
 func TestLocks(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		first, second, ctx := openFiles(t, server, "first"), openFiles(t, server, "second"), t.Context()
@@ -196,6 +199,7 @@ func TestLocks(t *testing.T) {
 
 // A server that was emptied gets the newest file that a gateway knows, whoever comes first.
 func TestFilesAreRestored(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		for _, order := range [][]string{{"old", "new", "old"}, {"new", "old", "new"}} {
 			server := engine.Start(t, redistest.Settings{})

@@ -15,6 +15,7 @@ import (
 )
 
 func TestEndRemovesTheSession(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a := startGateway(t, server.URL(), t.TempDir(), nil)
@@ -54,6 +55,7 @@ func TestEndRemovesTheSession(t *testing.T) {
 }
 
 func TestWriteHitsTheNewestSession(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a := startGateway(t, server.URL(), t.TempDir(), nil)
@@ -99,6 +101,7 @@ func TestWriteHitsTheNewestSession(t *testing.T) {
 
 // A gateway that has not heard of a revocation writes no session that it hits.
 func TestSessionIsNotWrittenBehindARevocation(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a := startGateway(t, server.URL(), t.TempDir(), nil)
@@ -128,6 +131,7 @@ func TestSessionIsNotWrittenBehindARevocation(t *testing.T) {
 }
 
 func TestServerDropsWhatIsOver(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a := startGateway(t, server.URL(), t.TempDir(), nil)
@@ -160,6 +164,7 @@ func TestServerDropsWhatIsOver(t *testing.T) {
 }
 
 func TestJournalOnCluster(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		cluster := engine.StartCluster(t, 3)
 		url := cluster[0].URL() + "?addr=" + cluster[1].Address()
@@ -183,6 +188,7 @@ func TestJournalOnCluster(t *testing.T) {
 
 // The server may forget all scripts at any time.
 func TestJournalOutlivesItsScripts(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a, b := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)

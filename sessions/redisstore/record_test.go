@@ -19,6 +19,7 @@ func richSession() sessions.Session {
 
 // Whatever is changed in a record, it is read as damaged, and never as another session.
 func TestDamagedRecords(t *testing.T) {
+	t.Parallel()
 	rich := richSession()
 	whole := appendRecord(nil, rich)
 	if got, err := parseRecord(rich.Key, whole); err != nil || got.User != rich.User || !got.Expires.Equal(rich.Expires) || got.Provider != rich.Provider {

@@ -226,6 +226,7 @@ func revoked(name string, second int64) blacklist.Entry {
 }
 
 func TestJournal(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		t.Run("following", func(t *testing.T) {
@@ -246,6 +247,7 @@ func TestJournal(t *testing.T) {
 }
 
 func TestOthersApplyWhatOneWrites(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		a, b, c := startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil), startGateway(t, server.URL(), t.TempDir(), nil)

@@ -74,6 +74,7 @@ func mustRestore(t testing.TB, server *redistest.Server, prefix string, data []b
 
 // A backup that is not whole leaves nothing on the server, however much of it was written.
 func TestRestoreOfDamagedBackups(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		server.Do("SET", "another's", "key")
@@ -105,6 +106,7 @@ func TestRestoreOfDamagedBackups(t *testing.T) {
 
 // What is on the server already is not touched.
 func TestRestoreOverSomething(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		mustRestore(t, server, "shop", aBackup(t, 3, "ann"))
@@ -155,6 +157,7 @@ func begun(t testing.TB, server *redistest.Server, prefix string, data []byte) *
 // A restore whose process is killed leaves no store: no gateway takes it for one, and none is begun in its place. The next try
 // begins anew.
 func TestRestoreThatIsKilled(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		begun(t, server, "shop", aBackup(t, 7, "ann"))
@@ -193,6 +196,7 @@ func (r *onRead) Read([]byte) (int, error) {
 
 // Of two restores at a time the later one counts, and the other one does not disturb it.
 func TestTwoRestoresAtATime(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		from := half(aBackup(t, 3*restoreBatch, "ann"), func() { begun(t, server, "shop", aBackup(t, 7, "bob")) })
@@ -209,6 +213,7 @@ func TestTwoRestoresAtATime(t *testing.T) {
 
 // A server that goes away while a backup is restored leaves what the next try removes, as the error says.
 func TestRestoreToAServerThatGoesAway(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{AppendOnly: true})
 		from := half(aBackup(t, 3*restoreBatch, "ann"), server.Kill)
@@ -232,6 +237,7 @@ func TestRestoreToAServerThatGoesAway(t *testing.T) {
 
 // A server that is emptied while a backup is restored, or that takes no more, ends with no store.
 func TestRestoreToAServerThatForgets(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		_, err := restore(t.Context(), draftOf(t, server, "shop"), half(aBackup(t, 3*restoreBatch, "ann"), func() { server.Do("FLUSHALL") }))
@@ -256,6 +262,7 @@ func TestRestoreToAServerThatForgets(t *testing.T) {
 // What ends a session ends it wherever it stands in the backup, and the second of a revocation stays what it was: sessions that
 // began after it go on.
 func TestRestoreOfEndsAndRevocations(t *testing.T) {
+	t.Parallel()
 	ended, again, long := newSession("ended", "ann"), newSession("again", "ann"), newSession("ended long ago", "ann")
 	again.AuthTime++
 	end := func(session sessions.Session) blacklist.Entry {

@@ -42,6 +42,7 @@ func mustFail(t *testing.T, store *testStore, reason error) {
 
 // The server may forget all scripts at any time.
 func TestScriptsAreForgotten(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -67,6 +68,7 @@ func TestScriptsAreForgotten(t *testing.T) {
 
 // A server that was emptied, or that holds another store, is never one on which the session is unknown.
 func TestAnEmptiedServerIsNotAnEmptyStore(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -94,6 +96,7 @@ func TestAnEmptiedServerIsNotAnEmptyStore(t *testing.T) {
 
 // A gateway that has not reached its server yet can't tell.
 func TestAServerThatWasNeverReached(t *testing.T) {
+	t.Parallel()
 	option := optionOf(t, "redis://127.0.0.1:1")
 	never := &testStore{state: new(journalState)}
 	never.store = &store{client: newClient(option, newKeys(defaultPrefix), time.Second), known: never.state}
@@ -106,6 +109,7 @@ func TestAServerThatWasNeverReached(t *testing.T) {
 
 // A record that is damaged is an error, and can be replaced and removed.
 func TestDamagedRecordsOnTheServer(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -145,6 +149,7 @@ func TestDamagedRecordsOnTheServer(t *testing.T) {
 
 // Two installations share a server.
 func TestPrefixes(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		first, second := open(t, optionOf(t, server.URL()), "first"), open(t, optionOf(t, server.URL()), "second")
@@ -172,6 +177,7 @@ func TestPrefixes(t *testing.T) {
 
 // Where a session was removed, nothing is left of it.
 func TestNothingIsLeftOver(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -208,6 +214,7 @@ func TestNothingIsLeftOver(t *testing.T) {
 
 // What nobody removes the server drops an hour after it has expired, with all that leads to it.
 func TestTheServerDropsWhatHasExpired(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -253,6 +260,7 @@ func TestTheServerDropsWhatHasExpired(t *testing.T) {
 
 // A set forgets what expired long ago when it is written.
 func TestSetsForgetWhatHasExpired(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -276,6 +284,7 @@ func TestSetsForgetWhatHasExpired(t *testing.T) {
 
 // What another gateway has written to the journal, and this one has not heard of, is never undone.
 func TestTheFence(t *testing.T) {
+	t.Parallel()
 	one, rolling := newSession("one", "ann"), newSession("two", "ann")
 	rolling.Rolling = true
 	const place = 5<<sequenceBits | 2
@@ -337,6 +346,7 @@ func TestTheFence(t *testing.T) {
 
 // The newest auth_time of all sessions is kept for those who revoke.
 func TestTheNewestAuthTime(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)
@@ -353,6 +363,7 @@ func TestTheNewestAuthTime(t *testing.T) {
 
 // A server that does not answer is given up after the time that it has, and the caller's own end is told as such.
 func TestAServerThatHangs(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		store := openOn(t, server)

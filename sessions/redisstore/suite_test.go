@@ -92,6 +92,7 @@ func openOn(t testing.TB, server *redistest.Server) *testStore {
 }
 
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		count := 0

@@ -41,6 +41,7 @@ func clockOf(t *testing.T, g *gateway) time.Time {
 
 // What a network has held back does nothing once its caller was told that it has failed.
 func TestWhatArrivesLateDoesNothing(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		server := engine.Start(t, redistest.Settings{})
 		way := redistest.NewProxy(t, server.Address())
@@ -122,6 +123,7 @@ func TestWhatArrivesLateDoesNothing(t *testing.T) {
 
 // The clock of a server may be set, and another server has another clock.
 func TestServerWhoseClockIsSet(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		g := openGateway(t, engine.Start(t, redistest.Settings{}).URL(), t.TempDir(), nil)
 		g.catchUp(t)
@@ -143,6 +145,7 @@ func TestServerWhoseClockIsSet(t *testing.T) {
 
 // Every script says until when it may run.
 func TestScriptsWithoutADeadline(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		store := openOn(t, engine.Start(t, redistest.Settings{}))
 		server, err := store.client.connected(t.Context())

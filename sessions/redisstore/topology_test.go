@@ -28,6 +28,7 @@ func until(t *testing.T, what string, ask func() bool) {
 
 // All keys of an installation are on one node of a cluster, and every script finds them there.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		cluster := engine.StartCluster(t, 3)
 		count := 0
@@ -45,6 +46,7 @@ func TestCluster(t *testing.T) {
 
 // When the master is gone, a replica takes its place, and the gateway goes on with that.
 func TestSentinel(t *testing.T) {
+	t.Parallel()
 	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
 		master := engine.Start(t, redistest.Settings{})
 		host, port, _ := strings.Cut(master.Address(), ":")

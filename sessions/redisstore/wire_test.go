@@ -25,6 +25,7 @@ func sampleChanges() []change {
 }
 
 func TestChangesComeBackAsTheyWere(t *testing.T) {
+	t.Parallel()
 	var data []byte
 	want := sampleChanges()
 	for _, c := range want {
@@ -42,6 +43,7 @@ func TestChangesComeBackAsTheyWere(t *testing.T) {
 }
 
 func TestChangesOfAnotherVersionAreRefused(t *testing.T) {
+	t.Parallel()
 	known := appendChange(nil, sampleChanges()[0])
 	unknownKind := append([]byte{'x'}, known[1:]...)
 	unknownSubject := append([]byte(nil), known...)
@@ -102,6 +104,7 @@ func FuzzParseEntry(f *testing.F) {
 }
 
 func TestSignature(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		text, gateway string
 		number        uint64
@@ -123,6 +126,7 @@ func TestSignature(t *testing.T) {
 }
 
 func TestSyncFile(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(2_000_000_000, 5)
 	file, err := openSyncFile(t.TempDir() + "/synced")
 	if err != nil {
@@ -162,6 +166,7 @@ func FuzzParseSync(f *testing.F) {
 }
 
 func TestLiftFile(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_900_000_000, 0)
 	name := t.TempDir() + "/lifts"
 	lift := func(token string, at uint64, hours int) blacklist.Entry {
