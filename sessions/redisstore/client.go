@@ -197,7 +197,7 @@ func (c *client) do(ctx context.Context, command func(rueidis.Builder) rueidis.C
 // run runs a script and returns its answer, within the client's timeout.
 func (c *client) run(ctx context.Context, script *script, keys, args []string) rueidis.RedisResult {
 	result := c.call(ctx, func(ctx context.Context, server rueidis.Client) rueidis.RedisResult {
-		return c.runOn(ctx, server, script, keys, args)
+		return script.runInTime(ctx, &c.clock, server, keys, args)
 	})
 	if errors.Is(reason(result.Error()), errExchanged) {
 		c.exchanged()

@@ -36,24 +36,24 @@ func newRepeatableScript(text string) *script {
 // clockLooks is how often a script is sent that arrives late by the server's clock. That clock may have been set meanwhile.
 const clockLooks = 2
 
-// runOn runs the script. It also runs over a connection of its own, which rueidis' own type does not. The script does nothing
-// once ctx is done: a write that the network delivers late has no effect. ctx must have a deadline.
-func (c *client) runOn(
-	ctx context.Context, server rueidis.CommandClient, script *script, keys, args []string,
+// runInTime runs the script. It also runs over a connection of its own, which rueidis' own type does not. The script does nothing
+// once ctx is done: a write that the network delivers late has no effect. ctx must have a deadline. The clock is the server's.
+func (s *script) runInTime(
+	ctx context.Context, clock *serverClock, server rueidis.CommandClient, keys, args []string,
 ) rueidis.RedisResult {
 	deadline, limited := ctx.Deadline()
 	if !limited {
 		return rueidis.NewErrorResult(errUnlimited)
 	}
-	until, known := c.clock.at(deadline)
+	until, known := clock.at(deadline)
 	for range clockLooks {
 		if !known {
-			if err := c.clock.read(ctx, server); err != nil {
+			if err := clock.read(ctx, server); err != nil {
 				return rueidis.NewErrorResult(err)
 			}
-			until, _ = c.clock.at(deadline)
+			until, _ = clock.at(deadline)
 		}
-		result := script.run(ctx, server, keys, append(args[:len(args):len(args)], strconv.FormatInt(until.UnixMilli(), 10)))
+		result := s.run(ctx, server, keys, append(args[:len(args):len(args)], strconv.FormatInt(until.UnixMilli(), 10)))
 		if !errors.Is(reason(result.Error()), errLate) {
 			return result
 		}

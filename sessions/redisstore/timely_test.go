@@ -152,7 +152,7 @@ func TestScriptsWithoutADeadline(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		result := store.client.runOn(context.Background(), server, countScript, []string{store.client.keys.epoch()}, []string{store.client.joined()})
+		result := countScript.runInTime(context.Background(), &store.client.clock, server, []string{store.client.keys.epoch()}, []string{store.client.joined()})
 		if !errors.Is(result.Error(), errUnlimited) {
 			t.Errorf("without a deadline: %v", result.Error())
 		}

@@ -138,7 +138,7 @@ func (w writer) runDurably(ctx context.Context, script *script, arguments []stri
 	var answer []string
 	err := w.replica.client.dedicated(ctx, func(ctx context.Context, server rueidis.DedicatedClient) error {
 		var err error
-		if answer, err = w.replica.client.runOn(ctx, server, script, names, arguments).AsStrSlice(); err != nil {
+		if answer, err = script.runInTime(ctx, &w.replica.client.clock, server, names, arguments).AsStrSlice(); err != nil {
 			return err
 		}
 		limit := (w.replica.client.timeout / 2).Milliseconds()
