@@ -206,7 +206,7 @@ var layout = map[string][]string{
 	"sessions/redisstore": {
 		"blacklist", "internal/option", "sessions", "sessions/badgerstore", "storage", "storage/backup", "storage/record",
 	},
-	"sessions/redisstore/redistest": {},
+	"sessions/redisstore/redistest": {"internal/gateway/gatewaytest"},
 	"sessions/whoami":               {"internal/caching", "sessions"},
 	"storage":                       {"blacklist", "sessions", "storage/backup"},
 	"storage/backup":                {"blacklist", "sessions", "storage/record"},

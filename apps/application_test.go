@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 )
 
@@ -63,11 +62,7 @@ func application(t *testing.T, name string) string {
 	shared.mutex.Lock()
 	one := shared.started[name]
 	if one == nil {
-		address, err := gateway.FreeAddress("127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		one = &rig{name: name, address: address, dir: filepath.Join(shared.dir, name)}
+		one = &rig{name: name, address: gatewaytest.FreeAddress(t), dir: filepath.Join(shared.dir, name)}
 		if shared.started == nil {
 			shared.started = make(map[string]*rig)
 		}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/gateway/gatewaytest"
 )
 
 const (
@@ -278,10 +280,9 @@ func (s *Server) logFile() string { return filepath.Join(s.dir, "server.log") }
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := net.ResolveTCPAddr("tcp", gatewaytest.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return address.Port
 }
