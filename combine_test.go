@@ -614,7 +614,7 @@ func checkCombinedRow(t *testing.T, g *harness.Gateway, row tableRow, want outco
 	if asked = g.Legacy.Questions() - asked; want == byToken && asked != 0 {
 		t.Errorf("the token path asked the application %d times", asked)
 	}
-	if response.Received != nil && strings.Contains(response.Received.Header.Get("Cookie"), "jwt") {
+	if response.Received != nil && strings.Contains(response.Received.Header.Get("Cookie"), "jwt=") {
 		t.Errorf("the token reached the application")
 	}
 }
