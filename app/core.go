@@ -22,7 +22,7 @@ type Core struct {
 
 // Dead reports whether a verified token was revoked or its session has ended. It waits for nothing.
 func (g *Core) Dead(claims *validator.Claims) (validator.Reason, bool) {
-	dead, cause := g.Ledger.TokenDead(FactsOf(claims).Subjects, claims.AuthTime())
+	dead, cause := g.Ledger.IsDead(&FactsOf(claims).Token)
 	if dead && cause == ledger.Ended {
 		return validator.TokenEnded, true
 	}

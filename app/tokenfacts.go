@@ -6,19 +6,17 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// TokenFacts is what every request with the same token needs to know of it. It is made once, kept with the claims, and never
-// changes.
+// TokenFacts is what every request with the same token needs to know of it. It is made once and kept with the claims.
 type TokenFacts struct {
-	Subjects ledger.Subjects // what can make the token dead
-	Who      identity.Principal
+	Token ledger.Token
+	Who   identity.Principal
 }
 
 // FactsOf returns the facts of a verified token.
 func FactsOf(claims *validator.Claims) *TokenFacts { return claims.Derived(newFacts).(*TokenFacts) }
 
 func newFacts(claims *validator.Claims) any {
-	return &TokenFacts{
-		Subjects: ledger.SubjectsOf(claims.TokenID(), claims.SessionKey(), claims.Subject()),
-		Who:      identity.OfToken(claims),
-	}
+	facts := &TokenFacts{Who: identity.OfToken(claims)}
+	facts.Token.Init(claims.TokenID(), claims.SessionKey(), claims.Subject(), claims.AuthTime())
+	return facts
 }

@@ -39,7 +39,7 @@ type List struct {
 func Open(ctx context.Context, journal Journal, now func() time.Time) (*List, error) {
 	_, tidies := journal.(TidyJournal)
 	list := &List{
-		journal: sharedForm(journal), memory: memory{now: now}, pending: pending{entries: make(map[Subject]debt)},
+		journal: sharedForm(journal), memory: memory{now: now, generations: newGenerations()}, pending: pending{entries: make(map[Subject]debt)},
 		changed: func(Subject) {}, tidies: tidies,
 	}
 	err := journal.Load(ctx, now(), func(entry Entry) error {

@@ -15,6 +15,8 @@ type memory struct {
 	flushes few
 	counts  counters
 	recent  recent
+
+	generations generations
 }
 
 // part holds some of the entries: a shard, or the few that every request asks for and that readers take no lock for.
@@ -98,7 +100,11 @@ func (m *memory) entry(subject Subject) (Entry, bool) {
 // merge merges an entry. It returns the entry that holds afterwards and reports whether that is more than before.
 func (m *memory) merge(entry Entry) (Entry, bool) {
 	m.recent.note(entry, func() int64 { return m.now().Unix() })
-	return m.part(&entry.Subject).merge(entry, &m.counts)
+	merged, more := m.part(&entry.Subject).merge(entry, &m.counts)
+	if more {
+		m.generations.note(&entry.Subject)
+	}
+	return merged, more
 }
 
 // drop removes the subject if its entry meets the condition.

@@ -251,6 +251,21 @@ func (l *Ledger) TokenDead(subjects Subjects, authTime int64) (bool, Cause) {
 	return l.blacklist.tokenDead(subjects, authTime)
 }
 
+// IsDead is [Ledger.TokenDead] for a token that may be asked about many times. It asks again only where something has come into
+// force since that may be about the token. IsDead does not allocate.
+func (l *Ledger) IsDead(token *Token) (bool, Cause) {
+	alive := token.alive.Load() // before the present generation
+	generation := l.blacklist.Generation(token.parts)
+	if alive == generation {
+		return false, 0
+	}
+	dead, cause := l.blacklist.tokenDead(token.subjects, token.authTime)
+	if !dead {
+		token.alive.Store(generation)
+	}
+	return dead, cause
+}
+
 // AccessDead reports whether an access token of an identity provider is revoked, by itself or with its user, or was flushed.
 // The jti may be empty. since is when its user signed in, in seconds since 1970: a revocation does not hit users who signed
 // in after it. AccessDead answers from memory.
