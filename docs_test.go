@@ -54,7 +54,7 @@ func readPage(t *testing.T, path string) string {
 // sectionOf returns what stands below a heading, up to the next heading of any level. The heading is given with its signs.
 func sectionOf(t *testing.T, path, heading string) string {
 	t.Helper()
-	_, section, found := strings.Cut(readPage(t, path), "\n"+heading+"\n")
+	_, section, found := strings.Cut("\n"+readPage(t, path), "\n"+heading+"\n")
 	if !found {
 		t.Fatalf("%s has no section %q", path, heading)
 	}
