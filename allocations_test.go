@@ -3,7 +3,6 @@
 package jwtsession_test
 
 import (
-	"os"
 	"regexp"
 	"strconv"
 	"testing"
@@ -21,7 +20,7 @@ var allocationLimits = map[string]int{
 	"refusal":                   16,
 }
 
-// The figures in the README are not exceeded, nor is what they may come to. The race detector allocates too, so this is
+// The figures in the docs are not exceeded, nor is what they may come to. The race detector allocates too, so this is
 // not for it.
 func TestAllocations(t *testing.T) {
 	const requests = 500
@@ -36,7 +35,7 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s: %d allocations over an empty handler, want at most %d", name, got, limit)
 		}
 		if figure, ok := figures[name]; !ok || got > figure || figure > limit {
-			t.Errorf("%s: %d allocations over an empty handler; the README says %d, and may say up to %d", name, got, figure, limit)
+			t.Errorf("%s: %d allocations over an empty handler; docs/performance.md says %d, and may say up to %d", name, got, figure, limit)
 		}
 	}
 }
@@ -57,15 +56,12 @@ func TestAllocationsOnServer(t *testing.T) {
 	}
 }
 
-// allocationFigures reads the table in the README.
+// allocationFigures reads the table in the docs.
 func allocationFigures(t *testing.T) map[string]int {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	figures := make(map[string]int)
-	for _, row := range regexp.MustCompile(`(?m)^\| ([a-z ]+) \| ([0-9]+) \|`).FindAllStringSubmatch(string(text), -1) {
+	section := sectionOf(t, "docs/performance.md", "## What the handler allocates")
+	for _, row := range regexp.MustCompile(`(?m)^\| ([a-z ]+) \| ([0-9]+) \|`).FindAllStringSubmatch(section, -1) {
 		figures[row[1]], _ = strconv.Atoi(row[2]) // digits alone
 	}
 	return figures

@@ -4,6 +4,7 @@ package jwtsession
 const (
 	HandlerOptions     = handlerOptions
 	WhoamiOptions      = whoamiOptions
+	SessionIDOptions   = sessionIDOptions
 	IssuerOptions      = issuerOptions
 	TokenCookieOptions = tokenCookieOptions
 	CombinedOptions    = combinedOptions

@@ -212,9 +212,11 @@ var layout = map[string][]string{
 	"storage/backup":                {"blacklist", "sessions", "storage/record"},
 	"validator":                     {"internal/remember", "sessions"},
 
-	"internal/alias":     {},
-	"internal/caching":   {},
-	"internal/command":   {"ledger", "sessions", "sessions/badgerstore", "storage", "storage/backup", "validator"},
+	"internal/alias":   {},
+	"internal/caching": {},
+	"internal/command": {
+		"internal/version", "ledger", "sessions", "sessions/badgerstore", "storage", "storage/backup", "validator",
+	},
 	"internal/cookie":    {"internal/remember"},
 	"internal/eventpoll": {},
 	"internal/gateway":   {},
@@ -253,6 +255,7 @@ var layout = map[string][]string{
 	},
 	"internal/testclock":    {},
 	"internal/testkey":      {},
+	"internal/version":      {},
 	"sessions/sessionstest": {"sessions"},
 	"storage/record":        {"blacklist", "sessions"},
 	"bench":                 {"bench/breakeven", "bench/chain", "bench/paths", "bench/process", "bench/report", "bench/scale", "bench/server"},

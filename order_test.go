@@ -2,7 +2,6 @@ package jwtsession_test
 
 import (
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -92,18 +91,14 @@ func TestStatusPageBehindEveryGuard(t *testing.T) {
 	}
 }
 
-// A recipe of the README shows the page for operators to nobody without a password.
-func TestReadmeStatusRecipe(t *testing.T) {
+// The recipe in the docs shows the page for operators to nobody without a password.
+func TestDocsStatusRecipe(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
+	recipes := caddyfilesIn(t, sectionOf(t, "docs/how-to/monitoring.md", "## A page for operators"))
+	if len(recipes) != 1 {
+		t.Fatalf("found %d recipes", len(recipes))
 	}
-	recipe := regexp.MustCompile("(?s)```\n(route /gateway .*?)```").FindSubmatch(readme)
-	if recipe == nil {
-		t.Fatal("there is no such recipe any more")
-	}
-	site := strings.ReplaceAll(string(recipe[1]), "{env.OPS_PASSWORD_HASH}", "$2a$04$cE6ohfkJyShJ2gYsnTE5qucl8URHz3XcOc00TLZD2CC7zFekaNu4e")
+	site := strings.ReplaceAll(recipes[0], "{env.OPS_PASSWORD_HASH}", "$2a$04$cE6ohfkJyShJ2gYsnTE5qucl8URHz3XcOc00TLZD2CC7zFekaNu4e")
 	for _, form := range []string{site, strings.Replace(site, "route", "handle", 1)} {
 		g := harness.NewWith(t, harness.Options{Site: form})
 		if response := g.Browser().Get("/gateway"); response.StatusCode != http.StatusUnauthorized {

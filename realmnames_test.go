@@ -149,7 +149,7 @@ func TestRealmsThatMeetAreRefused(t *testing.T) {
 	}
 }
 
-// What stands apart loads: the README's own, fixed realms beside it, one realm on several routes.
+// What stands apart loads: the one of the docs, fixed realms beside it, one realm on several routes.
 func TestRealmsThatAreApartLoad(t *testing.T) {
 	t.Parallel()
 	for _, site := range []string{

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
-// What the README says of applications that can't be asked here: they get from Caddy what is checked here.
+// What the docs say of applications that can't be asked here: they get from Caddy what is checked here.
 
 // phpServer answers over FastCGI as PHP-FPM does, and reports the variables that name a user. The whoami page is
 // /whoami.php. Questions that name a user would have the application quote the gateway.

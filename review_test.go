@@ -38,7 +38,7 @@ func TestReviewOfTokenCookies(t *testing.T) {
 }
 
 // Routes of one realm that differ are warned about where they would not know one another's sessions, and not where one of
-// them moved to tokens alone, as the README's steps have it.
+// them moved to tokens alone, as the steps of docs/migration.md have it.
 func TestReviewOfHandlersOfOneRealm(t *testing.T) {
 	t.Parallel()
 	const whoami, other = "whoami /me json user\n", "whoami /you json user\n"

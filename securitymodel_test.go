@@ -10,28 +10,19 @@ import (
 	"testing"
 )
 
-// What the README says of security is what tests show: docs/security-model.md names them for each sentence.
+// What the docs say of security is what tests show: docs/security-model.md names them for each sentence.
 func TestSecurityModelIsShownByTests(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := os.ReadFile("docs/security-model.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, found := strings.Cut(string(readme), "\n## Security model\n")
-	if section, _, _ = strings.Cut(section, "\n## "); !found {
-		t.Fatal("the README has no section on the security model")
-	}
+	const page = "docs/explanation/security.md"
+	withoutTargets := func(text string) string { return regexp.MustCompile(`\]\([^)]*\)`).ReplaceAllString(text, "]") } // of links
+	section, list := withoutTargets(sectionOf(t, page, "## What holds")), withoutTargets(readPage(t, "docs/security-model.md"))
 	said := regexp.MustCompile(`[.:] (?:- )?([A-Z*\x60])`).ReplaceAllStringFunc(
 		strings.TrimPrefix(strings.Join(strings.Fields(section), " "), "- "),
 		func(end string) string { return end[:1] + "\n" + strings.TrimPrefix(end[2:], "- ") })
 	known := testNames(t)
 	var listed []string
 	sentence, shown := "", 0
-	for line := range strings.SplitSeq(string(list)+"\n> ", "\n") {
+	for line := range strings.SplitSeq(list+"\n> ", "\n") {
 		if text, isSentence := strings.CutPrefix(line, "> "); isSentence {
 			if sentence != "" && shown == 0 {
 				t.Errorf("no test shows %q", sentence)
@@ -50,8 +41,22 @@ func TestSecurityModelIsShownByTests(t *testing.T) {
 	if got := strings.Split(said, "\n"); !slices.Equal(got, listed) {
 		for i := range max(len(got), len(listed)) {
 			if i >= len(got) || i >= len(listed) || got[i] != listed[i] {
-				t.Fatalf("sentence %d differs:\nREADME: %q\nlist:   %q", i+1, at(got, i), at(listed, i))
+				t.Fatalf("sentence %d differs:\npage: %q\nlist: %q", i+1, at(got, i), at(listed, i))
 			}
+		}
+	}
+}
+
+// Each threat of the table names the tests that show what stops it.
+func TestThreatsAreShownByTests(t *testing.T) {
+	t.Parallel()
+	rows := strings.Split(strings.TrimSpace(sectionOf(t, "docs/explanation/security.md", "## Threats")), "\n")
+	if len(rows) < 12 {
+		t.Errorf("%d threats", len(rows)-2)
+	}
+	for _, row := range rows[2:] { // TestDocsNameTestsThatExist asks whether these exist
+		if cells := strings.Split(row, "|"); len(cells) != 6 || !strings.Contains(cells[4], "`Test") {
+			t.Errorf("no test shows %s", row)
 		}
 	}
 }

@@ -22,7 +22,7 @@ use, explains tokens, and measures what tokens save on this machine.
 			cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return printableError(err) })
 			holds(cmd)
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), keysCommand(), statusCommand(), storeCommand(),
-				inspectCommand(), benchCommand())
+				inspectCommand(), benchCommand(), versionCommand())
 		},
 	}
 }

@@ -8,9 +8,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/version"
 )
 
 // An operator's day, by commands alone.
@@ -247,7 +250,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 
 // Every command explains itself, with examples and exit codes, and takes the same flags.
 func TestHelp(t *testing.T) {
-	here(t, "--help").done(t, "sessions", "revoke", "keys", "status", "store", "inspect", "bench", "Exit codes:")
+	here(t, "--help").done(t, "sessions", "revoke", "keys", "status", "store", "inspect", "bench", "version", "Exit codes:")
 	for _, command := range []struct {
 		name  string
 		flags string
@@ -265,6 +268,7 @@ func TestHelp(t *testing.T) {
 		{"store check", "--dir --config --adapter"},
 		{"inspect", "--json"},
 		{"bench", "--json"},
+		{"version", "--json"},
 	} {
 		help := here(t, append(strings.Fields(command.name), "--help")...).done(t, "Examples:\n", "Exit codes: 0")
 		for flag := range strings.SplitSeq(command.flags, " ") {
@@ -273,6 +277,17 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The version is that of the sources, and the program says what else it is made of. It asks no gateway.
+func TestVersion(t *testing.T) {
+	here(t, "version").done(t, "caddy-jwt-session "+version.Number+"\n", "Caddy  ", "Go                "+runtime.Version())
+	var found struct{ Version, Caddy, Go string }
+	here(t, "version", "--json").done(t).into(t, &found)
+	if found.Version != version.Number || found.Caddy == "" || found.Go != runtime.Version() {
+		t.Errorf("got %+v", found)
+	}
+	here(t, "version", "9").ended(t, 1, "unknown command")
 }
 
 func TestCompletion(t *testing.T) {

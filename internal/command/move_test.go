@@ -14,25 +14,21 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/redisstore/redistest"
 )
 
-// readmeLines returns the lines to be typed that stand in the README behind a text, block by block.
-func readmeLines(t *testing.T, behind, before string) [][]string {
+// docsLines returns the lines to be typed that stand in a section of a page, block by block.
+func docsLines(t *testing.T, page, heading string) [][]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, part, found := strings.Cut(string(text), behind)
-	part, _, ended := strings.Cut(part, before)
+	_, section, found := strings.Cut(string(text), "\n"+heading+"\n")
+	section, _, ended := strings.Cut(section, "\n## ")
 	if !found || !ended {
-		t.Fatalf("the README lacks %q or %q", behind, before)
+		t.Fatalf("%s lacks the section %q", page, heading)
 	}
 	var blocks [][]string
-	for _, block := range regexp.MustCompile(`(?m)(^    caddy .*\n)+`).FindAllString(part, -1) {
-		var lines []string
-		for line := range strings.Lines(block) {
-			lines = append(lines, strings.TrimSpace(line))
-		}
-		blocks = append(blocks, lines)
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)\n```").FindAllStringSubmatch(section, -1) {
+		blocks = append(blocks, strings.Split(block[1], "\n"))
 	}
 	return blocks
 }
@@ -55,12 +51,12 @@ func (s *site) typed(dir, line string) output {
 	return output{code: child.ProcessState.ExitCode(), out: out.String(), errors: complaints.String()}
 }
 
-// The README's lines, from disk to a server and back: whoever was signed in is, by token and by session, and nobody else. The
+// The lines of the docs, from disk to a server and back: whoever was signed in is, by token and by session, and nobody else. The
 // application knows none of these sessions, so that nothing is asked for anew.
-func TestTheReadmesMoves(t *testing.T) {
-	blocks := readmeLines(t, "\n**Another store.**", "\n## ")
+func TestTheMovesOfTheDocs(t *testing.T) {
+	blocks := docsLines(t, filepath.Join("how-to", "backup.md"), "## Move to another store")
 	if len(blocks) != 2 || len(blocks[0]) != 3 || len(blocks[1]) != 3 {
-		t.Fatalf("the README has the lines %q", blocks)
+		t.Fatalf("the docs have the lines %q", blocks)
 	}
 	server := redistest.Engines(t)[0].Start(t, redistest.Settings{})
 	s := filled(t)

@@ -3,8 +3,6 @@ package jwtsession_test
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,24 +11,15 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 )
 
-// readmeSites returns the Caddyfiles that stand in the README between two lines, as sites in front of the tests' application.
-func readmeSites(t *testing.T, from, to string) []string {
+// docsSites makes sites in front of the tests' application of the Caddyfiles in a text.
+func docsSites(t *testing.T, text string) []string {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, part, found := strings.Cut(string(text), from)
-	part, _, ended := strings.Cut(part, to)
-	if !found || !ended {
-		t.Fatalf("the README lacks %q or %q", from, to)
-	}
 	adapted := strings.NewReplacer("localhost:8000", "LEGACY", "localhost:9000", "LEGACY",
 		"session_cookie sessionid", "session_cookie session", "whoami /account/me json user.id", "whoami /whoami json user",
 		"\tjwt_session_jwks /.well-known/jwks.json\n", "") // the tests' keys are HS256, and stay
 	var sites []string
-	for _, block := range regexp.MustCompile("(?s)```\\n(.*?)```").FindAllStringSubmatch(part, -1) {
-		site := adapted.Replace(block[1])
+	for _, block := range caddyfilesIn(t, text) {
+		site := adapted.Replace(block)
 		if _, inside, whole := strings.Cut(site, "example.com {\n"); whole {
 			site = strings.TrimSuffix(inside, "}\n")
 		}
@@ -39,11 +28,11 @@ func readmeSites(t *testing.T, from, to string) []string {
 	return sites
 }
 
-// The README's steps, one after another and back: whoever comes to the moved service first, with what the step before has
+// The steps of the migration, one after another and back: whoever comes to the moved service first, with what the step before has
 // left in the browser, is still signed in.
-func TestReadmeStepsKeepUsersSignedIn(t *testing.T) {
+func TestMigrationKeepsUsersSignedIn(t *testing.T) {
 	t.Parallel()
-	steps := readmeSites(t, "\n## Moving step by step\n", "\n**Back.**")
+	steps := docsSites(t, readPage(t, "docs/migration.md"))
 	if len(steps) != 6 {
 		t.Fatalf("found %d steps", len(steps))
 	}
@@ -76,10 +65,10 @@ func TestReadmeStepsKeepUsersSignedIn(t *testing.T) {
 	}
 }
 
-// With the README's error pages, what the gateway refuses stays refused: the application is asked for a page of its own.
-func TestReadmeErrorPages(t *testing.T) {
+// With the error pages of the docs, what the gateway refuses stays refused: the application is asked for a page of its own.
+func TestDocsErrorPages(t *testing.T) {
 	t.Parallel()
-	sites := readmeSites(t, "\nError pages that come from a service:\n", "\nLook every session up")
+	sites := docsSites(t, readPage(t, "docs/how-to/error-pages.md"))
 	if len(sites) != 1 {
 		t.Fatalf("found %d Caddyfiles", len(sites))
 	}
@@ -108,6 +97,51 @@ func TestReadmeErrorPages(t *testing.T) {
 			t.Errorf("%s: the application received %+v, want GET %s", test.name, got, want)
 		} else if got.Header.Get(identity.DefaultIdentityHeader) != "" {
 			t.Errorf("%s: the error page names a user", test.name)
+		}
+	}
+}
+
+// The smallest Caddyfile of the README shows by its response header that it works: the session first, and then the token.
+func TestReadmeSmallestCaddyfile(t *testing.T) {
+	t.Parallel()
+	sites := docsSites(t, sectionOf(t, "README.md", "## The smallest Caddyfile"))
+	if len(sites) != 1 {
+		t.Fatalf("found %d Caddyfiles", len(sites))
+	}
+	g := harness.NewWith(t, harness.Options{Site: sites[0]})
+	b := g.Browser()
+	for i, want := range []string{"none", "session", "token"} {
+		if i == 1 {
+			b.Cookies["session"] = g.Legacy.SignIn("alice")
+		}
+		if got := b.Get("/page").Header.Get("X-Gateway-Via"); got != want {
+			t.Errorf("request %d went by %s, want %s", i+1, got, want)
+		}
+	}
+}
+
+// The README's question: a sign-out that shows in no cookie leaves the user signed in, and forget_on ends that.
+func TestReadmeSignOutThatShowsInNoCookie(t *testing.T) {
+	t.Parallel()
+	sites := docsSites(t, sectionOf(t, "README.md", "## Does your sign-out show in a cookie?"))
+	if len(sites) != 1 {
+		t.Fatalf("found %d Caddyfiles", len(sites))
+	}
+	const line = "forget_on /logout*"
+	if !strings.Contains(sites[0], line) {
+		t.Fatalf("the Caddyfile lacks %s:\n%s", line, sites[0])
+	}
+	for forgetOn, want := range map[string]string{"forget_on /quiet-logout*": "", "": "alice"} {
+		g := harness.NewWith(t, harness.Options{Site: strings.Replace(sites[0], line, forgetOn, 1) + "\nreverse_proxy LEGACY"})
+		b := g.Browser()
+		b.Cookies["session"] = g.Legacy.SignIn("alice")
+		for _, path := range []string{"/page", "/page", "/quiet-logout"} {
+			if got := b.Get(path).Received.User(t); got != "alice" && path == "/page" {
+				t.Fatalf("%s: the application sees %q", path, got)
+			}
+		}
+		if got := b.Get("/page").Received.User(t); got != want {
+			t.Errorf("with %q: after the sign-out the application sees %q, want %q", forgetOn, got, want)
 		}
 	}
 }
