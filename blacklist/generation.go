@@ -40,9 +40,3 @@ func (g *generations) note(subject *Subject) {
 func (g *generations) of(parts Parts) uint64 {
 	return g.base + g.common.Load() + g.parts[parts[0]].Load() + g.parts[parts[1]].Load() + g.parts[parts[2]].Load()
 }
-
-// Generation returns a number that is never 0, and that no other list returns. It is another one as soon as an entry has come
-// into force, or hits more than before, that may be about a token with these parts: a method that puts an entry in force does not
-// return before. So an answer "no entry hits it" holds as long as the number is the one from before all the questions. To compare
-// them, load what was remembered first, and the present number after that. Generation does not allocate.
-func (l *List) Generation(parts Parts) uint64 { return l.memory.generations.of(parts) }

@@ -85,6 +85,12 @@ func (l *List) Entries(kind Kind) iter.Seq[Entry] { return l.memory.inForce(kind
 // may be yielded or not.
 func (l *List) Since(second int64, of ...Kind) iter.Seq[Entry] { return l.memory.since(second, of) }
 
+// Generation returns a number that is never 0, and that no other list returns. It is another one as soon as an entry has come
+// into force, or hits more than before, that may be about a token with these parts: a method that puts an entry in force does not
+// return before. So an answer "no entry hits it" holds as long as the number is the one from before all the questions. To compare
+// them, load what was remembered first, and the present number after that. Generation does not allocate.
+func (l *List) Generation(parts Parts) uint64 { return l.memory.generations.of(parts) }
+
 // Page returns up to limit entries in force of the given kinds, and reports whether there are more after them. The kinds
 // must be in ascending order. The page begins after the given subject, or with the first one for the zero subject.
 func (l *List) Page(limit int, after Subject, of ...Kind) (entries []Entry, more bool) {
