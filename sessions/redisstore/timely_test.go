@@ -50,7 +50,11 @@ func TestWhatArrivesLateDoesNothing(t *testing.T) {
 		contents := func() map[string]string {
 			all := make(map[string]string)
 			for _, command := range [][]string{
-				{"HGETALL", "{test}:live"}, {"HGETALL", "{test}:lifted"}, {"XLEN", "{test}:log"}, {"HGETALL", "{test}:counts"}, {"DBSIZE"},
+				{"HGETALL", "{test}:live"},
+				{"HGETALL", "{test}:lifted"},
+				{"XLEN", "{test}:log"},
+				{"HGETALL", "{test}:counts"},
+				{"DBSIZE"},
 				{"HGET", "{test}:facts", "last"},
 			} {
 				all[strings.Join(command, " ")] = server.Do(command...)
