@@ -1,6 +1,7 @@
 package jwtsession_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,12 +22,12 @@ import (
 )
 
 // entrance is a handler in a server of its own, in front of an application in the same process. It tells of each request that
-// comes.
+// waits for the application's answer, or that has left without.
 type entrance struct {
 	*testing.T
 
 	server    *httptest.Server
-	came      chan struct{}
+	waits     chan struct{}
 	questions atomic.Int64
 	answers   atomic.Pointer[chan struct{}] // lets questions be answered when it is closed
 }
@@ -35,7 +36,7 @@ type entrance struct {
 // has returned or panicked; it may be nil.
 func newEntrance(t *testing.T, store string, application caddyhttp.HandlerFunc, left func(*http.Request)) *entrance {
 	t.Helper()
-	e := &entrance{T: t, came: make(chan struct{}, 1024)}
+	e := &entrance{T: t, waits: make(chan struct{}, 1024)}
 	e.ask()
 	handler := benchHandler(t, "mixed", 0, store)
 	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
@@ -48,7 +49,9 @@ func newEntrance(t *testing.T, store string, application caddyhttp.HandlerFunc, 
 	})
 	e.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-		e.came <- struct{}{}
+		tell := sync.OnceFunc(func() { e.waits <- struct{}{} })
+		defer tell()
+		r = r.WithContext(waiting{r.Context(), tell})
 		if left != nil {
 			defer left(r)
 		}
@@ -56,6 +59,19 @@ func newEntrance(t *testing.T, store string, application caddyhttp.HandlerFunc, 
 	}))
 	t.Cleanup(e.server.Close)
 	return e
+}
+
+// waiting is the context of a request that tells when somebody begins to wait with it: the request has its place among all others
+// by then.
+type waiting struct {
+	context.Context
+
+	tell func()
+}
+
+func (w waiting) Done() <-chan struct{} {
+	w.tell()
+	return w.Context.Done()
 }
 
 // ask makes questions wait until the returned function is called.
@@ -95,7 +111,7 @@ func hello(w http.ResponseWriter, _ *http.Request) error {
 	return err
 }
 
-// storm sends the first requests of a session to the entrances, all of which are there before the application is asked, and
+// storm sends the first requests of a session to the entrances, all of which wait before the application answers, and
 // returns how many tokens they bring at each.
 func storm(t *testing.T, session string, each int, entrances ...*entrance) []int64 {
 	t.Helper()
@@ -114,7 +130,7 @@ func storm(t *testing.T, session string, each int, entrances ...*entrance) []int
 	}
 	for _, e := range entrances {
 		for range each {
-			<-e.came
+			<-e.waits
 		}
 	}
 	for _, answer := range answers {
@@ -148,7 +164,7 @@ func TestOneTokenForRequestsAtOnce(t *testing.T) {
 			if !e.get("/page", session) {
 				t.Errorf("round %d: the next request has no token", round)
 			}
-			<-e.came
+			<-e.waits
 		}
 	}
 	t.Run("own store", func(t *testing.T) { once(t, "") })
