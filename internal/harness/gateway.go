@@ -49,6 +49,7 @@ type Gateway struct {
 // Options are what tests change of a gateway.
 type Options struct {
 	Global  string // inside the global option jwt_session
+	Store   string // in the place of the usual one, which is on disk: what stands behind `store`
 	Site    string // the whole site block; LEGACY stands for the application's address
 	Servers string // further global options
 	TLS     bool
@@ -152,15 +153,15 @@ func (g *Gateway) Adapt(options Options) *caddy.Config {
 			exclude http.handlers.reverse_proxy
 		}
 		jwt_session {
-			store badger %q
+			store %s
 			%s
 		}
 		%s
 	}
 	http:// {
 		%s
-	}`, cmp.Or(g.Storage, filepath.Join(g.Dir, "storage")), filepath.Join(g.Dir, "caddy.log"), filepath.Join(g.Dir, "store"),
-		options.Global, options.Servers,
+	}`, cmp.Or(g.Storage, filepath.Join(g.Dir, "storage")), filepath.Join(g.Dir, "caddy.log"),
+		cmp.Or(options.Store, fmt.Sprintf("badger %q", filepath.Join(g.Dir, "store"))), options.Global, options.Servers,
 		strings.ReplaceAll(options.Site, "LEGACY", g.Legacy.Address()))
 	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(Patiently(text)), nil)
 	if err != nil {

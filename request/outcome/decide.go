@@ -108,8 +108,9 @@ func (o *Outcome) renew(evidence validator.Evidence, asker *question.Asker, next
 	return verdict
 }
 
-// withoutToken decides again, since the token turned out to be of no use.
+// withoutToken decides again, since the token turned out to be of no use. The session, as it was found just now, decides instead.
 func (o *Outcome) withoutToken(evidence validator.Evidence, reason validator.Reason) validator.Verdict {
+	o.Session.State = evidence.Session
 	evidence.Token, evidence.TokenReason = validator.TokenUnusable, reason
 	o.Token = validator.Token{Reason: reason}
 	return validator.Decide(evidence)

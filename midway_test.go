@@ -1,0 +1,58 @@
+package jwtsession_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
+	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/redisstore/redistest"
+)
+
+var lookUps = regexp.MustCompile(`cmdstat_mget:calls=(\d+)`)
+
+// A token may be revoked while its renewal asks the application. Then the session decides, as it was found for the renewal: a
+// second look at the store could find something else, so that the application would get the user without the session.
+func TestTokenRevokedWhileItIsRenewed(t *testing.T) {
+	t.Parallel()
+	redistest.Each(t, func(t *testing.T, engine redistest.Engine) {
+		server := engine.Start(t, redistest.Settings{})
+		g := harness.NewWith(t, harness.Options{
+			Store: fmt.Sprintf("redis %s {\ndir %q\n}", server.URL(), t.TempDir()),
+			Site:  "jwt_session shop {\nwhoami /whoami json user\n}\nrequest_header X-Via {http.jwt_session.via}\nreverse_proxy LEGACY",
+		})
+		b := g.WithToken()
+		g.RevokeSomebody() // so that sessions that nobody has judged are withheld from the application
+		claims := g.Claims(b)
+		g.Clock.Advance(40 * time.Second) // so that it is to be renewed
+		count := func() int {
+			found := lookUps.FindStringSubmatch(server.Do("INFO", "commandstats"))
+			if found == nil {
+				t.Fatal("the server has not counted look-ups")
+			}
+			calls, _ := strconv.Atoi(found[1])
+			return calls
+		}
+		before := 0
+		g.Legacy.RespondWhoami(func(http.ResponseWriter, *http.Request) bool {
+			if before == 0 {
+				g.MustAdmin("revocations", map[string]any{"jti": claims.TokenID(), "exp": claims.Expires()})
+				before = count()
+			}
+			return false
+		})
+		response := b.Get("/page")
+		if before == 0 || response.Received == nil {
+			t.Fatalf("asked: %t, status %d\n%s", before != 0, response.StatusCode, g.Logged())
+		}
+		if via := response.Received.Header.Get("X-Via"); via != "session" || response.Received.User(t) != "alice" {
+			t.Errorf("decided by %q for %q, want alice by the session", via, response.Received.User(t))
+		}
+		if looked := count() - before; looked != 1 {
+			t.Errorf("the session was looked up %d times after the application had answered, want once", looked)
+		}
+	})
+}
