@@ -277,6 +277,11 @@ func (n *Names) SessionCookies() alias.Names {
 	return alias.NewNames(all...)
 }
 
+// IsSessionCookie reports whether a cookie of this name can be a session cookie of some site.
+func (n *Names) IsSessionCookie(name string) bool {
+	return slices.ContainsFunc(n.sites, func(site *Site) bool { return site.Session.Cookies.Match(name) })
+}
+
 // TakesTokensFrom reports whether a header of this name can bring an access token of an identity provider.
 func (n *Names) TakesTokensFrom(header string) bool {
 	return slices.ContainsFunc(n.sites, func(site *Site) bool {

@@ -128,3 +128,26 @@ func warnOfCredentials(p *policy.Policy, came *arrival.Arrival, token validator.
 		p.WarnOfSession(came.Session.Reason)
 	}
 }
+
+// noteCookies notes the cookies of a request that nobody is signed in with, if none of them is a session cookie or one of ours.
+func (o *Outcome) noteCookies() {
+	p, came := o.policy, o.came
+	switch {
+	case !p.Findings.WantsCookies():
+		return
+	case came.Session.Presence != validator.Absent || o.Sent:
+		p.Findings.HasSession()
+		return
+	case o.HasBearer(): // such a client keeps its token itself, and needs no session cookie
+		return
+	}
+	var names []string
+	for _, one := range came.Cookies {
+		if all := p.App.Names(); !all.HoldsToken(one.Name, one.Value) && !all.IsSessionCookie(one.Name) {
+			names = append(names, one.Name)
+		}
+	}
+	if len(names) > 0 {
+		p.NoteCookies(o.Core.Ledger, came.Realm, names)
+	}
+}
