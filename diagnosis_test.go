@@ -326,6 +326,21 @@ func TestWarnsOfRefusedSignInPage(t *testing.T) {
 			}
 		})
 	}
+	// Another page of the configuration may be the one to sign in at, or the page for errors leads there.
+	const handler = "jwt_session shop {\nwhoami /whoami json user\n}\n"
+	for _, site := range []string{
+		"handle /enter {\nrespond ok\n}\nhandle {\n" + handler + "reverse_proxy LEGACY\n}",
+		"route {\nrespond /enter ok\n" + handler + "reverse_proxy LEGACY\n}",
+		handler + "reverse_proxy LEGACY\nhandle_errors 401 {\nredir * /enter\n}",
+	} {
+		g := harness.NewWith(t, harness.Options{Site: site})
+		for range 9 {
+			g.Browser().Get("/page", "Accept: text/html")
+		}
+		if got := warnings(g); len(got) > 0 {
+			t.Errorf("%s: warned: %q", site, got)
+		}
+	}
 	// Who has signed in once has found the page.
 	g := harness.New(t, "")
 	g.SignedIn().Get("/page")

@@ -191,11 +191,12 @@ var layout = map[string][]string{
 	"request/stream": {"internal/response", "ledger"},
 
 	"app": {
-		"internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry", "issuer",
-		"keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore",
+		"app/routing", "internal/alias", "internal/option", "internal/realm", "internal/secret", "internal/telemetry",
+		"issuer", "keyring", "ledger", "registry", "request/carrier", "request/identity", "sessions/badgerstore",
 		"sessions/redisstore", "storage", "validator",
 	},
-	"app/status": {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "storage", "validator"},
+	"app/routing": {},
+	"app/status":  {"app", "internal/telemetry", "keyring", "ledger", "request/identity", "storage", "validator"},
 
 	"blacklist":            {},
 	"issuer":               {"validator"},

@@ -24,6 +24,10 @@ type Names struct {
 	required []string // attributes
 	combines bool     // some site has its token in the session cookie
 
+	// expected are the realms of all handlers that the routes have. It is nil if the routes are not known.
+	expected []realm.Pattern
+	closed   bool // every page is behind a jwt_session handler
+
 	longestToken, longestIdle time.Duration // a token's lifetime, and how long a session may be unused
 }
 
@@ -242,8 +246,12 @@ func (n *Names) IsLearned(attribute, name string) bool {
 
 // OtherSpelling returns a hint on a realm that is spelled as hosts may be spelled. It returns nothing if no realm is meant.
 func (n *Names) OtherSpelling(name string) string {
+	patterns := slices.Clone(n.expected)
 	for _, site := range n.sites {
-		if spelled, ok := site.Realm.Spelled(name); ok && spelled != name {
+		patterns = append(patterns, site.Realm)
+	}
+	for _, pattern := range patterns {
+		if spelled, ok := pattern.Spelled(name); ok && spelled != name {
 			return "; write it as " + spelled
 		}
 	}

@@ -100,11 +100,11 @@ func (x *exchange) noteRefused() {
 	}
 }
 
-// isClosed reports whether the route opens no page to users who are not signed in, and whether it is by the application alone
-// that they sign in.
+// isClosed reports whether no page at all is open to users who are not signed in, though it is by the application alone that
+// they sign in.
 func (x *exchange) isClosed() bool {
 	p := x.Policy
-	return x.Sources.Asker != nil && len(x.Sources.Places) == 0 && !p.AcceptBearer && p.App.Names().StartOf(x.arrival.Realm) == "" &&
+	return p.App.Names().IsClosed() && x.Sources.Asker != nil && len(x.Sources.Places) == 0 && !p.AcceptBearer && p.App.Names().StartOf(x.arrival.Realm) == "" &&
 		!slices.ContainsFunc(x.Rules, func(rule *refusal.Rule) bool { return rule.Action != refusal.Deny })
 }
 
