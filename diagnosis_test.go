@@ -196,7 +196,23 @@ func TestWarnsOfNoCookieThatIsNone(t *testing.T) {
 		b.Cookies["blog_session"], b.Cookies["jwt_blog"], b.Cookies["jwt_shop"] = secretValue, secretValue, secretValue
 		b.Get("/page")
 	}
-	for _, line := range warnings(g) {
+	// Where the gateway opens the sessions itself, it sets the cookie as well.
+	signIn := harness.NewWith(t, harness.Options{Site: `
+		jwt_session_callback shop {
+			issuer https://id.example
+			client_id a
+			client_secret b
+		}
+		jwt_session shop {
+			unauthenticated pass
+		}
+		reverse_proxy LEGACY`})
+	for range 50 {
+		b := signIn.Browser()
+		b.Cookies["PHPSESSID"] = secretValue
+		b.Get("/page")
+	}
+	for _, line := range append(warnings(g), warnings(signIn)...) {
 		if strings.Contains(line, "requests bring cookies, but never") {
 			t.Errorf("warned: %s", line)
 		}
@@ -258,6 +274,22 @@ func TestWarnsOfNoEndsThatAreNone(t *testing.T) {
 		if got := warnings(g); len(got) > 0 {
 			t.Errorf("%s: warned: %q", name, got)
 		}
+	}
+	// An application that is started again may lose all sessions at once.
+	g := harness.New(t, "unauthenticated pass")
+	var browsers []*harness.Browser
+	for range 6 {
+		browsers = append(browsers, g.SignedIn())
+		browsers[len(browsers)-1].Get("/page")
+	}
+	g.Clock.Advance(70 * time.Second)
+	for _, b := range browsers {
+		g.Legacy.Set(b.Cookies["session"], "")
+		b.Get("/page")
+		g.Clock.Advance(5 * time.Second)
+	}
+	if got := warnings(g); len(got) > 0 {
+		t.Errorf("an application that was started again: warned: %q", got)
 	}
 }
 
@@ -341,9 +373,13 @@ func TestWarnsOfRefusedSignInPage(t *testing.T) {
 			t.Errorf("%s: warned: %q", site, got)
 		}
 	}
-	// Who has signed in once has found the page.
+	// Who has signed in once has found the page, also before the configuration was loaded again.
 	g := harness.New(t, "")
 	g.SignedIn().Get("/page")
+	for range 5 {
+		g.Browser().Get("/login", "Accept: text/html")
+	}
+	g.Load(harness.Options{Site: handler + "reverse_proxy LEGACY"})
 	for range 5 {
 		g.Browser().Get("/login", "Accept: text/html")
 	}

@@ -22,13 +22,16 @@ const (
 // ends counts sessions that were over and of which nothing had told.
 type ends struct {
 	count int
+	last  time.Time // of those that count
 	said  bool
 }
 
-func (e *ends) note(confirmed time.Duration) int {
-	if e.said || confirmed > inUse || confirmed < 0 {
+func (e *ends) note(confirmed, now time.Time, lifetime time.Duration) int {
+	unused := now.Sub(confirmed)
+	if e.said || unused > inUse || unused < 0 || e.count > 0 && now.Sub(e.last) < lifetime {
 		return 0
 	}
+	e.last = now
 	if e.count++; e.count < enoughEnds {
 		return 0
 	}

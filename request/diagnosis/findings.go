@@ -16,6 +16,7 @@ type Findings struct {
 	hasEnds    atomic.Bool // an end of a session was noticed
 
 	mutex   sync.Mutex
+	quiet   time.Time // until when nothing is counted that may be no mistake
 	pages   pages
 	cookies cookies
 	ends    ends
@@ -56,43 +57,52 @@ func (f *Findings) WantsRefusals() bool { return !f.signsIn.Load() }
 
 // Unnamed notes that the page named nobody for a session. It returns for how many different ones it did by now, if that is to
 // be said, and 0 otherwise.
-func (f *Findings) Unnamed(session sessions.Hash, page Page) int {
+func (f *Findings) Unnamed(session sessions.Hash, page Page, now time.Time) int {
 	if !f.WantsPages() {
 		return 0
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	if now.Before(f.quiet) && !page.IsBroken() {
+		return 0
+	}
 	return f.pages.note(session, page)
 }
 
 // Cookies notes the names of the cookies of a request without a session cookie. It returns what to say of them, if that is
 // due: some of the names that came so far.
-func (f *Findings) Cookies(names []string) []string {
+func (f *Findings) Cookies(names []string, now time.Time) []string {
 	if !f.WantsCookies() {
 		return nil
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	if now.Before(f.quiet) {
+		return nil
+	}
 	return f.cookies.note(names)
 }
 
-// Again has what requests without a session cookie and pages that name nobody have in common be counted anew. It is for what
-// turns out to be no mistake for now.
-func (f *Findings) Again() {
+// quietTime is how long nothing is counted after it turned out to be no mistake.
+const quietTime = time.Minute
+
+// Again takes back what was found, since it turns out to be no mistake for now. It is counted anew after a while.
+func (f *Findings) Again(now time.Time) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.pages, f.cookies = pages{}, cookies{}
+	f.pages, f.cookies, f.refused, f.quiet = pages{}, cookies{}, refused{}, now.Add(quietTime)
 }
 
-// EndedUnseen notes that a session turned out to be over that was confirmed so long ago. It returns how many there were, if
-// that is to be said, and 0 otherwise.
-func (f *Findings) EndedUnseen(confirmed time.Duration) int {
+// EndedUnseen notes that a session turned out to be over that was last confirmed at a time. It returns how many there were, if
+// that is to be said, and 0 otherwise. Those that turn out within one lifetime count as one: an application that is started
+// again may lose all of them.
+func (f *Findings) EndedUnseen(confirmed, now time.Time, lifetime time.Duration) int {
 	if f.hasEnds.Load() {
 		return 0
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return f.ends.note(confirmed)
+	return f.ends.note(confirmed, now, lifetime)
 }
 
 // Shared notes that a session that was one user's is another one's now, though nothing ended it. It reports whether that is
@@ -105,11 +115,14 @@ func (f *Findings) Shared(session sessions.Hash, now time.Time) bool {
 
 // Refused notes that a page was refused with 401. It reports whether that is to be said. Closed reports whether no page at
 // all is open to those who are not signed in.
-func (f *Findings) Refused(path string, closed bool) bool {
+func (f *Findings) Refused(path string, closed bool, now time.Time) bool {
 	if !f.WantsRefusals() {
 		return false
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	if now.Before(f.quiet) {
+		return false
+	}
 	return f.refused.note(path, closed && !f.hasSession.Load())
 }

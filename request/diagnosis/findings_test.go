@@ -13,6 +13,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 )
 
+var start = time.Unix(1_800_000_000, 0)
+
 func hash(n int) sessions.Hash { return sessions.HashOf(strconv.Itoa(n)) }
 
 func TestUnnamedIsSaidOnce(t *testing.T) {
@@ -31,7 +33,7 @@ func TestUnnamedIsSaidOnce(t *testing.T) {
 	} {
 		var f Findings
 		for range 100 { // the same one over and over is one
-			if got := f.Unnamed(hash(0), test.page); got != 0 {
+			if got := f.Unnamed(hash(0), test.page, start); got != 0 {
 				t.Errorf("%v: said of one session", test.page)
 			}
 		}
@@ -40,7 +42,7 @@ func TestUnnamedIsSaidOnce(t *testing.T) {
 			if n == test.want-1 {
 				want = test.want
 			}
-			if got := f.Unnamed(hash(n), test.page); got != want {
+			if got := f.Unnamed(hash(n), test.page, start); got != want {
 				t.Errorf("%v: %d said at session %d, want %d", test.page, got, n, want)
 			}
 		}
@@ -53,28 +55,28 @@ func TestWhatWorksIsNotInDoubt(t *testing.T) {
 	var f Findings
 	f.PageNames()
 	for n := range 50 {
-		if f.Unnamed(hash(n), Page{Reason: whoami.NotFound}) != 0 || f.Cookies([]string{"PHPSESSID"}) != nil || f.Refused("/login", true) {
+		if f.Unnamed(hash(n), Page{Reason: whoami.NotFound}, start) != 0 || f.Cookies([]string{"PHPSESSID"}, start) != nil || f.Refused("/login", true, start) {
 			t.Fatal("a finding where the page has named a user")
 		}
 	}
 	f = Findings{}
 	f.HasSession()
 	for range 50 {
-		if f.Cookies([]string{"PHPSESSID"}) != nil || f.Refused("/page", true) {
+		if f.Cookies([]string{"PHPSESSID"}, start) != nil || f.Refused("/page", true, start) {
 			t.Fatal("a finding where a session cookie has come")
 		}
 	}
 	f = Findings{}
 	f.Ended()
 	for range 50 {
-		if f.EndedUnseen(time.Minute) != 0 {
+		if f.EndedUnseen(start, start.Add(time.Minute), 0) != 0 {
 			t.Fatal("a finding where an end was noticed")
 		}
 	}
 	f = Findings{}
 	f.SignsIn()
 	for range 50 {
-		if f.Refused("/login", true) || f.Cookies([]string{"PHPSESSID"}) != nil {
+		if f.Refused("/login", true, start) || f.Cookies([]string{"PHPSESSID"}, start) != nil {
 			t.Fatal("a finding where somebody was signed in")
 		}
 	}
@@ -83,16 +85,34 @@ func TestWhatWorksIsNotInDoubt(t *testing.T) {
 func TestAgainCountsAnew(t *testing.T) {
 	t.Parallel()
 	var f Findings
+	now := start
 	for range 2 {
-		for n := range 2 {
-			if f.Unnamed(hash(n), Page{Reason: whoami.NotFound}) != 0 || f.Cookies([]string{"sid"}) != nil {
+		for n := range 4 {
+			if f.Unnamed(hash(n), Page{Reason: whoami.NoMatch, Miss: whoami.NoSuchPath}, now) != 0 || n < 2 && f.Cookies([]string{"sid"}, now) != nil {
 				t.Fatal("said too early")
 			}
 		}
-		if f.Unnamed(hash(2), Page{Reason: whoami.NotFound}) != 3 || f.Cookies([]string{"sid"}) == nil {
+		if f.Unnamed(hash(4), Page{Reason: whoami.NoMatch}, now) != 0 {
+			t.Fatal("a page that may be for nobody is said of too early")
+		}
+		if f.Unnamed(hash(5), Page{Reason: whoami.NoMatch, Miss: whoami.NoSuchPath}, now) == 0 || f.Cookies([]string{"sid"}, now) == nil ||
+			!f.Refused("/login", false, now) {
 			t.Fatal("not said")
 		}
-		f.Again()
+		f.Again(now)
+		now = now.Add(59 * time.Second)
+		for n := range 50 { // for a minute nothing is counted that may be no mistake
+			if f.Unnamed(hash(n), Page{Reason: whoami.NoMatch}, now) != 0 || f.Cookies([]string{"sid"}, now) != nil || f.Refused("/login", false, now) {
+				t.Fatal("said too soon")
+			}
+		}
+		now = now.Add(time.Second)
+	}
+	f.Again(now)
+	for n := range 3 {
+		if got := f.Unnamed(hash(n), Page{Reason: whoami.NotFound}, now); (got == 3) != (n == 2) {
+			t.Errorf("a page that can name nobody: %d at %d", got, n)
+		}
 	}
 }
 
@@ -119,7 +139,7 @@ func TestCookies(t *testing.T) {
 		said := 0
 		for n := 1; n <= 60; n++ {
 			names := strings.Fields(test.names)
-			got := f.Cookies(names)
+			got := f.Cookies(names, start)
 			if got == nil {
 				continue
 			}
@@ -140,20 +160,21 @@ func TestEndedUnseen(t *testing.T) {
 	t.Parallel()
 	var f Findings
 	var said []int
-	for _, age := range []time.Duration{
-		time.Hour, 6 * time.Minute, -time.Second, // ends that an application makes itself, and a clock that was set back
-		time.Minute, 0, 30 * time.Second, 5 * time.Minute, time.Minute,
+	for _, end := range []struct{ at, unused time.Duration }{
+		{0, time.Hour}, {0, 6 * time.Minute}, {0, -time.Second}, // an application makes these itself; a clock that was set back
+		{time.Minute, time.Minute}, {90 * time.Second, 0}, {119 * time.Second, 0}, // together they are one
+		{2 * time.Minute, 5 * time.Minute}, {5 * time.Minute, 0}, {6 * time.Minute, 0},
 	} {
-		said = append(said, f.EndedUnseen(age))
+		now := start.Add(end.at)
+		said = append(said, f.EndedUnseen(now.Add(-end.unused), now, time.Minute))
 	}
-	if want := []int{0, 0, 0, 0, 0, 3, 0, 0}; !slices.Equal(said, want) {
+	if want := []int{0, 0, 0, 0, 0, 0, 0, 3, 0}; !slices.Equal(said, want) {
 		t.Errorf("said %v, want %v", said, want)
 	}
 }
 
 func TestShared(t *testing.T) {
 	t.Parallel()
-	start := time.Unix(1_800_000_000, 0)
 	for name, test := range map[string]struct {
 		sessions []int
 		minutes  []int
@@ -192,8 +213,8 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 		f.mutex.Lock()
 		f.cookies.said = false
 		f.mutex.Unlock()
-		f.Cookies([]string{"c" + strconv.Itoa(n)})
-		f.Unnamed(hash(n), Page{Reason: whoami.NoMatch})
+		f.Cookies([]string{"c" + strconv.Itoa(n)}, start)
+		f.Unnamed(hash(n), Page{Reason: whoami.NoMatch}, start)
 	}
 	if len(f.shared.changes) > maxShared || len(f.cookies.names) > maxNames || len(f.pages.sessions) > enoughPlain {
 		t.Errorf("%d sessions, %d names, %d pages", len(f.shared.changes), len(f.cookies.names), len(f.pages.sessions))
@@ -208,17 +229,17 @@ func TestRefused(t *testing.T) {
 		"/logout": false,
 	} {
 		var f Findings
-		if got := f.Refused(path, false); got != want {
+		if got := f.Refused(path, false, start); got != want {
 			t.Errorf("%s: said %v", path, got)
 		}
-		if f.Refused(path, false) {
+		if f.Refused(path, false, start) {
 			t.Errorf("%s: said twice", path)
 		}
 	}
 	var f Findings
 	var said []bool
 	for range 5 {
-		said = append(said, f.Refused("/page", true))
+		said = append(said, f.Refused("/page", true, start))
 	}
 	if want := []bool{false, false, true, false, false}; !slices.Equal(said, want) {
 		t.Errorf("where no page is open: %v, want %v", said, want)
@@ -260,11 +281,11 @@ func TestFindingsInParallel(t *testing.T) {
 	said := 0
 	for n := range 40 {
 		all.Go(func() {
-			got := f.Unnamed(hash(n), Page{Reason: whoami.NoMatch}) != 0
-			f.Cookies([]string{"sid"})
-			f.EndedUnseen(0)
+			got := f.Unnamed(hash(n), Page{Reason: whoami.NoMatch}, start) != 0
+			f.Cookies([]string{"sid"}, start)
+			f.EndedUnseen(start, start, 0)
 			f.Shared(hash(n%3), time.Unix(0, 0))
-			f.Refused("/x", true)
+			f.Refused("/x", true, start)
 			mutex.Lock()
 			defer mutex.Unlock()
 			if got {

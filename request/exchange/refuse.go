@@ -95,8 +95,9 @@ func (x *exchange) refuse(w http.ResponseWriter) error {
 
 // noteRefused notes a page that is refused, while it may be that nobody can sign in.
 func (x *exchange) noteRefused() {
-	if p := x.Policy; p.Findings.WantsRefusals() && diagnosis.IsNavigation(x.request) && !x.hasToken() {
-		p.NoteRefused(x.request.URL.Path, x.isClosed())
+	core := x.outcome.Core
+	if p := x.Policy; core != nil && p.Findings.WantsRefusals() && diagnosis.IsNavigation(x.request) && !x.hasToken() {
+		p.NoteRefused(core.Ledger, x.arrival.Realm, x.request.URL.Path, x.isClosed())
 	}
 }
 

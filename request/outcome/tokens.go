@@ -140,6 +140,8 @@ func (o *Outcome) noteCookies() {
 		return
 	case o.HasBearer(): // such a client keeps its token itself, and needs no session cookie
 		return
+	case p.App.Names().StartOf(came.Realm) != "": // the gateway sets the session cookie itself
+		return
 	}
 	var names []string
 	for _, one := range came.Cookies {

@@ -27,12 +27,13 @@ func knowsUsers(of *ledger.Ledger, realm string) bool {
 // NoteUnnamed notes an answer of the whoami page that names nobody for the session. It warns if such answers show a mistake.
 // Sought is what whoami looks for.
 func (p *Policy) NoteUnnamed(of *ledger.Ledger, key sessions.Key, page diagnosis.Page, answer whoami.Answer, sought string) {
-	count := p.Findings.Unnamed(key.Hash, page)
+	now := p.App.Now()
+	count := p.Findings.Unnamed(key.Hash, page, now)
 	if count == 0 {
 		return
 	}
 	if !page.IsBroken() && knowsUsers(of, key.Realm) {
-		p.Findings.Again()
+		p.Findings.Again(now)
 		return
 	}
 	p.Warn(unnamedText(page), zap.Int("sessions", count), zap.Int("status", answer.Status),
@@ -66,12 +67,13 @@ func unnamedText(page diagnosis.Page) string {
 // NoteCookies notes the names of the cookies of a request without a session cookie. It warns if it seems that the session has
 // another cookie.
 func (p *Policy) NoteCookies(of *ledger.Ledger, realm string, names []string) {
-	came := p.Findings.Cookies(names)
+	now := p.App.Now()
+	came := p.Findings.Cookies(names, now)
 	if len(came) == 0 {
 		return
 	}
 	if knowsUsers(of, realm) {
-		p.Findings.Again()
+		p.Findings.Again(now)
 		return
 	}
 	p.Warn("requests bring cookies, but never the session cookie, so nobody is signed in; write the name of the application's "+
@@ -82,7 +84,7 @@ func (p *Policy) sessionCookies() string { return strings.Join(p.Site.Session.Co
 
 // NoteEndedUnseen notes that a session was over when the application was asked again. It warns if sign-outs stay unnoticed.
 func (p *Policy) NoteEndedUnseen(record sessions.Session, now time.Time) {
-	count := p.Findings.EndedUnseen(now.Sub(record.Confirmed))
+	count := p.Findings.EndedUnseen(record.Confirmed, now, p.Site.Token.Lifetime)
 	if count == 0 {
 		return
 	}
@@ -103,9 +105,15 @@ func (p *Policy) NoteOther(session sessions.Hash, now time.Time) {
 	}
 }
 
-// NoteRefused notes that a page was refused with 401. Closed reports whether no page is open to users who are not signed in.
-func (p *Policy) NoteRefused(path string, closed bool) {
-	if p.Findings.Refused(path, closed) {
+// NoteRefused notes that a page of the realm was refused with 401. Closed reports whether no page is open to users who are not
+// signed in. It warns if nobody may be able to sign in.
+func (p *Policy) NoteRefused(of *ledger.Ledger, realm, path string, closed bool) {
+	now := p.App.Now()
+	switch {
+	case !p.Findings.Refused(path, closed, now):
+	case knowsUsers(of, realm):
+		p.Findings.Again(now)
+	default:
 		p.Warn("a page was refused with 401, and nobody has signed in so far: if the sign-in page is refused, nobody can; write " +
 			"unauthenticated <path of the sign-in page> pass, or unauthenticated redirect <its URL>")
 	}
