@@ -131,7 +131,11 @@ func TestWarnsOfWhoamiThatNamesNobody(t *testing.T) {
 func TestWarnsOfNoWhoamiThatWorks(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(g *harness.Gateway){
-		"a user was named": func(g *harness.Gateway) { g.SignedIn().Get("/page") },
+		"a user was named, and has signed out": func(g *harness.Gateway) {
+			b := g.SignedIn()
+			b.Get("/page")
+			b.Get("/logout")
+		},
 		"users are known": func(g *harness.Gateway) {
 			g.SignedIn().Get("/page")
 			g.Load(harness.Options{Site: "jwt_session shop {\nwhoami /whoami json user\nunauthenticated pass\n}\nreverse_proxy LEGACY"})
