@@ -143,9 +143,14 @@ func (o *Outcome) noteCookies() {
 	case p.App.Names().StartOf(came.Realm) != "": // the gateway sets the session cookie itself
 		return
 	}
+	// By now the request lacks our own cookies, and what could be taken for a session cookie.
+	cookies, err := validator.ScanCookies(came.Request.Header["Cookie"])
+	if err != nil {
+		return
+	}
 	var names []string
-	for _, one := range came.Cookies {
-		if all := p.App.Names(); !all.HoldsToken(one.Name, one.Value) && !all.IsSessionCookie(one.Name) {
+	for _, one := range cookies {
+		if !p.App.Names().IsSessionCookie(one.Name) {
 			names = append(names, one.Name)
 		}
 	}
