@@ -368,6 +368,8 @@ func TestWarnsOfRefusedSignInPage(t *testing.T) {
 		"handle /enter {\nrespond ok\n}\nhandle {\n" + handler + "reverse_proxy LEGACY\n}",
 		"route {\nrespond /enter ok\n" + handler + "reverse_proxy LEGACY\n}",
 		handler + "reverse_proxy LEGACY\nhandle_errors 401 {\nredir * /enter\n}",
+		"@id host id.example\nhandle @id {\nrespond ok\n}\nhandle {\n" + handler + "reverse_proxy LEGACY\n}",
+		"@shop not host id.example\nroute @shop {\n" + handler + "reverse_proxy LEGACY\n}\nrespond ok",
 	} {
 		g := harness.NewWith(t, harness.Options{Site: site})
 		for range 9 {

@@ -65,9 +65,16 @@ func validateSites(t *testing.T, sites string) (warned []string, err error) {
 	return warned, err
 }
 
-// site returns a site for all hosts with directives, and one for one host, whose routes Caddy nests.
+// inSites returns a site for all hosts with directives, and such for some hosts, whose routes Caddy nests, before and behind
+// another one.
 func inSites(directives string) []string {
-	return []string{"http:// {\n" + directives + "\n}", "http://shop.example {\n" + directives + "\n}\nhttp://other.example {\nrespond ok\n}"}
+	const other = "\n}\nhttp://%s.example {\nreverse_proxy localhost:3\n}"
+	return []string{
+		"http:// {\n" + directives + "\n}",
+		"http://shop.example {\n" + directives + fmt.Sprintf(other, "longer.name.which.is.first"),
+		"http://shop.example {\n" + directives + fmt.Sprintf(other, "a"),
+		"http://shop.example, http://a.example:81 {\n" + directives + fmt.Sprintf(other, "b"),
+	}
 }
 
 const stateOf = "jwt_session_state cart {\nrequest_header X-Cart\nresponse_header X-Cart\n}"
@@ -113,6 +120,8 @@ func TestValidateWarnsOfHandlersWithoutSession(t *testing.T) {
 		},
 		"&(admin) {\njwt_session_require role admin\n}\nhttp:// {\njwt_session shop\ninvoke admin\n}":                 nil,
 		"&(admin) {\njwt_session_require role admin\n}\nhttp:// {\nroute {\ninvoke admin\njwt_session shop\n}\n}":     {unprepared + ": jwt_session_require role"},
+		"&(admin) {\njwt_session_require role admin\n}\nhttp:// {\nroute {\ninvoke admin\n}\n}":                       {unprepared + ": jwt_session_require role"},
+		"&(admin) {\njwt_session_require role admin\n}\nhttp:// {\ninvoke /admin/* admin\nrespond ok\n}":              {unprepared + ": jwt_session_require role"},
 		"&(open) {\njwt_session shop\n}\nhttp:// {\nroute {\ninvoke open\njwt_session_require role admin\n}\n}":       nil,
 		"&(round) {\ninvoke round\njwt_session_fresh 1m\n}\nhttp:// {\nroute {\ninvoke round\njwt_session shop\n}\n}": {unprepared + ": jwt_session_fresh"},
 	} {

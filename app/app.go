@@ -179,7 +179,7 @@ func Of(ctx caddy.Context) (*App, error) {
 		return nil, err
 	}
 	found := app.(*App)
-	found.readRoutes(ctx)
+	readRoutes(found, ctx)
 	return found, nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 // readRoutes reads the routes of the configuration, the first time that it can. It happens while they are provisioned, so that
 // `caddy validate` says it too.
-func (a *App) readRoutes(ctx caddy.Context) {
+func readRoutes(a *App, ctx caddy.Context) {
 	if a.names.expected != nil {
 		return
 	}

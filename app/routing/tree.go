@@ -45,8 +45,8 @@ type handler struct {
 
 // match is which requests a route is for.
 type match struct {
-	// always reports whether it is for all requests of a host.
-	always bool
+	// always reports whether it is for all requests of a host, and byHost whether it is for some hosts alone.
+	always, byHost bool
 	// paths are the patterns of its paths, if it has no other conditions.
 	paths []string
 	// text is the same for routes that are for the same requests.
@@ -60,8 +60,12 @@ func Read(ctx caddy.Context) Servers {
 	if at < 0 {
 		return nil
 	}
+	return readApp(modules[at].(*caddyhttp.App))
+}
+
+func readApp(app *caddyhttp.App) Servers {
 	var servers Servers
-	for _, one := range modules[at].(*caddyhttp.App).Servers {
+	for _, one := range app.Servers {
 		read := server{routes: readRoutes(one.Routes), named: make(map[string]route)}
 		if one.Errors != nil {
 			read.errors = readRoutes(one.Errors.Routes)
@@ -89,6 +93,26 @@ func readRoute(from caddyhttp.Route) route {
 	for _, raw := range from.HandlersRaw {
 		read.handlers = append(read.handlers, readHandler(raw))
 	}
+	if len(from.HandlersRaw) == 0 {
+		for _, loaded := range from.Handlers {
+			read.handlers = append(read.handlers, readLoaded(loaded))
+		}
+	}
+	return read
+}
+
+// readLoaded reads a handler that Caddy has loaded before the first one of ours. So it has none of ours inside.
+func readLoaded(loaded caddyhttp.MiddlewareHandler) handler {
+	var read handler
+	if module, ok := loaded.(caddy.Module); ok {
+		read.name = module.CaddyModule().ID.Name()
+	}
+	switch loaded := loaded.(type) {
+	case *caddyhttp.Subroute:
+		read.routes = readRoutes(loaded.Routes)
+	case *caddyhttp.Invoke:
+		read.of = loaded.Name
+	}
 	return read
 }
 
@@ -111,12 +135,10 @@ func readHandler(raw json.RawMessage) handler {
 		read.of = config.Name
 	case jwtSession: // its routes are for its own questions
 	default:
-		var values any
-		if json.Unmarshal(raw, &values) != nil {
-			return read
-		}
-		if read.inside = ours(values); isOurs(config.Handler) {
-			read.inside = read.inside[1:] // the first is the handler itself
+		var values map[string]any
+		_ = json.Unmarshal(raw, &values)
+		for _, inner := range values {
+			read.inside = append(read.inside, ours(inner)...)
 		}
 	}
 	return read
@@ -178,6 +200,7 @@ func matchOf(sets []map[string]json.RawMessage) match {
 		for name, raw := range set {
 			switch name {
 			case "host":
+				found.byHost = true
 			case "path":
 				if json.Unmarshal(raw, &paths) != nil {
 					rest++

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// maxDepth is deeper than any configuration is nested. Named routes may lead in a circle.
-const maxDepth = 32
+// maxDepth is how deep routes that are called by name are followed. They may lead in a circle. What is deeper is not known.
+const maxDepth = 5
 
 // Realms returns the realms of all jwt_session handlers, sorted.
 func (s Servers) Realms() []string {
@@ -95,7 +95,9 @@ func (w preparedWalk) handlers(handlers []handler, before bool, depth int) bool 
 			before = true
 		case slices.Contains(needing, one.name) && !before:
 			w.found[strings.TrimSpace(one.name+" "+one.of)] = true
-		case one.name == "invoke" && depth < maxDepth:
+		case one.name == "invoke" && depth >= maxDepth:
+			before = true
+		case one.name == "invoke":
 			before = w.routes([]route{w.server.named[one.of]}, before, depth+1)
 		}
 		before = w.routes(one.routes, before, depth) || before
@@ -140,6 +142,9 @@ func (w strippedWalk) routes(routes []route, pending []conditional, depth int) b
 	answers := false // some requests are answered before the routes that follow
 	for _, one := range routes {
 		stripped, serves := w.handlers(one, pending, answers, depth)
+		if one.match.byHost && one.terminal {
+			continue // a site, which the next one has nothing to do with
+		}
 		if stripped && one.match.always && one.group == "" {
 			return true
 		}
@@ -171,7 +176,9 @@ func (w strippedWalk) handlers(of route, pending []conditional, answers bool, de
 		case one.name == "subroute":
 			stripped = w.routes(one.routes, within(of, pending, answers), depth)
 			serves = true // as far as is known
-		case one.name == "invoke" && depth < maxDepth:
+		case one.name == "invoke" && depth >= maxDepth:
+			stripped = true
+		case one.name == "invoke":
 			stripped = w.routes([]route{w.server.named[one.of]}, within(of, pending, answers), depth+1)
 			serves = true
 		case isService(one):
@@ -244,18 +251,32 @@ func (s Servers) AreClosed() bool {
 
 // isClosed reports whether all requests meet a jwt_session before anything else answers them.
 func isClosed(routes []route) bool {
+	closed := false
 	for _, one := range routes {
 		if !one.match.always || one.group != "" {
 			return false
 		}
-		for _, handler := range one.handlers {
-			switch {
-			case handler.name == jwtSession, handler.name == "subroute" && isClosed(handler.routes):
-				return true
-			case !slices.Contains(preparing, handler.name):
-				return false
-			}
+		switch closes, opens := meets(one.handlers); {
+		case opens:
+			return false
+		case one.match.byHost: // the next site must be closed as well
+			closed = closed || closes
+		case closes:
+			return true
 		}
 	}
-	return false
+	return closed
+}
+
+// meets reports whether requests meet a jwt_session before anything else answers them, and whether anything else may.
+func meets(handlers []handler) (closes, opens bool) {
+	for _, one := range handlers {
+		switch {
+		case one.name == jwtSession, one.name == "subroute" && isClosed(one.routes):
+			return true, false
+		case !slices.Contains(preparing, one.name):
+			return false, true
+		}
+	}
+	return false, false
 }

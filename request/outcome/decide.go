@@ -31,7 +31,7 @@ func (o *Outcome) decide(asker *question.Asker, next caddyhttp.Handler) validato
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
 	case validator.Unauthenticated:
-		o.noteCookies()
+		noteCookies(o)
 		if o.Session.State == validator.NotAsked && o.came.Session.Presence == validator.Present &&
 			o.Core.Ledger.RevokesIn(o.came.Realm) {
 			o.Recorded() // a mode that looks no session up lets none of a revoked user through either

@@ -130,7 +130,7 @@ func warnOfCredentials(p *policy.Policy, came *arrival.Arrival, token validator.
 }
 
 // noteCookies notes the cookies of a request that nobody is signed in with, if none of them is a session cookie or one of ours.
-func (o *Outcome) noteCookies() {
+func noteCookies(o *Outcome) {
 	p, came := o.policy, o.came
 	switch {
 	case !p.Findings.WantsCookies():
