@@ -136,6 +136,15 @@ func TestWarnsOfNoWhoamiThatWorks(t *testing.T) {
 			b.Get("/page")
 			b.Get("/logout")
 		},
+		"responses name users": func(g *harness.Gateway) {
+			g.Load(harness.Options{Site: "jwt_session shop {\nwhoami /whoami json user\nresponse_user X-User\nunauthenticated pass\n}\nreverse_proxy LEGACY"})
+			g.Legacy.Names("X-User")
+			b := g.Browser()
+			b.Get("/login?user=alice")
+			b.Get("/page")
+			b.Get("/silent")
+			b.Get("/switch?user=")
+		},
 		"users are known": func(g *harness.Gateway) {
 			g.SignedIn().Get("/page")
 			g.Load(harness.Options{Site: "jwt_session shop {\nwhoami /whoami json user\nunauthenticated pass\n}\nreverse_proxy LEGACY"})
@@ -279,6 +288,21 @@ func TestWarnsOfNoEndsThatAreNone(t *testing.T) {
 			t.Errorf("%s: warned: %q", name, got)
 		}
 	}
+	// A page that was exchanged for a wrong one shows no ends.
+	wrong := harness.New(t, "unauthenticated pass")
+	users := []*harness.Browser{wrong.SignedIn(), wrong.SignedIn(), wrong.SignedIn(), wrong.SignedIn()}
+	for _, b := range users {
+		b.Get("/page")
+	}
+	wrong.Load(harness.Options{Site: "jwt_session shop {\nwhoami /whoami json account\nunauthenticated pass\n}\nreverse_proxy LEGACY"})
+	for _, b := range users {
+		b.URL, b.Client = wrong.URL, wrong.Server.Client()
+		wrong.Clock.Advance(70 * time.Second)
+		b.Get("/page")
+	}
+	if got := warnings(wrong); len(got) > 0 {
+		t.Errorf("a wrong page: warned: %q", got)
+	}
 	// An application that is started again may lose all sessions at once.
 	g := harness.New(t, "unauthenticated pass")
 	var browsers []*harness.Browser
@@ -419,8 +443,10 @@ func TestWarnsOfNothingThatWorks(t *testing.T) {
 				b := g.Browser()
 				b.Headers.Set("Accept", "text/html")
 				b.Cookies["_ga"], b.Cookies["csrftoken"] = secretValue, secretValue
-				b.Get("/")
-				b.Get("/start")
+				for range 4 {
+					b.Get("/")
+					b.Get("/start")
+				}
 				b.Get(fmt.Sprintf("/login?user=user%d", n%4))
 				for range 3 {
 					b.Get("/page")

@@ -8,9 +8,9 @@ import (
 
 const (
 	// How many requests without a session cookie are a mistake, if one of their cookies has a name as sessions have, and if none
-	// has.
+	// has. Visitors who are not signed in have other cookies too, and one page of theirs takes many requests.
 	enoughLikely = 3
-	enoughOthers = 20
+	enoughOthers = 200
 
 	maxNames = 8  // how many names of cookies are kept
 	maxName  = 40 // and how much of each

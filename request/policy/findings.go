@@ -32,7 +32,8 @@ func (p *Policy) NoteUnnamed(of *ledger.Ledger, key sessions.Key, page diagnosis
 	if count == 0 {
 		return
 	}
-	if !page.IsBroken() && knowsUsers(of, key.Realm) {
+	isNamed := p.Site.NamesUsers && !p.Findings.WantsRefusals() // by responses, so that the page is asked of the others alone
+	if !page.IsBroken() && (isNamed || knowsUsers(of, key.Realm)) {
 		p.Findings.Again(now)
 		return
 	}

@@ -17,12 +17,11 @@ func (q question) note(answer whoami.Answer, outcome whoami.Outcome, before sess
 			p.NoteOther(q.key.Hash, p.App.Now())
 		}
 	case whoami.Nobody:
-		if before.User != "" {
-			p.NoteEndedUnseen(before, p.App.Now())
-		}
-		if p.Findings.WantsPages() {
+		if p.Findings.WantsPages() { // it has named nobody so far, so this shows no end of a session
 			page := diagnosis.Page{Reason: outcome.Reason, Miss: q.asker.Page.Miss(answer)}
 			p.NoteUnnamed(q.ledger, q.key, page, answer, q.asker.Sought)
+		} else if before.User != "" {
+			p.NoteEndedUnseen(before, p.App.Now())
 		}
 	case whoami.CouldNotTell: // has a warning of its own
 	}
