@@ -116,7 +116,7 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 		return nil, helper.WrapErr(err)
 	}
 	parser := handlerParser{Parser: option.Parser{Dispenser: helper.Dispenser}, helper: helper, handler: handler}
-	return handler, parser.Block("jwt_session", handlerOptions, parser.consistentOption,
+	return handler, parser.Block(handlerScope, parser.consistentOption,
 		"forget_on", "issuer", "identity_header", "unauthenticated")
 }
 
@@ -124,6 +124,13 @@ func parseHandler(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, err
 const handlerOptions = "mode, session_cookie, session_idle_timeout, session_max_age, whoami, response_user, forget_on, " +
 	"token_cookie, token_in_session_cookie, token_lifetime, renew_before, token_issuer, token_encrypt, accept_bearer, " +
 	"forward_token, issuer, identity_header, unauthenticated, restore_session, preflight, csrf, keep_streams"
+
+var handlerScope = option.Declare(option.Scope{Name: "jwt_session", Options: handlerOptions})
+
+// inHandler declares the block of one of the options.
+func inHandler(name, options string) option.Scope {
+	return option.Declare(option.Scope{Name: name, Options: options, Around: "jwt_session"})
+}
 
 // handlerParser reads the options of one directive.
 type handlerParser struct {
@@ -208,7 +215,7 @@ func (p handlerParser) mode() error {
 		return p.Err("want mode mixed [<percent>%] | stateful | stateless | shadow")
 	}
 	if _, err := parseMode(p.handler.Mode); err != nil {
-		return p.WrapErr(err)
+		return p.Errf("%w%s", err, option.DidYouMean(p.handler.Mode, modeMixed, modeStateful, modeStateless, modeShadow))
 	}
 	if p.handler.Mode == modeMixed && p.NextArg() {
 		number, isPercent := strings.CutSuffix(p.Val(), "%")
@@ -228,7 +235,7 @@ func (p handlerParser) sessionCookie() error {
 	if _, err := validator.NewSessionCookies(p.handler.SessionCookies...); err != nil {
 		return p.Errf("session_cookie: %w", err)
 	}
-	return p.Block("session_cookie", sessionIDOptions, func(name string) error {
+	return p.Block(sessionIDScope, func(name string) error {
 		if p.handler.SessionID == nil {
 			p.handler.SessionID = new(app.SessionID)
 		}
@@ -305,7 +312,7 @@ func (p handlerParser) unauthenticated() error {
 		p.Args(&rule.URL)
 	}
 	if err := rule.Validate(); err != nil {
-		return p.Errf("unauthenticated: %w", err)
+		return p.Errf("unauthenticated: %w%s", err, option.DidYouMean(rule.Action, refusal.Deny, refusal.Pass, refusal.Redirect))
 	}
 	p.handler.Unauthenticated = append(p.handler.Unauthenticated, rule)
 	return p.End()

@@ -20,6 +20,14 @@ const (
 	combinedOptions    = "path, domain, same_site, max_age"
 )
 
+var (
+	sessionIDScope   = inHandler("session_cookie", sessionIDOptions)
+	tokenCookieScope = inHandler("token_cookie", tokenCookieOptions)
+	combinedScope    = inHandler("token_in_session_cookie", combinedOptions)
+	whoamiScope      = inHandler("whoami", whoamiOptions)
+	issuerScope      = inHandler("issuer", issuerOptions)
+)
+
 func (p handlerParser) sessionID(id *app.SessionID, name string) error {
 	var read error
 	switch name {
@@ -44,7 +52,7 @@ func (p handlerParser) tokenCookie() error {
 			return err
 		}
 	}
-	return p.Block("token_cookie", tokenCookieOptions, func(name string) error {
+	return p.Block(tokenCookieScope, func(name string) error {
 		switch name {
 		case "domain":
 			return p.Text(&cookie.Domain)
@@ -65,7 +73,7 @@ func (p handlerParser) tokenInSessionCookie() error {
 	if err := p.End(); err != nil {
 		return err
 	}
-	return p.Block("token_in_session_cookie", combinedOptions, func(name string) error {
+	return p.Block(combinedScope, func(name string) error {
 		switch name {
 		case "path":
 			return p.Text(&cookie.Path)
@@ -92,7 +100,7 @@ func (p handlerParser) whoami() error {
 	if err := p.Checked(p.extraction(&whoami.User), whoami.checkPage); err != nil {
 		return err
 	}
-	return p.Block("whoami", whoamiOptions, func(name string) error {
+	return p.Block(whoamiScope, func(name string) error {
 		switch name {
 		case "nobody":
 			return p.Texts(&whoami.Nobody)
@@ -172,7 +180,11 @@ func (p handlerParser) place(arguments []string, from *Extraction) error {
 			return nil
 		}
 	}
-	return p.Errf("want json <path>, header <name> or regex <expression>, got %q", strings.Join(arguments, " "))
+	const wanted = "want json <path>, header <name> or regex <expression>"
+	if len(arguments) == 0 {
+		return p.Errf("%s behind %q", wanted, p.Val())
+	}
+	return p.Errf("%s, got %q%s", wanted, strings.Join(arguments, " "), option.DidYouMean(arguments[0], "json", "header", "regex"))
 }
 
 // whoamiRoute reads a block of directives, in the order in which they stand.
@@ -217,10 +229,10 @@ func (p handlerParser) issuer() error {
 		return err
 	}
 	place := p.Here()
-	err := p.Block("issuer", issuerOptions, func(name string) error {
+	err := p.Block(issuerScope, func(name string) error {
 		switch name {
 		case "audience":
-			return p.Texts(&issuer.Audiences)
+			return p.Words(&issuer.Audiences)
 		case "audience_claim":
 			return p.Text(&issuer.AudienceClaim)
 		case "client_claim":

@@ -21,8 +21,10 @@
 //
 //   - the root: options, Caddyfile, contradictions
 //   - modules: one Caddy module each; those that need a request's decision read it from request/journey
-//   - request: the way of one request, as above; request/policy is what the options want, in values
-//   - app: what all handlers of a configuration share; app/status tells of it
+//   - request: the way of one request, as above; request/policy is what the options want, in values; request/diagnosis notices
+//     options that do not fit the application
+//   - app: what all handlers of a configuration share; app/status tells of it, and app/routing reads how the routes are put
+//     together
 //   - validator: the decisions and the tokens; it alone uses a JOSE library
 //   - sessions, blacklist, storage: what a session is, what was ended and revoked, and the place that keeps both
 //   - ledger: where learning, ending, revoking and minting settle in one order

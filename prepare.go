@@ -96,7 +96,8 @@ func (h *Handler) prepare(ctx caddy.Context) (*exchange.Route, error) {
 	p := &policy.Policy{
 		Site: site, Share: h.MixedPercent, RenewBefore: time.Duration(h.RenewBefore), ConfirmedFor: site.Token.Lifetime,
 		TokenIssuer: h.TokenIssuer, RestoreSession: h.RestoreSession, AcceptBearer: h.AcceptBearer,
-		Rolling: h.Whoami != nil && h.Whoami.Rolling, KeepStreams: h.KeepStreams, Logger: ctx.Logger(),
+		Rolling: h.Whoami != nil && h.Whoami.Rolling, KeepStreams: h.KeepStreams, HasForgetOn: len(h.ForgetOnRaw) > 0,
+		Logger: ctx.Logger(),
 	}
 	if h.ForwardToken != nil { // tokens count in whole seconds: in the last one there would be none to make for the services behind
 		p.ConfirmedFor -= time.Second

@@ -101,3 +101,35 @@ func routesOf(options []string) string {
 	}
 	return site.String()
 }
+
+// An attribute that an identity header is for and that nobody reads is named, where sessions come by themselves.
+func TestReviewOfIdentityHeaders(t *testing.T) {
+	t.Parallel()
+	const header = "identity_header X-Role role\n"
+	const whoami, reading = "whoami /me json user\n", "whoami /me json user {\nattribute role json role\n}\n"
+	const issuer = "issuer https://id.example {\naudience a\n%s}\n"
+	const callback = "jwt_session_callback shop {\nissuer https://id.example\nclient_id shop\nclient_secret s\n}\n"
+	for site, want := range map[string]int{
+		routesOf([]string{header + whoami}):                                                  1,
+		routesOf([]string{header + whoami, header + whoami}):                                 1,
+		routesOf([]string{header + "identity_header X-Plan plan\n" + whoami}):                2,
+		routesOf([]string{header + "response_user X-User\nunauthenticated pass"}):            1,
+		routesOf([]string{header + fmt.Sprintf(issuer, "")}):                                 1,
+		"jwt_session shop-{host} {\n" + header + whoami + "}":                                1,
+		"jwt_session shop {\n" + header + whoami + "}\njwt_session blog {\n" + reading + "}": 1,
+
+		routesOf([]string{header + reading}):                                       0,
+		routesOf([]string{header, reading}):                                        0,
+		routesOf([]string{header}):                                                 0, // sessions are added with it
+		routesOf([]string{header + fmt.Sprintf(issuer, "attribute role roles\n")}): 0,
+		routesOf([]string{"identity_header X-User\n" + whoami}):                    0,
+		callback + "jwt_session shop {\n" + header + "}":                           0,
+		callback + "jwt_session {host} {\n" + header + "}":                         0,
+		"jwt_session shop-{host} {\n" + header + reading + "}":                     0,
+	} {
+		log := harness.NewWith(t, harness.Options{Site: site}).Logged()
+		if got := strings.Count(log, "identity_header is for an attribute that no"); got != want {
+			t.Errorf("%s: named %d times, want %d", site, got, want)
+		}
+	}
+}

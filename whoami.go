@@ -140,7 +140,7 @@ func (w *Whoami) prepare(ctx caddy.Context, identity identity.Headers) (*questio
 	if err != nil {
 		return nil, err
 	}
-	asker := &question.Asker{Page: page, Template: template, NegativeTTL: time.Duration(w.NegativeTTL), Cookies: w.Cookies}
+	asker := &question.Asker{Page: page, Template: template, NegativeTTL: time.Duration(w.NegativeTTL), Cookies: w.Cookies, Sought: w.User.String()}
 	return asker, w.prepareRoutes(ctx, asker)
 }
 
@@ -194,6 +194,18 @@ func checkAttribute(name string, from Extraction) error {
 		return fmt.Errorf("whoami: attribute %s: %w", name, err)
 	}
 	return nil
+}
+
+// String returns the place as a Caddyfile names it.
+func (e Extraction) String() string {
+	switch {
+	case e.JSON != "":
+		return "json " + e.JSON
+	case e.Header != "":
+		return "header " + e.Header
+	default:
+		return "regex " + e.Regex
+	}
 }
 
 // prepareUser makes what finds the user id, which is one text.

@@ -178,7 +178,9 @@ func Of(ctx caddy.Context) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return app.(*App), nil
+	found := app.(*App)
+	readRoutes(found, ctx)
+	return found, nil
 }
 
 // Names returns what the modules of the configuration say of themselves.

@@ -20,6 +20,8 @@ func init() {
 // GlobalOptions names the options of the global option, for errors.
 const GlobalOptions = "store, algorithm, rotate_every, key_delay, key, token_cache, revoked_for"
 
+var globalScope = option.Declare(option.Scope{Name: "jwt_session", Options: GlobalOptions, Global: true})
+
 // parseGlobalOption reads the global option into the app's JSON.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
@@ -53,7 +55,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := parser.End(); err != nil {
 		return err
 	}
-	return parser.Block("jwt_session", GlobalOptions, func(name string) error {
+	return parser.Block(globalScope, func(name string) error {
 		switch name {
 		case "store":
 			return a.unmarshalStore(d)
@@ -79,7 +81,8 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 		return d.Err("store: the engine's name stands before the URL; want store redis <url>")
 	}
 	if _, err := caddy.GetModule("jwt_session.stores." + engine); err != nil {
-		return d.Errf("store %s: there is no such engine; want badger or redis", engine)
+		return d.Errf("store %s: there is no such engine; want badger or redis%s", engine,
+			option.DidYouMean(engine, "badger", "redis"))
 	}
 	module, err := caddyfile.UnmarshalModule(d, "jwt_session.stores."+engine)
 	if err != nil {
@@ -102,6 +105,9 @@ func (a *App) unmarshalKey(o option.Parser) error {
 		source = KeySource{File: value}
 	}
 	a.Keys = append(a.Keys, source)
+	if kind == "secret" && o.NextArg() { // which may be a part of it
+		return o.Err("key: unexpected argument behind the secret; put quotes around one with spaces")
+	}
 	return o.End()
 }
 
@@ -118,7 +124,7 @@ func (a *App) unmarshalKeyRotation(o option.Parser) error {
 			return err
 		}
 		if _, err := validator.ParseAlgorithm(a.KeyRotation.Algorithm); err != nil {
-			return o.Errf("algorithm: %w", err)
+			return o.Errf("algorithm: %w%s", err, option.DidYouMean(a.KeyRotation.Algorithm, "HS256", "ES256", "EdDSA", "RS256"))
 		}
 		return nil
 	case "rotate_every":

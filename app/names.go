@@ -24,6 +24,10 @@ type Names struct {
 	required []string // attributes
 	combines bool     // some site has its token in the session cookie
 
+	// expected are the realms of all handlers that the routes have. It is nil if the routes are not known.
+	expected []realm.Pattern
+	closed   bool // every page is behind a jwt_session handler
+
 	longestToken, longestIdle time.Duration // a token's lifetime, and how long a session may be unused
 }
 
@@ -242,8 +246,12 @@ func (n *Names) IsLearned(attribute, name string) bool {
 
 // OtherSpelling returns a hint on a realm that is spelled as hosts may be spelled. It returns nothing if no realm is meant.
 func (n *Names) OtherSpelling(name string) string {
+	patterns := slices.Clone(n.expected)
 	for _, site := range n.sites {
-		if spelled, ok := site.Realm.Spelled(name); ok && spelled != name {
+		patterns = append(patterns, site.Realm)
+	}
+	for _, pattern := range patterns {
+		if spelled, ok := pattern.Spelled(name); ok && spelled != name {
 			return "; write it as " + spelled
 		}
 	}
@@ -275,6 +283,11 @@ func (n *Names) SessionCookies() alias.Names {
 		all = append(all, site.Session.Cookies.Names()...)
 	}
 	return alias.NewNames(all...)
+}
+
+// IsSessionCookie reports whether a cookie of this name can be a session cookie of some site.
+func (n *Names) IsSessionCookie(name string) bool {
+	return slices.ContainsFunc(n.sites, func(site *Site) bool { return site.Session.Cookies.Match(name) })
 }
 
 // TakesTokensFrom reports whether a header of this name can bring an access token of an identity provider.

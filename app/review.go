@@ -15,6 +15,7 @@ func review(names *Names, logger *zap.Logger, publishesKeys bool) {
 	reviewSources(names, logger)
 	reviewDifferences(names, logger)
 	reviewRequires(names, logger)
+	reviewHeaders(names, logger)
 	if !publishesKeys {
 		reviewForwarding(names, logger)
 	}
@@ -72,6 +73,36 @@ func reviewRequires(names *Names, logger *zap.Logger) {
 				"sessions added through the admin API can have it", zap.String("attribute", attribute))
 		}
 	}
+}
+
+// reviewHeaders warns of an attribute that an identity header is for and that nobody reads. The header then never comes for the
+// sessions that the realm gets by itself.
+func reviewHeaders(names *Names, logger *zap.Logger) {
+	said := make(map[[2]string]bool)
+	for _, site := range names.sites {
+		if !names.opensSessions(site) && len(site.Providers) == 0 {
+			continue // all sessions are added with their attributes
+		}
+		for _, header := range site.Identity.Headers {
+			what := [2]string{site.Realm.String(), header.Attribute}
+			if header.Attribute == "" || said[what] || names.tells(site, header.Attribute) {
+				continue
+			}
+			said[what] = true
+			logger.Warn("identity_header is for an attribute that no whoami, no issuer and no jwt_session_callback of the realm reads, so "+
+				"only sessions added through the admin API can have it; read it in whoami with attribute <name> json <path>",
+				zap.String("realm", what[0]), zap.String("identity_header", header.Name), zap.String("attribute", what[1]))
+		}
+	}
+}
+
+// tells reports whether the application, a provider or a sign-in tells the attribute to some handler of the site's realm.
+func (n *Names) tells(site *Site, attribute string) bool {
+	return slices.ContainsFunc(n.sites, func(other *Site) bool {
+		return other.Realm.String() == site.Realm.String() && slices.Contains(other.Learns, attribute)
+	}) || slices.ContainsFunc(n.signIns, func(one SignInNames) bool {
+		return site.Realm.Matches(one.Realm) // it reads the claims of all attributes that a route of the realm needs
+	})
 }
 
 // reviewTokenCookies warns of two realms that have one name for the cookies of their tokens. On one site each would find the

@@ -14,6 +14,8 @@ const Options = "issuer, client_id, client_secret, client_key, audience, scope, 
 	"acr_values, authorization_parameter, start, finish, redirect, response, id_token_cookie, access_token_cookie, " +
 	"forward_cookies, sign_out, signed_out, sign_out_parameter"
 
+var scope = option.Declare(option.Scope{Name: "jwt_session_callback", Options: Options})
+
 // parseCallback reads the directive. Syntax:
 //
 //	jwt_session_callback [<matcher>] <realm> {
@@ -58,7 +60,7 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 		"access_token_cookie": &callback.AccessTokenCookie,
 		"user_claim":          &callback.UserClaim, "sign_out": &callback.SignOut, "signed_out": &callback.SignedOut,
 	}
-	err := parser.Block("jwt_session_callback", Options, func(name string) error {
+	err := parser.Block(scope, func(name string) error {
 		if into, ok := texts[name]; ok {
 			return parser.Text(into)
 		}
@@ -76,14 +78,14 @@ func parseCallback(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 		case "max_age":
 			return parseMaxAge(parser, &callback.MaxAge)
 		case "prompt":
-			return parser.Texts(&callback.Prompt)
+			return parser.Words(&callback.Prompt)
 		case "acr_values":
-			return parser.Texts(&callback.ACRValues)
+			return parser.Words(&callback.ACRValues)
 		case "forward_cookies":
 			callback.ForwardCookies = true
 			return parser.End()
 		case "scope":
-			return parser.Texts(&callback.Scope)
+			return parser.Words(&callback.Scope)
 		case "response":
 			return parser.OneOf(&callback.Response, ResponseCode, ResponseFormPost)
 		}

@@ -205,6 +205,9 @@ func (c *Callback) Validate() error {
 	if err := check(c); err != nil {
 		return c.named(err)
 	}
+	if c.app.Names().Lacks(c.Realm) {
+		return c.named(c.noSite())
+	}
 	return c.app.Names().AddSignIn(c.names())
 }
 
@@ -213,7 +216,11 @@ func (c *Callback) site() (*app.Site, error) {
 	if site := c.app.Names().SiteOf(c.Realm); site != nil {
 		return site, nil
 	}
-	return nil, fmt.Errorf("there is no jwt_session handler of the realm %s, so that nobody could use its sessions%s",
+	return nil, c.noSite()
+}
+
+func (c *Callback) noSite() error {
+	return fmt.Errorf("there is no jwt_session handler of the realm %s, so that nobody could use its sessions%s",
 		c.Realm, c.app.Names().OtherSpelling(c.Realm))
 }
 

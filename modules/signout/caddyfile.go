@@ -14,6 +14,11 @@ const (
 	PollOptions = "authorization, interval"
 )
 
+var (
+	scope     = option.Declare(option.Scope{Name: "jwt_session_signout", Options: Options})
+	pollScope = option.Declare(option.Scope{Name: "poll", Options: PollOptions, Around: "jwt_session_signout"})
+)
+
 // parseDirective reads the directive with its matcher. Without a matcher it is about one path, since the requests for all other
 // paths are the application's.
 func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
@@ -61,15 +66,16 @@ func parseSignOut(helper httpcaddyfile.Helper) (*SignOut, error) {
 	place := parser.Here()
 	texts := map[string]*string{
 		"issuer": &signOut.Issuer, "jwks_url": &signOut.KeysURL, "client_id": &signOut.ClientID, "path": &signOut.Path,
-		"push_authorization": &signOut.PushAuthorization,
 	}
-	err := parser.Block("jwt_session_signout", Options, func(name string) error {
+	err := parser.Block(scope, func(name string) error {
 		if into, ok := texts[name]; ok {
 			return parser.Text(into)
 		}
 		switch name {
+		case "push_authorization":
+			return parser.Secret(&signOut.PushAuthorization)
 		case "audience":
-			return parser.Texts(&signOut.Audiences)
+			return parser.Words(&signOut.Audiences)
 		case "leeway":
 			return parser.Duration(&signOut.Leeway)
 		case "map":
@@ -112,10 +118,10 @@ func parsePoll(parser option.Parser, into *SignOut) error {
 	if err := parser.Value(&poll.URL, "the address of a stream: poll <url>"); err != nil {
 		return err
 	}
-	err := parser.Block("poll", PollOptions, func(name string) error {
+	err := parser.Block(pollScope, func(name string) error {
 		switch name {
 		case "authorization":
-			return parser.Text(&poll.Authorization)
+			return parser.Secret(&poll.Authorization)
 		case "interval":
 			return parser.Duration(&poll.Interval)
 		}

@@ -197,7 +197,13 @@ func (s *SignOut) Validate() error {
 	if s.clientID == "" && len(s.audiences) == 0 {
 		return s.named(errNobody)
 	}
-	return s.named(s.check())
+	if err := s.check(); err != nil {
+		return s.named(err)
+	}
+	if s.app.Names().Lacks(s.Realm) {
+		return s.named(s.noSite())
+	}
+	return s.named(s.group.checkPolls(s))
 }
 
 var errNobody = errors.New("client_id: want the name that the provider knows this gateway by, or with audience whom its " +
@@ -268,8 +274,7 @@ func (s *SignOut) checkPolls() error {
 func (s *SignOut) open() error {
 	names := s.app.Names()
 	if names.SiteOf(s.Realm) == nil {
-		return s.named(fmt.Errorf("there is no jwt_session handler of the realm %s, so that there are no sessions to end%s",
-			s.Realm, names.OtherSpelling(s.Realm)))
+		return s.named(s.noSite())
 	}
 	for _, mapping := range s.Maps {
 		if mapping.Attribute != "" && !names.IsLearned(mapping.Attribute, s.Realm) {
@@ -286,6 +291,11 @@ func (s *SignOut) open() error {
 		}
 	}
 	return nil
+}
+
+func (s *SignOut) noSite() error {
+	return fmt.Errorf("there is no jwt_session handler of the realm %s, so that there are no sessions to end%s",
+		s.Realm, s.app.Names().OtherSpelling(s.Realm))
 }
 
 // opensSessions reports whether the gateway opens sessions of the realm itself, with the provider's session.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,10 +33,26 @@ func (p *polls) close() {
 	p.group.Wait()
 }
 
+func errPolled(url string) error {
+	return fmt.Errorf("poll %s: another jwt_session_signout polls it; what comes there counts in every realm", url)
+}
+
+// checkPolls returns an error if another block polls a stream of this one.
+func (g *group) checkPolls(block *SignOut) error {
+	for _, other := range g.blocks {
+		for _, stream := range block.streams {
+			if other != block && slices.ContainsFunc(other.streams, func(one Poll) bool { return one.URL == stream.URL }) {
+				return errPolled(stream.URL)
+			}
+		}
+	}
+	return nil
+}
+
 // poll begins to poll a stream for a block. It returns at once.
 func (g *group) poll(block *SignOut, stream Poll) error {
 	if g.polls.urls[stream.URL] {
-		return fmt.Errorf("poll %s: another jwt_session_signout polls it; what comes there counts in every realm", stream.URL)
+		return errPolled(stream.URL)
 	}
 	g.polls.urls[stream.URL] = true
 	transport := http.DefaultTransport.(*http.Transport).Clone()

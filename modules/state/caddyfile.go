@@ -11,6 +11,8 @@ func init() { httpcaddyfile.RegisterHandlerDirective("jwt_session_state", Parse)
 
 const Options = "request_header, response_header, max_age"
 
+var scope = option.Declare(option.Scope{Name: "jwt_session_state", Options: Options})
+
 // Parse reads the directive. Syntax:
 //
 //	jwt_session_state [<matcher>] <cookie> {
@@ -28,7 +30,7 @@ func Parse(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if err := parser.End(); err != nil {
 		return nil, err
 	}
-	return state, parser.Block("jwt_session_state", Options, func(name string) error {
+	return state, parser.Block(scope, func(name string) error {
 		switch name {
 		case "request_header":
 			return parser.Text(&state.RequestHeader)

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/diagnosis"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/refusal"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
@@ -83,12 +84,29 @@ func (x *exchange) SignInAt(r *http.Request) (string, error) {
 // refuse answers 401. The precise reason is for the log and the placeholder, not for the client.
 func (x *exchange) refuse(w http.ResponseWriter) error {
 	defer x.hideRefused()
+	x.noteRefused()
 	realm, reason := x.arrival.Realm, x.outcome.Reason
 	w.Header().Add("Www-Authenticate", challenge(realm, x.hasToken(), reason)) // as net/http spells it
 	if check := x.Policy.Logger.Check(zap.DebugLevel, "request refused"); check != nil {
 		check.Write(zap.String("realm", realm), zap.String("reason", string(reason)))
 	}
 	return caddyhttp.Error(http.StatusUnauthorized, notSignedInError(reason))
+}
+
+// noteRefused notes a page that is refused, while it may be that nobody can sign in.
+func (x *exchange) noteRefused() {
+	core := x.outcome.Core
+	if p := x.Policy; core != nil && p.Findings.WantsRefusals() && diagnosis.IsNavigation(x.request) && !x.hasToken() {
+		p.NoteRefused(core.Ledger, x.arrival.Realm, x.request.URL.Path, x.isClosed())
+	}
+}
+
+// isClosed reports whether no page at all is open to users who are not signed in, though it is by the application alone that
+// they sign in.
+func (x *exchange) isClosed() bool {
+	p := x.Policy
+	return p.App.Names().IsClosed() && x.Sources.Asker != nil && len(x.Sources.Places) == 0 && !p.AcceptBearer && p.App.Names().StartOf(x.arrival.Realm) == "" &&
+		!slices.ContainsFunc(x.Rules, func(rule *refusal.Rule) bool { return rule.Action != refusal.Deny })
 }
 
 // hasToken reports whether a token came in any place, of whatever worth. A cookie of another realm is as if it had not come;

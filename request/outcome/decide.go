@@ -31,11 +31,13 @@ func (o *Outcome) decide(asker *question.Asker, next caddyhttp.Handler) validato
 	verdict := validator.Decide(evidence)
 	switch decided := verdict.(type) {
 	case validator.Unauthenticated:
+		noteCookies(o)
 		if o.Session.State == validator.NotAsked && o.came.Session.Presence == validator.Present &&
 			o.Core.Ledger.RevokesIn(o.came.Realm) {
 			o.Recorded() // a mode that looks no session up lets none of a revoked user through either
 		}
 	case validator.AskSession:
+		o.policy.Findings.HasSession()
 		evidence.Session = o.lookUp(asker, next, o.policy.ConfirmedFor)
 		o.Session.State = evidence.Session
 		evidence.OutsideShare = o.IsOutsideShare(o.came.Session, o.Session.Record.User) // by the user, who may be known only now

@@ -149,6 +149,7 @@ func (o *Outcome) conclude() {
 	case validator.ByToken:
 		o.Who = &app.FactsOf(o.Token.Claims).Who
 	case validator.BySession:
+		o.policy.Findings.SignsIn()
 		o.Reason = verdict.Reason
 		o.Grant = o.granted(verdict.Token)
 		o.Who = &o.find().who

@@ -128,3 +128,33 @@ func warnOfCredentials(p *policy.Policy, came *arrival.Arrival, token validator.
 		p.WarnOfSession(came.Session.Reason)
 	}
 }
+
+// noteCookies notes the cookies of a request that nobody is signed in with, if none of them is a session cookie or one of ours.
+func noteCookies(o *Outcome) {
+	p, came := o.policy, o.came
+	switch {
+	case !p.Findings.WantsCookies():
+		return
+	case came.Session.Presence != validator.Absent || o.Sent:
+		p.Findings.HasSession()
+		return
+	case o.HasBearer(): // such a client keeps its token itself, and needs no session cookie
+		return
+	case p.App.Names().StartOf(came.Realm) != "": // the gateway sets the session cookie itself
+		return
+	}
+	// By now the request lacks our own cookies, and what could be taken for a session cookie.
+	cookies, err := validator.ScanCookies(came.Request.Header["Cookie"])
+	if err != nil {
+		return
+	}
+	var names []string
+	for _, one := range cookies {
+		if !p.App.Names().IsSessionCookie(one.Name) {
+			names = append(names, one.Name)
+		}
+	}
+	if len(names) > 0 {
+		p.NoteCookies(o.Core.Ledger, came.Realm, names)
+	}
+}

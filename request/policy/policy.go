@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/app"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
 	"github.com/caddy-jwt-session/caddy-jwt-session/ledger"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/diagnosis"
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -35,10 +36,15 @@ type Policy struct {
 	Rolling bool
 	// KeepStreams reports whether streams stay open when their session is over.
 	KeepStreams bool
+	// HasForgetOn reports whether forget_on is configured.
+	HasForgetOn bool
 	// Tells reports whether the application tells the attribute when it is asked. It is nil if the application is not asked.
 	Tells func(attribute string) bool
 
 	Logger *zap.Logger
+
+	// Findings are the mistakes that requests have shown so far.
+	Findings diagnosis.Findings
 
 	warnings telemetry.Warnings
 }

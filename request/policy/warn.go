@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"strings"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/telemetry"
@@ -42,7 +40,7 @@ func (p *Policy) CouldNotTell(reason validator.Reason, err error, fields ...zap.
 // WarnOfSession warns of session cookies that are none for a reason that an operator can do something about. It names the
 // configured cookies and never a value.
 func (p *Policy) WarnOfSession(reason validator.Reason) {
-	cookies := zap.String("session_cookie", strings.Join(p.Site.Session.Cookies.Names(), " "))
+	cookies := zap.String("session_cookie", p.sessionCookies())
 	switch reason {
 	case validator.SessionTooShort:
 		p.Warn("requests bring a session cookie whose value is too short to be a session id, so that nobody is signed in by it; "+

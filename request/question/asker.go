@@ -33,6 +33,8 @@ type Asker struct {
 	Page     *whoami.Page
 	Template *whoami.Template
 	Queue    *Queue
+	// Sought is where on the page the user is looked for, as it is configured.
+	Sought string
 	// NegativeTTL is how long an answer that names nobody is remembered.
 	NegativeTTL time.Duration
 	// Route is what the question goes through. It is nil if that is the rest of the request's own route.
@@ -155,16 +157,18 @@ func (a *Asker) carries(session validator.SessionCookies, name string) bool {
 		slices.ContainsFunc(a.Cookies, func(pattern string) bool { return app.CanBeOneCookie(pattern, name) })
 }
 
-// answered returns what is known by now, if that will do.
-func (q question) answered() (result, bool) {
+// answered returns what is known by now, and whether that will do. Known is also the active session that is asked about again.
+func (q question) answered() (found result, known sessions.Session, ok bool) {
 	record, active, err := q.ledger.Active(context.Background(), q.key)
 	switch {
 	case err != nil:
-		return result{}, false
+		return result{}, sessions.Session{}, false
 	case active && q.policy.IsCurrent(record, q.maxAge, q.policy.App.Now()):
-		return result{outcome: whoami.Identified{User: record.User, Attributes: record.Attributes}, session: record}, true
+		return result{outcome: whoami.Identified{User: record.User, Attributes: record.Attributes}, session: record}, record, true
 	case !active && q.ledger.IsNobody(context.Background(), q.key):
-		return result{outcome: whoami.Nobody{Reason: whoami.NoMatch}}, true
+		return result{outcome: whoami.Nobody{Reason: whoami.NoMatch}}, sessions.Session{}, true
+	case !active:
+		return result{}, sessions.Session{}, false
 	}
-	return result{}, false
+	return result{}, record, false
 }

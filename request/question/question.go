@@ -41,17 +41,20 @@ type question struct {
 // put asks, reads the answer and settles it. The question is registered before it is sent, so that an end from then on
 // makes its answer void. It is not sent where another one was answered since this one's visitor looked.
 func (q question) put(release func()) result {
-	if known, ok := q.answered(); ok {
+	known, before, ok := q.answered()
+	if ok {
 		release()
 		return known
 	}
 	registered := q.ledger.AskUnlessAdded(q.key)
 	defer registered.Withdraw()
 	began := time.Now()
-	outcome := q.asker.Page.Read(q.exchange.Send(release), q.changed)
+	answer := q.exchange.Send(release)
+	outcome := q.asker.Page.Read(answer, q.changed)
 	telemetry.ObserveSince(telemetry.WhoamiDuration.WithLabelValues(telemetry.OutcomeName(outcome)), began)
 	q.markSpan(began, outcome)
 	telemetry.WhoamiTallies.Note(q.key.Realm, q.policy.Site.Realm.Dynamic(), outcome, q.policy.App.Now())
+	q.note(answer, outcome, before)
 	found := result{outcome: outcome}
 	switch outcome := outcome.(type) {
 	case whoami.Identified:

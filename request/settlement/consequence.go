@@ -227,6 +227,7 @@ func (s *Settlement) learn(learns validator.Learns, cookies validator.Cookies) (
 	unkept, isUnkept := errors.AsType[*ledger.UnkeptError](err)
 	if err == nil || isUnkept {
 		s.after.own, s.after.heard = &session, true
+		s.noteLearned(learns)
 	}
 	switch {
 	case errors.Is(err, ledger.ErrRevoked):
@@ -243,6 +244,15 @@ func (s *Settlement) learn(learns validator.Learns, cookies validator.Cookies) (
 	s.after.learned, s.after.ended, s.after.moved, s.after.unkept = true, false, false, false
 	s.grantLearned()
 	return false
+}
+
+// noteLearned notes what the name in the response shows of the configuration.
+func (s *Settlement) noteLearned(learns validator.Learns) {
+	s.policy.Findings.SignsIn()
+	if before := s.found.Who.User; before != "" && before != learns.User && !learns.Ends && !s.after.ended &&
+		learns.Session.Hash.Equal(s.came.Session.Hash) {
+		s.policy.NoteOther(learns.Session.Hash, s.now)
+	}
 }
 
 // grantLearned says what becomes of the token beside a session that was learned.

@@ -103,6 +103,7 @@ func (s *Settlement) forgetNobody() {
 func (s *Settlement) end() {
 	s.found.End(s.asker)
 	s.after.ended = true
+	s.policy.Findings.Ended()
 }
 
 // Settle looks at the application's response before its head goes out, and adds what is due of ours. It reports whether the

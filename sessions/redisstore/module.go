@@ -165,6 +165,8 @@ func (r *Redis) credentials() (user, password string, err error) {
 	return user, password, nil
 }
 
+var scope = option.Declare(option.Scope{Name: "store redis", Options: Options, Around: "jwt_session", Global: true})
+
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
 //	redis <url> {
@@ -183,11 +185,12 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Err("store redis: want store redis <url>, such as redis://localhost:6379")
 	}
 	r.URL = d.Val()
+	place := option.Parser{Dispenser: d}.Here()
 	if d.NextArg() { // which may be a part of a password
 		return d.Err("store redis: unexpected argument behind the URL; options stand in a block, and a password with spaces stands in quotes")
 	}
 	o := option.Parser{Dispenser: d}
-	if err := o.Block("store redis", Options, func(name string) error { return r.unmarshalOption(o, name) }); err != nil {
+	if err := o.Block(scope, func(name string) error { return r.unmarshalOption(o, name) }); err != nil {
 		return err
 	}
 	if strings.Contains(r.URL, "{") {
@@ -195,10 +198,10 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	parsed, err := parseURL(r.URL)
 	if err != nil {
-		return d.Errf("store redis: url: %v", err)
+		return place.Errf("store redis: url: %v", err)
 	}
 	if err := r.contradiction(parsed); err != nil {
-		return d.Errf("store redis: %v", err)
+		return place.Errf("store redis: %v", err)
 	}
 	return nil
 }
