@@ -92,15 +92,18 @@ func TestWarnsOfWhoamiThatNamesNobody(t *testing.T) {
 		},
 		{
 			"HTML where JSON is looked for", "json user", page(200, "text/html; charset=utf-8", "<html>alice"), 3,
-			"the whoami page is not JSON", []string{`"status":200`, `"content_type":"text/html"`},
+			"the whoami page is not JSON",
+			[]string{`"status":200`, `"content_type":"text/html"`},
 		},
 		{
 			"a wrong path", "json account.id", page(200, "application/json", `{"user":{"id":"alice"}}`), 5,
-			"nothing at the JSON path", []string{`"looked_for":"json account.id"`, `"content_type":"application/json"`},
+			"nothing at the JSON path",
+			[]string{`"looked_for":"json account.id"`, `"content_type":"application/json"`},
 		},
 		{
 			"a redirect", "json user", page(302, "", "", "Location: /login?next=topsecretvalue"), 10,
-			"has redirected every session", []string{`"location":"/login"`, `"status":302`},
+			"has redirected every session",
+			[]string{`"location":"/login"`, `"status":302`},
 		},
 		{"401", "json user", page(401, "", ""), 10, "has refused every session", []string{`"status":401`}},
 		{"null", "json user", page(200, "application/json", `{"user":null}`), 10, "has named nobody so far", nil},

@@ -93,9 +93,18 @@ func TestCovers(t *testing.T) {
 		pattern, path string
 		want          bool
 	}{
-		{"/app/*", "/app/*", true}, {"/app/*", "/app/api/*", true}, {"/app*", "/app", true}, {"/APP/*", "/app/x", true},
-		{"/app/*", "/app", false}, {"/app/*", "/app*", false}, {"/app/*", "/api/*", false}, {"/app", "/app", true}, {"/app", "/app*", false},
-		{"*.php", "/index.php", true}, {"/a/*/b", "/x", true}, {"/{path}/*", "/x", true}, // it can't be told
+		{"/app/*", "/app/*", true},
+		{"/app/*", "/app/api/*", true},
+		{"/app*", "/app", true},
+		{"/APP/*", "/app/x", true},
+		{"/app/*", "/app", false},
+		{"/app/*", "/app*", false},
+		{"/app/*", "/api/*", false},
+		{"/app", "/app", true},
+		{"/app", "/app*", false},
+		{"*.php", "/index.php", true},
+		{"/a/*/b", "/x", true},
+		{"/{path}/*", "/x", true}, // it can't be told
 	} {
 		if got := covers(test.pattern, test.path); got != test.want {
 			t.Errorf("%s and %s: %t, want %t", test.pattern, test.path, got, test.want)

@@ -55,8 +55,12 @@ func TestAnswerShows(t *testing.T) {
 		status         int
 		location, want string
 	}{
-		{302, "/login?next=%2Fme&sid=secret", "/login"}, {303, "/login;jsessionid=secret", "/login"}, {302, "", ""},
-		{307, "https://id.example/login", "/login"}, {200, "/login", ""}, {401, "/login", ""},
+		{302, "/login?next=%2Fme&sid=secret", "/login"},
+		{303, "/login;jsessionid=secret", "/login"},
+		{302, "", ""},
+		{307, "https://id.example/login", "/login"},
+		{200, "/login", ""},
+		{401, "/login", ""},
 	} {
 		answer := newAnswer(test.status, "", "Location", test.location)
 		answer.RequestURI = "/me"
