@@ -22,12 +22,12 @@ func TestTokenRevokedWhileItIsRenewed(t *testing.T) {
 		server := engine.Start(t, redistest.Settings{})
 		g := harness.NewWith(t, harness.Options{
 			Store: fmt.Sprintf("redis %s {\ndir %q\n}", server.URL(), t.TempDir()),
-			Site:  "jwt_session shop {\nwhoami /whoami json user\n}\nrequest_header X-Via {http.jwt_session.via}\nreverse_proxy LEGACY",
+			Site:  "jwt_session shop {\nwhoami /whoami json user\nrenew_before 59s\n}\nrequest_header X-Via {http.jwt_session.via}\nreverse_proxy LEGACY",
 		})
 		b := g.WithToken()
 		g.RevokeSomebody() // so that sessions that nobody has judged are withheld from the application
 		claims := g.Claims(b)
-		g.Clock.Advance(40 * time.Second) // so that it is to be renewed
+		g.Clock.Advance(2 * time.Second) // so that it is to be renewed
 		count := func() int {
 			found := lookUps.FindStringSubmatch(server.Do("INFO", "commandstats"))
 			if found == nil {
