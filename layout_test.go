@@ -217,8 +217,8 @@ var layout = map[string][]string{
 	"internal/alias":   {},
 	"internal/caching": {},
 	"internal/command": {
-		"internal/probe", "internal/version", "ledger", "sessions", "sessions/badgerstore", "storage", "storage/backup",
-		"validator",
+		"internal/probe", "internal/survey", "internal/version", "ledger", "sessions", "sessions/badgerstore", "storage",
+		"storage/backup", "validator",
 	},
 	"internal/cookie":    {"internal/remember"},
 	"internal/eventpoll": {},
@@ -232,6 +232,7 @@ var layout = map[string][]string{
 	"internal/scratch":   {},
 	"internal/secret":    {},
 	"internal/spelling":  {},
+	"internal/survey":    {"internal/cookie", "internal/probe", "sessions/whoami", "validator"},
 	"internal/telemetry": {"blacklist", "sessions", "sessions/whoami", "validator"},
 	"internal/urlpath":   {},
 

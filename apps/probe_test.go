@@ -51,16 +51,49 @@ func TestProbeOfApplications(t *testing.T) {
 	}
 }
 
-// runProbe runs the command as a user would, and returns its exit code and all that it prints.
+// `caddy jwt-session init` finds the cookie and the page of real applications.
+func TestInitOfApplications(t *testing.T) {
+	for name, want := range map[string][]string{
+		"php-session":     {"session_cookie PHPSESSID\n", "whoami /whoami.php json user\n"},
+		"express-session": {"session_cookie connect.sid\n", "whoami /me json user\n"},
+		"flask":           {"session_cookie session\n", "whoami /me json user", "rolling"},
+		"tomcat-examples": nil, // whose pages lie elsewhere
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			backend := application(t, name)
+			code, output := runCommand(t, "", nil, "init", "http://"+backend)
+			if want == nil && code != 1 || want != nil && code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			for _, line := range append(want, "reverse_proxy "+backend) {
+				if !strings.Contains(output, line) {
+					t.Errorf("the output lacks %q", line)
+				}
+			}
+			if t.Failed() {
+				t.Log(output)
+			}
+		})
+	}
+}
+
+// runProbe asks with a session, and returns the exit code and all that is printed.
 func runProbe(t *testing.T, backend, session string, arguments ...string) (int, string) {
+	t.Helper()
+	return runCommand(t, session+"\n", []string{"APP_ADDRESS=" + backend}, append([]string{"probe", "--cookie", "-"}, arguments...)...)
+}
+
+// runCommand runs a command as a user would.
+func runCommand(t *testing.T, input string, variables []string, arguments ...string) (int, string) {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.CommandContext(t.Context(), program, append([]string{"jwt-session", "probe", "--cookie", "-"}, arguments...)...)
-	command.Env = append(os.Environ(), "APP_ADDRESS="+backend)
-	command.Stdin = strings.NewReader(session + "\n")
+	command := exec.CommandContext(t.Context(), program, append([]string{"jwt-session"}, arguments...)...)
+	command.Env = append(os.Environ(), variables...)
+	command.Stdin = strings.NewReader(input)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Run(); err != nil && command.ProcessState == nil {

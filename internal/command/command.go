@@ -15,7 +15,7 @@ Operates a running jwt_session gateway by its admin endpoint: lists, adds, impor
 and ends sessions, revokes tokens, sessions and users, rotates keys, shows how the
 migration goes and backs the store up. Restores and checks a store that is not in
 use, explains tokens, and measures what tokens save on this machine. Tries the whoami
-page of a configuration.
+page of a configuration, and looks at an application for a configuration to start from.
 
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
@@ -23,7 +23,7 @@ page of a configuration.
 			cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return printableError(err) })
 			holds(cmd)
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), keysCommand(), statusCommand(), storeCommand(),
-				inspectCommand(), benchCommand(), versionCommand(), probeCommand())
+				inspectCommand(), benchCommand(), versionCommand(), probeCommand(), initCommand())
 		},
 	}
 }

@@ -78,7 +78,7 @@ func FuzzCookieLine(f *testing.F) {
 }
 
 // A quoted text is one argument of a Caddyfile, with the same meaning.
-func FuzzQuoted(f *testing.F) {
+func FuzzQuote(f *testing.F) {
 	for _, seed := range []string{"user.id", `<b id="x">([^<]+)<`, "a b", "`", "`\"\\", "{x}", "#", "a#b", `a\.b`, "<<EOF"} {
 		f.Add(seed)
 	}
@@ -87,9 +87,9 @@ func FuzzQuoted(f *testing.F) {
 			strings.Contains(text, "`") && strings.Contains(text, `\`) {
 			return
 		}
-		tokens, err := caddyfile.Tokenize([]byte("option "+quoted(text)+"\n"), "Caddyfile")
+		tokens, err := caddyfile.Tokenize([]byte("option "+Quote(text)+"\n"), "Caddyfile")
 		if err != nil || len(tokens) != 2 || tokens[1].Text != text {
-			t.Fatalf("%q is written %s and read as %v, %v", text, quoted(text), tokens, err)
+			t.Fatalf("%q is written %s and read as %v, %v", text, Quote(text), tokens, err)
 		}
 	})
 }

@@ -42,11 +42,11 @@ type rule struct {
 func (r rule) String() string {
 	switch user := r.Whoami.User; {
 	case user.JSON != "":
-		return "json " + quoted(user.JSON)
+		return "json " + Quote(user.JSON)
 	case user.Header != "":
-		return "header " + quoted(user.Header)
+		return "header " + Quote(user.Header)
 	default:
-		return "regex " + quoted(user.Regex)
+		return "regex " + Quote(user.Regex)
 	}
 }
 

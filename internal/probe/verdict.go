@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/whoami"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
@@ -86,7 +88,7 @@ func (r Report) judgeNames() Verdict {
 		}
 	}
 	return change(fmt.Sprintf("None of the cookies is the session cookie: the configuration wants %s, and these came: %s.",
-		strings.Join(r.SessionCookies, " and "), strings.Join(names, ", ")), "session_cookie "+quoted(longest.Name))
+		strings.Join(r.SessionCookies, " and "), strings.Join(names, ", ")), "session_cookie "+Quote(longest.Name))
 }
 
 // judgeSession is the verdict on a cookie that the application takes for a session and the gateway does not.
@@ -99,7 +101,7 @@ func (r Report) judgeSession() Verdict {
 	}
 	text := fmt.Sprintf("The application names %s, but the gateway takes no session id from the cookie (%s).", r.With.User, r.NoSession)
 	if r.NoSession == string(validator.SessionTooShort) {
-		return change(text, fmt.Sprintf("session_cookie %s {\n\tmin_length %d\n}", quoted(name), length))
+		return change(text, fmt.Sprintf("session_cookie %s {\n\tmin_length %d\n}", Quote(name), length))
 	}
 	return change(text, "")
 }
@@ -158,10 +160,10 @@ func (r Report) line(uri, rule string) string { return "whoami " + blankOr(uri) 
 
 // blankOr returns an argument of the Caddyfile. What the reader is to fill in stays without quotes.
 func blankOr(text string) string {
-	if text == "/<page>" || text == "<path>" {
+	if text == "/<page>" || text == NoPath {
 		return text
 	}
-	return quoted(text)
+	return Quote(text)
 }
 
 // pathsOf names the places of a JSON answer.
@@ -180,19 +182,23 @@ func (r Report) suggestion(f *Finding) string {
 	if !f.IsJSON {
 		return r.line(r.URI, "regex `<text before>([^<]+)<`")
 	}
-	return r.line(r.URI, "json "+blankOr(likelyPath(f.ids)))
+	return r.line(r.URI, "json "+blankOr(LikelyPath(f.ids)))
 }
 
-// likelyPath returns the path that most likely holds a user id.
-func likelyPath(paths []string) string {
-	best, rank := "<path>", len(likely)+1
+// NoPath stands for a path that the reader is to fill in.
+const NoPath = "<path>"
+
+// LikelyPath returns the path that most likely holds a user id, or [NoPath]. The names in a path are the application's: one that a
+// Caddyfile would have to quote is passed over, since a Caddyfile replaces some texts in quotes too.
+func LikelyPath(paths []string) string {
+	best, rank := NoPath, len(likely)+1
 	for _, path := range paths {
 		last := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
 		at := slices.Index(likely, last)
 		if at < 0 {
 			at = len(likely)
 		}
-		if at < rank {
+		if at < rank && path != "" && strings.Trim(path, plain) == "" {
 			best, rank = path, at
 		}
 	}
@@ -241,12 +247,12 @@ func (r Report) judgeUnknownCookie(f *Finding) Verdict {
 		"again, and see that it is the one that the session needs", how)
 	var others []string
 	for _, one := range r.Without.Sets {
-		if !slices.Contains(r.SessionCookies, one.Name) && !one.Removed && one.Length > 0 {
+		if !slices.Contains(r.SessionCookies, one.Name) && !one.Removed && one.Length > 0 && httpguts.ValidHeaderFieldName(one.Name) {
 			others = append(others, one.Name)
 		}
 	}
 	if len(others) > 0 {
-		return change(text+"; the page sets "+strings.Join(others, ", ")+".", "session_cookie "+quoted(others[0]))
+		return change(text+"; the page sets "+strings.Join(others, ", ")+".", "session_cookie "+Quote(others[0]))
 	}
 	return change(text+".", "session_cookie <name>")
 }
@@ -299,11 +305,11 @@ func (r Report) judgeSignOut() Verdict {
 func forgetLine(uri string) string {
 	path, query, hasQuery := strings.Cut(uri, "?")
 	if !hasQuery {
-		return "forget_on " + quoted(path)
+		return "forget_on " + Quote(path)
 	}
 	var pairs strings.Builder
 	for pair := range strings.SplitSeq(query, "&") {
-		pairs.WriteString(" " + quoted(pair))
+		pairs.WriteString(" " + Quote(pair))
 	}
-	return "@sign_out {\n\tpath " + quoted(path) + "\n\tquery" + pairs.String() + "\n}\nforget_on @sign_out"
+	return "@sign_out {\n\tpath " + Quote(path) + "\n\tquery" + pairs.String() + "\n}\nforget_on @sign_out"
 }
