@@ -72,6 +72,23 @@ func (s *strange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		user()
 	case "/everybody":
 		_, _ = io.WriteString(w, `{"user":{"login":"bob"}}`)
+	case "/aged":
+		header.Set("Age", "7")
+		user()
+	case "/half":
+		_, _ = io.WriteString(w, `{"user":`)
+	case "/two":
+		header.Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<b>alice</b><b>bob</b>")
+	case "/header":
+		if isAlice {
+			header.Set("X-User", "alice")
+		}
+	case "/breaks-off":
+		header.Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
 	case "/broken":
 		w.WriteHeader(http.StatusInternalServerError)
 	case "/slow":
@@ -129,7 +146,7 @@ func TestProbeSaysWhatToChange(t *testing.T) {
 			"With sid (23 characters): 200", "the user alice", "nobody (no_match)", "Content-Type    application/json", "Cache-Control   no-store",
 			"may be cached   no", "nothing to change", "whoami /me json user.login",
 		}},
-		"as the browser sends it": {"whoami /me json user.login", "Cookie: theme=dark; sid=" + secretCookie, 0, []string{"theme (4 characters)", "the user alice"}},
+		"as the browser sends it": {"whoami /me json user.login", "Cookie: theme=dark; sid=" + secretCookie, 0, []string{"With sid (23 characters): 200", "not sent        theme (4 characters)", "the user alice"}},
 		"without a cookie":        {"whoami /me json user.login", "", 0, []string{"names nobody without a cookie", "--cookie"}},
 		"no page":                 {"whoami /absent json user", secretCookie, 1, []string{"has no page /absent (404)", "whoami /<page> json user"}},
 		"HTML": {"whoami /html json user", secretCookie, 1, []string{
@@ -155,10 +172,23 @@ func TestProbeSaysWhatToChange(t *testing.T) {
 		"moved":                     {"whoami /moved json user.login", secretCookie, 1, []string{"moved for good (301)", "whoami /me json user.login"}},
 		"broken":                    {"whoami /broken json user.login", secretCookie, 1, []string{"answers 500"}},
 		"large":                     {"whoami /large json user.login", secretCookie, 1, []string{"larger than max_body"}},
-		"no attribute":              {"whoami /me json user.login {\nattribute role json user.role\n}", secretCookie, 1, []string{"attribute       role is not there", "does not have the attribute role"}},
-		"down":                      {"whoami /me json user.login", secretCookie, 2, []string{"did not answer", "connection refused", "reverse_proxy <address>"}},
-		"time-out":                  {"whoami /slow json user.login {\ntimeout 50ms\n}", secretCookie, 2, []string{"No answer of /slow came within 50ms", "timeout 5s"}},
-		"short":                     {"whoami /me json user.login\nsession_cookie sid {\nmin_length 40\n}", secretCookie, 1, []string{"takes no session id from the cookie (session_too_short)", "min_length 23"}},
+		"from a cache":              {"whoami /aged json user.login", secretCookie, 1, []string{"Age             7", "A shared cache"}},
+		"half":                      {"whoami /half json user.login", secretCookie, 1, []string{"begins like JSON"}},
+		"two users":                 {"whoami /two regex <b>(.*?)</b>", secretCookie, 1, []string{"two different users"}},
+		"a header":                  {"whoami /header header X-User", secretCookie, 0, []string{"the user alice", "whoami /header header X-User"}},
+		"no header":                 {"whoami /sign-in-first header X-User", secretCookie, 1, []string{"nothing that the rule header X-User fits"}},
+		"breaks off":                {"whoami /breaks-off json user.login", secretCookie, 2, []string{"broke off"}},
+		"a route":                   {"whoami /me json user.login {\nroute {\nrespond `{\"user\":{\"login\":\"carol\"}}`\n}\n}", secretCookie, 1, []string{"names carol without any cookie"}},
+		"shared cookie": {"whoami /me json user.login\ntoken_in_session_cookie", "sid=sid=" + secretCookie + "&jwt=SECRET.e30.x", 0, []string{
+			"sid (23 characters)", "the user alice",
+		}},
+		"shared cookie of a browser": {"whoami /me json user.login\ntoken_in_session_cookie", "Cookie: a=b; sid=sid=" + secretCookie + "&jwt=SECRET.e30.x", 0, []string{
+			"sid (23 characters)", "the user alice",
+		}},
+		"no attribute": {"whoami /me json user.login {\nattribute role json user.role\n}", secretCookie, 1, []string{"attribute       role is not there", "does not have the attribute role"}},
+		"down":         {"whoami /me json user.login", secretCookie, 2, []string{"did not answer", "connection refused", "reverse_proxy <address>"}},
+		"time-out":     {"whoami /slow json user.login {\ntimeout 50ms\n}", secretCookie, 2, []string{"No answer of /slow came within 50ms", "timeout 5s"}},
+		"short":        {"whoami /me json user.login\nsession_cookie sid {\nmin_length 40\n}", secretCookie, 1, []string{"takes no session id from the cookie (session_too_short)", "min_length 23"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -254,6 +284,12 @@ func TestProbeRefusesFlags(t *testing.T) {
 	}
 	probedFile(t, file, secretCookie, "--realm", "one").ended(t, 0, "the user alice", "page http://a.test/prefixed/")
 	probedFile(t, file, secretCookie, "--realm", "two").ended(t, 2, "the session has the cookies a, b*")
+	named := filepath.Join(t.TempDir(), "Caddyfile")
+	writeFile(t, named, fmt.Appendf(nil, "&(shop) {\nroute {\njwt_session shop {\nsession_cookie sid\nwhoami /me json user.login\n}\nreverse_proxy %s\n}\n}\nhttp://a.test:8080 {\ninvoke shop\n}\n",
+		strings.TrimPrefix(app.URL, "http://")))
+	probedFile(t, named, secretCookie, "--page", "http://a.test:8080/x").ended(t, 0, "the user alice", "page http://a.test:8080/x")
+	writeFile(t, named, []byte("http://a.test:8080 {\njwt_session shop {\nwhoami /me json user\n}\nrespond /x hello\n}\n"))
+	probedFile(t, named, "").ended(t, 1, "No handler behind jwt_session answers /me", "page http://a.test:8080/")
 	broken := filepath.Join(t.TempDir(), "Caddyfile")
 	writeFile(t, broken, []byte("http:// {\njwt_session shop {\nwhoami /me json a..b\n}\n}\n"))
 	probedFile(t, broken, "").ended(t, 2, "a name is empty")

@@ -15,7 +15,14 @@ func showReport(c *call, report probe.Report) {
 		strings.Join(report.SessionCookies, " and "), report.Page)
 	showFinding(c, "Without a cookie", report.Without)
 	if report.With != nil {
-		showFinding(c, "With "+cookieNames(report.Cookies), report.With)
+		with := cookieNames(report.Cookies)
+		if with == "" {
+			with = "none of the cookies"
+		}
+		showFinding(c, "With "+with, report.With)
+		if len(report.NotSent) > 0 {
+			c.say("  %-15s %s", "not sent", cookieNames(report.NotSent))
+		}
 	}
 	if out := report.SignOut; out != nil {
 		showFinding(c, fmt.Sprintf("Sign-out, %s %s", out.Method, out.URI), out.Answer)

@@ -100,26 +100,15 @@ func ask(r *http.Request, next caddyhttp.Handler, trial question.Trial, rule rul
 	asks := asker{request: r, next: next, trial: trial}
 	if order.Cookie != "" {
 		var err error
+		if id, token := validator.SplitCombined(strings.TrimSpace(order.Cookie)); token != "" && trial.Site.Token.InSessionCookie != nil {
+			order.Cookie = id
+		}
 		if asks.line, err = cookieLine(order.Cookie, trial.Site.Session.Cookies); err != nil {
 			return Report{}, err
 		}
 	}
-	cookies, _ := validator.ScanCookies([]string{asks.line})
-	for _, one := range cookies {
-		report.Cookies = append(report.Cookies, Cookie{Name: one.Name, Length: len(one.Value)})
-		if len(one.Value) >= 4 {
-			asks.secrets = append(asks.secrets, one.Value)
-		}
-	}
-	if asks.line != "" {
-		switch session := trial.Site.Session.Cookies.Read(cookies); session.Presence {
-		case validator.Present:
-		case validator.Absent:
-			report.NoSession = string(validator.NoCredentials)
-		default:
-			report.NoSession = string(session.Reason)
-		}
-	}
+	asks.line = trial.Sent(asks.line)
+	report.NoSession = asks.describeCookies(&report)
 	var err error
 	if report.Without, err = asks.whoami(""); err != nil || asks.line == "" {
 		return report, err
@@ -133,6 +122,34 @@ func ask(r *http.Request, next caddyhttp.Handler, trial question.Trial, rule rul
 	return report, err
 }
 
+// describeCookies notes the cookies in the report, and their values as secrets. It returns why the gateway takes no session from
+// them, or nothing if it does.
+func (a *asker) describeCookies(report *Report) (noSession string) {
+	if a.line == "" {
+		return ""
+	}
+	cookies, _ := validator.ScanCookies([]string{a.line})
+	for _, one := range cookies {
+		described := Cookie{Name: one.Name, Length: len(one.Value)}
+		if a.trial.Carries(one.Name) {
+			report.Cookies = append(report.Cookies, described)
+		} else {
+			report.NotSent = append(report.NotSent, described)
+		}
+		if len(one.Value) >= shortestSecret {
+			a.secrets = append(a.secrets, one.Value)
+		}
+	}
+	switch session := a.trial.Site.Session.Cookies.Read(cookies); session.Presence {
+	case validator.Present:
+		return ""
+	case validator.Absent:
+		return string(validator.NoCredentials)
+	default:
+		return string(session.Reason)
+	}
+}
+
 func (a asker) whoami(line string) (*Finding, error) {
 	tried, err := a.trial.Whoami(a.request, line, a.next)
 	if err != nil {
@@ -140,6 +157,9 @@ func (a asker) whoami(line string) (*Finding, error) {
 	}
 	return a.secrets.describe(tried, a.trial.Asker.Page.MaxBody), nil
 }
+
+// shortestSecret is how many characters the value of a cookie has that is no word or number.
+const shortestSecret = 4
 
 // signOutTime is how long a sign-out may take.
 const signOutTime = 30 * time.Second

@@ -37,6 +37,10 @@ func prepare(config []byte, storage string) (*caddy.Config, []Site, error) {
 		server, _ := servers[name].(map[string]any)
 		delete(server, "logs")
 		found.routes(server["routes"], Site{server: name})
+		named, _ := server["named_routes"].(map[string]any)
+		for _, route := range slices.Sorted(maps.Keys(named)) {
+			found.routes([]any{named[route]}, Site{server: name})
+		}
 	}
 	read["admin"] = map[string]any{"disabled": true, "config": map[string]any{"persist": false}}
 	read["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"writer": map[string]any{"output": "discard"}}}}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -113,7 +114,23 @@ func (g *Gateway) address(site Site) *url.URL {
 	if server := g.servers[site.server]; server != nil && len(server.TLSConnPolicies) > 0 {
 		page.Scheme = "https"
 	}
+	if port := g.port(site); port != "" && port != map[string]string{"http": "80", "https": "443"}[page.Scheme] {
+		page.Host = net.JoinHostPort(page.Host, port)
+	}
 	return page
+}
+
+// port returns the port that the site's server would listen on, or nothing if it has none.
+func (g *Gateway) port(site Site) string {
+	server := g.servers[site.server]
+	if server == nil || len(server.Listen) == 0 {
+		return ""
+	}
+	address, err := caddy.ParseNetworkAddress(server.Listen[0])
+	if err != nil || address.IsUnixNetwork() || address.IsFdNetwork() || address.StartPort == 0 {
+		return ""
+	}
+	return strconv.FormatUint(uint64(address.StartPort), 10)
 }
 
 // send sends one GET request without a cookie through the site's server, for the sake of the visit.

@@ -1,11 +1,14 @@
 package probe
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/caching"
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/cookie"
@@ -21,9 +24,10 @@ type Report struct {
 	Page string `json:"page"`
 	URI  string `json:"uri"`
 	Rule string `json:"rule"`
-	// SessionCookies are the names that the configuration gives, and Cookies those that were sent.
+	// SessionCookies are the names that the configuration gives, Cookies those that were sent, and NotSent the others that were given.
 	SessionCookies []string `json:"session_cookies"`
 	Cookies        []Cookie `json:"cookies,omitempty"`
+	NotSent        []Cookie `json:"cookies_not_sent,omitempty"`
 	// NoSession is why the gateway takes no session from the cookies. It is empty if it does.
 	NoSession string `json:"no_session,omitempty"`
 
@@ -143,10 +147,18 @@ func (s secrets) describe(tried question.Tried, maxBody int) *Finding {
 		}
 	}
 	if tried.Err != nil {
-		found.Error = s.hide(tried.Err.Error())
+		found.Error = s.hide(cause(tried.Err).Error())
 	}
 	s.explain(found, tried.Outcome)
 	return found
+}
+
+// cause returns the error inside of one of Caddy's, which also names lines of code.
+func cause(err error) error {
+	if handler, ok := errors.AsType[caddyhttp.HandlerError](err); ok && handler.Err != nil {
+		return cause(handler.Err)
+	}
+	return err
 }
 
 // explain writes the outcome into the finding.

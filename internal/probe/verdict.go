@@ -81,7 +81,7 @@ func (r Report) judgeUser() Verdict {
 func (r Report) judgeNames() Verdict {
 	var names []string
 	longest := Cookie{}
-	for _, one := range r.Cookies {
+	for _, one := range slices.Concat(r.Cookies, r.NotSent) {
 		names = append(names, one.Name)
 		if one.Length > longest.Length {
 			longest = one

@@ -33,6 +33,18 @@ type Tried struct {
 	Err error
 }
 
+// Carries reports whether a question carries the cookie.
+func (t Trial) Carries(name string) bool { return t.Asker.carries(t.Site.Session.Cookies, name) }
+
+// Sent returns the Cookie line as the application gets it: without a token that shares the session's cookie.
+func (t Trial) Sent(line string) string {
+	if t.Site.Token.InSessionCookie == nil {
+		return line
+	}
+	plain, _ := validator.SplitCookies([]string{line}, t.Site.Session.Cookies.Match)
+	return strings.Join(plain, "; ")
+}
+
 // Whoami asks the whoami page. The Cookie line stands for those of a visitor, and may be empty.
 func (t Trial) Whoami(r *http.Request, line string, next caddyhttp.Handler) (Tried, error) {
 	tried, err := t.send(r, t.Asker.Template, line, next)
@@ -81,7 +93,7 @@ func (t Trial) send(r *http.Request, template *whoami.Template, line string, nex
 	}
 	var lines []string
 	if line != "" {
-		lines = validator.KeepCookies([]string{line}, func(name string) bool { return t.Asker.carries(t.Site.Session.Cookies, name) })
+		lines = validator.KeepCookies([]string{line}, t.Carries)
 	}
 	var mutex sync.Mutex // the route may go on after the answer was given up
 	var failed error
