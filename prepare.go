@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/exchange"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/identity"
 	"github.com/caddy-jwt-session/caddy-jwt-session/request/policy"
+	"github.com/caddy-jwt-session/caddy-jwt-session/request/question"
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
@@ -135,6 +137,19 @@ func (h *Handler) prepare(ctx caddy.Context) (*exchange.Route, error) {
 	}
 	p.App.OnStart(func() error { return openProviders(p.App, route.Sources.Places) })
 	return route, nil
+}
+
+// Trial returns how the handler asks the application, or false if it asks nobody. It is for an operator who tries the questions
+// of a configuration that serves nobody.
+func (h *Handler) Trial() (question.Trial, bool) {
+	trial := question.Trial{Asker: h.route.Sources.Asker, Site: h.route.Policy.Site, Forgets: func(r *http.Request) bool {
+		if h.route.ForgetOn.IsEmpty() {
+			return false
+		}
+		matched, err := h.route.ForgetOn.Any(r)
+		return matched && err == nil
+	}}
+	return trial, trial.Asker != nil
 }
 
 // describe returns what the handler says of itself to the rest of the configuration.

@@ -20,7 +20,10 @@ type call struct {
 }
 
 // run returns the function that a command runs. It prints the error of the action without usage, and makes it the exit code.
-func run(do action) func(*cobra.Command, []string) error {
+func run(do action) func(*cobra.Command, []string) error { return runOr(do, Refused) }
+
+// runOr does the same. The code is that of an error which brings none.
+func runOr(do action, code int) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, arguments []string) error {
 		cmd.SilenceUsage, cmd.SilenceErrors = true, true
 		use := &call{Command: cmd, arguments: arguments}
@@ -34,12 +37,20 @@ func run(do action) func(*cobra.Command, []string) error {
 		if err.Error() != "" {
 			use.remark("Error: %v", err)
 		}
-		if failed, ok := errors.AsType[*failure](err); ok && failed.code > Refused {
-			// Only Caddy's own wrapper makes an error that carries an exit code.
-			return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return failed.code, nil })(cmd, arguments)
+		code := code
+		if failed, ok := errors.AsType[*failure](err); ok {
+			code = failed.code
+		}
+		if code > Refused {
+			return withCode(cmd, code)
 		}
 		return err
 	}
+}
+
+// withCode returns an error that carries an exit code. Only Caddy's own wrapper makes one.
+func withCode(cmd *cobra.Command, code int) error {
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
 }
 
 // checkScope refuses an empty flag that narrows what is meant. A script passes such a flag if its variable is not set, and

@@ -14,7 +14,8 @@ func Command() caddycmd.Command {
 Operates a running jwt_session gateway by its admin endpoint: lists, adds, imports
 and ends sessions, revokes tokens, sessions and users, rotates keys, shows how the
 migration goes and backs the store up. Restores and checks a store that is not in
-use, explains tokens, and measures what tokens save on this machine.
+use, explains tokens, and measures what tokens save on this machine. Tries the whoami
+page of a configuration, and looks at an application for a configuration to start from.
 
 ` + exitCodes,
 		CobraFunc: func(cmd *cobra.Command) {
@@ -22,7 +23,7 @@ use, explains tokens, and measures what tokens save on this machine.
 			cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return printableError(err) })
 			holds(cmd)
 			cmd.AddCommand(sessionsCommand(), revokeCommand(), keysCommand(), statusCommand(), storeCommand(),
-				inspectCommand(), benchCommand(), versionCommand())
+				inspectCommand(), benchCommand(), versionCommand(), probeCommand(), initCommand())
 		},
 	}
 }
@@ -49,6 +50,26 @@ func newCommand(is details, arguments cobra.PositionalArgs, do action) *cobra.Co
 		Use: is.use, Short: is.short, Long: is.long + "\n\n" + exitCodes, Example: is.example, Args: printably(arguments), RunE: run(do),
 		DisableFlagsInUseLine: true,
 	}
+}
+
+// newAsking returns a command that asks an application, which has exit codes of its own, also for wrong flags.
+func newAsking(is details, arguments cobra.PositionalArgs, do action) *cobra.Command {
+	cmd := newCommand(is, arguments, do)
+	cmd.Long = is.long + "\n\n" + askingExitCodes
+	cmd.RunE = runOr(do, Unasked)
+	cmd.Args = func(cmd *cobra.Command, given []string) error { return refuse(cmd, arguments(cmd, given)) }
+	cmd.SetFlagErrorFunc(refuse)
+	return cmd
+}
+
+// refuse prints what is wrong with the flags or arguments.
+func refuse(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.PrintErrf("Error: %v. See %s --help.\n", printableError(err), cmd.CommandPath())
+	return withCode(cmd, Unasked)
 }
 
 // withJSON adds the flag --json.

@@ -47,6 +47,7 @@ func TestTutorial(t *testing.T) {
 		Listen: freeAddress(t), Admin: freeAddress(t), App: strings.TrimPrefix(legacy.URL, "http://"),
 	}
 	here := strings.NewReplacer("localhost:8080", config.Listen, "localhost:8081", config.App,
+		"./caddy jwt-session probe", `"$CADDY" jwt-session probe`,
 		"./caddy jwt-session status", `"$CADDY" jwt-session status --address "$ADMIN_ADDRESS"`)
 	writeFile(t, config.Caddyfile, []byte("{\nadmin "+config.Admin+"\npersist_config off\n}\n"+here.Replace(blocks[first][2])))
 	t.Setenv(childVariable, "1")

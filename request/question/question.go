@@ -77,11 +77,15 @@ func (q question) changed(lines []string) []string {
 	}).Changed
 }
 
-// holds says what is known of a place of the session that is asked about. Where nothing is, the session is in the place of
-// the host alone: an application that clears a variant for the whole domain with every answer, this one included, would
-// otherwise have no session that is older than the gateway.
+// holds says what is known of a place of the session that is asked about.
 func (q question) holds(pair cookie.Pair, variant cookie.Variant) cookie.Held {
-	held := q.ledger.Places().Holds(q.key.Realm, pair, variant, q.arrived)
+	return assumed(q.ledger.Places().Holds(q.key.Realm, pair, variant, q.arrived), variant)
+}
+
+// assumed says what counts as known of a place. Where nothing is, the session is in the place of the host alone: an
+// application that clears a variant for the whole domain with every answer, this one included, would otherwise have no session
+// that is older than the gateway.
+func assumed(held cookie.Held, variant cookie.Variant) cookie.Held {
 	if held == cookie.Unknown && variant.Domain != "" {
 		return cookie.Elsewhere
 	}

@@ -70,6 +70,12 @@ func NewTemplate(uri string, timeout time.Duration, maxBody int, owned func(name
 	}, nil
 }
 
+// URI returns the page that is asked for, as it was given.
+func (t *Template) URI() string { return t.uri }
+
+// Timeout returns how long an answer may take.
+func (t *Template) Timeout() time.Duration { return t.timeout }
+
 // Prepare returns the question about the session that the given Cookie lines carry. It must be called in the goroutine that
 // serves the visitor's request r, which it does not change. next is the rest of the route. The caller must call
 // [Exchange.Release] before that request goes on or its handler returns, whatever has become of the question by then. Prepare
