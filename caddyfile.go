@@ -70,6 +70,7 @@ func init() {
 //			path      <path>
 //			same_site lax|strict|none
 //			secure    auto|always|never
+//			partitioned
 //		}
 //		token_in_session_cookie {
 //			path      <path>
