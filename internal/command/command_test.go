@@ -92,6 +92,7 @@ func TestRevokingATokenByItsID(t *testing.T) {
 	for _, claim := range found.Claims {
 		claims[claim.Name] = claim.Value
 	}
+	caddy(t, bob.token[:len(bob.token)-4], "inspect", "-").ended(t, 1, "The gateway refuses it", "the signature has 29 bytes, and those of HS256 have 32", "(token_bad_signature)")
 	first := bob.token
 	s.caddy("", "revoke", "--jti", claims["jti"], "--exp", claims["exp"]).done(t, "The token is revoked.")
 	bob.want(200, "bob by session")
