@@ -22,6 +22,10 @@ func TestOperatingAGateway(t *testing.T) {
 	alice := &visitor{site: s, session: "SECRET-alices-cookie"}
 	s.caddy(alice.session, "sessions", "add", "--realm", "shop", "--user", "alice", "--session", "-", "--expires-in", "1h",
 		"--attribute", "role=keeper", "--attribute", "group=a", "--attribute", "group=b").done(t, "Added session ", "ends in 1 hour")
+	for _, days := range []string{"0.5d", "12h", "0.25d6h"} { // as in a Caddyfile
+		s.caddy("", "sessions", "add", "--realm", "shop", "--user", "carol", "--session", "carols-session-cookie", "--expires-in", days).done(t, "ends in 12 hours")
+	}
+	s.caddy("", "sessions", "end", "--realm", "shop", "--session", "carols-session-cookie").done(t)
 	alice.want(200, "alice by session")
 	alice.want(200, "alice by token")
 
@@ -220,6 +224,9 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		{"sessions add --realm shop --user alice --cookie SECRET", "--cookie, number 1: want <name>=<value>"},
 		{"sessions add --realm shop --user alice --cookie a=SECRET --cookie a=SECRET", "--cookie, number 2: want"},
 		{"sessions add --realm shop --user alice --session x --expires-in 1ms", "--expires-in: want whole seconds"},
+		{"sessions add --realm shop --user alice --session x --expires-in 7days", "want a duration such as 90s, 8h or 7d"},
+		{"sessions add --realm shop --user alice --session x --expires-in 7", "want a duration such as 90s, 8h or 7d"},
+		{"sessions add --realm shop --user alice --session x --expires-in -7d", "--expires-in: want whole seconds"},
 		{"sessions add --realm shop --user alice --session x --attribute a", "--attribute \"a\": want"},
 		{"sessions add --realm shop --user alice --session -", "standard input is empty"},
 		{"sessions end --realm shop", "want exactly one of --session, --cookie and --session-hash"},

@@ -131,7 +131,7 @@ whatever the application says.`,
 	cmd.Flags().String("user", "", "User id (required)")
 	withSession(cmd, "session", "Value of the session cookie")
 	cmd.Flags().StringArray("attribute", nil, "An attribute as <name>=<value>; repeated for one name it is a list")
-	cmd.Flags().Duration("expires-in", 0, "When the session ends, if before session_max_age")
+	cmd.Flags().Var(new(duration), "expires-in", "When the session ends, if before session_max_age: 90s, 8h, 7d")
 	must(cmd.MarkFlagRequired("realm"))
 	must(cmd.MarkFlagRequired("user"))
 	return withServer(withJSON(cmd))
