@@ -21,7 +21,11 @@ func TestOperatingAGateway(t *testing.T) {
 	s := newSite(t, "")
 	alice := &visitor{site: s, session: "SECRET-alices-cookie"}
 	s.caddy(alice.session, "sessions", "add", "--realm", "shop", "--user", "alice", "--session", "-", "--expires-in", "1h",
-		"--attribute", "role=keeper", "--attribute", "group=a", "--attribute", "group=b").done(t, "Added session ", "ends in 1 hour")
+		"--attribute", "role=keeper", "--attribute", "group=a", "--attribute", "group=b").done(t, "Added session ", "ends in 1 hour at the latest, and in 30 minutes if it is not used")
+	got := s.caddy("", "sessions", "add", "--realm", "shop", "--user", "carol", "--session", "carols-session-cookie", "--expires-in", "10m").done(t, "which ends in 10 minutes.")
+	if strings.Contains(got.out, "not used") {
+		t.Errorf("the idle timeout is later, and so says nothing: %s", got.out)
+	}
 	for _, days := range []string{"0.5d", "12h", "0.25d6h"} { // as in a Caddyfile
 		s.caddy("", "sessions", "add", "--realm", "shop", "--user", "carol", "--session", "carols-session-cookie", "--expires-in", days).done(t, "ends in 12 hours")
 	}

@@ -159,8 +159,9 @@ func add(c *call) error {
 		body["expires_in"] = int64(life / time.Second)
 	}
 	var answer struct {
-		Hash string    `json:"hash"`
-		Ends time.Time `json:"ends"`
+		Hash    string    `json:"hash"`
+		Ends    time.Time `json:"ends"`
+		Expires time.Time `json:"expires"`
 	}
 	text, err := c.ask(http.MethodPost, "sessions", body, &answer)
 	if err != nil {
@@ -169,7 +170,13 @@ func add(c *call) error {
 	if c.is("json") {
 		return c.printJSON(text)
 	}
-	c.say("Added session %s, which ends %s.", answer.Hash, ago(answer.Ends, time.Now()))
+	now := time.Now()
+	if answer.Expires.IsZero() || !answer.Expires.Before(answer.Ends) {
+		c.say("Added session %s, which ends %s.", answer.Hash, ago(answer.Ends, now))
+		return nil
+	}
+	c.say("Added session %s, which ends %s at the latest, and %s if it is not used until then.",
+		answer.Hash, ago(answer.Ends, now), ago(answer.Expires, now))
 	return nil
 }
 
