@@ -30,7 +30,7 @@ func init() {
 // ours. A request whose user is not known is answered by the first rule of `unauthenticated` that matches, by default
 // with 401.
 //
-// Placeholders that are set:
+// Placeholders that are set; those without a value are empty, but for the user id:
 //
 // - `{http.auth.user.id}`: the user id; unset where nobody is signed in
 // - `{http.auth.user.<attribute>}`: an attribute of the user
