@@ -315,6 +315,29 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// The name of a realm completes to those of the running gateway, wherever there is such a flag.
+func TestCompletingRealms(t *testing.T) {
+	s := newSite(t, "")
+	complete := func(address, words string) string {
+		t.Helper()
+		arguments := append([]string{"__complete", "jwt-session"}, strings.Fields(words)...)
+		return program(t, "", append(arguments[:len(arguments)-1], "--address", address, "--realm", strings.Trim(arguments[len(arguments)-1], "_"))...).out
+	}
+	for _, command := range []string{"sessions list", "sessions add", "sessions end", "revoke"} {
+		for word, want := range map[string]string{"_": "shop\n:4\n", "sh": "shop\n:4\n", "x": ":4\n"} {
+			if got := complete(s.config.Admin, command+" "+word); got != want {
+				t.Errorf("%s --realm %s completes to %q, want %q", command, word, got, want)
+			}
+		}
+	}
+	if got := complete(freeAddress(t), "revoke _"); got != ":4\n" {
+		t.Errorf("without a gateway it completes to %q", got)
+	}
+	if got := complete(evilServer(t), "revoke _"); got != ":4\n" {
+		t.Errorf("names that a terminal would obey complete: %q", got)
+	}
+}
+
 // The benchmark measures this build, of every algorithm, and leaves nothing behind.
 func TestBench(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())

@@ -36,7 +36,7 @@ revocation of a session, a user, or a token (--jti alone).`,
 	cmd.Flags().String("jti", "", "Claim jti of the token")
 	cmd.Flags().Int64("exp", 0, "Claim exp of the token, in seconds since 1970")
 	cmd.Flags().String("token", "", "The token; - reads it from standard input")
-	cmd.Flags().String("realm", "", "Name of the realm")
+	withRealm(cmd, "Name of the realm")
 	withSession(cmd, "session", "Value of the session cookie")
 	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as 'sessions list' shows it")
 	cmd.Flags().String("user", "", "User id")

@@ -48,7 +48,7 @@ session id: the id itself is kept nowhere.`,
 		example: `  caddy jwt-session sessions list --realm shop --user alice
   caddy jwt-session sessions list --realm shop --limit 0 --json | jq -r '.sessions[].hash'`,
 	}, cobra.NoArgs, list)
-	cmd.Flags().String("realm", "", "Name of the realm (required)")
+	withRealm(cmd, "Name of the realm (required)")
 	cmd.Flags().String("user", "", "Only this user's")
 	cmd.Flags().Int("limit", 100, "How many to list at most; 0: all")
 	cmd.Flags().String("after", "", "Begin behind this session, as a list that was cut off says")
@@ -127,7 +127,7 @@ whatever the application says.`,
 		example: `  openssl rand -hex 16 | tee id | caddy jwt-session sessions add --realm shop --user alice --session - --expires-in 8h
   caddy jwt-session sessions add --realm wiki --user bob --cookie DokuWiki=3v0c1q9t --cookie DW12=k7d2m5x8`,
 	}, cobra.NoArgs, add)
-	cmd.Flags().String("realm", "", "Name of the realm (required)")
+	withRealm(cmd, "Name of the realm (required)")
 	cmd.Flags().String("user", "", "User id (required)")
 	withSession(cmd, "session", "Value of the session cookie")
 	cmd.Flags().StringArray("attribute", nil, "An attribute as <name>=<value>; repeated for one name it is a list")
@@ -209,7 +209,7 @@ somebody out, use ` + "`caddy jwt-session revoke`" + `.`,
 		example: `  caddy jwt-session sessions end --realm shop --session-hash 3f8a…
   caddy jwt-session sessions end --realm shop --session - < id`,
 	}, cobra.NoArgs, end)
-	cmd.Flags().String("realm", "", "Name of the realm (required)")
+	withRealm(cmd, "Name of the realm (required)")
 	withSession(cmd, "session", "Value of the session cookie")
 	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as 'sessions list' shows it")
 	must(cmd.MarkFlagRequired("realm"))
