@@ -199,6 +199,9 @@ func TestAdminAddsASession(t *testing.T) {
 	if want := g.Clock.Now().Add(2 * time.Hour); !added.Ends.Equal(want) {
 		t.Errorf("it ends at %s, want session_max_age after now, %s", added.Ends, want)
 	}
+	if want := g.Clock.Now().Add(30 * time.Minute); !added.Expires.Equal(want) {
+		t.Errorf("unused it ends at %s, want session_idle_timeout after now, %s", added.Expires, want)
+	}
 	response := b.Get("/page")
 	if user := response.Received.User(t); user != "alice" || response.TokenSet() != "set" {
 		t.Errorf("after it was added: user %q, token cookie %q", user, response.TokenSet())
@@ -231,6 +234,9 @@ func TestAdminAddsASessionForLess(t *testing.T) {
 		harness.AdminPost(t, "sessions", body).Into(t, &added)
 		if got := added.Ends.Sub(g.Clock.Now()); got != want {
 			t.Errorf("expires_in %s: it ends in %s, want %s", seconds, got, want)
+		}
+		if got, want := added.Expires.Sub(g.Clock.Now()), min(want, 30*time.Minute); got != want {
+			t.Errorf("expires_in %s: unused it ends in %s, want %s", seconds, got, want)
 		}
 	}
 	b := g.Browser()

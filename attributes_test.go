@@ -139,9 +139,6 @@ func TestAttackCommaInAListElement(t *testing.T) {
 				t.Errorf("%s, %s path: the header is %q, want %q", test.groups, path, got["X-Groups"], want)
 			}
 			placeholder := "<" + test.want + ">"
-			if test.want == "" {
-				placeholder = "<{http.auth.user.groups}>" // Caddy leaves one without a value as it is written
-			}
 			if got.Get("X-Placeholder") != placeholder || got.Get("X-User") != "alice" {
 				t.Errorf("%s, %s path: the placeholder is %q, want %q", test.groups, path, got.Get("X-Placeholder"), placeholder)
 			}

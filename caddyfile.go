@@ -70,6 +70,7 @@ func init() {
 //			path      <path>
 //			same_site lax|strict|none
 //			secure    auto|always|never
+//			partitioned
 //		}
 //		token_in_session_cookie {
 //			path      <path>
@@ -220,10 +221,10 @@ func (p handlerParser) mode() error {
 	if p.handler.Mode == modeMixed && p.NextArg() {
 		number, isPercent := strings.CutSuffix(p.Val(), "%")
 		percent, err := strconv.ParseFloat(number, 64)
-		if err != nil || !isPercent || !(percent > 0 && percent <= 100) {
-			return p.Errf("mode mixed %s: want a share above 0%%, 100%% at most; without tokens it is mode stateful", p.Val())
+		if err != nil || !isPercent || !(percent >= 0 && percent <= 100) {
+			return p.Errf("mode mixed %s: want a share from 0%% to 100%%, such as 10%%", p.Val())
 		}
-		p.handler.MixedPercent = percent
+		p.handler.MixedPercent = &percent
 	}
 	return p.End()
 }

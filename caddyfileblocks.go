@@ -16,7 +16,7 @@ import (
 
 const (
 	sessionIDOptions   = "min_length, pattern"
-	tokenCookieOptions = "domain, path, same_site, secure"
+	tokenCookieOptions = "domain, path, same_site, secure, partitioned"
 	combinedOptions    = "path, domain, same_site, max_age"
 )
 
@@ -62,6 +62,9 @@ func (p handlerParser) tokenCookie() error {
 			return p.OneOf(&cookie.SameSite, carrier.SameSites...)
 		case "secure":
 			return p.OneOf(&cookie.Secure, "auto", "always", "never")
+		case "partitioned":
+			cookie.Partitioned = true
+			return p.End()
 		}
 		return option.ErrUnknown
 	})

@@ -149,10 +149,12 @@ func (h *Handler) validate() error {
 
 func (h *Handler) validateMode() error {
 	switch {
-	case h.MixedPercent < 0 || h.MixedPercent > 100:
-		return fmt.Errorf("mode mixed %g%%: want a share from 0%% to 100%%", h.MixedPercent)
-	case h.MixedPercent != 100 && h.Mode != modeMixed:
-		return fmt.Errorf("mode %s takes no share of sessions; mixed does", h.Mode)
+	case h.MixedPercent == nil:
+		return nil
+	case *h.MixedPercent < 0 || *h.MixedPercent > 100:
+		return fmt.Errorf("mode mixed %g%%: want a share from 0%% to 100%%", *h.MixedPercent)
+	case h.Mode != modeMixed:
+		return fmt.Errorf("mixed_percent %g: mode %s takes no share of sessions; mixed does", *h.MixedPercent, h.Mode)
 	}
 	return nil
 }

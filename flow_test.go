@@ -326,6 +326,25 @@ func TestSecureCookieNameOverTLS(t *testing.T) {
 	}
 }
 
+// The line that sets the token names the partition of browsers that it is in, and the line that removes it does too: browsers
+// would remove another cookie.
+func TestPartitionedTokenCookie(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"same_site none\nsecure always\npartitioned", "partitioned\nsecure always\nsame_site none\ndomain shop.example"} {
+		g := harness.NewWith(t, harness.Options{TLS: true, Site: "jwt_session shop {\n whoami /whoami json user\n forget_on /forget\n token_cookie {\n" +
+			options + "\n}\n}\nreverse_proxy LEGACY"})
+		b := g.SignedIn()
+		if line := b.Get("/page").Header.Get("Set-Cookie"); !strings.HasSuffix(line, "; HttpOnly; Secure; SameSite=None; Partitioned") {
+			t.Errorf("the token cookie has other attributes than it should: %s", line[strings.Index(line, ";"):])
+		}
+		g.Expect(b.Get("/page"), "alice", "", 1)
+		line := b.Get("/forget").Header.Get("Set-Cookie")
+		if !strings.Contains(line, "; Max-Age=0; ") || !strings.HasSuffix(line, "; HttpOnly; Secure; SameSite=None; Partitioned") {
+			t.Errorf("the token cookie is removed by %q", line)
+		}
+	}
+}
+
 func TestTooLargeATokenLeavesTheSessionPath(t *testing.T) {
 	t.Parallel()
 	g := harness.NewWith(t, harness.Options{Site: `

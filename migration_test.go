@@ -63,6 +63,7 @@ func TestMigrationStepByStepAndBack(t *testing.T) {
 		{"one service without sessions", "mixed", "stateless", true, byTokens, byTokens},
 		{"back to mixed", "mixed", "mixed", false, byTokens, byTokens},
 		{"back to a tenth", "mixed 10%", "mixed 10%", false, byShare, byShare},
+		{"none of them", "mixed 0%", "mixed 0%", false, bySessions, bySessions},
 		{"back to stateful", "stateful", "stateful", true, bySessions, bySessions},
 		{"and mixed again", "mixed", "mixed", false, byTokens, byTokens},
 	} {

@@ -170,6 +170,43 @@ func TestShareOfSessionsIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
+// A share of nothing is no default: no session gets a token, and tokens from before are ignored and cleared.
+func TestShareOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"mode mixed 0%", "mode mixed 0.0%"} {
+		g := harness.NewWith(t, harness.Options{Site: "jwt_session shop {\n whoami /whoami json user\n" + options +
+			"\n}\nrequest_header X-Via {http.jwt_session.via}\nreverse_proxy LEGACY"})
+		for range 8 {
+			b := g.SignedIn()
+			g.ExpectVia(b.Get("/page"), "session", "")
+			b.Cookies[harness.TokenName] = g.MintFor("alice", b.Cookies["session"]) // from the time when all had tokens
+			g.ExpectVia(b.Get("/page"), "session", "cleared")
+			g.ExpectVia(b.Get("/page"), "session", "")
+		}
+	}
+}
+
+func TestShareErrors(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ options, want string }{
+		{`"mixed_percent": 0`, ""},
+		{`"mixed_percent": 100`, ""},
+		{`"mixed_percent": null`, ""},
+		{`"mixed_percent": -1`, "want a share from 0% to 100%"},
+		{`"mixed_percent": 100.5`, "want a share from 0% to 100%"},
+		{`"mode": "stateful", "mixed_percent": 0`, "mode stateful takes no share of sessions"},
+		{`"mode": "stateless", "mixed_percent": 10`, "mode stateless takes no share of sessions"},
+	} {
+		text := `{"admin": {"disabled": true}, "apps": {"http": {"servers": {"x": {"routes": [{"handle": [{"handler": "jwt_session",
+			"realm": "shop", ` + test.options + `}]}]}}}}}`
+		if err := validateJSON(t, []byte(text)); test.want != "" {
+			checkInvalid(t, err, test.options, test.want)
+		} else if err != nil {
+			t.Errorf("%s: %v", test.options, err)
+		}
+	}
+}
+
 func TestRestoreSession(t *testing.T) {
 	t.Parallel()
 	for _, restore := range []string{"on", "off"} {

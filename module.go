@@ -30,7 +30,7 @@ func init() {
 // ours. A request whose user is not known is answered by the first rule of `unauthenticated` that matches, by default
 // with 401.
 //
-// Placeholders that are set:
+// Placeholders that are set; those without a value are empty, but for the user id:
 //
 // - `{http.auth.user.id}`: the user id; unset where nobody is signed in
 // - `{http.auth.user.<attribute>}`: an attribute of the user
@@ -51,8 +51,9 @@ type Handler struct {
 	// would have decided otherwise. Default: `mixed`.
 	Mode string `json:"mode,omitempty"`
 
-	// With `mixed`: which share of the sessions gets tokens, in percent, always the same ones. Default: 100.
-	MixedPercent float64 `json:"mixed_percent,omitempty"`
+	// With `mixed`: which share of the sessions gets tokens, in percent, always the same ones. 0 means none: tokens that are
+	// still in browsers are ignored and cleared. Default: 100.
+	MixedPercent *float64 `json:"mixed_percent,omitempty"`
 
 	// The names of the cookies that carry the application's session together. A name that ends in `*` stands for exactly
 	// one cookie whose name begins so. A name that ends in `**` stands for all cookies whose names begin so, at least one, in

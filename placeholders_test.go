@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/internal/harness"
 )
 
-const allPlaceholders = "{http.auth.user.id} {http.jwt_session.realm} {http.jwt_session.via} {http.jwt_session.reason}"
+const allPlaceholders = "{http.auth.user.id} {http.jwt_session.realm} {http.jwt_session.via} {http.jwt_session.reason} {http.auth.user.role}."
 
-// Placeholders show what the last handler found out, on the route and on error routes, whatever another module has set. Caddy
-// leaves one without a value as it is written.
+// Placeholders show what the last handler found out, on the route and on error routes, whatever another module has set. One
+// without a value is empty. Caddy leaves the user id of nobody, and what no handler of ours has set, as it is written.
 func TestPlaceholdersAlongTheWay(t *testing.T) {
 	t.Parallel()
 	g := harness.NewWith(t, harness.Options{Site: `
@@ -48,14 +48,14 @@ func TestPlaceholdersAlongTheWay(t *testing.T) {
 		want          string
 	}{
 		{"/early", "", http.StatusOK, allPlaceholders},
-		{"/open", "", http.StatusOK, "{http.auth.user.id} shop none no_credentials"},
-		{"/closed", "", http.StatusUnauthorized, "{http.auth.user.id} shop none no_credentials"},
-		{"/again", "", http.StatusUnauthorized, "{http.auth.user.id} shop none no_credentials"},
-		{"/page", "session-of-alice-1", http.StatusOK, "alice shop session {http.jwt_session.reason}"},
-		{"/page", "session-of-alice-1", http.StatusOK, "alice shop token {http.jwt_session.reason}"},
-		{"/overridden", "session-of-alice-1", http.StatusOK, "bob shop token {http.jwt_session.reason}"},
-		{"/error", "session-of-alice-1", http.StatusTeapot, "bob shop token {http.jwt_session.reason}"},
-		{"/twice", "session-of-alice-1", http.StatusOK, "{http.auth.user.id} other none session_unknown"},
+		{"/open", "", http.StatusOK, "{http.auth.user.id} shop none no_credentials ."},
+		{"/closed", "", http.StatusUnauthorized, "{http.auth.user.id} shop none no_credentials ."},
+		{"/again", "", http.StatusUnauthorized, "{http.auth.user.id} shop none no_credentials ."},
+		{"/page", "session-of-alice-1", http.StatusOK, "alice shop session  ."},
+		{"/page", "session-of-alice-1", http.StatusOK, "alice shop token  ."},
+		{"/overridden", "session-of-alice-1", http.StatusOK, "bob shop token  ."},
+		{"/error", "session-of-alice-1", http.StatusTeapot, "bob shop token  ."},
+		{"/twice", "session-of-alice-1", http.StatusOK, "{http.auth.user.id} other none session_unknown ."},
 	} {
 		b.Cookies["session"] = test.session
 		if test.session == "" {

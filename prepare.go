@@ -41,7 +41,6 @@ func (h *Handler) setDefaults() {
 	}
 	option.SetDefault(&h.SessionMaxAge, defaultMaxAge)
 	option.SetDefault(&h.SessionIdleTimeout, min(defaultIdleTimeout, h.SessionMaxAge))
-	option.SetDefault(&h.MixedPercent, 100)
 	if h.Mode == modeStateless {
 		option.SetDefault(&h.TokenLifetime, h.SessionIdleTimeout)
 	}
@@ -83,6 +82,14 @@ func parseMode(name string) (validator.Mode, error) {
 	}
 }
 
+// share returns the share of the sessions that gets tokens, in percent.
+func (h *Handler) share() float64 {
+	if h.MixedPercent == nil {
+		return 100
+	}
+	return *h.MixedPercent
+}
+
 // The values of the option preflight.
 const (
 	preflightPass = "pass"
@@ -96,7 +103,7 @@ func (h *Handler) prepare(ctx caddy.Context) (*exchange.Route, error) {
 		return nil, err
 	}
 	p := &policy.Policy{
-		Site: site, Share: h.MixedPercent, RenewBefore: time.Duration(h.RenewBefore), ConfirmedFor: site.Token.Lifetime,
+		Site: site, Share: h.share(), RenewBefore: time.Duration(h.RenewBefore), ConfirmedFor: site.Token.Lifetime,
 		TokenIssuer: h.TokenIssuer, RestoreSession: h.RestoreSession, AcceptBearer: h.AcceptBearer,
 		Rolling: h.Whoami != nil && h.Whoami.Rolling, KeepStreams: h.KeepStreams, HasForgetOn: len(h.ForgetOnRaw) > 0,
 		Logger: ctx.Logger(),

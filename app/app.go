@@ -195,9 +195,14 @@ func (a *App) Now() time.Time { return a.clock() }
 // SetClock has the app take the time from another clock than the computer's. It is for tests, before the app starts.
 func (a *App) SetClock(now func() time.Time) { a.clock = now }
 
-// ConfiguredKeys returns the keys that the configuration gives, the one that signs first. It returns nil where the gateway
-// makes its own.
-func (a *App) ConfiguredKeys() []validator.Key { return a.keys.configured }
+// ConfiguredKeys returns the keys that the configuration gives, the one that signs first. Those in files are as they were read
+// last. It returns nil where the gateway makes its own.
+func (a *App) ConfiguredKeys() []validator.Key {
+	if open := a.Opened(); open != nil && open.files != nil {
+		return open.files.current()
+	}
+	return a.keys.configured
+}
 
 // PublishesKeys reports whether other services can verify tokens: whether there is a key, or will be, with a public half.
 func (a *App) PublishesKeys() bool { return a.keys.publishes() }

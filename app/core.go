@@ -18,6 +18,8 @@ type Core struct {
 	Keys     *validator.KeyRing
 	Keeper   *keyring.Keeper // nil where the configuration gives the keys
 	Shared   storage.Shared  // nil where this gateway has its store alone
+
+	files *keyFiles // nil where no key of the configuration is in a file
 }
 
 // Dead reports whether a verified token was revoked or its session has ended. It waits for nothing.
@@ -49,9 +51,12 @@ func (g *Core) Authenticate(ctx context.Context, text string) (*validator.Claims
 	return claims, reason
 }
 
-// RereadKeys reads the gateway's own keys again, since a token has an unknown key id. It reports whether the token is to be
-// verified again. See [keyring.Keeper.Reread].
+// RereadKeys reads the gateway's own keys, or those in files, again, since a token has an unknown key id. It reports whether the
+// token is to be verified again. See [keyring.Keeper.Reread].
 func (g *Core) RereadKeys(ctx context.Context) bool {
+	if g.files != nil {
+		return g.files.reread()
+	}
 	return g.Keeper != nil && g.Keeper.Reread(ctx)
 }
 
@@ -84,20 +89,22 @@ func (a *App) openCore(store *storeLease, own *ownKeys) (*Core, error) {
 	shared.Retain(a.names.longestToken, a.names.longestIdle)
 	shared.KeepRevocations(time.Duration(a.RevokedFor))
 	verifier := validator.NewVerifier(keys, validator.NewCache(*a.TokenCache))
-	return &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: own.keeper, Shared: place}, nil
+	return &Core{Ledger: shared, Verifier: verifier, Keys: keys, Keeper: own.keeper, Shared: place, files: own.files}, nil
 }
 
 // openKeys returns the keys of the configuration, or opens those that the gateway keeps itself: in the place that gateways share,
 // or else in Caddy's storage.
 func (a *App) openKeys(own *ownKeys, place storage.Shared) (*validator.KeyRing, error) {
+	news := &keyNews{logger: a.logger, clock: a.clock, events: a.events}
 	if a.keys.configured != nil {
 		set, err := validator.NewKeySet(a.keys.configured...)
 		if err != nil {
 			return nil, err
 		}
-		return validator.NewKeyRing(set), nil
+		ring := validator.NewKeyRing(set)
+		own.files = followKeyFiles(a.Keys, a.keys.configured, ring, news)
+		return ring, nil
 	}
-	news := &keyNews{logger: a.logger, clock: a.clock, events: a.events}
 	return own.open(a.ctx, place, keyring.Options{
 		Algorithm:     a.keys.rotation.algorithm,
 		RotateEvery:   time.Duration(a.keys.rotation.RotateEvery),

@@ -19,11 +19,11 @@ import (
 // KeySource is a key that the configuration gives, or a file of keys. It is one of both.
 type KeySource struct {
 	// A secret for HS256: at least 32 random bytes in base64. Placeholders such as `{env.JWT_SECRET}` and
-	// `{file./run/secrets/jwt}` work.
+	// `{file./run/secrets/jwt}` work. A file is read again as one of `file` is.
 	Secret string `json:"secret,omitempty"`
 
-	// The path of a file with private keys or secrets: PEM, a JWK or a JWK set. Placeholders work. It is read when the
-	// configuration is loaded, which `caddy reload` does with `--force` where the file alone has changed.
+	// The path of a file with private keys or secrets: PEM, a JWK or a JWK set. Placeholders work. It is read again
+	// every 10 seconds, and when a token has an unknown key id. A file that can't be read then leaves the keys as they are.
 	File string `json:"file,omitempty"`
 }
 

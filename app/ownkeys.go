@@ -14,10 +14,11 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// ownKeys are the keys that the gateway makes and keeps itself, and the goroutine that keeps them up to date. The zero value
+// ownKeys are the keys that the gateway makes and keeps itself, or those in files, and the goroutine that keeps them up to date. The zero value
 // is not open.
 type ownKeys struct {
 	keeper *keyring.Keeper    // nil: the configuration gives the keys, or they are not open
+	files  *keyFiles          // nil: none of the configuration's keys is in a file, or they are not open
 	cancel context.CancelFunc // nil: the goroutine was not started
 	done   sync.WaitGroup
 }
@@ -42,11 +43,16 @@ func (o *ownKeys) open(ctx caddy.Context, place storage.Shared, options keyring.
 // start starts the goroutine, if the keys are open. It reads the keys once more before: a key change through the admin API may
 // have gone to the configuration before this one, which reads for this one only what is changed from now on.
 func (o *ownKeys) start() {
-	if o.keeper == nil || o.cancel != nil {
+	if o.keeper == nil && o.files == nil || o.cancel != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel
+	if o.files != nil {
+		o.files.read() // what has changed since the configuration was loaded
+		o.done.Go(func() { o.files.run(ctx) })
+		return
+	}
 	_ = o.keeper.Read(ctx) // what fails is reported
 	o.done.Go(func() { o.keeper.Run(ctx) })
 }

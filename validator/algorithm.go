@@ -90,6 +90,21 @@ func (a Algorithm) keyType() (kty, crv string) {
 	}
 }
 
+// SignatureBytes returns how many bytes the signatures of an algorithm that the gateway mints with have: at least, and at most.
+// Both are 0 for all others.
+func (a Algorithm) SignatureBytes() (least, most int) {
+	switch a {
+	case HS256:
+		return 32, 32
+	case ES256, EdDSA:
+		return 64, 64
+	case RS256: // as long as the key
+		return minRSABits / 8, maxRSABits / 8
+	default:
+		return 0, 0
+	}
+}
+
 // minSecretBytes returns the least length of a secret for the algorithm in bytes: that of the hash (RFC 7518 section 3.2).
 func (a Algorithm) minSecretBytes() int {
 	switch a {

@@ -61,6 +61,14 @@ func (s *KeySet) SigningKeyID() string {
 	return key.id
 }
 
+// IsSame reports whether both sets hold the same keys in the same order.
+func (s *KeySet) IsSame(other *KeySet) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	return slices.EqualFunc(s.keys, other.keys, func(own, theirs Key) bool { return own.hidden().isSame(theirs.hidden()) })
+}
+
 // names reports whether one of the keys has the id.
 func (s *KeySet) names(id string) bool {
 	return s != nil && slices.ContainsFunc(s.keys, func(key Key) bool { return key.id == id })

@@ -26,6 +26,7 @@ func explainToken(text string, now time.Time) *explanation {
 		found.Form = "compact JWS"
 	case 5:
 		found.explainEncrypted(parts[0])
+		found.judgeEncryptedForm(text)
 		return found
 	default:
 		found.Form = fmt.Sprintf("none: it has %s, a JWT has 3 and an encrypted one 5", plural(int64(len(parts)), "part"))
@@ -36,10 +37,10 @@ func explainToken(text string, now time.Time) *explanation {
 		found.refuse(string(validator.TokenTooLarge), "it is longer than %d bytes", validator.MaxTokenBytes)
 		return found
 	}
-	found.explainHeader(parts[0])
+	algorithm := found.explainHeader(parts[0])
 	found.explainClaims(parts[1], now)
 	if signature, err := base64.RawURLEncoding.DecodeString(parts[2]); err == nil {
-		found.Signature = len(signature)
+		found.judgeSignature(algorithm, len(signature))
 	}
 	if formReason(text) == validator.TokenMalformed && len(found.Refused) == 0 {
 		found.refuse(string(validator.TokenMalformed), "it is not written in the one form that is accepted: its base64url is not "+
@@ -76,8 +77,37 @@ func (e *explanation) explainEncrypted(header string) {
 	e.Claims = []line{{Name: "all", Meaning: "encrypted: only the gateway can read them"}}
 }
 
-// explainHeader says what the header says, and what a header must not say.
-func (e *explanation) explainHeader(encoded string) {
+// judgeEncryptedForm says what the gateway's gate refuses of a JWE before it looks for the key.
+func (e *explanation) judgeEncryptedForm(text string) {
+	switch reason := formReason(text); {
+	case len(e.Refused) > 0:
+	case reason == validator.TokenTooLarge:
+		e.refuse(string(reason), "it is longer than %d bytes", validator.MaxTokenBytes)
+	case reason == validator.TokenMalformed:
+		e.refuse(string(reason), "it is not of the one form that is accepted: alg dir, enc A256GCM, cty JWT and a kid, no encrypted "+
+			"key, a nonce of 12 bytes and a tag of 16")
+	}
+}
+
+// judgeSignature says what a signature of that length is refused for. Only the gateway can say whether one of the right length
+// holds.
+func (e *explanation) judgeSignature(algorithm validator.Algorithm, length int) {
+	e.Signature = length
+	least, most := algorithm.SignatureBytes()
+	switch {
+	case most == 0 || length >= least && length <= most:
+	case least == most:
+		e.refuse(string(validator.TokenBadSignature), "the signature has %s, and those of %s have %d: it was cut off, or is none",
+			plural(int64(length), "byte"), algorithm, least)
+	default:
+		e.refuse(string(validator.TokenBadSignature), "the signature has %s, and those of %s have from %d to %d: it was cut off, or is none",
+			plural(int64(length), "byte"), algorithm, least, most)
+	}
+}
+
+// explainHeader says what the header says, and what a header must not say. It returns the algorithm, or nothing if it is none
+// of ours.
+func (e *explanation) explainHeader(encoded string) validator.Algorithm {
 	const malformed = string(validator.TokenMalformed)
 	members, err := membersOf(encoded)
 	values := make(map[string]string)
@@ -98,7 +128,7 @@ func (e *explanation) explainHeader(encoded string) {
 	}
 	if err != nil {
 		e.refuse(malformed, "the header is not one JSON object in base64url: %v", err)
-		return
+		return ""
 	}
 	if values["typ"] != "JWT" {
 		e.refuse(malformed, "the header's typ is not exactly JWT")
@@ -106,9 +136,11 @@ func (e *explanation) explainHeader(encoded string) {
 	if values["kid"] == "" {
 		e.refuse(malformed, "the header names no key")
 	}
-	if _, err := validator.ParseAlgorithm(values["alg"]); err != nil {
+	algorithm, err := validator.ParseAlgorithm(values["alg"])
+	if err != nil {
 		e.refuse(string(validator.TokenUnknownKey), "no key of the gateway's is for the algorithm %q", values["alg"])
 	}
+	return algorithm
 }
 
 // explainClaims says what the claims mean.

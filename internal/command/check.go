@@ -18,7 +18,7 @@ import (
 const checkVariable = "CADDY_JWT_SESSION_CHECK"
 
 func checkCommand() *cobra.Command {
-	return withStore(newCommand(details{
+	return withStore(withJSON(newCommand(details{
 		use: "check [--dir <directory>|--config <file>] [flags]", short: "Reads a store through",
 		long: `Reads every value in a store, and reports whether all are as they were written. On a
 store on disk the gateway must not be running: check a store that was restored from a
@@ -27,7 +27,7 @@ every session and every entry of the blacklist. Its files and replicas are check
 with the tools of the server.`,
 		example: `  caddy jwt-session store check --dir /var/lib/caddy/jwt_session
   caddy jwt-session store check --config /etc/caddy/Caddyfile`,
-	}, cobra.NoArgs, check))
+	}, cobra.NoArgs, check)))
 }
 
 func check(c *call) error {
@@ -47,6 +47,9 @@ func check(c *call) error {
 	}
 	if err != nil {
 		return outcome(err)
+	}
+	if c.is("json") {
+		return c.printJSON(stored{Location: location, Sessions: contents.Sessions, Entries: contents.Entries})
 	}
 	c.say("%s is sound: %s.", location, amount(contents))
 	return nil

@@ -21,7 +21,15 @@ func TestOperatingAGateway(t *testing.T) {
 	s := newSite(t, "")
 	alice := &visitor{site: s, session: "SECRET-alices-cookie"}
 	s.caddy(alice.session, "sessions", "add", "--realm", "shop", "--user", "alice", "--session", "-", "--expires-in", "1h",
-		"--attribute", "role=keeper", "--attribute", "group=a", "--attribute", "group=b").done(t, "Added session ", "ends in 1 hour")
+		"--attribute", "role=keeper", "--attribute", "group=a", "--attribute", "group=b").done(t, "Added session ", "ends in 1 hour at the latest, and in 30 minutes if it is not used")
+	got := s.caddy("", "sessions", "add", "--realm", "shop", "--user", "carol", "--session", "carols-session-cookie", "--expires-in", "10m").done(t, "which ends in 10 minutes.")
+	if strings.Contains(got.out, "not used") {
+		t.Errorf("the idle timeout is later, and so says nothing: %s", got.out)
+	}
+	for _, days := range []string{"0.5d", "12h", "0.25d6h"} { // as in a Caddyfile
+		s.caddy("", "sessions", "add", "--realm", "shop", "--user", "carol", "--session", "carols-session-cookie", "--expires-in", days).done(t, "ends in 12 hours")
+	}
+	s.caddy("", "sessions", "end", "--realm", "shop", "--session", "carols-session-cookie").done(t)
 	alice.want(200, "alice by session")
 	alice.want(200, "alice by token")
 
@@ -92,6 +100,7 @@ func TestRevokingATokenByItsID(t *testing.T) {
 	for _, claim := range found.Claims {
 		claims[claim.Name] = claim.Value
 	}
+	caddy(t, bob.token[:len(bob.token)-4], "inspect", "-").ended(t, 1, "The gateway refuses it", "the signature has 29 bytes, and those of HS256 have 32", "(token_bad_signature)")
 	first := bob.token
 	s.caddy("", "revoke", "--jti", claims["jti"], "--exp", claims["exp"]).done(t, "The token is revoked.")
 	bob.want(200, "bob by session")
@@ -219,6 +228,9 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		{"sessions add --realm shop --user alice --cookie SECRET", "--cookie, number 1: want <name>=<value>"},
 		{"sessions add --realm shop --user alice --cookie a=SECRET --cookie a=SECRET", "--cookie, number 2: want"},
 		{"sessions add --realm shop --user alice --session x --expires-in 1ms", "--expires-in: want whole seconds"},
+		{"sessions add --realm shop --user alice --session x --expires-in 7days", "want a duration such as 90s, 8h or 7d"},
+		{"sessions add --realm shop --user alice --session x --expires-in 7", "want a duration such as 90s, 8h or 7d"},
+		{"sessions add --realm shop --user alice --session x --expires-in -7d", "--expires-in: want whole seconds"},
 		{"sessions add --realm shop --user alice --session x --attribute a", "--attribute \"a\": want"},
 		{"sessions add --realm shop --user alice --session -", "standard input is empty"},
 		{"sessions end --realm shop", "want exactly one of --session, --cookie and --session-hash"},
@@ -235,6 +247,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		{"revoke --token x --lift", "want exactly one of"},
 		{"revoke --token -", "standard input is empty"},
 		{"store backup /", "exists already"},
+		{"store backup - --json", "--json: standard output is for the backup"},
 		{"nonsense", "unknown command"},
 		{"sessions nonsense", "unknown command"},
 	} {
@@ -263,9 +276,9 @@ func TestHelp(t *testing.T) {
 		{"keys list", "--address --config --adapter --json"},
 		{"keys rotate", "--address --config --adapter --json --emergency"},
 		{"status", "--address --config --adapter --json"},
-		{"store backup", "--address --config --adapter"},
-		{"store restore", "--dir --config --adapter"},
-		{"store check", "--dir --config --adapter"},
+		{"store backup", "--address --config --adapter --json"},
+		{"store restore", "--dir --config --adapter --json"},
+		{"store check", "--dir --config --adapter --json"},
 		{"inspect", "--json"},
 		{"bench", "--json"},
 		{"version", "--json"},
@@ -299,6 +312,29 @@ func TestCompletion(t *testing.T) {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q completes to\n%s, want %s in it", words, got.out, want)
 		}
+	}
+}
+
+// The name of a realm completes to those of the running gateway, wherever there is such a flag.
+func TestCompletingRealms(t *testing.T) {
+	s := newSite(t, "")
+	complete := func(address, words string) string {
+		t.Helper()
+		arguments := append([]string{"__complete", "jwt-session"}, strings.Fields(words)...)
+		return program(t, "", append(arguments[:len(arguments)-1], "--address", address, "--realm", strings.Trim(arguments[len(arguments)-1], "_"))...).out
+	}
+	for _, command := range []string{"sessions list", "sessions add", "sessions end", "revoke"} {
+		for word, want := range map[string]string{"_": "shop\n:4\n", "sh": "shop\n:4\n", "x": ":4\n"} {
+			if got := complete(s.config.Admin, command+" "+word); got != want {
+				t.Errorf("%s --realm %s completes to %q, want %q", command, word, got, want)
+			}
+		}
+	}
+	if got := complete(freeAddress(t), "revoke _"); got != ":4\n" {
+		t.Errorf("without a gateway it completes to %q", got)
+	}
+	if got := complete(evilServer(t), "revoke _"); got != ":4\n" {
+		t.Errorf("names that a terminal would obey complete: %q", got)
 	}
 }
 

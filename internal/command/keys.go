@@ -13,7 +13,7 @@ func keysCommand() *cobra.Command {
 		long:    `Lists the keys that tokens are signed and verified with, by their id.`,
 		example: `  caddy jwt-session keys list`,
 	}, cobra.NoArgs, listKeys)))
-	rotate := withServer(withJSON(newCommand(details{
+	rotate := withYes(withServer(withJSON(newCommand(details{
 		use: "rotate [--emergency] [flags]", short: "Makes a new key",
 		long: `Makes a new key. It is known to all gateways that share Caddy's storage before it
 signs, and the old ones verify until the last token that they signed has expired:
@@ -21,12 +21,13 @@ nobody notices.
 
 With --emergency, for when a key has leaked: the new key signs at once, and the old
 ones are dropped. Every token is dead; users with an active session get a new one
-with their next request, without signing in.
+with their next request, without signing in. On a terminal you are asked first,
+unless you give --yes.
 
 Where the configuration gives the keys, they are changed there.`,
 		example: `  caddy jwt-session keys rotate
   caddy jwt-session keys rotate --emergency`,
-	}, cobra.NoArgs, rotateKeys)))
+	}, cobra.NoArgs, rotateKeys))))
 	rotate.Flags().Bool("emergency", false, "Drop all other keys at once: every token is dead")
 	return group("keys", "Lists and rotates keys", list, rotate)
 }
@@ -68,6 +69,11 @@ func when(at *time.Time, now time.Time) string {
 }
 
 func rotateKeys(c *call) error {
+	if c.is("emergency") {
+		if err := confirm(c, "This drops all other keys at once. Every token is dead."); err != nil {
+			return err
+		}
+	}
 	var answer listedKey
 	text, err := c.ask(http.MethodPost, "keys/rotate", map[string]bool{"emergency": c.is("emergency")}, &answer)
 	if err != nil {

@@ -24,7 +24,7 @@ have ended are asked for anew, but it keeps nobody out.`,
 	}, cobra.ExactArgs(1), restore)
 	cmd.Flags().String("to", "", "URL of a Redis or Valkey server, as store redis has it; placeholders such as {env.REDIS_URL} are replaced")
 	cmd.Flags().String("prefix", "", "Prefix of the keys on the server of --to, if not the default")
-	return withStore(cmd)
+	return withStore(withJSON(cmd))
 }
 
 func restore(c *call) error {
@@ -42,6 +42,9 @@ func restore(c *call) error {
 	body.done()
 	if err != nil {
 		return outcome(err)
+	}
+	if c.is("json") {
+		return c.printJSON(stored{Location: location, Sessions: contents.Sessions, Entries: contents.Entries, Bytes: body.bytes})
 	}
 	c.say("Restored %s to %s.", amount(contents), location)
 	return nil

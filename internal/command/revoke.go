@@ -23,7 +23,8 @@ func revokeCommand() *cobra.Command {
   --realm --user                 the same in one realm
   --realm                        a flush: all that is known of a realm is dropped, and
                                  asked for anew. Nobody is locked out
-  --all                          the same of every realm
+  --all                          the same of every realm. On a terminal you are asked
+                                 first, unless you give --yes
 
 A revoked session or user stays out whatever the application says. --lift ends the
 revocation of a session, a user, or a token (--jti alone).`,
@@ -35,13 +36,13 @@ revocation of a session, a user, or a token (--jti alone).`,
 	cmd.Flags().String("jti", "", "Claim jti of the token")
 	cmd.Flags().Int64("exp", 0, "Claim exp of the token, in seconds since 1970")
 	cmd.Flags().String("token", "", "The token; - reads it from standard input")
-	cmd.Flags().String("realm", "", "Name of the realm")
+	withRealm(cmd, "Name of the realm")
 	withSession(cmd, "session", "Value of the session cookie")
 	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as 'sessions list' shows it")
 	cmd.Flags().String("user", "", "User id")
 	cmd.Flags().Bool("all", false, "Everything in every realm")
 	cmd.Flags().Bool("lift", false, "End the revocation")
-	return withServer(withJSON(cmd))
+	return withYes(withServer(withJSON(cmd)))
 }
 
 // errRevokeFlags is the error for flags that do not go together.
@@ -55,6 +56,11 @@ func revoke(c *call) error {
 	}
 	if c.is("lift") {
 		body["lift"] = true
+	}
+	if c.is("all") {
+		if err := confirm(c, "This drops all sessions and tokens of every realm."); err != nil {
+			return err
+		}
 	}
 	text, err := c.ask(http.MethodPost, "revocations", body, new(struct{}))
 	if err != nil {

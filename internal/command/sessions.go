@@ -48,7 +48,7 @@ session id: the id itself is kept nowhere.`,
 		example: `  caddy jwt-session sessions list --realm shop --user alice
   caddy jwt-session sessions list --realm shop --limit 0 --json | jq -r '.sessions[].hash'`,
 	}, cobra.NoArgs, list)
-	cmd.Flags().String("realm", "", "Name of the realm (required)")
+	withRealm(cmd, "Name of the realm (required)")
 	cmd.Flags().String("user", "", "Only this user's")
 	cmd.Flags().Int("limit", 100, "How many to list at most; 0: all")
 	cmd.Flags().String("after", "", "Begin behind this session, as a list that was cut off says")
@@ -127,11 +127,11 @@ whatever the application says.`,
 		example: `  openssl rand -hex 16 | tee id | caddy jwt-session sessions add --realm shop --user alice --session - --expires-in 8h
   caddy jwt-session sessions add --realm wiki --user bob --cookie DokuWiki=3v0c1q9t --cookie DW12=k7d2m5x8`,
 	}, cobra.NoArgs, add)
-	cmd.Flags().String("realm", "", "Name of the realm (required)")
+	withRealm(cmd, "Name of the realm (required)")
 	cmd.Flags().String("user", "", "User id (required)")
 	withSession(cmd, "session", "Value of the session cookie")
 	cmd.Flags().StringArray("attribute", nil, "An attribute as <name>=<value>; repeated for one name it is a list")
-	cmd.Flags().Duration("expires-in", 0, "When the session ends, if before session_max_age")
+	cmd.Flags().Var(new(duration), "expires-in", "When the session ends, if before session_max_age: 90s, 8h, 7d")
 	must(cmd.MarkFlagRequired("realm"))
 	must(cmd.MarkFlagRequired("user"))
 	return withServer(withJSON(cmd))
@@ -159,8 +159,9 @@ func add(c *call) error {
 		body["expires_in"] = int64(life / time.Second)
 	}
 	var answer struct {
-		Hash string    `json:"hash"`
-		Ends time.Time `json:"ends"`
+		Hash    string    `json:"hash"`
+		Ends    time.Time `json:"ends"`
+		Expires time.Time `json:"expires"`
 	}
 	text, err := c.ask(http.MethodPost, "sessions", body, &answer)
 	if err != nil {
@@ -169,7 +170,13 @@ func add(c *call) error {
 	if c.is("json") {
 		return c.printJSON(text)
 	}
-	c.say("Added session %s, which ends %s.", answer.Hash, ago(answer.Ends, time.Now()))
+	now := time.Now()
+	if answer.Expires.IsZero() || !answer.Expires.Before(answer.Ends) {
+		c.say("Added session %s, which ends %s.", answer.Hash, ago(answer.Ends, now))
+		return nil
+	}
+	c.say("Added session %s, which ends %s at the latest, and %s if it is not used until then.",
+		answer.Hash, ago(answer.Ends, now), ago(answer.Expires, now))
 	return nil
 }
 
@@ -202,7 +209,7 @@ somebody out, use ` + "`caddy jwt-session revoke`" + `.`,
 		example: `  caddy jwt-session sessions end --realm shop --session-hash 3f8a…
   caddy jwt-session sessions end --realm shop --session - < id`,
 	}, cobra.NoArgs, end)
-	cmd.Flags().String("realm", "", "Name of the realm (required)")
+	withRealm(cmd, "Name of the realm (required)")
 	withSession(cmd, "session", "Value of the session cookie")
 	cmd.Flags().String("session-hash", "", "SHA-256 of the session id, as 'sessions list' shows it")
 	must(cmd.MarkFlagRequired("realm"))

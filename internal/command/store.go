@@ -20,7 +20,7 @@ func storeCommand() *cobra.Command {
 }
 
 func backupCommand() *cobra.Command {
-	return withServer(newCommand(details{
+	return withServer(withJSON(newCommand(details{
 		use: "backup <file>|- [flags]", short: "Backs up the store of the running gateway",
 		long: `Writes all that the store holds to a file, which must not exist, while the gateway
 runs on. Every store writes the same form, so that a backup of one engine is restored
@@ -29,11 +29,14 @@ The backup is checked as it comes: what stands there under its name is whole. It
 holds user ids and attributes, and no session ids, tokens or keys.`,
 		example: `  caddy jwt-session store backup /backup/sessions-$(date +%F)
   caddy jwt-session store backup - | ssh backup 'cat > sessions'`,
-	}, cobra.ExactArgs(1), backUp))
+	}, cobra.ExactArgs(1), backUp)))
 }
 
 func backUp(c *call) error {
 	name := c.arguments[0]
+	if name == "-" && c.is("json") {
+		return errors.New("--json: standard output is for the backup; write that to a file")
+	}
 	if name == "-" && isTerminal(c.OutOrStdout()) {
 		return errors.New("a backup is no text for a terminal; write it to a file, or lead standard output to one")
 	}
@@ -58,8 +61,19 @@ func backUp(c *call) error {
 	if err != nil {
 		return fmt.Errorf("the backup broke off, and is not kept; the gateway's log may say why: %w", err)
 	}
+	if c.is("json") {
+		return c.printJSON(stored{Location: name, Sessions: contents.Sessions, Entries: contents.Entries, Bytes: body.bytes})
+	}
 	c.remark("Backed up %s in %s.", amount(contents), humanize.IBytes(uint64(body.bytes)))
 	return nil
+}
+
+// stored is what the commands print for programs.
+type stored struct {
+	Location string `json:"location"` // of the backup that was written, or of the store
+	Sessions uint64 `json:"sessions"`
+	Entries  uint64 `json:"entries"`         // of the blacklist
+	Bytes    int64  `json:"bytes,omitempty"` // of the backup
 }
 
 // keep writes a backup to a file, which has its name once it is whole and on disk.

@@ -36,6 +36,18 @@ func TestBackingUpAndRestoring(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "backup")
 	s.caddy("", "store", "backup", file).done(t, "Backed up 2,000 sessions and ")
 	s.caddy("", "store", "backup", file).ended(t, 1, "exists already")
+	asJSON := filepath.Join(t.TempDir(), "backup")
+	var found struct {
+		Location                 string
+		Sessions, Entries, Bytes int64
+	}
+	s.caddy("", "store", "backup", asJSON, "--json").done(t).into(t, &found)
+	if size := int64(len(readFile(t, asJSON))); found.Location != asJSON || found.Sessions != 2000 || found.Entries < 1 || found.Bytes != size {
+		t.Errorf("--json says %+v of a backup of %d bytes", found, size)
+	}
+	if got := s.caddy("", "store", "backup", asJSON, "--json").ended(t, 1, "exists already"); got.out != "" {
+		t.Errorf("a backup that is refused is printed: %s", got.out)
+	}
 	piped := s.caddy("", "store", "backup", "-").done(t)
 	if !strings.HasPrefix(piped.out, "jwt_session backup 1\n") {
 		t.Errorf("on standard output is %.40q", piped.out)
@@ -47,6 +59,16 @@ func TestBackingUpAndRestoring(t *testing.T) {
 	caddy(t, "", "store", "check", "--dir", s.store()).ended(t, 1, "is in use by process")
 	s.stop()
 	caddy(t, "", "store", "check", "--dir", s.store()).done(t, "is sound: 2,000 sessions and ")
+	entries := found.Entries
+	caddy(t, "", "store", "check", "--dir", s.store(), "--json").done(t).into(t, &found)
+	if found.Location != s.store() || found.Sessions != 2000 || found.Entries != entries {
+		t.Errorf("--json says %+v of the store", found)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "store")
+	caddy(t, "", "store", "restore", "--dir", elsewhere, file, "--json").done(t).into(t, &found)
+	if found.Location != elsewhere || found.Sessions != 2000 || found.Entries != entries || found.Bytes < 1 {
+		t.Errorf("--json says %+v of what was restored", found)
+	}
 	if err := os.RemoveAll(s.store()); err != nil {
 		t.Fatal(err)
 	}

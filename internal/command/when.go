@@ -1,11 +1,32 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/dustin/go-humanize/english"
 )
+
+// duration is the value of a flag. It is written as in a Caddyfile, so it may be days.
+type duration time.Duration
+
+// Set implements [pflag.Value].
+func (d *duration) Set(text string) error {
+	read, err := caddy.ParseDuration(text)
+	if err != nil {
+		return errors.New("want a duration such as 90s, 8h or 7d")
+	}
+	*d = duration(read)
+	return nil
+}
+
+// String implements [pflag.Value].
+func (d *duration) String() string { return time.Duration(*d).String() }
+
+// Type implements [pflag.Value].
+func (*duration) Type() string { return "duration" }
 
 // ago puts a time into words, seen from now: "3 minutes ago", "in 2 hours".
 func ago(at, now time.Time) string {

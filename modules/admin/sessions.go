@@ -67,8 +67,11 @@ func (s sessionID) hashIn(cookies validator.SessionCookies, member string) (sess
 
 // AddAnswer is the answer to POST /jwt_session/sessions.
 type AddAnswer struct {
-	Hash string    `json:"hash"`
+	Hash string `json:"hash"`
+	// Ends is when the session ends however much it is used.
 	Ends time.Time `json:"ends"`
+	// Expires is when it ends if it is not used. It is not after Ends.
+	Expires time.Time `json:"expires"`
 }
 
 // addition is a session to be added.
@@ -116,7 +119,7 @@ func addSession(c *Call) (any, error) {
 		return nil, err
 	}
 	c.audit("session added", zap.String("realm", added.key.Realm))
-	return AddAnswer{Hash: added.key.Hash.String(), Ends: session.Ends.UTC()}, nil
+	return AddAnswer{Hash: added.key.Hash.String(), Ends: session.Ends.UTC(), Expires: session.Expires.UTC()}, nil
 }
 
 // endRequest is the body of POST /jwt_session/sessions/end.

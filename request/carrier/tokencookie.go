@@ -39,6 +39,10 @@ type TokenCookie struct {
 	// `never` are what they say. Default: `auto`.
 	Secure string `json:"secure,omitempty"`
 
+	// Mark the cookie as Partitioned (CHIPS), for an application that pages of other sites have in a frame: browsers keep one
+	// such cookie for each of these sites. It needs `secure: always`, and in such a frame `same_site: none`. Default: false.
+	Partitioned bool `json:"partitioned,omitempty"`
+
 	prepared *prepared
 }
 
@@ -135,7 +139,7 @@ func (c *TokenCookie) IsSecure(r *http.Request) bool {
 func (c *TokenCookie) cookie(name, value string, secure bool) *http.Cookie {
 	return &http.Cookie{
 		Name: name, Value: value, Path: c.Path, Domain: c.Domain,
-		Secure: secure, HttpOnly: true, SameSite: sameSite[c.SameSite],
+		Secure: secure, HttpOnly: true, SameSite: sameSite[c.SameSite], Partitioned: c.Partitioned,
 	}
 }
 
@@ -167,6 +171,9 @@ func (c *TokenCookie) Validate(realm string) error {
 	}
 	if c.SameSite == "none" && c.Secure != "always" {
 		return errors.New("same_site none: browsers take such a cookie only with `secure always`")
+	}
+	if c.Partitioned && c.Secure != "always" {
+		return errors.New("partitioned: browsers take such a cookie only with `secure always`")
 	}
 	return c.validatePrefix()
 }

@@ -111,6 +111,12 @@ func TestTokenCookieLines(t *testing.T) {
 			"__Secure-token=a.b.c; Path=/; HttpOnly; Secure; SameSite=None",
 			"__Secure-token=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None",
 		},
+		{
+			TokenCookie{SameSite: "none", Secure: "always", Partitioned: true},
+			true,
+			"__Host-jwt_shop=a.b.c; Path=/; HttpOnly; Secure; SameSite=None; Partitioned",
+			"__Host-jwt_shop=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None; Partitioned",
+		},
 	} {
 		cookie := test.cookie.withDefaults()
 		if err := cookie.Validate("shop"); err != nil {

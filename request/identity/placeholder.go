@@ -24,7 +24,10 @@ type Placeholder struct {
 
 // Shown is what the placeholders of one request show. They are looked up when they are needed, which few requests do, rather
 // than set for every request. The access log and whatever a later handler has started may look them up at any time, in other
-// goroutines. The methods are for the goroutine that serves the request. The zero value shows nothing.
+// goroutines. The methods are for the goroutine that serves the request. The zero value shows nobody.
+//
+// A placeholder without a value is empty, so that a header with it is. Caddy would leave an unknown one as it is written. The
+// user id alone is unknown without a user, as with Caddy's own authentication.
 type Shown struct {
 	asks          *caddy.Replacer // this one
 	realm, reason atomic.Pointer[string]
@@ -79,7 +82,7 @@ func (s *Shown) lookUp(name string) (any, bool) {
 
 func valueOf(text *string) (any, bool) {
 	if text == nil {
-		return nil, false
+		return "", true
 	}
 	return *text, true
 }
@@ -87,8 +90,10 @@ func valueOf(text *string) (any, bool) {
 // placeholder returns what a placeholder of the user shows.
 func (p *Principal) placeholder(name string) (any, bool) {
 	switch {
+	case name == placeholderUser:
+		return nil, false // it names no attribute
 	case p == nil:
-		return nil, false
+		return "", name != placeholderID
 	case name == placeholderID:
 		return p.id, true
 	}
@@ -97,8 +102,11 @@ func (p *Principal) placeholder(name string) (any, bool) {
 			return p.Placeholders[i].value, true
 		}
 	}
-	return nil, false
+	return "", true
 }
 
+// nobody looks the placeholders up of requests without a user.
+var nobody = new(Shown).lookUp
+
 // ShowNobody sets the placeholders of a request that nobody is to be found out for.
-func ShowNobody(repl *caddy.Replacer) { repl.Set(placeholderVia, ViaNone) }
+func ShowNobody(repl *caddy.Replacer) { repl.Map(nobody) }

@@ -44,7 +44,24 @@ func TestShown(t *testing.T) {
 	if got, ok := other.Get("http.jwt_session.via"); got != ViaNone || !ok {
 		t.Errorf("the other replacer finds %v, %v", got, ok)
 	}
-	for _, name := range []string{"http.jwt_session.", "http.jwt_session.realms", "http.auth.user.", "http.auth.user.rol", "jwt_session.via", ""} {
+	nobodys := caddy.NewReplacer()
+	ShowNobody(nobodys)
+	for _, one := range []*caddy.Replacer{other, nobodys} {
+		for _, name := range []string{"http.jwt_session.realm", "http.jwt_session.reason", "http.auth.user.role", "http.auth.user.rol"} {
+			if got, ok := one.Get(name); got != "" || !ok {
+				t.Errorf("without a value %s is %v, %v", name, got, ok)
+			}
+		}
+		for _, name := range []string{"http.auth.user.id", "http.auth.user."} {
+			if got, ok := one.Get(name); ok {
+				t.Errorf("%s is %v", name, got)
+			}
+		}
+	}
+	if got, ok := nobodys.Get("http.jwt_session.via"); got != ViaNone || !ok {
+		t.Errorf("nobody comes by %v, %v", got, ok)
+	}
+	for _, name := range []string{"http.jwt_session.", "http.jwt_session.realms", "http.auth.user.", "http.auth.users", "jwt_session.via", ""} {
 		if got, ok := repl.Get(name); ok {
 			t.Errorf("%q is %v", name, got)
 		}
@@ -67,7 +84,7 @@ func TestShownWhileItChanges(t *testing.T) {
 				default:
 				}
 				for _, name := range []string{"http.auth.user.id", "http.auth.user.role", "http.jwt_session.reason", "http.jwt_session.realm"} {
-					if got, ok := repl.Get(name); ok && got != "alice" && got != "bob" {
+					if got, ok := repl.Get(name); ok && got != "alice" && got != "bob" && got != "" {
 						t.Errorf("%s is %v", name, got)
 					}
 				}
