@@ -80,7 +80,8 @@ func TestInitOfOtherApplications(t *testing.T) {
 	}{
 		"nothing at all": {
 			func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, 1,
-			[]string{"# No page set a cookie", "session_cookie session\n", "# No page was found", "whoami /whoami json user\n"}, "rolling",
+			[]string{"# No page set a cookie", "session_cookie session\n", "# No page was found", "whoami /whoami json user\n"},
+			"rolling",
 		},
 		"the same page everywhere": {
 			func(w http.ResponseWriter, _ *http.Request) {

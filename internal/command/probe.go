@@ -43,14 +43,14 @@ the old one: does the sign-out show in a cookie?`,
 	cmd.Flags().String("page", "", "A page behind jwt_session, if the configuration does not say where that is")
 	cmd.Flags().String("sign-out", "", "Page that signs out, as the next handler sees it; it ends the session of the cookie")
 	cmd.Flags().String("method", http.MethodGet, "Method of the sign-out")
-	must(cmd.RegisterFlagCompletionFunc("realm", completeRealm))
+	must(cmd.RegisterFlagCompletionFunc("realm", completeConfiguredRealm))
 	cmd.Flags().String("address", "", "Admin endpoint of a running gateway whose configuration to ask")
 	withConfig(cmd, "Configuration file, if not the Caddyfile of this directory")
 	return withJSON(cmd)
 }
 
-// completeRealm completes the name of a realm that the configuration asks an application about.
-func completeRealm(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+// completeConfiguredRealm completes the name of a realm that the configuration asks an application about.
+func completeConfiguredRealm(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	config, err := wholeConfig(&call{Command: cmd})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -82,7 +82,7 @@ func tryWhoami(c *call) error {
 	if err != nil {
 		return err
 	}
-	defer gateway.Close()
+	defer func() { _ = gateway.Close() }()
 	site, err := gateway.Site(c.text("realm"))
 	if err != nil {
 		return err

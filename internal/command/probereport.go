@@ -41,9 +41,9 @@ func showReport(c *call, report probe.Report) {
 func showFinding(c *call, title string, found *probe.Finding) {
 	c.say("")
 	if found.Status == 0 {
-		c.say("%s: no answer, %s", title, duration(found.Milliseconds))
+		c.say("%s: no answer, %s", title, inMilliseconds(found.Milliseconds))
 	} else {
-		c.say("%s: %d, %s", title, found.Status, duration(found.Milliseconds))
+		c.say("%s: %d, %s", title, found.Status, inMilliseconds(found.Milliseconds))
 	}
 	for _, header := range found.Headers {
 		c.say("  %-15s %s", header.Name, header.Value)
@@ -70,7 +70,7 @@ func showFinding(c *call, title string, found *probe.Finding) {
 	}
 }
 
-func duration(milliseconds float64) string { return fmt.Sprintf("%.0f ms", milliseconds) }
+func inMilliseconds(milliseconds float64) string { return fmt.Sprintf("%.0f ms", milliseconds) }
 
 // cookieNames names cookies and the lengths of their values.
 func cookieNames(cookies []probe.Cookie) string {

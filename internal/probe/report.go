@@ -2,7 +2,6 @@ package probe
 
 import (
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -216,9 +215,4 @@ func (f *Finding) header(name string) string {
 		return ""
 	}
 	return f.Headers[at].Value
-}
-
-// isPermanent reports whether a status is a redirect for ever.
-func isPermanent(status int) bool {
-	return status == http.StatusMovedPermanently || status == http.StatusPermanentRedirect
 }

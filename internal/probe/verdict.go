@@ -144,8 +144,9 @@ func (r Report) judgeNoAnswer(f *Finding) Verdict {
 			"rolling")
 	case whoami.BadUserID:
 		return change("What the rule finds can't be a user id"+pathsOf(f)+".", r.suggestion(f))
+	default:
+		return change(fmt.Sprintf("The answer does not count (%s).", f.Reason), "")
 	}
-	return change(fmt.Sprintf("The answer does not count (%s).", f.Reason), "")
 }
 
 func orPage(uri string) string {
@@ -229,6 +230,7 @@ func (r Report) judgeNobody(f *Finding) Verdict {
 			return change(fmt.Sprintf("The answer has nothing that the rule %s fits, but differs from the one without the cookie: compare the rule "+
 				"with the page.", r.Rule), r.line(r.URI, kind+" <what fits>"))
 		}
+	default: // is what the cookie decides about
 	}
 	if hasCookie {
 		return r.judgeUnknownCookie(f)
