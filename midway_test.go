@@ -12,6 +12,30 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/sessions/redisstore/redistest"
 )
 
+// goAlong lets the gateway's clock go. How old the knowledge of a store is that gateways share is told by the machine's own clock.
+func goAlong(t *testing.T, g *harness.Gateway) {
+	t.Helper()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(10 * time.Millisecond)
+		defer ticker.Stop()
+		for last := time.Now(); ; {
+			select {
+			case now := <-ticker.C:
+				g.Clock.Advance(now.Sub(last))
+				last = now
+			case <-stop:
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+	})
+}
+
 var lookUps = regexp.MustCompile(`cmdstat_mget:calls=(\d+)`)
 
 // A token may be revoked while its renewal asks the application. Then the session decides, as it was found for the renewal: a
@@ -24,6 +48,7 @@ func TestTokenRevokedWhileItIsRenewed(t *testing.T) {
 			Store: fmt.Sprintf("redis %s {\ndir %q\n}", server.URL(), t.TempDir()),
 			Site:  "jwt_session shop {\nwhoami /whoami json user\nrenew_before 59s\n}\nrequest_header X-Via {http.jwt_session.via}\nreverse_proxy LEGACY",
 		})
+		goAlong(t, g)
 		b := g.WithToken()
 		g.RevokeSomebody() // so that sessions that nobody has judged are withheld from the application
 		claims := g.Claims(b)

@@ -288,8 +288,9 @@ func (c *cluster) pauseServer() {
 	c.heal()
 }
 
-// lose excuses the sessions that the store alone knows.
+// lose excuses the sessions that the store alone knows, until the gateways have settled.
 func (c *cluster) lose() {
+	c.losing.Store(true)
 	for _, one := range c.accounts {
 		if l := one.current.Load(); l != nil && one.partner {
 			l.lose()
@@ -305,7 +306,7 @@ func (c *cluster) emptyServer() {
 	c.lose()
 	c.server.Do("FLUSHALL")
 	c.settle()
-	c.lose() // sessions that were added before it was noticed
+	c.losing.Store(false)
 	c.replaceGateway()
 }
 
@@ -316,10 +317,10 @@ func (c *cluster) loseServer() {
 	if err := os.RemoveAll(filepath.Join(c.server.Dir(), "appendonlydir")); err != nil {
 		c.t.Fatal(err)
 	}
-	c.lose() // sessions that were added while the server died
 	c.server.Start()
 	c.heal()
 	c.settle()
+	c.losing.Store(false)
 	c.replaceGateway()
 }
 

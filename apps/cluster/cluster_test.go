@@ -42,6 +42,7 @@ type cluster struct {
 
 	accounts []*account
 	closed   atomic.Bool    // nobody acts on sessions any more
+	losing   atomic.Bool    // the store is losing what it has
 	busy     sync.WaitGroup // requests and probes
 	probes   atomic.Int64   // that have not seen a refusal yet
 	phase    atomic.Pointer[string]

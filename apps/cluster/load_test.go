@@ -80,7 +80,13 @@ func (c *cluster) add(one *account) {
 	err := c.gates[gateway].call(http.MethodPost, "sessions", object("realm", realm, "id", l.id, "user", one.user, "expires_in", 3600), nil)
 	l.opened = time.Now()
 	if err == nil {
+		if c.losing.Load() { // nobody knows whether it came before that
+			l.lose()
+		}
 		one.current.Store(l)
+		if c.losing.Load() {
+			l.lose()
+		}
 		return
 	}
 	if !isUnreachable(err) || !c.skies[gateway].met(begun, l.opened, apart, unsettled, dead) {
