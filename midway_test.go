@@ -49,10 +49,7 @@ func TestTokenRevokedWhileItIsRenewed(t *testing.T) {
 			Site:  "jwt_session shop {\nwhoami /whoami json user\nrenew_before 59s\n}\nrequest_header X-Via {http.jwt_session.via}\nreverse_proxy LEGACY",
 		})
 		goAlong(t, g)
-		b := g.WithToken()
 		g.RevokeSomebody() // so that sessions that nobody has judged are withheld from the application
-		claims := g.Claims(b)
-		g.Clock.Advance(2 * time.Second) // so that it is to be renewed
 		count := func() int {
 			found := lookUps.FindStringSubmatch(server.Do("INFO", "commandstats"))
 			if found == nil {
@@ -61,23 +58,31 @@ func TestTokenRevokedWhileItIsRenewed(t *testing.T) {
 			calls, _ := strconv.Atoi(found[1])
 			return calls
 		}
-		before := 0
-		g.Legacy.RespondWhoami(func(http.ResponseWriter, *http.Request) bool {
-			if before == 0 {
-				g.MustAdmin("revocations", map[string]any{"jti": claims.TokenID(), "exp": claims.Expires()})
-				before = count()
+		for range 50 { // once, unless the store has just not taken what the application said, so that the token was not renewed
+			b := g.WithToken()
+			claims := g.Claims(b)
+			g.Clock.Advance(2 * time.Second) // so that it is to be renewed
+			before := 0
+			g.Legacy.RespondWhoami(func(http.ResponseWriter, *http.Request) bool {
+				if before == 0 {
+					g.MustAdmin("revocations", map[string]any{"jti": claims.TokenID(), "exp": claims.Expires()})
+					before = count()
+				}
+				return false
+			})
+			response := b.Get("/page")
+			g.Legacy.RespondWhoami(func(http.ResponseWriter, *http.Request) bool { return false })
+			if response.Received == nil || response.Received.Header.Get("X-Via") != "session" {
+				continue
 			}
-			return false
-		})
-		response := b.Get("/page")
-		if before == 0 || response.Received == nil {
-			t.Fatalf("asked: %t, status %d\n%s", before != 0, response.StatusCode, g.Logged())
+			if user := response.Received.User(t); before == 0 || user != "alice" {
+				t.Errorf("asked: %t, the application is told %q", before != 0, user)
+			}
+			if looked := count() - before; looked != 1 {
+				t.Errorf("the session was looked up %d times after the application had answered, want once", looked)
+			}
+			return
 		}
-		if via := response.Received.Header.Get("X-Via"); via != "session" || response.Received.User(t) != "alice" {
-			t.Errorf("decided by %q for %q, want alice by the session", via, response.Received.User(t))
-		}
-		if looked := count() - before; looked != 1 {
-			t.Errorf("the session was looked up %d times after the application had answered, want once", looked)
-		}
+		t.Error("no renewal was decided by the session")
 	})
 }
