@@ -178,6 +178,7 @@ func TestWriteBeforeFollowingTellsNothingOfTheServer(t *testing.T) {
 		a = openGateway(t, server.URL(), a.dir, nil)
 		a.revoke(t, revoked("cid", 1))
 		a.follow(t)
+		a.waitLinked(t, true) // before that, it does not follow yet
 		a.catchUp(t)
 		if values := server.Do("HGET", "{test}:lifted", string(lifted.Subject.Bytes())); values == "" {
 			t.Error("the server has not been told what was lifted")
