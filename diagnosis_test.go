@@ -191,6 +191,20 @@ func TestWarnsOfWrongCookie(t *testing.T) {
 	}
 }
 
+// What comes as the name of a cookie may be a value: a browser sends a cookie without a name as its value alone.
+func TestWarnsOfNoCookieWithoutName(t *testing.T) {
+	t.Parallel()
+	g := harness.New(t, "unauthenticated pass")
+	for range 5 {
+		for _, line := range []string{"sid-" + secretValue, "sid-" + secretValue + "=", "sid-" + secretValue + "==", "=sid-" + secretValue} {
+			g.RawGet("Cookie: " + line)
+		}
+	}
+	if log := g.Logged(); len(warnings(g)) > 0 || strings.Contains(log, secretValue) {
+		t.Errorf("warned: %q", warnings(g))
+	}
+}
+
 // Cookies that are no session's, ours, or another realm's session's show nothing.
 func TestWarnsOfNoCookieThatIsNone(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,11 @@ const (
 	// keyFilePause is how long an unknown key does not have the files read again.
 	keyFilePause = time.Second
 )
+
+// errNoLongerPublished is the answer to files that take the last public half from those who verify with it. A configuration is
+// checked for that when it is loaded.
+var errNoLongerPublished = errors.New("the files of key hold secrets alone by now, and held keys with a public half before, with which " +
+	"services may verify tokens; load the configuration anew if that is meant: caddy reload --force")
 
 // followKeyFiles returns what keeps the keys up to date, or nil if none of them comes from a file.
 func followKeyFiles(sources []KeySource, keys []validator.Key, ring *validator.KeyRing, news *keyNews) *keyFiles {
@@ -72,6 +78,10 @@ func (f *keyFiles) read() bool {
 	keys, err := loadKeys(f.sources)
 	if err != nil {
 		f.news.failed(err)
+		return false
+	}
+	if (keyPlan{configured: f.keys}).publishes() && !(keyPlan{configured: keys}).publishes() {
+		f.news.failed(errNoLongerPublished)
 		return false
 	}
 	set, err := validator.NewKeySet(keys...)

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-jwt-session/caddy-jwt-session/validator"
 )
 
-// ownKeys are the keys that the gateway makes and keeps itself, or those in files, and the goroutine that keeps them up to date. The zero value
-// is not open.
+// ownKeys are the keys that change while a configuration runs, and the goroutine that keeps them up to date: those that the
+// gateway makes itself, or those of the configuration that are in files. The zero value is not open.
 type ownKeys struct {
 	keeper *keyring.Keeper    // nil: the configuration gives the keys, or they are not open
 	files  *keyFiles          // nil: none of the configuration's keys is in a file, or they are not open

@@ -26,7 +26,8 @@ type AdminReply struct {
 	Header http.Header
 }
 
-// AdminDo sends a request to the routes, past Caddy's own rules for its endpoint.
+// AdminDo sends a request to the routes, past Caddy's own rules for its endpoint. The process has one endpoint, which acts on the
+// newest gateway: a test that asks it must not run in parallel to others.
 func AdminDo(t testing.TB, method, route, contentType, body string) AdminReply {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost:2019/jwt_session/"+route, strings.NewReader(body))

@@ -137,7 +137,7 @@ func (a *asker) describeCookies(report *Report) (noSession string) {
 			report.NotSent = append(report.NotSent, described)
 		}
 		if len(one.Value) >= shortestSecret {
-			a.secrets = append(a.secrets, one.Value)
+			a.secrets.add(one.Value)
 		}
 	}
 	switch session := a.trial.Site.Session.Cookies.Read(cookies); session.Presence {

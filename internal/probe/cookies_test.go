@@ -105,3 +105,19 @@ func TestWithoutQuery(t *testing.T) {
 		}
 	}
 }
+
+// One secret may be the beginning of another one, and either may come decoded.
+func TestSecretsAreHidden(t *testing.T) {
+	t.Parallel()
+	for _, values := range [][]string{{"abcd", "abcdefgh"}, {"abcdefgh", "abcd"}, {"ab%63d", "abcdefgh"}, {"abcdefgh", "ab%63d"}} {
+		var hidden secrets
+		for _, value := range values {
+			hidden.add(value)
+		}
+		for _, text := range []string{"abcdefgh", "x abcd y abcdefgh z", values[0] + values[1]} {
+			if got := hidden.hide(text); strings.Contains(got, "abcd") || strings.Contains(got, "efgh") || strings.Contains(got, "%63") {
+				t.Errorf("%q: %q shows as %q", values, text, got)
+			}
+		}
+	}
+}

@@ -101,16 +101,23 @@ var shownHeaders = []string{"Content-Type", "Cache-Control", "Expires", "Age", "
 // maxShown is the longest text of an answer that is shown.
 const maxShown = 300
 
-// secrets are the values of the cookies that were sent.
+// secrets are the values of the cookies that were sent, as they are and as they are decoded, the longest ones first: one may be
+// the beginning of another one.
 type secrets []string
 
-// hide replaces each secret in a text, as it is and as it is decoded.
+// add adds a value.
+func (s *secrets) add(value string) {
+	*s = append(*s, value)
+	if decoded, err := url.QueryUnescape(value); err == nil && decoded != "" {
+		*s = append(*s, decoded)
+	}
+	slices.SortStableFunc(*s, func(a, b string) int { return len(b) - len(a) })
+}
+
+// hide replaces each secret in a text.
 func (s secrets) hide(text string) string {
 	for _, secret := range s {
 		text = strings.ReplaceAll(text, secret, "[the cookie]")
-		if decoded, err := url.QueryUnescape(secret); err == nil && decoded != "" {
-			text = strings.ReplaceAll(text, decoded, "[the cookie]")
-		}
 	}
 	if len(text) > maxShown {
 		text = text[:maxShown] + "…"

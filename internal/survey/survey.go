@@ -119,10 +119,10 @@ func Look(ctx context.Context, target *url.URL, patience time.Duration) (Survey,
 	}
 	survey = survey.sorted()
 	if best, pair := survey.best(); best != nil && pair.Value != "" {
-		again, err := get(ctx, client, target, best.Page, pair.Name+"="+pair.Value)
-		for _, one := range again.pairs {
-			survey.Changes = survey.Changes || err == nil && one.Name == pair.Name && one.Value != pair.Value && one.Value != ""
-		}
+		again, _ := get(ctx, client, target, best.Page, pair.Name+"="+pair.Value) // without an answer there is no pair
+		survey.Changes = slices.ContainsFunc(again.pairs, func(one cookie.Pair) bool {
+			return one.Name == pair.Name && one.Value != pair.Value
+		})
 	}
 	return survey, nil
 }

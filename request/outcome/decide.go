@@ -88,25 +88,24 @@ func (o *Outcome) renew(evidence validator.Evidence, asker *question.Asker, next
 	}
 	evidence.Session = o.lookUp(asker, next, o.policy.Site.Token.Lifetime-o.policy.RenewBefore)
 	switch evidence.Session {
-	case validator.Active:
-		if o.Session.Unkept {
-			telemetry.RenewalsSkippedTotal.Inc()
-			return verdict
-		}
-	case validator.Unknown:
-		return verdict // not active, so not renewed; the token was good for as long as it says
-	case validator.Nobody:
-		o.End(asker)
 	case validator.Revoked: // whoever it is by now, the token does not speak for them
 		return o.withoutToken(evidence, validator.TokenRevoked)
-	default:
-		telemetry.RenewalsSkippedTotal.Inc()
-		return verdict
+	case validator.Nobody:
+		o.End(asker)
+	default: // the token is good for as long as it says
 	}
+	// The look-up may have taken a while. Whatever came of it, the token counts no longer if it has died meanwhile.
 	if reason, dead := o.Core.Dead(o.Token.Claims); dead {
 		return o.withoutToken(evidence, reason)
 	}
-	o.Grant = grant.OfSession{Session: o.Session.Record}
+	switch {
+	case evidence.Session == validator.Nobody: // an end is in force at once, so this can't be
+		return o.withoutToken(evidence, validator.TokenEnded)
+	case evidence.Session == validator.Active && !o.Session.Unkept:
+		o.Grant = grant.OfSession{Session: o.Session.Record}
+	case evidence.Session != validator.Unknown: // which is not active, so not renewed
+		telemetry.RenewalsSkippedTotal.Inc()
+	}
 	return verdict
 }
 

@@ -3,6 +3,7 @@ package outcome
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -150,7 +151,8 @@ func noteCookies(o *Outcome) {
 	}
 	var names []string
 	for _, one := range cookies {
-		if !p.App.Names().IsSessionCookie(one.Name) {
+		// A cookie without a name may look like a name with an empty value, or with one that begins with an equals sign.
+		if isNamed := strings.Trim(one.Value, "=") != ""; isNamed && !p.App.Names().IsSessionCookie(one.Name) {
 			names = append(names, one.Name)
 		}
 	}
